@@ -1,0 +1,63 @@
+/**
+ * What `arch/<arch>` gives Linux. A backend provides every function here; core and mm call it through `cpu.kernel.backend`.
+ *
+ * Order that every flush must keep: page-table writes, then (full barrier) the choice of target CPUs, then invalidation
+ * everywhere, and only then return. Code above frees pages and tables, and lowers pending counters, after the return.
+ */
+import type { Cpu } from './cpu.ts';
+import type { Entry } from './entry.ts';
+import type { Isa } from './isa.ts';
+import type { IpiHandler } from './kernel.ts';
+import type { Mm } from './mm.ts';
+import type { MmuGather } from './mmu-gather.ts';
+import type { Steps } from './steps.ts';
+
+/** Reclaim's batch of deferred flushes (struct arch_tlbflush_unmap_batch): private to the reclaiming task. */
+export interface TlbBatch {
+  /** CPUs that must be flushed. */
+  cpumask: number;
+  /** Some deferred entry was dirty: flush before writing pages out. */
+  writable: boolean;
+  /** Something was deferred. */
+  flushRequired: boolean;
+}
+
+/** An architecture. */
+export interface Backend {
+  /** x86, arm64, powerpc-hash, powerpc-radix, sparc64, s390, riscv, or a third party's. */
+  readonly id: string;
+  /** The hardware, as data. */
+  readonly isa: Isa;
+  /** Interrupt handlers, in the order of their ids. */
+  readonly handlers: readonly IpiHandler[];
+
+  /** init_new_context: before an mm is first used. */
+  initNewContext(cpu: Cpu, mm: Mm): Steps<void>;
+  /** switch_mm_irqs_off with interrupts off: from whatever is loaded to `next`. */
+  switchMm(cpu: Cpu, next: Mm): Steps<void>;
+  /** enter_lazy_tlb: a task without an mm goes on with the mm that is loaded. */
+  enterLazyTlb(cpu: Cpu, mm: Mm): Steps<void>;
+
+  /** tlb_flush: invalidates what the gather recorded. */
+  tlbFlush(cpu: Cpu, tlb: MmuGather): Steps<void>;
+  /** flush_tlb_mm. */
+  flushTlbMm(cpu: Cpu, mm: Mm): Steps<void>;
+  /** flush_tlb_range with the stride of a level (0: base pages). */
+  flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, level: number): Steps<void>;
+  /** flush_tlb_page: one base page. */
+  flushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void>;
+  /** Flushes up to a generation that was recorded before (RFC 15: flush_tlb_mm_range_gen); does not make a new one. */
+  flushTlbGen(cpu: Cpu, mm: Mm, start: number, end: number, freedTables: boolean, gen: number): Steps<void>;
+
+  /** arch_tlbbatch_should_defer. */
+  tlbbatchShouldDefer(cpu: Cpu, mm: Mm): Steps<boolean>;
+  /** arch_tlbbatch_add_pending. */
+  tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: number): Steps<void>;
+  /** arch_tlbbatch_flush. */
+  tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void>;
+
+  /** pte_needs_flush: may a TLB that holds `old` allow more, or other, than `next`? */
+  pteNeedsFlush(old: Entry, next: Entry): boolean;
+  /** pte_accessible without its pending part: could the hardware have cached this entry? */
+  pteAccessible(entry: Entry): boolean;
+}

@@ -1,0 +1,165 @@
+/**
+ * The Cpu port: all that kernel code may do. Three machines implement it (exploring, counting, threaded).
+ *
+ * - Calls that return `Steps` are scheduling points: the machine may run other CPUs before the call takes effect.
+ * - Calls that do not return `Steps` never pause. Plain accesses are race-checked by the exploring machine; notes and
+ *   claims are for oracles and traces and change nothing that kernel code can see.
+ * - Orders are the kernel's (Documentation/atomic_t.txt): `readOnce`/`writeOnce` and atomics without a result are relaxed,
+ *   atomics with a result are fully ordered, a lock acquires, an unlock releases.
+ */
+import type { Kernel } from './kernel.ts';
+import type { Extent, Scope } from './isa.ts';
+import type { Steps } from './steps.ts';
+import type { Address, Cell } from './struct.ts';
+
+/** What `waitFor` compares a cell with its operand by. */
+export type Test = 'equal' | 'notEqual' | 'atLeast';
+
+/** Result of a user access that faulted. Contents of pages are never negative. */
+export const FAULT: number = -1;
+
+/** Which user accesses a claim still allows. */
+export type Access = 'none' | 'read' | 'write';
+
+/** Names of the oracles (see docs/architecture.md). */
+export type OracleId =
+  'O1' | 'O1s' | 'O2' | 'O3' | 'O4' | 'O5' | 'O6' | 'O7' | 'O8' | 'O9' | 'O10' | 'O11' | 'O12' | 'O13' | 'O14' | 'O15' | 'O16';
+
+/** Kinds of objects that kernel code allocates while it runs. */
+export type CacheName = 'mm' | 'vma' | 'page' | 'table';
+
+/** One CPU as kernel code sees it: memory, locks, interrupts, MMU. */
+export interface Cpu {
+  /** smp_processor_id(): 0 up to `kernel.cpus - 1`. */
+  readonly id: number;
+  /** What is linked together on this machine: backend, profile, layout. */
+  readonly kernel: Kernel;
+
+  // ---- memory: plain accesses, under a lock or before publication ----
+
+  /** Plain load. */
+  read(cell: Cell): number;
+  /** Plain store. */
+  write(cell: Cell, value: number): void;
+
+  // ---- memory: marked accesses ----
+
+  /** READ_ONCE. */
+  readOnce(cell: Cell): Steps<number>;
+  /** WRITE_ONCE. */
+  writeOnce(cell: Cell, value: number): Steps<void>;
+  /** smp_load_acquire. */
+  loadAcquire(cell: Cell): Steps<number>;
+  /** smp_store_release. */
+  storeRelease(cell: Cell, value: number): Steps<void>;
+  /** xchg, fully ordered. Returns the old value. */
+  xchg(cell: Cell, value: number): Steps<number>;
+  /** cmpxchg: stores `value` if the cell holds `old`; fully ordered if it does. Returns what the cell held. */
+  cmpxchg(cell: Cell, old: number, value: number): Steps<number>;
+  /** atomic_add without a result: relaxed (but a LOCK instruction, so a full barrier, under TSO). */
+  atomicAdd(cell: Cell, delta: number): Steps<void>;
+  /** atomic_add_return: fully ordered. Returns the new value. */
+  atomicAddReturn(cell: Cell, delta: number): Steps<number>;
+  /** atomic_or without a result (set_bit): relaxed. */
+  atomicOr(cell: Cell, bits: number): Steps<void>;
+  /** atomic_andnot without a result (clear_bit): relaxed. */
+  atomicAndNot(cell: Cell, bits: number): Steps<void>;
+  /** atomic_fetch_andnot: fully ordered. Returns the old value. */
+  atomicFetchAndNot(cell: Cell, bits: number): Steps<number>;
+  /** smp_mb(). */
+  smpMb(): Steps<void>;
+  /** smp_wmb(). */
+  smpWmb(): Steps<void>;
+  /** smp_rmb(). */
+  smpRmb(): Steps<void>;
+  /** smp_mb__after_atomic(). */
+  smpMbAfterAtomic(): Steps<void>;
+  /** smp_cond_load_acquire: blocks until the cell passes the test. Returns the value that passed. */
+  waitFor(cell: Cell, test: Test, operand: number): Steps<number>;
+
+  // ---- locks: a lock is one cell, 0 when free ----
+
+  /** spin_lock. */
+  spinLock(lock: Cell): Steps<void>;
+  /** spin_unlock. */
+  spinUnlock(lock: Cell): Steps<void>;
+  /** down_read of a rw_semaphore. */
+  downRead(lock: Cell): Steps<void>;
+  /** up_read. */
+  upRead(lock: Cell): Steps<void>;
+  /** down_write. */
+  downWrite(lock: Cell): Steps<void>;
+  /** up_write. */
+  upWrite(lock: Cell): Steps<void>;
+  /** downgrade_write: a writer becomes a reader, without a gap. */
+  downgradeWrite(lock: Cell): Steps<void>;
+
+  // ---- memory management of the machine itself ----
+
+  /** Takes an object from this CPU's pool, all words 0. For 'page' the address of a {@link Page}, for 'table' of its first entry. */
+  alloc(cache: CacheName): Steps<Address>;
+  /** Gives it back. For pages and tables this is the moment after which the hardware must not reach it. */
+  free(cache: CacheName, object: Address): Steps<void>;
+
+  // ---- interrupts ----
+
+  /** local_irq_disable. Interrupts nest by count, as with save and restore. */
+  localIrqDisable(): Steps<void>;
+  /** local_irq_enable. */
+  localIrqEnable(): Steps<void>;
+  /** Queues a call of `kernel.handlers[handler](cpu, argument)` on another CPU and sends the interrupt. A full barrier. */
+  sendIpi(target: number, handler: number, argument: Address): Steps<void>;
+  /** Blocks until every call that this CPU queued has returned (csd_lock_wait). */
+  awaitIpis(): Steps<void>;
+
+  // ---- MMU ----
+
+  /** Loads a page table (CR3, TTBR0, PIDR ...) under an ASID; entries of that ASID are dropped unless `noflush`. Serialising. */
+  loadContext(root: Address, asid: number, noflush: boolean): Steps<void>;
+  /** Drops cached entries. A local scope takes effect at once and serialises; a broadcast one at `invalidationBarrier`. */
+  invalidate(scope: Scope): Steps<void>;
+  /** Waits until this CPU's broadcasts took effect everywhere (DSB, tlbsync, ptesync). */
+  invalidationBarrier(): Steps<void>;
+  /** A load from user mode. Returns the word, or {@link FAULT}. */
+  userRead(address: number): Steps<number>;
+  /** A store from user mode. Returns 0, or {@link FAULT}. */
+  userWrite(address: number, value: number): Steps<number>;
+
+  // ---- modes ----
+
+  /** Return to user mode: from here the CPU may use whatever its TLB holds, until it enters the kernel again. */
+  enterUser(): Steps<void>;
+  /** Exception, system call, or interrupt entry of the current task. */
+  enterKernel(): Steps<void>;
+
+  // ---- never a pause ----
+
+  /** jiffies: a coarse clock that a machine may hold still. */
+  jiffies(): number;
+  /** A tracepoint: name and numbers, in the order of the kernel's own event. */
+  trace(event: string, ...values: number[]): void;
+  /** What this code promises or relies on, checked by the exploring machine's oracles. */
+  readonly claim: Claims;
+}
+
+/** Claims: statements about the TLBs of all CPUs that code makes at the point where the kernel relies on them. */
+export interface Claims {
+  /**
+   * From now on no user access of the mm with this root goes beyond `access` within the range (O2). Made where an operation
+   * completes (return of munmap, mprotect ...); lifted (`'write'`) where one that grants access begins.
+   */
+  limit(root: Address, range: Extent, access: Access): void;
+  /**
+   * Under the entry's PTL: the entry at this address has no unfinished flush (O9); made where a reader acts on
+   * "not pending".
+   */
+  settled(root: Address, address: number): void;
+  /** This gather saw the entries of the range under their PTL; all of it must be flushed when `finished` is called (O10). */
+  observed(root: Address, range: Extent): void;
+  /** The gather of this CPU returns (O10). */
+  finished(): void;
+  /** Nothing that was deferred for the mm may be uncovered now: a flag or counter goes quiet (O12). */
+  quiet(root: Address): void;
+  /** VM_BUG_ON: `holds` must be true, or the named oracle is violated. */
+  that(holds: boolean, oracle: OracleId, message: string): void;
+}

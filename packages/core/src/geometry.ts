@@ -1,0 +1,64 @@
+/**
+ * Shape of a page table: how many levels, and how many bits of a virtual address each level takes.
+ *
+ * Level 0 is the PTE table. Real machines have four or five levels of 512 entries; the checker uses two small ones, so
+ * that a scenario stays small and every path (leaf, table freed, stride of a larger level) still exists.
+ * Virtual addresses are safe integers up to 2^47: no bit operator may touch them.
+ */
+
+/** Bytes in a page, on every architecture here but powerpc's 64 KiB kernels. */
+export const PAGE_SHIFT: number = 12;
+
+/** Shape of the page tables of all mms of a machine. */
+export interface Geometry {
+  /** log2 of the page size in bytes. */
+  readonly pageShift: number;
+  /** Address bits taken by each level, from the PTE table upwards. */
+  readonly bits: readonly number[];
+}
+
+/** x86-64 with four levels, arm64 with 4 KiB pages and 48 bits. */
+export const FOUR_LEVELS: Geometry = { pageShift: PAGE_SHIFT, bits: [9, 9, 9, 9] };
+
+/** Two levels of two entries: four pages in two tables, the smallest shape in which tables can be freed. */
+export const TINY: Geometry = { pageShift: PAGE_SHIFT, bits: [1, 1] };
+
+/** log2 of the bytes that one entry of a level maps: 12, 21, 30, 39 with {@link FOUR_LEVELS}. */
+export function entryShift(geometry: Geometry, level: number): number {
+  let shift = geometry.pageShift;
+  for (let l = 0; l < level; l++) shift += geometry.bits[l]!;
+  return shift;
+}
+
+/** Bytes that one entry of a level maps. */
+export function entrySize(geometry: Geometry, level: number): number {
+  return 2 ** entryShift(geometry, level);
+}
+
+/** Number of entries in a table of a level. */
+export function tableEntries(geometry: Geometry, level: number): number {
+  return 2 ** geometry.bits[level]!;
+}
+
+/** Index into the table of a level for an address (pte_index, pmd_index, ...). */
+export function entryIndex(geometry: Geometry, level: number, address: number): number {
+  return Math.floor(address / entrySize(geometry, level)) % tableEntries(geometry, level);
+}
+
+/** The end of the entry that holds `address`, but not past `end` (pmd_addr_end and its sisters). */
+export function entryAddrEnd(geometry: Geometry, level: number, address: number, end: number): number {
+  const size = entrySize(geometry, level);
+  return Math.min((Math.floor(address / size) + 1) * size, end);
+}
+
+/** The address rounded down to the start of the entry of a level that maps it. */
+export function entryStart(geometry: Geometry, level: number, address: number): number {
+  const size = entrySize(geometry, level);
+  return Math.floor(address / size) * size;
+}
+
+/** First address past user space (TASK_SIZE). Real four-level machines give the upper half to the kernel. */
+export function taskSize(geometry: Geometry): number {
+  const all = entrySize(geometry, geometry.bits.length);
+  return all >= 2 ** 48 ? 2 ** 47 - 2 ** geometry.pageShift : all;
+}

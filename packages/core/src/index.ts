@@ -1,0 +1,22 @@
+/**
+ * The abstract mmu_gather, TLB generations, and the two interfaces of the house: the Cpu port (below) and the backend.
+ *
+ * @packageDocumentation
+ */
+export * from './backend.ts';
+export * from './boot.ts';
+export * from './cpu.ts';
+export * from './entry.ts';
+export * from './generation.ts';
+export * from './geometry.ts';
+export * from './isa.ts';
+export * from './kernel.ts';
+export * from './mm.ts';
+export * from './mmu-gather.ts';
+export * from './page.ts';
+export * from './profile.ts';
+export * from './smp.ts';
+export * from './steps.ts';
+export * from './struct.ts';
+export * from './table.ts';
+export * from './tlb-flush-pending.ts';

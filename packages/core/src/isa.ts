@@ -1,0 +1,53 @@
+/**
+ * What a backend says about its hardware, as data: the machines execute it, nothing here runs.
+ */
+import type { Geometry } from './geometry.ts';
+
+/** Memory models that a machine can explore. */
+export type MemoryModel = 'sc' | 'tso' | 'weak';
+
+/** Every ASID of a CPU. */
+export const ALL_ASIDS: number = -1;
+/** The end of an extent that covers everything. */
+export const EVERYTHING: number = Number.MAX_SAFE_INTEGER;
+
+/** A half-open range of virtual addresses in bytes; empty if `start >= end`. */
+export interface Extent {
+  /** First address. */
+  readonly start: number;
+  /** First address past it. */
+  readonly end: number;
+}
+/** No address. */
+export const NOTHING: Extent = { start: 0, end: 0 };
+/** All addresses. */
+export const ALL: Extent = { start: 0, end: EVERYTHING };
+
+/**
+ * One invalidation: which cached entries are gone once it took effect. The only TLB primitive there is.
+ * Hardware may always drop more; the adversarial MMU never does.
+ */
+export interface Scope {
+  /** The address-space tag, or {@link ALL_ASIDS}. */
+  readonly asid: number;
+  /** Leaf entries whose page lies in here. */
+  readonly leaves: Extent;
+  /** Walk-cache entries (pointers to tables) that lead to addresses in here. */
+  readonly walks: Extent;
+  /** Global entries too. */
+  readonly globals: boolean;
+  /** On every CPU of the machine; takes effect at the issuer's `invalidationBarrier`. */
+  readonly broadcast: boolean;
+}
+
+/** The hardware side of a backend. */
+export interface Isa {
+  /** Ordering between CPUs, unless a run overrides it. */
+  readonly memoryModel: MemoryModel;
+  /** Shape of real page tables. */
+  readonly geometry: Geometry;
+  /** Number of address-space tags that a CPU can hold entries of; 1 without tags. */
+  readonly asids: number;
+  /** Mnemonic to scope, for readers and for programs of bare instructions. */
+  readonly instructions: Readonly<Record<string, (asid: number, address: number, size: number) => Scope>>;
+}

@@ -1,0 +1,80 @@
+/**
+ * Kernel: what is linked together for one run. Immutable; CPUs share it freely.
+ */
+import type { Backend } from './backend.ts';
+import type { CacheName, Cpu } from './cpu.ts';
+import type { Geometry } from './geometry.ts';
+import type { Isa } from './isa.ts';
+import { Mm, Page, Vma } from './mm.ts';
+import type { Profile } from './profile.ts';
+import type { Steps } from './steps.ts';
+import type { Address } from './struct.ts';
+import { tableFields } from './table.ts';
+
+/** Runs in interrupt context on the CPU it was sent to. */
+export type IpiHandler = (cpu: Cpu, argument: Address) => Steps<void>;
+
+/** Memory that a machine hands out before any CPU runs. */
+export interface Arena {
+  /** Reserves one word per field, all 0, and names them for diagrams. Returns the address of the first. */
+  reserve(name: string, fields: readonly string[]): Address;
+}
+
+/** One run's kernel. */
+export interface Kernel {
+  /** Number of CPUs, at most 31: masks are one word. */
+  readonly cpus: number;
+  /** Shape of all page tables. */
+  readonly geometry: Geometry;
+  /** The architecture. */
+  readonly backend: Backend;
+  /** Which batching schemes the generic code uses. */
+  readonly profile: Profile;
+  /** Interrupt handlers by id. */
+  readonly handlers: readonly IpiHandler[];
+  /** The kernel's own mm: no user mappings, never freed. */
+  readonly initMm: Address;
+}
+
+/** What {@link bootKernel} needs to know. */
+export interface BootOptions {
+  /** Number of CPUs. */
+  readonly cpus: number;
+  /** Shape of all page tables. */
+  readonly geometry: Geometry;
+  /** The architecture, not yet linked. */
+  readonly backend: BackendSpec;
+  /** Which batching schemes the generic code uses. */
+  readonly profile: Profile;
+}
+
+/** An architecture before it has memory on a machine: what a backend package exports. */
+export interface BackendSpec {
+  /** See {@link Backend.id}. */
+  readonly id: string;
+  /** The hardware, as data. */
+  readonly isa: Isa;
+  /** Names of the words that `mm.context` takes; the first one is `context` itself. At least one. */
+  readonly mmContextFields: readonly string[];
+  /** Reserves per-CPU memory and returns the functions. */
+  link(arena: Arena, options: BootOptions, initMm: Address): Backend;
+}
+
+/** Fields of the objects of a cache, in order: what a machine's pools hold. */
+export function cacheFields(options: BootOptions, cache: CacheName): readonly string[] {
+  switch (cache) {
+    case 'mm':
+      return mmFields(options);
+    case 'vma':
+      return Vma.fields;
+    case 'page':
+      return Page.fields;
+    case 'table':
+      return tableFields(options.geometry);
+  }
+}
+
+/** Fields of an mm with the backend's context behind it. */
+export function mmFields(options: BootOptions): readonly string[] {
+  return [...Mm.fields.slice(0, -1), ...options.backend.mmContextFields];
+}

@@ -1,0 +1,108 @@
+/**
+ * The parts of `struct mm_struct`, `struct vm_area_struct` and `struct page` that TLB flushing reads.
+ *
+ * One word per field; `mm.context` is followed by the words that the backend asked for (`Backend.mmContextFields`).
+ */
+import { type Cell, type Handle, type Struct, struct } from './struct.ts';
+
+/** An address space (include/linux/mm_types.h, struct mm_struct). */
+export interface Mm extends Handle {
+  /** The top-level table. Written before the mm is published, never after. */
+  readonly pgd: Cell;
+  /** Bit n: CPU n may hold user entries of this mm (mm_cpumask). */
+  readonly cpumask: Cell;
+  /** Number of open gathers and other deferrals (tlb_flush_pending). */
+  readonly tlbFlushPending: Cell;
+  /** Reclaim's deferrals: boolean up to 5.16, then pending count (low 16 bits) and flushed count. */
+  readonly tlbFlushBatched: Cell;
+  /** Generation of the newest change (x86: mm->context.tlb_gen; RFC 07 makes it generic). 64 bits. */
+  readonly tlbGen: Cell;
+  /** Newest generation known to be flushed everywhere (RFC 08). 64 bits. */
+  readonly tlbGenCompleted: Cell;
+  /** Newest generation that somebody deferred (RFC 17). 64 bits. */
+  readonly tlbGenDeferred: Cell;
+  /** mmap_lock. */
+  readonly mmapLock: Cell;
+  /** Page-table lock of the upper levels, and of all levels where locks are not split. */
+  readonly pageTableLock: Cell;
+  /** Address of the first VMA, lowest address first; 0 if none. */
+  readonly mmap: Cell;
+  /** Tasks that use it (mm_users). */
+  readonly mmUsers: Cell;
+  /** References to the struct, lazy ones included (mm_count). */
+  readonly mmCount: Cell;
+  /** First word of the backend's own part (mm->context). */
+  readonly context: Cell;
+}
+/** Struct type of {@link Mm}. The backend's context fields follow directly after `context`'s own position. */
+export const Mm: Struct<Mm> = struct<Mm>('mm', [
+  'pgd',
+  'cpumask',
+  'tlbFlushPending',
+  'tlbFlushBatched',
+  'tlbGen',
+  'tlbGenCompleted',
+  'tlbGenDeferred',
+  'mmapLock',
+  'pageTableLock',
+  'mmap',
+  'mmUsers',
+  'mmCount',
+  'context',
+]);
+
+/** A mapping of a range of addresses (struct vm_area_struct). Changed with mmap_lock held for write. */
+export interface Vma extends Handle {
+  /** First address. */
+  readonly start: Cell;
+  /** First address past it. */
+  readonly end: Cell;
+  /** VM_* bits, see {@link VM_READ} and its sisters. */
+  readonly flags: Cell;
+  /** Next VMA by address; 0 at the end. */
+  readonly next: Cell;
+  /** The file it maps, 0 if anonymous; a number that the machine's user chose. */
+  readonly file: Cell;
+  /** Newest generation deferred for it (RFC 15). */
+  readonly deferTlbGen: Cell;
+}
+/** Struct type of {@link Vma}. */
+export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'deferTlbGen']);
+
+/** Readable. */
+export const VM_READ: number = 1;
+/** Writable. */
+export const VM_WRITE: number = 2;
+/** Executable. */
+export const VM_EXEC: number = 4;
+/** Shared: writes go to the page itself, never to a copy. */
+export const VM_SHARED: number = 8;
+/** Maps page frames without struct page. */
+export const VM_PFNMAP: number = 16;
+/** Registered with userfaultfd for write-protection. */
+export const VM_UFFD_WP: number = 32;
+/** Grows downwards: the stack. */
+export const VM_GROWSDOWN: number = 64;
+
+/** A physical page (struct page / struct folio). */
+export interface Page extends Handle {
+  /** References (_refcount). The page is freed when it drops to 0. */
+  readonly refcount: Cell;
+  /** Page-table entries that map it (_mapcount, counted from 0 here). */
+  readonly mapcount: Cell;
+  /** PG_* bits, see {@link PG_ANON} and its sisters. */
+  readonly flags: Cell;
+  /** One word of contents: what user accesses read and write. */
+  readonly data: Cell;
+}
+/** Struct type of {@link Page}. */
+export const Page: Struct<Page> = struct<Page>('page', ['refcount', 'mapcount', 'flags', 'data']);
+
+/** Anonymous memory. */
+export const PG_ANON: number = 1;
+/** Anonymous and mapped by one mm only: a write fault may reuse it (PG_anon_exclusive). */
+export const PG_ANON_EXCLUSIVE: number = 2;
+/** Newer than its backing store. */
+export const PG_DIRTY: number = 4;
+/** The shared page of zeroes; never counted, never freed. */
+export const PG_ZERO: number = 8;

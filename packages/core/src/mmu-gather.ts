@@ -1,0 +1,230 @@
+/**
+ * mmu_gather: unhook, then invalidate, then free (include/asm-generic/tlb.h, mm/mmu_gather.c).
+ *
+ *     tlb = tlbGatherMmu(cpu, mm)                    pending + 1
+ *       lock PTL; clear entry                        mapping gone in memory, maybe cached by any CPU
+ *       tlbRemoveTlbEntry(tlb, address, level)       hull and level of what was cleared
+ *       tlbRemovePage(cpu, tlb, page)                the page must outlive the flush
+ *       unlock PTL
+ *       clear upper entry; tlbRemoveTable(...)       the same for page-table pages: freed_tables
+ *     tlbFinishMmu(cpu, tlb)                         invalidate, free, pending - 1
+ *
+ * A gather is private to the CPU that opened it: a plain object, never shared. Freeing before `tlbFlushMmuTlbonly` is never
+ * legal. A gather that finds another one open cannot know what that one has cleared and not yet flushed, see
+ * {@link tlbFinishMmu}.
+ */
+import type { Cpu } from './cpu.ts';
+import { entryShift, taskSize } from './geometry.ts';
+import type { Mm } from './mm.ts';
+import { putPage } from './page.ts';
+import { decTlbFlushPending, incTlbFlushPending, mmTlbFlushNested } from './tlb-flush-pending.ts';
+import type { Steps } from './steps.ts';
+import type { Address } from './struct.ts';
+
+/** Deferred invalidation and freeing of one operation on one mm (struct mmu_gather). */
+export interface MmuGather {
+  /** The mm whose entries are cleared. */
+  readonly mm: Mm;
+  /** First touched address; with {@link MmuGather.end} the hull. */
+  start: number;
+  /** First address past what was touched; 0 when nothing is recorded (the maximum if fullmm). */
+  end: number;
+  /** The whole mm: it dies (exit, exec), or a nested finish says so. */
+  fullmm: boolean;
+  /** The architecture asks for everything, whatever the range. */
+  needFlushAll: boolean;
+  /** A page-table page was unlinked since the last flush: walk caches and lazy CPUs matter. */
+  freedTables: boolean;
+  /** Bit n: leaf entries of level n were cleared (cleared_ptes, cleared_pmds, ...). */
+  cleared: number;
+  /** The current VMA maps pages without struct page: flush before it is unlinked. */
+  vmaPfn: boolean;
+  /** Pages to free after the flush. */
+  pages: Address[];
+  /** Page-table pages to free after the flush. */
+  tables: Address[];
+}
+
+function resetRange(cpu: Cpu, tlb: MmuGather): void {
+  if (tlb.fullmm) {
+    tlb.start = tlb.end = Number.MAX_SAFE_INTEGER;
+  } else {
+    tlb.start = taskSize(cpu.kernel.geometry);
+    tlb.end = 0;
+  }
+  tlb.freedTables = false;
+  tlb.cleared = 0;
+}
+
+function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
+  const tlb: MmuGather = {
+    mm,
+    start: 0,
+    end: 0,
+    fullmm,
+    needFlushAll: false,
+    freedTables: false,
+    cleared: 0,
+    vmaPfn: false,
+    pages: [],
+    tables: [],
+  };
+  resetRange(cpu, tlb);
+  yield* incTlbFlushPending(cpu, mm);
+  return tlb;
+}
+
+/** tlb_gather_mmu: opens a gather on a live mm. */
+export function tlbGatherMmu(cpu: Cpu, mm: Mm): Steps<MmuGather> {
+  return gather(cpu, mm, false);
+}
+
+/** tlb_gather_mmu_fullmm: opens a gather on an mm that nobody will run again. */
+export function tlbGatherMmuFullmm(cpu: Cpu, mm: Mm): Steps<MmuGather> {
+  return gather(cpu, mm, true);
+}
+
+/** __tlb_adjust_range: widens the hull. */
+function adjustRange(tlb: MmuGather, start: number, size: number): void {
+  tlb.start = Math.min(tlb.start, start);
+  tlb.end = Math.max(tlb.end, start + size);
+}
+
+/**
+ * tlb_flush_{pte,pmd,pud,p4d}_range: entries of a level were changed in place; nothing is freed.
+ * @param size bytes from `address` on
+ */
+export function tlbFlushLevelRange(tlb: MmuGather, address: number, size: number, level: number): void {
+  adjustRange(tlb, address, size);
+  tlb.cleared |= 1 << level;
+}
+
+/** tlb_remove_tlb_entry and its sisters: a present entry of a level was cleared. After the write, under its PTL. */
+export function tlbRemoveTlbEntry(cpu: Cpu, tlb: MmuGather, address: number, level: number): void {
+  tlbFlushLevelRange(tlb, address, 2 ** entryShift(cpu.kernel.geometry, level), level);
+}
+
+/** Pages that fit before the gather must flush: every batch keeps one slot free for a folio's page count. */
+export function gatherCapacity(cpu: Cpu): number {
+  const { bundle, batch, batches } = cpu.kernel.profile.gatherBatch;
+  return bundle - 1 + batches * (batch - 1);
+}
+
+/**
+ * __tlb_remove_page: queues a page whose entry was just recorded.
+ * @returns true if the gather is full: the caller must call {@link tlbFlushMmu} once it has dropped the PTL.
+ */
+export function tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): boolean {
+  cpu.claim.that(tlb.end !== 0, 'O16', 'a page was queued and no entry recorded');
+  tlb.pages.push(page);
+  return tlb.pages.length >= gatherCapacity(cpu);
+}
+
+/**
+ * p?d_free_tlb and tlb_remove_table: a table of `level` was unlinked from the entry that maps `address`; its page is freed
+ * after the flush. The hull takes one page at the table's first address: a one-page invalidation drops the whole walk path.
+ */
+export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, address: number, level: number): Steps<void> {
+  adjustRange(tlb, address, 2 ** cpu.kernel.geometry.pageShift);
+  tlb.freedTables = true;
+  if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
+  tlb.tables.push(table);
+  if (tlb.tables.length >= cpu.kernel.profile.tableBatch) {
+    yield* tlbFlushMmuTlbonly(cpu, tlb);
+    yield* freeTables(cpu, tlb);
+  }
+}
+
+/** tlb_get_unmap_shift: log2 of the smallest unit that was cleared; the page size if none was. */
+export function tlbGetUnmapShift(cpu: Cpu, tlb: MmuGather): number {
+  return entryShift(cpu.kernel.geometry, tlbGetUnmapLevel(tlb));
+}
+
+/** The lowest level of which entries were cleared, 0 if none. */
+export function tlbGetUnmapLevel(tlb: MmuGather): number {
+  return tlb.cleared === 0 ? 0 : 31 - Math.clz32(tlb.cleared & -tlb.cleared);
+}
+
+/** tlb_flush_mmu_tlbonly: invalidates what was recorded; nothing if nothing was. Legal under a PTL. */
+export function* tlbFlushMmuTlbonly(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  if (!tlb.freedTables && tlb.cleared === 0) return;
+  yield* cpu.kernel.backend.tlbFlush(cpu, tlb);
+  resetRange(cpu, tlb);
+}
+
+function* freeTables(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  const tables = tlb.tables;
+  tlb.tables = [];
+  for (const table of tables) yield* cpu.free('table', table);
+}
+
+/** tlb_flush_mmu_free: tables first, then pages. Only after {@link tlbFlushMmuTlbonly}. */
+function* tlbFlushMmuFree(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  yield* freeTables(cpu, tlb);
+  const pages = tlb.pages;
+  tlb.pages = [];
+  for (const page of pages) yield* putPage(cpu, page);
+}
+
+/** tlb_flush_mmu: invalidate, then free. Not under a PTL. */
+export function* tlbFlushMmu(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  if (cpu.kernel.profile.freePages === 'before-flush') {
+    yield* tlbFlushMmuFree(cpu, tlb);
+    yield* tlbFlushMmuTlbonly(cpu, tlb);
+    return;
+  }
+  yield* tlbFlushMmuTlbonly(cpu, tlb);
+  yield* tlbFlushMmuFree(cpu, tlb);
+}
+
+/**
+ * What a finish records when another gather is open on the mm. That one may have cleared entries which this one found
+ * empty, or demoted entries which this one found demoted, and its flush may come later:
+ *
+ *     CPU 0                               CPU 1 (this gather)
+ *     lock PTL; clear PTE; unlock PTL
+ *                                         lock PTL; PTE is none, nothing to record; unlock PTL
+ *                                         finish: nothing to flush; return to user
+ *                                         user access through its own stale entry
+ *     finish: flush
+ */
+function forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number): void {
+  const levels = cpu.kernel.geometry.bits.length;
+  switch (cpu.kernel.profile.nestedFinish) {
+    case 'none':
+      return;
+    case 'range-reset':
+      // arch_tlb_finish_mmu(force), 4.13 to 5.1: the reset forgets freed tables and levels, so hardware that tells leaf
+      // from table invalidation is asked for leaves only (bug B07).
+      resetRange(cpu, tlb);
+      tlbFlushLevelRange(tlb, start, end - start, 0);
+      return;
+    case 'range-all-levels':
+      resetRange(cpu, tlb);
+      adjustRange(tlb, start, end - start);
+      tlb.freedTables = true;
+      tlb.cleared = (1 << levels) - 1;
+      return;
+    case 'whole-mm':
+      // The order matters: the reset reads fullmm and clears freed_tables. freed_tables keeps hardware with a
+      // dead-ASID shortcut (arm64) from taking fullmm for the end of the mm.
+      tlb.fullmm = true;
+      resetRange(cpu, tlb);
+      tlb.freedTables = true;
+      return;
+  }
+}
+
+/**
+ * tlb_finish_mmu: flushes, frees, and lowers the pending counter, in this order.
+ * When it returns, every absence or demotion that this gather saw under a PTL is flushed (oracle O10).
+ * @param start first address of the operation; used only by the nested forms that flush a range
+ * @param end first address past it
+ */
+export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
+  if (yield* mmTlbFlushNested(cpu, tlb.mm)) forceNestedFlush(cpu, tlb, start, end);
+  if (cpu.kernel.profile.decPending === 'before-flush') yield* decTlbFlushPending(cpu, tlb.mm);
+  yield* tlbFlushMmu(cpu, tlb);
+  if (cpu.kernel.profile.decPending === 'after-flush') yield* decTlbFlushPending(cpu, tlb.mm);
+  cpu.claim.finished();
+}
