@@ -15,10 +15,19 @@ export interface Geometry {
   readonly pageShift: number;
   /** Address bits taken by each level, from the PTE table upwards. */
   readonly bits: readonly number[];
+  /**
+   * A level above the top one that is folded at run time: the P4D of an x86 kernel that was built for five levels and runs
+   * on four. It has no table of its own, but free_pgtables still "frees" one for each top-level entry whose span is
+   * unmapped, and the gather records that (reference/x86.md, fact 0.10). A level folded at compile time leaves no trace.
+   */
+  readonly foldedTop?: boolean;
 }
 
 /** x86-64 with four levels, arm64 with 4 KiB pages and 48 bits. */
 export const FOUR_LEVELS: Geometry = { pageShift: PAGE_SHIFT, bits: [9, 9, 9, 9] };
+
+/** x86-64 as distributions build it: five levels compiled in, four in use. */
+export const FOUR_LEVELS_FOLDED: Geometry = { ...FOUR_LEVELS, foldedTop: true };
 
 /** Two levels of two entries: four pages in two tables, the smallest shape in which tables can be freed. */
 export const TINY: Geometry = { pageShift: PAGE_SHIFT, bits: [1, 1] };

@@ -8,7 +8,7 @@ import type { Isa } from './isa.ts';
 import { Mm, Page, Vma } from './mm.ts';
 import type { Profile } from './profile.ts';
 import type { Steps } from './steps.ts';
-import type { Address } from './struct.ts';
+import { type Address, type Cell, type Handle, type Struct, struct } from './struct.ts';
 import { tableFields } from './table.ts';
 
 /** Runs in interrupt context on the CPU it was sent to. */
@@ -34,7 +34,21 @@ export interface Kernel {
   readonly handlers: readonly IpiHandler[];
   /** The kernel's own mm: no user mappings, never freed. */
   readonly initMm: Address;
+  /** The shared page of zeroes (empty_zero_page): never counted, never freed. */
+  readonly zeroPage: Address;
+  /** What each CPU runs: one {@link Runqueue} after another, in the order of CPUs. */
+  readonly runqueues: Address;
 }
+
+/** What runs on a CPU (struct rq, and of its current task what mm needs). Only that CPU reads or writes it. */
+export interface Runqueue extends Handle {
+  /** current->mm: 0 for a kernel thread, idle included. */
+  readonly mm: Cell;
+  /** current->active_mm: its own mm, or the one it borrowed; 0 after boot stands for init_mm. */
+  readonly activeMm: Cell;
+}
+/** Struct type of {@link Runqueue}. */
+export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', ['mm', 'activeMm']);
 
 /** What {@link bootKernel} needs to know. */
 export interface BootOptions {

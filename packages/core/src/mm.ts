@@ -63,11 +63,13 @@ export interface Vma extends Handle {
   readonly next: Cell;
   /** The file it maps, 0 if anonymous; a number that the machine's user chose. */
   readonly file: Cell;
+  /** Index in the file of the page at `start` (vm_pgoff). */
+  readonly pgoff: Cell;
   /** Newest generation deferred for it (RFC 15). */
   readonly deferTlbGen: Cell;
 }
 /** Struct type of {@link Vma}. */
-export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'deferTlbGen']);
+export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'pgoff', 'deferTlbGen']);
 
 /** Readable. */
 export const VM_READ: number = 1;
@@ -83,6 +85,11 @@ export const VM_PFNMAP: number = 16;
 export const VM_UFFD_WP: number = 32;
 /** Grows downwards: the stack. */
 export const VM_GROWSDOWN: number = 64;
+/**
+ * The file system wants to see the first write to each shared page, so such pages are mapped read-only first
+ * (what vma_wants_writenotify finds out in Linux). Not set for shared memory.
+ */
+export const VM_WRITENOTIFY: number = 128;
 
 /** A physical page (struct page / struct folio). */
 export interface Page extends Handle {
@@ -90,19 +97,17 @@ export interface Page extends Handle {
   readonly refcount: Cell;
   /** Page-table entries that map it (_mapcount, counted from 0 here). */
   readonly mapcount: Cell;
-  /** PG_* bits, see {@link PG_ANON} and its sisters. */
+  /** The file it caches, 0 for anonymous memory (page->mapping). Written before the page is published, never after. */
+  readonly mapping: Cell;
+  /** PG_* bits, see {@link PG_ANON_EXCLUSIVE} and its sisters. Marked accesses only: PTLs of several mms cover one page. */
   readonly flags: Cell;
   /** One word of contents: what user accesses read and write. */
   readonly data: Cell;
 }
 /** Struct type of {@link Page}. */
-export const Page: Struct<Page> = struct<Page>('page', ['refcount', 'mapcount', 'flags', 'data']);
+export const Page: Struct<Page> = struct<Page>('page', ['refcount', 'mapcount', 'mapping', 'flags', 'data']);
 
-/** Anonymous memory. */
-export const PG_ANON: number = 1;
 /** Anonymous and mapped by one mm only: a write fault may reuse it (PG_anon_exclusive). */
-export const PG_ANON_EXCLUSIVE: number = 2;
+export const PG_ANON_EXCLUSIVE: number = 1;
 /** Newer than its backing store. */
-export const PG_DIRTY: number = 4;
-/** The shared page of zeroes; never counted, never freed. */
-export const PG_ZERO: number = 8;
+export const PG_DIRTY: number = 2;

@@ -37,6 +37,14 @@ export interface Profile {
   readonly ptReclaim: boolean;
   /** Whether one madvise call opens one gather for all its VMAs (6.16 on) or one for each. */
   readonly madviseGather: 'per-call' | 'per-vma';
+  /** Whether munmap goes on as a reader of mmap_lock once its VMAs are out of reach (4.20 on). */
+  readonly munmapDowngrade: boolean;
+  /** Whether a dirty file page keeps its rmap reference until after the flush (6.2 on; without: trace T9). */
+  readonly delayedRmap: boolean;
+  /** Whether VMAs without struct page are flushed before they are unlinked from their file (5.19 on; without: trace T15). */
+  readonly pfnmapFlush: boolean;
+  /** Whether mprotect makes entries of exclusive anonymous pages writable at once (6.1 on), or leaves it to a fault. */
+  readonly mprotectWritable: boolean;
   /** What fork does after write-protecting the parent: one flush_tlb_mm, or (wrong) nothing. */
   readonly forkFlush: 'mm' | 'none';
   /** What a copy-on-write fault does with the old entry: ptep_clear_flush, or (wrong) clear only. */
@@ -67,6 +75,10 @@ export const LINUX_5_11: Profile = {
   mergeVmas: true,
   ptReclaim: false,
   madviseGather: 'per-vma',
+  munmapDowngrade: true,
+  delayedRmap: false,
+  pfnmapFlush: false,
+  mprotectWritable: false,
   forkFlush: 'mm',
   cowFlush: 'clear-flush',
   uffdWpPendingFlush: false,
@@ -83,6 +95,9 @@ export const LINUX_6_18: Profile = {
   needsFlush: 'architecture',
   ptReclaim: true,
   madviseGather: 'per-call',
+  delayedRmap: true,
+  pfnmapFlush: true,
+  mprotectWritable: true,
   uffdWpPendingFlush: true,
   batchedPending: 'counters',
 };
