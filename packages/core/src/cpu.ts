@@ -127,8 +127,11 @@ export interface Cpu {
 
   // ---- modes ----
 
-  /** Return to user mode: from here the CPU may use whatever its TLB holds, until it enters the kernel again. */
-  enterUser(): Steps<void>;
+  /**
+   * Return to user mode: from here the CPU may use whatever its TLB holds, until it enters the kernel again.
+   * @param result what the system call returns; if given, the only thing of it that the code after may depend on
+   */
+  enterUser(result?: number): Steps<void>;
   /** Exception, system call, or interrupt entry of the current task. */
   enterKernel(): Steps<void>;
 
@@ -158,6 +161,11 @@ export interface Claims {
   observed(root: Address, range: Extent): void;
   /** The gather of this CPU returns (O10). */
   finished(): void;
+  /**
+   * An operation that exchanges pages of the range begins or ends (madvise of live memory): between the two, some CPUs may
+   * use the old page and some the new one (window of O6). Calls pair up and may overlap.
+   */
+  changing(root: Address, range: Extent, begins: boolean): void;
   /** Nothing that was deferred for the mm may be uncovered now: a flag or counter goes quiet (O12). */
   quiet(root: Address): void;
   /** VM_BUG_ON: `holds` must be true, or the named oracle is violated. */

@@ -1,0 +1,11 @@
+/**
+ * The exploring machine and the searches over it.
+ *
+ * @packageDocumentation
+ */
+export * from './explorable.ts';
+export * from './layout.ts';
+export * from './machine.ts';
+export * from './mmu.ts';
+export * from './process.ts';
+export * from './search/index.ts';

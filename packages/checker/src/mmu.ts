@@ -1,0 +1,281 @@
+/**
+ * Mmu: what the TLBs and walk caches of every CPU *may hold*.
+ *
+ * A real TLB fills by speculation and evicts at any time. Instead of exploring fills, this keeps for every (CPU, ASID,
+ * virtual path, level) the set of all entry values that could be cached there, and lets accesses pick from it:
+ *
+ *     an entry value enters the set     while it stands in memory, reachable on the context that the CPU has loaded
+ *                                       (through memory or through cached pointers to tables)
+ *     it leaves                         by an invalidation that covers it, or a context load that flushes
+ *     a context that is not loaded      keeps its set as it is: it gains nothing meanwhile
+ *
+ * So there are no fill events, capacity does not matter, and the worst case is always there. Sets are keyed by the virtual
+ * path, not by the table cell: a table that moved serves two addresses. Walks read memory, never a store buffer. Accessed
+ * bits are always set here: the walker sets them before it caches, and no algorithm of these profiles asks for them.
+ *
+ * The set of one path is a bit mask over entry values, which are numbered as they first appear in a run of the checker.
+ */
+import {
+  ALL_ASIDS,
+  type Address,
+  type BootOptions,
+  type Entry,
+  entryPresent,
+  entryShift,
+  entryTarget,
+  type Extent,
+  PSE,
+  type Scope,
+  tableEntries,
+} from '@mmu-gather/core/stepped';
+import type { Layout } from './layout.ts';
+import type { State } from './state.ts';
+
+/** Words of a mask: at most 62 different entry values may appear in one scenario. */
+const MASK_WORDS = 2;
+const BITS = 31;
+
+/** Reports that a walk could read a freed table (O4). */
+export type OnFreedTable = (cpu: number, table: Address) => void;
+
+/** The TLBs and walk caches of all CPUs. */
+export class Mmu {
+  /** Number of levels. */
+  readonly levels: number;
+  /** Number of user pages. */
+  readonly pages: number;
+  readonly #state: State;
+  readonly #layout: Layout;
+  readonly #options: BootOptions;
+  readonly #base: number;
+  readonly #asids: number;
+  /** Offset of each level's masks within an ASID. */
+  readonly #levelOffset: readonly number[];
+  readonly #asidWords: number;
+  readonly #cpuWords: number;
+  readonly #numbers = new Map<Entry, number>();
+  /** Entry values by number. */
+  readonly messages: Entry[] = [];
+  /** Mask of the values that are leaves above level 0: they share sets with the pointers of their level. */
+  readonly #huge: number[] = new Array<number>(MASK_WORDS).fill(0);
+  readonly #freed: (address: Address) => boolean;
+  readonly #onFreedTable: OnFreedTable;
+
+  /** Words that an Mmu needs. */
+  static words(options: BootOptions): number {
+    const asid = 1 + MASK_WORDS * slotsPerLevel(options).reduce((a, b) => a + b, 0);
+    return options.cpus * (2 + options.backend.isa.asids * asid);
+  }
+
+  constructor(
+    state: State,
+    layout: Layout,
+    options: BootOptions,
+    base: number,
+    freed: (address: Address) => boolean,
+    onFreedTable: OnFreedTable,
+  ) {
+    this.#state = state;
+    this.#layout = layout;
+    this.#options = options;
+    this.#base = base;
+    this.#freed = freed;
+    this.#onFreedTable = onFreedTable;
+    this.levels = options.geometry.bits.length;
+    this.#asids = options.backend.isa.asids;
+    const slots = slotsPerLevel(options);
+    this.pages = slots[0]!;
+    const offsets: number[] = [];
+    let at = 1;
+    for (const n of slots) {
+      offsets.push(at);
+      at += n * MASK_WORDS;
+    }
+    this.#levelOffset = offsets;
+    this.#asidWords = at;
+    this.#cpuWords = 2 + this.#asids * at;
+  }
+
+  /** The loaded ASID of a CPU, -1 before the first load. */
+  liveAsid(cpu: number): number {
+    return this.#state.words[this.#base + cpu * this.#cpuWords]! - 1;
+  }
+
+  /** The loaded top-level table of a CPU; 0 if it has no user part. */
+  liveRoot(cpu: number): Address {
+    return this.#state.words[this.#base + cpu * this.#cpuWords + 1]!;
+  }
+
+  /** Page number of an address. */
+  page(address: number): number {
+    return Math.floor(address / 2 ** this.#options.geometry.pageShift);
+  }
+
+  /**
+   * Loads a context. Without `noflush` the entries of the ASID go first.
+   * @returns the root whose entries are still there although another one is loaded under the ASID (O8), else 0.
+   */
+  loadContext(cpu: number, root: Address, asid: number, noflush: boolean): Address {
+    if (asid < 0 || asid >= this.#asids) throw new RangeError(`ASID ${asid} is not one of ${this.#asids}`);
+    const owner = this.#asidBase(cpu, asid);
+    let leaked = 0;
+    if (!noflush) this.#clearAsid(cpu, asid);
+    else if (this.#state.words[owner] !== root && this.#anyIn(cpu, asid)) leaked = this.#state.words[owner]!;
+    this.#state.set(owner, root);
+    this.#state.set(this.#base + cpu * this.#cpuWords, asid + 1);
+    this.#state.set(this.#base + cpu * this.#cpuWords + 1, root);
+    this.refill(cpu);
+    return leaked;
+  }
+
+  /** Drops what a scope covers on one CPU; what is still in memory may be cached again at once. */
+  invalidate(cpu: number, scope: Scope): void {
+    for (let asid = 0; asid < this.#asids; asid++) {
+      if (scope.asid !== ALL_ASIDS && scope.asid !== asid) continue;
+      this.#clear(cpu, asid, 0, scope.leaves, true);
+      for (let level = 1; level < this.levels; level++) {
+        this.#clear(cpu, asid, level, scope.walks, false);
+        this.#clear(cpu, asid, level, scope.leaves, true);
+      }
+    }
+    this.refill(cpu);
+  }
+
+  /** Lets every CPU fill from memory as it is now. After any change of a page-table entry, and after a table was freed. */
+  refillAll(): void {
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) this.refill(cpu);
+  }
+
+  /** Lets one CPU fill. */
+  refill(cpu: number): void {
+    const root = this.liveRoot(cpu);
+    if (root !== 0) this.#walk(cpu, this.liveAsid(cpu), this.levels - 1, root, 0);
+  }
+
+  /** Calls back with every leaf value that may be cached for a page on the context that the CPU has loaded. */
+  leaves(cpu: number, page: number, visit: (entry: Entry, number: number) => void): void {
+    const asid = this.liveAsid(cpu);
+    if (asid < 0 || this.liveRoot(cpu) === 0) return;
+    for (let level = 0; level < this.levels; level++) {
+      const slot = level === 0 ? page : Math.floor((page * 2 ** this.#options.geometry.pageShift) / 2 ** entryShift(this.#options.geometry, level));
+      const at = this.#mask(cpu, asid, level, slot);
+      for (let w = 0; w < MASK_WORDS; w++) {
+        let bits = this.#state.words[at + w]!;
+        while (bits !== 0) {
+          const low = bits & -bits;
+          bits ^= low;
+          const number = w * BITS + (31 - Math.clz32(low));
+          const entry = this.messages[number]!;
+          if (level === 0 || (entry & PSE) !== 0) visit(entry, number);
+        }
+      }
+    }
+  }
+
+  /** The leaf entry that memory holds for a page under a root now; 0 if there is none. */
+  inMemory(root: Address, page: number): Entry {
+    const cell = this.leafCell(root, page);
+    return cell === 0 ? 0 : this.#state.words[cell]!;
+  }
+
+  /** The cell of the leaf entry for a page under a root; 0 if a table is missing. */
+  leafCell(root: Address, page: number): Address {
+    const { geometry } = this.#options;
+    const address = page * 2 ** geometry.pageShift;
+    let table = root;
+    for (let level = this.levels - 1; ; level--) {
+      if (table === 0) return 0;
+      const cell = table + (Math.floor(address / 2 ** entryShift(geometry, level)) % tableEntries(geometry, level));
+      const entry = this.#state.words[cell]!;
+      if (level === 0 || (entry & PSE) !== 0) return cell;
+      table = entryPresent(entry) ? entryTarget(entry) : 0;
+    }
+  }
+
+  #walk(cpu: number, asid: number, level: number, table: Address, prefix: number): void {
+    if (this.#freed(table)) {
+      this.#onFreedTable(cpu, table);
+      return;
+    }
+    if (this.#layout.indexIn('table', table) < 0) return;
+    const entries = tableEntries(this.#options.geometry, level);
+    for (let i = 0; i < entries; i++) {
+      const slot = prefix * entries + i;
+      const entry = this.#state.words[table + i]!;
+      if (entryPresent(entry)) this.#add(cpu, asid, level, slot, entry);
+      if (level === 0) continue;
+      const at = this.#mask(cpu, asid, level, slot);
+      for (let w = 0; w < MASK_WORDS; w++) {
+        let bits = this.#state.words[at + w]!;
+        while (bits !== 0) {
+          const low = bits & -bits;
+          bits ^= low;
+          const pointer = this.messages[w * BITS + (31 - Math.clz32(low))]!;
+          if ((pointer & PSE) === 0) this.#walk(cpu, asid, level - 1, entryTarget(pointer), slot);
+        }
+      }
+    }
+  }
+
+  #number(entry: Entry): number {
+    let number = this.#numbers.get(entry);
+    if (number === undefined) {
+      number = this.messages.length;
+      if (number >= MASK_WORDS * BITS) throw new RangeError(`more than ${MASK_WORDS * BITS} page-table entry values in one scenario: make it smaller`);
+      this.#numbers.set(entry, number);
+      this.messages.push(entry);
+      if ((entry & PSE) !== 0) this.#huge[Math.floor(number / BITS)] = this.#huge[Math.floor(number / BITS)]! | (1 << (number % BITS));
+    }
+    return number;
+  }
+
+  #add(cpu: number, asid: number, level: number, slot: number, entry: Entry): void {
+    const number = this.#number(entry);
+    const at = this.#mask(cpu, asid, level, slot) + Math.floor(number / BITS);
+    this.#state.set(at, this.#state.words[at]! | (1 << (number % BITS)));
+  }
+
+  #asidBase(cpu: number, asid: number): number {
+    return this.#base + cpu * this.#cpuWords + 2 + asid * this.#asidWords;
+  }
+
+  #mask(cpu: number, asid: number, level: number, slot: number): number {
+    return this.#asidBase(cpu, asid) + this.#levelOffset[level]! + slot * MASK_WORDS;
+  }
+
+  #anyIn(cpu: number, asid: number): boolean {
+    const at = this.#asidBase(cpu, asid);
+    for (let i = 1; i < this.#asidWords; i++) if (this.#state.words[at + i] !== 0) return true;
+    return false;
+  }
+
+  #clearAsid(cpu: number, asid: number): void {
+    const at = this.#asidBase(cpu, asid);
+    for (let i = 1; i < this.#asidWords; i++) this.#state.set(at + i, 0);
+  }
+
+  #slots(level: number, extent: Extent): [number, number] {
+    const size = 2 ** entryShift(this.#options.geometry, level);
+    const count = this.pages / 2 ** (entryShift(this.#options.geometry, level) - this.#options.geometry.pageShift);
+    if (extent.start >= extent.end) return [0, 0];
+    return [Math.floor(extent.start / size), Math.min(count, Math.ceil(extent.end / size))];
+  }
+
+  /** Drops leaves, or pointers to tables, of a level from the sets that an extent touches. */
+  #clear(cpu: number, asid: number, level: number, extent: Extent, leaves: boolean): void {
+    const [from, to] = this.#slots(level, extent);
+    for (let slot = from; slot < to; slot++) {
+      const at = this.#mask(cpu, asid, level, slot);
+      for (let w = 0; w < MASK_WORDS; w++) {
+        const huge = this.#huge[w]!;
+        const keep = level === 0 ? 0 : leaves ? ~huge : huge;
+        this.#state.set(at + w, this.#state.words[at + w]! & keep);
+      }
+    }
+  }
+}
+
+function slotsPerLevel(options: BootOptions): number[] {
+  const { bits } = options.geometry;
+  return bits.map((_, level) => 2 ** bits.slice(level).reduce((a, b) => a + b, 0));
+}

@@ -1,0 +1,67 @@
+/**
+ * Op: one step that a process is about to take, as numbers. The pending op of every process is kept in quiet words of the
+ * state, so that going back restores it without running the process.
+ */
+
+/** Number of argument words of an op. */
+export const ARGUMENTS = 8;
+
+/** Kinds of steps. The names are the port's. */
+export const OP_NAMES = [
+  'none',
+  'readOnce',
+  'writeOnce',
+  'loadAcquire',
+  'storeRelease',
+  'xchg',
+  'cmpxchg',
+  'atomicAdd',
+  'atomicAddReturn',
+  'atomicOr',
+  'atomicAndNot',
+  'atomicFetchAndNot',
+  'smpMb',
+  'waitFor',
+  'spinLock',
+  'spinUnlock',
+  'downRead',
+  'upRead',
+  'downWrite',
+  'upWrite',
+  'downgradeWrite',
+  'alloc',
+  'free',
+  'localIrqDisable',
+  'localIrqEnable',
+  'sendIpi',
+  'awaitIpis',
+  'loadContext',
+  'invalidate',
+  'invalidationBarrier',
+  'userRead',
+  'userWrite',
+  'enterUser',
+  'enterKernel',
+  'irqReturn',
+  'start',
+] as const;
+
+/** Name of a kind of step. */
+export type OpName = (typeof OP_NAMES)[number];
+
+/** Kind numbers by name: `OP.readOnce`. */
+export const OP: Readonly<Record<OpName, number>> = Object.fromEntries(OP_NAMES.map((name, i) => [name, i])) as Record<
+  OpName,
+  number
+>;
+
+/** Operand of `waitFor`, as a number. */
+export const TESTS = ['equal', 'notEqual', 'atLeast'] as const;
+
+/** Does a value pass a `waitFor` test? */
+export function passes(test: number, value: number, operand: number): boolean {
+  return test === 0 ? value === operand : test === 1 ? value !== operand : value >= operand;
+}
+
+/** An rwsem is one word: number of readers, or -1 for a writer. */
+export const WRITER = -1;
