@@ -45,6 +45,14 @@ export class Layout implements Arena {
     return address;
   }
 
+  /** First values other than 0. */
+  readonly initial: [cell: Address, value: number][] = [];
+
+  /** Gives a reserved word another first value than 0. */
+  initialise(cell: Address, value: number): void {
+    this.initial.push([cell, value]);
+  }
+
   /** Reserves the pools of all CPUs. Once, after boot. */
   reservePools(options: BootOptions, sizes: PoolSizes): void {
     for (const cache of CACHES) {

@@ -38,7 +38,7 @@ import {
 import type { Explorable, Touch, TouchMode, Violation } from './explorable.ts';
 import { DEFAULT_POOLS, FREED, Layout, LIVE, type PoolSizes } from './layout.ts';
 import { Mmu } from './mmu.ts';
-import { ARGUMENTS, OP, OP_NAMES, passes, WRITER } from './op.ts';
+import { ARGUMENTS, OP, OP_NAMES, type OpName, passes, WRITER } from './op.ts';
 import { type OracleHost, Oracles } from './oracles.ts';
 import { type Body, CACHE_NAMES, Process, type ProcessHost } from './process.ts';
 import { chain, State } from './state.ts';
@@ -128,6 +128,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #oracles: Oracles;
   readonly #processes: Process[] = [];
   readonly #logs: Int32Array[] = [];
+  readonly #lastResult: number[] = [];
   readonly #bodies: (Body | undefined)[];
   readonly #irqBodies = new Map<number, Body>();
   readonly #cpuBase: number;
@@ -160,6 +161,7 @@ export class Machine<E = unknown> implements Explorable {
     this.#processBase = oracleBase + Oracles.words(n, roots, pages);
     this.#quietBase = this.#processBase + 2 * n * PROCESS_WORDS;
     this.state = new State(this.#quietBase + 2 * n * QUIET_WORDS, this.#quietBase);
+    for (const [cell, value] of layout.initial) this.state.set(cell, value);
     this.mmu = new Mmu(
       this.state,
       layout,
@@ -372,6 +374,47 @@ export class Machine<E = unknown> implements Explorable {
     }
   }
 
+  /** What the last step of a process returned. */
+  lastResult(process: number): number {
+    return this.#lastResult[process] ?? 0;
+  }
+
+  /** Lets every process note where its code is at each step (slow), or stop it. */
+  noteStacks(on: boolean): void {
+    for (const process of this.#processes) {
+      process.wantStacks = on;
+      process.drop();
+    }
+  }
+
+  /** The oldest buffered store of a CPU, as text. */
+  drainText(cpu: number): string {
+    const cell = this.drainCell(cpu);
+    return `store of ${this.layout.name(cell)} := ${this.valueText(cell, this.#cpuWord(cpu, BUFFER_AT + 1))} reaches memory`;
+  }
+
+  /** The cell of the oldest buffered store of a CPU. */
+  drainCell(cpu: number): Cell {
+    return this.#cpuWord(cpu, BUFFER_AT);
+  }
+
+  /** The interrupt that a CPU takes next, as text. */
+  deliveryText(cpu: number): string {
+    return `interrupt from CPU ${this.#cpuWord(cpu, QUEUE_AT + 2)}`;
+  }
+
+  /** A value of a cell (-1: of no cell) as text. */
+  valueText(cell: Cell, value: number): string {
+    if (cell >= 0 && this.#isEntry(cell)) return this.entryName(value);
+    if (cell < 0 && value === FAULT) return 'fault';
+    return cell < 0 && value > 0 && this.#objectWord(value) >= 0 ? this.nameOf(value) : `${value}`;
+  }
+
+  /** Is this cell a page-table entry? */
+  isPageTableEntry(cell: Cell): boolean {
+    return this.#isEntry(cell);
+  }
+
   /** The cell that a process's pending step reads or writes; -1 if it is another kind of step. */
   stepCell(process: number): Cell {
     const kind = this.#quiet(process, PENDING);
@@ -391,6 +434,7 @@ export class Machine<E = unknown> implements Explorable {
     const kind = this.#quiet(number, PENDING);
     const value = this.#execute(number, cpu, choice);
     if (this.violation !== undefined) return;
+    this.#lastResult[number] = value;
     const first = number < this.#cpus ? this.#bodies[number]! : this.#irqBody(cpu);
     this.#record(number, kind, value);
     let done: boolean;
@@ -941,6 +985,11 @@ export class Machine<E = unknown> implements Explorable {
   get #irqPossible(): boolean {
     return this.kernel.handlers.length > 0;
   }
+  /** The kind of the pending step of a process. */
+  stepKind(process: number): OpName {
+    return OP_NAMES[this.#quiet(process, PENDING)] ?? 'none';
+  }
+
   get #claims(): boolean {
     return this.kernel.handlers.length > 0;
   }

@@ -49,10 +49,11 @@ export class Process implements Step {
   readonly #host: ProcessHost;
   /** The port as this process sees it. */
   readonly port: PausedCpu;
-  /** Where the process was when it made its last call, if stacks are wanted. */
-  stack = '';
-  /** Whether to note a stack at every call. */
+  /** Whether to note where the code is at every call: slow, for diagrams. */
   wantStacks = false;
+  /** Stack of the call that was performed last, if stacks are wanted. */
+  performedStack = '';
+  #stack = '';
 
   /** Kind of the step that the process is paused before (its port call). */
   kind = 0;
@@ -92,6 +93,7 @@ export class Process implements Step {
     if (this.#steps === undefined || this.#position !== length || this.#base !== base || this.#body !== body) {
       this.#rebuild(body, log, base, length);
     }
+    this.performedStack = this.#stack;
     this.#host.append(this, value);
     this.#position = length + 1;
     return this.#feed(value);
@@ -162,7 +164,7 @@ export class Process implements Step {
     args[2] = c;
     args[3] = args[4] = args[5] = args[6] = args[7] = 0;
     this.#performed = false;
-    if (this.wantStacks && !this.#feeding) this.stack = new Error('here').stack ?? '';
+    if (this.wantStacks) this.#stack = new Error('here').stack ?? '';
     return this.port;
   }
 

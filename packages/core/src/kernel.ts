@@ -18,6 +18,8 @@ export type IpiHandler = (cpu: Cpu, argument: Address) => Steps<void>;
 export interface Arena {
   /** Reserves one word per field, all 0, and names them for diagrams. Returns the address of the first. */
   reserve(name: string, fields: readonly string[]): Address;
+  /** Gives a reserved word another first value than 0. */
+  initialise(cell: Cell, value: number): void;
 }
 
 /** One run's kernel. */

@@ -1,0 +1,112 @@
+/**
+ * Scenario: a few CPUs, a race, and what must be true of it.
+ *
+ *     defineScenario({
+ *       id: 'munmap/running-thread',
+ *       title: 'munmap while another thread of the mm runs in user mode',
+ *       cpus: 2,
+ *       setup: (run) => ...,            // sequential: bring the machine to where the race begins; return addresses
+ *       threads: (env) => [...],        // one step function per CPU
+ *       twins: [{ id: 'munmap/running-thread/no-ipi', why: ..., backend: { x86: { localFlush: false } }, oracle: 'O1' }],
+ *     })
+ *
+ * The scenario itself is right and must hold exhaustively. Each twin is the same race with one thing wrong, and must be
+ * refuted by the oracle it names: a scenario whose twin passes proves nothing.
+ */
+import type { Cpu, Geometry, Kernel, MemoryModel, Profile, Steps } from '@mmu-gather/core/stepped';
+import type { Body, Layout, PoolSizes, Run } from '@mmu-gather/checker';
+
+/** Properties in the words of the bug catalogue. */
+export type Property = 'SAC' | 'FUAF' | 'TUAF' | 'LOSTW' | 'WPX' | 'ALIAS' | 'MISS' | 'ORD' | 'LIVE';
+
+/** Switches of a backend that a scenario or twin overrides, by backend id (`x86`). */
+export type BackendOverrides = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** The wrong form of a scenario. */
+export interface Twin<E = unknown> {
+  /** Its id: the scenario's with another last part (`T10/naive`). */
+  readonly id: string;
+  /** What is wrong with it, in one line. */
+  readonly why: string;
+  /** Oracle that must be violated (`O1` ... `O16`, `deadlock`, `assert`, `race`); one of several if the race can end so. */
+  readonly oracle: string | readonly string[];
+  /** What the violation means. */
+  readonly property?: Property;
+  /** Profile switches that make it wrong. */
+  readonly profile?: Partial<Profile>;
+  /** Backend switches that make it wrong. */
+  readonly backend?: BackendOverrides;
+  /** Other threads, where no switch says it. */
+  readonly threads?: (env: E, kernel: Kernel) => readonly (Body | undefined)[];
+  /** Profiles it applies to, if not all of the scenario's. */
+  readonly profiles?: readonly string[];
+  /** Memory models under which it goes wrong, if not all. */
+  readonly memoryModels?: readonly MemoryModel[];
+}
+
+/** A race and its wrong twins. */
+export interface Scenario<E = unknown> {
+  /** `T10/fixed`, `bug:B02/fixed`, `munmap/running-thread`. */
+  readonly id: string;
+  /** One line. */
+  readonly title: string;
+  /** Where it comes from: commit, mail, catalogue entry. */
+  readonly source?: string;
+  /** Number of CPUs. */
+  readonly cpus: number;
+  /** Shape of page tables; two levels of two entries if not given. */
+  readonly geometry?: Geometry;
+  /** Objects that each CPU may allocate, where the default does not do. */
+  readonly pools?: Partial<PoolSizes>;
+  /** Architectures it applies to; all if not given. */
+  readonly archs?: readonly string[];
+  /** Profiles it applies to; all if not given. */
+  readonly profiles?: readonly string[];
+  /** Profile switches that it needs, also for its twins. */
+  readonly profile?: Partial<Profile>;
+  /** Backend switches that it needs, also for its twins. */
+  readonly backend?: BackendOverrides;
+  /** Reserves words of its own. */
+  reserve?(layout: Layout): void;
+  /** Sequential setup. */
+  setup(run: Run, kernel: Kernel): E;
+  /** The CPUs' code. A CPU without code stays as the setup left it and takes interrupts. */
+  threads(env: E, kernel: Kernel): readonly (Body | undefined)[];
+  /** A check of the end of every execution: a message if it may not end so. */
+  final?(peek: (cell: number) => number, env: E): string | undefined;
+  /** Its wrong forms: at least one. */
+  readonly twins: readonly Twin<E>[];
+}
+
+/** A scenario with its environment type forgotten, as lists hold it. */
+export type AnyScenario = Scenario<never>;
+
+/** Checks a scenario's form. Throws one line that says what is wrong and how to mend it. */
+export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
+  const fail = (what: string): never => {
+    throw new ScenarioError(`scenario ${JSON.stringify(scenario.id ?? '?')}: ${what}`);
+  };
+  if (typeof scenario.id !== 'string' || !/^[\w:./-]+$/.test(scenario.id)) fail("'id' must be letters, digits and : . / - _, for instance 'munmap/running-thread'");
+  if (typeof scenario.title !== 'string' || scenario.title === '') fail("'title' is missing: say in one line what races");
+  if (!Number.isInteger(scenario.cpus) || scenario.cpus < 1 || scenario.cpus > 8) fail(`'cpus' is ${scenario.cpus}: give a number from 1 to 8`);
+  if (typeof scenario.setup !== 'function') fail("'setup' is missing: give a function (run, kernel) => env");
+  if (typeof scenario.threads !== 'function') fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
+  for (const twin of scenario.twins ?? []) {
+    if (typeof twin.id !== 'string' || twin.id === scenario.id) fail(`a twin needs an id of its own, for instance '${scenario.id}/naive'`);
+    if (twin.profile === undefined && twin.backend === undefined && twin.threads === undefined) {
+      fail(`twin '${twin.id}' changes nothing: give 'profile', 'backend' or 'threads'`);
+    }
+    if (twin.oracle === undefined) fail(`twin '${twin.id}' names no oracle: say which one it must violate, for instance 'O1'`);
+  }
+  return scenario as unknown as AnyScenario;
+}
+
+/** A scenario that cannot be used; the message is one line for people. */
+export class ScenarioError extends Error {
+  override readonly name = 'ScenarioError';
+}
+
+/** A step function for one CPU: helps inference in lists of threads. */
+export function thread(body: (cpu: Cpu) => Steps<unknown>): Body {
+  return body;
+}
