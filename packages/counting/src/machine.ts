@@ -1,0 +1,278 @@
+/**
+ * Counting machine: runs operations one after another, each access at once, and counts what they cost.
+ *
+ * It has no TLB: what it answers is which flushes the running code makes, on which CPU, in which order. An IPI runs its
+ * handler on the target at once. In the direct build nothing pauses; in the stepped build an operation pauses where it has
+ * to wait for another one, so that operations that overlapped in a recording can be run on its schedule.
+ */
+import {
+  type Address,
+  type BootOptions,
+  bootKernel,
+  type CacheName,
+  type Cell,
+  type Claims,
+  type Cpu,
+  DIRTY,
+  entryCell,
+  entryPresent,
+  entrySet,
+  entryTarget,
+  EVERYTHING,
+  FAULT,
+  type Kernel,
+  type OracleId,
+  Page,
+  pteWrite,
+  type Scope,
+  type Step,
+  type Steps,
+  type Test,
+} from '@mmu-gather/core/stepped';
+import { GrowingArena } from './arena.ts';
+
+/** The pause of an operation that waits for another one. */
+const WAITS: Step = Object.freeze({ kind: 0 });
+
+/** A wait that lasts for so many turns never ends: nobody else is going to run. */
+const PATIENCE = 1_000_000;
+
+/** What operations cost so far. */
+export interface Counts {
+  /** Context loads that kept the TLB. */
+  contextLoads: number;
+  /** Context loads that dropped an ASID's entries. */
+  contextFlushes: number;
+  /** Invalidations of everything under an ASID, or of all ASIDs. */
+  fullFlushes: number;
+  /** Invalidations of a range. */
+  rangeFlushes: number;
+  /** Interrupts sent. */
+  ipis: number;
+}
+
+/** A failed claim: the running code noticed that something cannot be. */
+export interface Complaint {
+  /** The oracle that the claim belongs to. */
+  readonly oracle: OracleId;
+  /** One line. */
+  readonly message: string;
+}
+
+/** Receives tracepoints of the running code. */
+export type OnTrace = (cpu: number, event: string, values: readonly number[]) => void;
+
+/** The machine. */
+export class CountingMachine {
+  /** What is linked. */
+  readonly kernel: Kernel;
+  /** Its CPUs. */
+  readonly cpus: readonly Cpu[];
+  /** Its memory. */
+  readonly arena: GrowingArena;
+  /** What was counted. */
+  readonly counts: Counts = { contextLoads: 0, contextFlushes: 0, fullFlushes: 0, rangeFlushes: 0, ipis: 0 };
+  /** Claims that failed. */
+  readonly complaints: Complaint[] = [];
+  /** The clock that `jiffies` reads; the user of the machine moves it. */
+  now = 0;
+  /** Called at each tracepoint. */
+  onTrace: OnTrace = () => {};
+
+  constructor(options: BootOptions) {
+    this.arena = new GrowingArena(options);
+    this.kernel = bootKernel(this.arena, options);
+    this.cpus = Array.from({ length: options.cpus }, (_, id) => new CountingCpu(this, id));
+  }
+}
+
+class CountingCpu implements Cpu {
+  readonly id: number;
+  readonly kernel: Kernel;
+  readonly claim: Claims;
+  readonly #machine: CountingMachine;
+  readonly #arena: GrowingArena;
+  #root: Address = 0;
+
+  constructor(machine: CountingMachine, id: number) {
+    this.id = id;
+    this.kernel = machine.kernel;
+    this.#machine = machine;
+    this.#arena = machine.arena;
+    this.claim = claims(machine);
+  }
+
+  read(cell: Cell): number {
+    return this.#arena.words[cell]!;
+  }
+  write(cell: Cell, value: number): void {
+    this.#arena.words[cell] = value;
+  }
+  *readOnce(cell: Cell): Steps<number> {
+    return this.#arena.words[cell]!;
+  }
+  *writeOnce(cell: Cell, value: number): Steps<void> {
+    this.#arena.words[cell] = value;
+  }
+  *loadAcquire(cell: Cell): Steps<number> {
+    return this.#arena.words[cell]!;
+  }
+  *storeRelease(cell: Cell, value: number): Steps<void> {
+    this.#arena.words[cell] = value;
+  }
+  *xchg(cell: Cell, value: number): Steps<number> {
+    const old = this.#arena.words[cell]!;
+    this.#arena.words[cell] = value;
+    return old;
+  }
+  *cmpxchg(cell: Cell, old: number, value: number): Steps<number> {
+    const seen = this.#arena.words[cell]!;
+    if (seen === old) this.#arena.words[cell] = value;
+    return seen;
+  }
+  *atomicAdd(cell: Cell, delta: number): Steps<void> {
+    this.#arena.words[cell] = this.#arena.words[cell]! + delta;
+  }
+  *atomicAddReturn(cell: Cell, delta: number): Steps<number> {
+    return (this.#arena.words[cell] = this.#arena.words[cell]! + delta);
+  }
+  *atomicOr(cell: Cell, bits: number): Steps<void> {
+    this.#arena.words[cell] = this.#arena.words[cell]! | bits;
+  }
+  *atomicAndNot(cell: Cell, bits: number): Steps<void> {
+    this.#arena.words[cell] = this.#arena.words[cell]! & ~bits;
+  }
+  *atomicFetchAndNot(cell: Cell, bits: number): Steps<number> {
+    const old = this.#arena.words[cell]!;
+    this.#arena.words[cell] = old & ~bits;
+    return old;
+  }
+  *smpMb(): Steps<void> {}
+  *smpWmb(): Steps<void> {}
+  *smpRmb(): Steps<void> {}
+  *smpMbAfterAtomic(): Steps<void> {}
+  *waitFor(cell: Cell, test: Test, operand: number): Steps<number> {
+    const passes = (v: number): boolean => (test === 'equal' ? v === operand : test === 'notEqual' ? v !== operand : v >= operand);
+    for (let turns = 0; !passes(this.#arena.words[cell]!); turns++) {
+      this.#patience(turns);
+      yield WAITS;
+    }
+    return this.#arena.words[cell]!;
+  }
+
+  *spinLock(lock: Cell): Steps<void> {
+    for (let turns = 0; this.#arena.words[lock] !== 0; turns++) {
+      this.#patience(turns);
+      yield WAITS;
+    }
+    this.#arena.words[lock] = 1;
+  }
+  *spinUnlock(lock: Cell): Steps<void> {
+    this.#arena.words[lock] = 0;
+  }
+  *downRead(lock: Cell): Steps<void> {
+    for (let turns = 0; this.#arena.words[lock]! < 0; turns++) {
+      this.#patience(turns);
+      yield WAITS;
+    }
+    this.#arena.words[lock] = this.#arena.words[lock]! + 1;
+  }
+  *upRead(lock: Cell): Steps<void> {
+    this.#arena.words[lock] = this.#arena.words[lock]! - 1;
+  }
+  *downWrite(lock: Cell): Steps<void> {
+    for (let turns = 0; this.#arena.words[lock] !== 0; turns++) {
+      this.#patience(turns);
+      yield WAITS;
+    }
+    this.#arena.words[lock] = -1;
+  }
+  *upWrite(lock: Cell): Steps<void> {
+    this.#arena.words[lock] = 0;
+  }
+  *downgradeWrite(lock: Cell): Steps<void> {
+    this.#arena.words[lock] = 1;
+  }
+
+  *alloc(cache: CacheName): Steps<Address> {
+    return this.#arena.alloc(cache);
+  }
+  *free(cache: CacheName, object: Address): Steps<void> {
+    this.#arena.free(cache, object);
+  }
+
+  // An interrupt is handled the moment it is sent, so it does not matter whether interrupts are off.
+  *localIrqDisable(): Steps<void> {}
+  *localIrqEnable(): Steps<void> {}
+  *sendIpi(target: number, handler: number, argument: Address): Steps<void> {
+    this.#machine.counts.ipis++;
+    this.#machine.onTrace(this.id, 'csd_queue_cpu', [target, handler]);
+    yield* this.kernel.handlers[handler]!(this.#machine.cpus[target]!, argument);
+  }
+  *awaitIpis(): Steps<void> {}
+
+  *loadContext(root: Address, _asid: number, noflush: boolean): Steps<void> {
+    this.#root = root;
+    if (noflush) this.#machine.counts.contextLoads++;
+    else this.#machine.counts.contextFlushes++;
+  }
+  *invalidate(scope: Scope): Steps<void> {
+    if (scope.leaves.end === EVERYTHING) this.#machine.counts.fullFlushes++;
+    else this.#machine.counts.rangeFlushes++;
+  }
+  *invalidationBarrier(): Steps<void> {}
+  *userRead(address: number): Steps<number> {
+    const cell = this.#leafCell(address);
+    return cell === 0 || !entryPresent(this.#arena.words[cell]!) ? FAULT : this.#arena.words[Page.at(entryTarget(this.#arena.words[cell]!)).data]!;
+  }
+  *userWrite(address: number, value: number): Steps<number> {
+    const cell = this.#leafCell(address);
+    const entry = cell === 0 ? 0 : this.#arena.words[cell]!;
+    if (!entryPresent(entry) || !pteWrite(entry)) return FAULT;
+    this.#arena.words[cell] = entrySet(entry, DIRTY);
+    this.#arena.words[Page.at(entryTarget(entry)).data] = value;
+    return 0;
+  }
+  *enterUser(_result?: number): Steps<void> {}
+  *enterKernel(): Steps<void> {}
+
+  jiffies(): number {
+    return this.#machine.now;
+  }
+  trace(event: string, ...values: number[]): void {
+    this.#machine.onTrace(this.id, event, values);
+  }
+
+  /** The cell of the leaf entry for an address on the loaded context, 0 if a table is missing. */
+  #leafCell(address: number): Cell {
+    const { geometry } = this.kernel;
+    let table = this.#root;
+    for (let level = geometry.bits.length - 1; table !== 0; level--) {
+      const cell = entryCell(geometry, table, level, address);
+      if (level === 0) return cell;
+      const entry = this.#arena.words[cell]!;
+      table = entryPresent(entry) ? entryTarget(entry) : 0;
+    }
+    return 0;
+  }
+
+  #patience(turns: number): void {
+    if (turns >= PATIENCE) throw new Error(`CPU ${this.id} waits for what nobody will do`);
+  }
+}
+
+/** Claims about TLBs mean nothing without TLBs; the others are kept as complaints. */
+function claims(machine: CountingMachine): Claims {
+  const nothing = (): void => {};
+  return {
+    limit: nothing,
+    settled: nothing,
+    observed: nothing,
+    finished: nothing,
+    changing: nothing,
+    quiet: nothing,
+    that(holds, oracle, message) {
+      if (!holds) machine.complaints.push({ oracle, message });
+    },
+  };
+}
