@@ -30,9 +30,9 @@ export const ALL: Extent = { start: 0, end: EVERYTHING };
 export interface Scope {
   /** The address-space tag, or {@link ALL_ASIDS}. */
   readonly asid: number;
-  /** Leaf entries whose page lies in here. */
+  /** Leaf entries whose page, of whatever size, overlaps this. */
   readonly leaves: Extent;
-  /** Walk-cache entries (pointers to tables) that lead to addresses in here. */
+  /** Walk-cache entries (pointers to tables) that lead to an address in here. */
   readonly walks: Extent;
   /** Global entries too. */
   readonly globals: boolean;

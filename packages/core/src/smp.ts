@@ -14,6 +14,7 @@ export type IpiCondition = (cpu: Cpu, target: number, argument: Address) => Step
 /**
  * on_each_cpu_cond_mask: runs a handler on the CPUs of `mask` that pass the condition, this one included, and waits.
  * Without a condition every CPU of the mask is called.
+ * @param wait false returns once the interrupts are sent: the argument must then outlive the call
  */
 export function* onEachCpuCondMask(
   cpu: Cpu,
@@ -21,6 +22,7 @@ export function* onEachCpuCondMask(
   condition: IpiCondition | null,
   handler: number,
   argument: Address,
+  wait = true,
 ): Steps<void> {
   let sent = false;
   for (let target = 0; target < cpu.kernel.cpus; target++) {
@@ -34,5 +36,5 @@ export function* onEachCpuCondMask(
     yield* cpu.kernel.handlers[handler]!(cpu, argument);
     yield* cpu.localIrqEnable();
   }
-  if (sent) yield* cpu.awaitIpis();
+  if (sent && wait) yield* cpu.awaitIpis();
 }
