@@ -1,0 +1,118 @@
+/**
+ * flush_tlb_func: brings this CPU's TLB up to date for one request (arch/x86/mm/tlb.c). Interrupts off; runs in the IPI, and
+ * on the initiator itself.
+ *
+ * Three generations meet: the request's, this CPU's (what its slot is clean up to), and the mm's (the newest). A ranged
+ * request describes one step only, from its generation minus 1. Anything else is a full flush up to the newest:
+ *
+ *     CPU 0 (full, 1 -> 2)     CPU 1 (range, 2 -> 3)     CPU 2 (has 1)
+ *     inc gen to 2
+ *                              inc gen to 3
+ *                              IPI                       3 != 1 + 1: full flush, has 3
+ *     IPI                                                2 <= 3: nothing to do
+ */
+import { type Address, type Cpu, Mm, PAGE_SHIFT, type Steps } from '@mmu-gather/core/stepped';
+import { FlushTlbInfo, sizeOf, TLB_GENERATION_INVALID, unitsIn } from './flush-tlb-info.ts';
+import { invlpg } from './isa.ts';
+import {
+  TLB_FLUSH_ALL,
+  TLB_LOCAL_MM_SHOOTDOWN,
+  TLB_LOCAL_SHOOTDOWN,
+  TLB_REMOTE_SHOOTDOWN,
+  TLB_REMOTE_WRONG_CPU,
+} from './reason.ts';
+import { claimLoadedSlot, setCtxTlbGen, switchMmIrqsOff } from './switch.ts';
+import { ctxTlbGen, LOADED_INIT_MM, thisCpuTlbstate, x86Of } from './tlbstate.ts';
+
+/** Id of {@link flushTlbFunc} among the backend's handlers. */
+export const FLUSH_TLB_FUNC: number = 0;
+/** Id of {@link flushTlbFuncRemote}. */
+export const FLUSH_TLB_FUNC_REMOTE: number = 1;
+
+/** flush_tlb_func (5.13 on): remote or local, as the request says. */
+export function flushTlbFunc(cpu: Cpu, argument: Address): Steps<void> {
+  const info = FlushTlbInfo.at(argument);
+  return flushTlbFuncCommon(cpu, info, cpu.read(info.initiatingCpu) === cpu.id);
+}
+
+/** flush_tlb_func_remote (up to 5.12): remote, even where the initiator runs it. */
+export function flushTlbFuncRemote(cpu: Cpu, argument: Address): Steps<void> {
+  return flushTlbFuncCommon(cpu, FlushTlbInfo.at(argument), false);
+}
+
+/**
+ * flush_tlb_func_common. When it returns, this CPU holds nothing of `info`'s mm that is older than its request and that user
+ * code could reach without a check of generations; if tables were freed, no walk cache that leads to them.
+ */
+export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean): Steps<void> {
+  const { switches, initMm, fullFlush } = x86Of(cpu);
+  if (local && !switches.localFlush) return;
+  const state = thisCpuTlbstate(cpu);
+  const loadedMm = cpu.read(state.loadedMm);
+  const infoMm = cpu.read(info.mm);
+
+  // It ran the mm when it was chosen, or it never left the mask. What its slot still holds is compared at the next switch.
+  if (infoMm !== 0 && infoMm !== loadedMm) {
+    if (switches.wrongMm === 'leave-mask') {
+      yield* cpu.atomicAndNot(Mm.at(infoMm).cpumask, 1 << cpu.id);
+      cpu.trace('tlb_flush', TLB_REMOTE_WRONG_CPU, 0);
+      return;
+    }
+    if (!local) return;
+  }
+  if (loadedMm === LOADED_INIT_MM) return;
+
+  // No user code runs here, but speculation may walk freed tables. A flush would be out of date at once: leave the mm.
+  if (cpu.read(state.isLazy) !== 0) {
+    yield* switchMmIrqsOff(cpu, initMm);
+    return;
+  }
+
+  const mm = Mm.at(loadedMm);
+  const asid = cpu.read(state.loadedMmAsid);
+  const localTlbGen = cpu.read(ctxTlbGen(state, asid));
+  const newTlbGen = cpu.read(info.newTlbGen);
+  claimLoadedSlot(cpu, state, asid, mm);
+  if (isStale(cpu, newTlbGen, localTlbGen)) return;
+
+  // Read before the flush, which serialises: whatever is cached after it was walked after this read, so what the newest
+  // generation covers is seen. Pairs with LOCK inc after the page-table writes.
+  const mmTlbGen = yield* cpu.readOnce(mm.tlbGen);
+  cpu.claim.that(localTlbGen <= mmTlbGen, 'O11', "a CPU's generation is past the mm's");
+  cpu.claim.that(newTlbGen <= mmTlbGen, 'O11', "a request's generation is past the mm's");
+  const reason = !local ? TLB_REMOTE_SHOOTDOWN : infoMm === 0 ? TLB_LOCAL_SHOOTDOWN : TLB_LOCAL_MM_SHOOTDOWN;
+  if (localTlbGen === mmTlbGen) {
+    cpu.trace('tlb_flush', reason, 0);
+    return;
+  }
+
+  const start = cpu.read(info.start);
+  const end = cpu.read(info.end);
+  const consecutive = newTlbGen === localTlbGen + 1 && newTlbGen === mmTlbGen;
+  let pages = TLB_FLUSH_ALL;
+  if (end !== TLB_FLUSH_ALL && (consecutive || !switches.gapRule)) {
+    cpu.claim.that(consecutive, 'O11', 'a ranged flush skips a generation');
+    const strideShift = cpu.read(info.strideShift);
+    const stride = sizeOf(strideShift);
+    for (let address = start; address < end; address += stride) yield* cpu.invalidate(invlpg(asid, address));
+    pages = unitsIn(start, end, strideShift);
+  } else {
+    yield* cpu.invalidate(fullFlush[asid]!);
+  }
+  setCtxTlbGen(cpu, state, asid, mmTlbGen, true);
+  cpu.trace('tlb_flush', reason, pages);
+}
+
+/** Has this CPU flushed to the request's generation, so that it may return without looking at the mm's? */
+function isStale(cpu: Cpu, newTlbGen: number, localTlbGen: number): boolean {
+  const { staleRequest } = x86Of(cpu).switches;
+  if (staleRequest === 'compare') return false;
+  if (newTlbGen === TLB_GENERATION_INVALID && staleRequest !== 'silent-always') return false;
+  return newTlbGen <= localTlbGen;
+}
+
+/** Pages that "remote IPI send" reports: base pages, whatever the stride. */
+export function ipiPages(cpu: Cpu, info: FlushTlbInfo): number {
+  const end = cpu.read(info.end);
+  return end === TLB_FLUSH_ALL ? TLB_FLUSH_ALL : unitsIn(cpu.read(info.start), end, PAGE_SHIFT);
+}

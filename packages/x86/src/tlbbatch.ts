@@ -1,0 +1,48 @@
+/**
+ * tlbbatch: reclaim clears entries of many mms and flushes once (arch/x86/include/asm/tlbflush.h: arch_tlbbatch_*).
+ *
+ * A deferral takes its generation at once and only then remembers the CPUs that may use the mm:
+ *
+ *     reclaim (PTL held)                    CPU 1 (switch_mm_irqs_off)
+ *     clear entry                           set bit in mm_cpumask  (LOCK)
+ *     inc mm.tlbGen          (LOCK)         read mm.tlbGen
+ *     read mm_cpumask                       // one of the two sees the other (trace T6 reads first)
+ *
+ * The flush belongs to no mm and no generation: every CPU brings whatever it runs up to date.
+ */
+import type { Cpu, Mm, Steps, TlbBatch } from '@mmu-gather/core/stepped';
+import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
+import { getFlushTlbInfo, TLB_GENERATION_INVALID } from './flush-tlb-info.ts';
+import { newTlbGen } from './flush.ts';
+import { TLB_FLUSH_ALL } from './reason.ts';
+import { x86Of } from './tlbstate.ts';
+
+/** arch_tlbbatch_should_defer: only IPIs are worth saving. */
+export function* tlbbatchShouldDefer(cpu: Cpu, mm: Mm): Steps<boolean> {
+  return ((yield* cpu.readOnce(mm.cpumask)) & ~(1 << cpu.id)) !== 0;
+}
+
+/** arch_tlbbatch_add_pending (arch_tlbbatch_add_mm): under the PTL of the entry that was cleared. */
+export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, _address: number): Steps<void> {
+  const maskFirst = x86Of(cpu).switches.maskRead === 'before-generation';
+  if (maskFirst) batch.cpumask |= yield* cpu.readOnce(mm.cpumask);
+  yield* newTlbGen(cpu, mm);
+  if (!maskFirst) batch.cpumask |= yield* cpu.readOnce(mm.cpumask);
+}
+
+/** arch_tlbbatch_flush: everything, on every CPU of the batch. Lazy CPUs are left out: no tables were freed. */
+export function* tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
+  const info = getFlushTlbInfo(cpu, 0, 0, TLB_FLUSH_ALL, 0, false, TLB_GENERATION_INVALID);
+  const mask = batch.cpumask;
+  const self = (mask & (1 << cpu.id)) !== 0;
+  const others = (mask & ~(1 << cpu.id)) !== 0;
+  if (x86Of(cpu).switches.flushOrder === 'local-first') {
+    if (self) yield* flushTlbLocal(cpu, info);
+    if (others) yield* flushTlbOthers(cpu, mask, info);
+  } else if (others) {
+    yield* flushTlbMulti(cpu, mask, info);
+  } else if (self) {
+    yield* flushTlbLocal(cpu, info);
+  }
+  batch.cpumask = 0;
+}

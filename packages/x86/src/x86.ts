@@ -1,0 +1,80 @@
+/**
+ * The x86 backend: its memory, its handlers, and which function stands for which hook.
+ */
+import {
+  type Address,
+  type Arena,
+  type Backend,
+  type BackendSpec,
+  type BootOptions,
+  type Cell,
+  Mm,
+  type Scope,
+} from '@mmu-gather/core/stepped';
+import { flushTlbFunc, flushTlbFuncRemote } from './flush-func.ts';
+import { type FlushTlbInfo, reserveFlushTlbInfo } from './flush-tlb-info.ts';
+import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange } from './flush.ts';
+import { tlbFlush } from './gather.ts';
+import { movCr3, x86Isa } from './isa.ts';
+import { pteAccessible, pteNeedsFlush } from './needs-flush.ts';
+import { X86_LINUX_6_18, type X86Switches } from './profiles.ts';
+import { enterLazyTlb, switchMmIrqsOff } from './switch.ts';
+import { tlbbatchAddPending, tlbbatchFlush, tlbbatchShouldDefer } from './tlbbatch.ts';
+import { type CpuTlbstate, initNewContext, MM_CONTEXT_FIELDS, reserveTlbstate } from './tlbstate.ts';
+
+/** x86 linked into one kernel. Immutable. */
+export interface X86 extends Backend {
+  /** How this kernel behaves. */
+  readonly switches: X86Switches;
+  /** Number of ASID slots in use. */
+  readonly slots: number;
+  /** State of each CPU. */
+  readonly tlbstate: readonly CpuTlbstate[];
+  /** Request buffer of each CPU. */
+  readonly flushTlbInfo: readonly FlushTlbInfo[];
+  /** last_mm_ctx_id: the ctx_id given out last. */
+  readonly lastMmCtxId: Cell;
+  /** init_mm. */
+  readonly initMm: Mm;
+  /** A full flush of each ASID by a CR3 write, made once. */
+  readonly fullFlush: readonly Scope[];
+}
+
+/** An x86 kernel with these switches. */
+export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
+  const slots = switches.pcid ? switches.dynAsids : 1;
+  const isa = x86Isa(slots);
+  return {
+    id: 'x86',
+    isa,
+    mmContextFields: MM_CONTEXT_FIELDS,
+    link(arena: Arena, options: BootOptions, initMm: Address): X86 {
+      const cpus = Array.from({ length: options.cpus }, (_, cpu) => cpu);
+      return {
+        id: 'x86',
+        isa,
+        handlers: [flushTlbFunc, flushTlbFuncRemote],
+        switches,
+        slots,
+        tlbstate: cpus.map((cpu) => reserveTlbstate(arena, cpu, slots)),
+        flushTlbInfo: cpus.map((cpu) => reserveFlushTlbInfo(arena, cpu)),
+        lastMmCtxId: arena.reserve('last_mm_ctx_id', ['']),
+        initMm: Mm.at(initMm),
+        fullFlush: Array.from({ length: slots }, (_, asid) => movCr3(asid)),
+        initNewContext,
+        switchMm: switchMmIrqsOff,
+        enterLazyTlb,
+        tlbFlush,
+        flushTlbMm,
+        flushTlbRange,
+        flushTlbPage,
+        flushTlbGen,
+        tlbbatchShouldDefer,
+        tlbbatchAddPending,
+        tlbbatchFlush,
+        pteNeedsFlush,
+        pteAccessible,
+      };
+    },
+  };
+}
