@@ -65,11 +65,13 @@ export interface Vma extends Handle {
   readonly file: Cell;
   /** Index in the file of the page at `start` (vm_pgoff). */
   readonly pgoff: Cell;
+  /** 1 once a private page was mapped here (anon_vma is set): fork must copy it. Marked accesses: faults run side by side. */
+  readonly anonVma: Cell;
   /** Newest generation deferred for it (RFC 15). */
   readonly deferTlbGen: Cell;
 }
 /** Struct type of {@link Vma}. */
-export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'pgoff', 'deferTlbGen']);
+export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'pgoff', 'anonVma', 'deferTlbGen']);
 
 /** Readable. */
 export const VM_READ: number = 1;

@@ -135,6 +135,15 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
   }
 }
 
+/**
+ * p4d_free_tlb of a level that is folded at run time: there is no table, but the gather takes note as if there were
+ * (reference/x86.md, fact 0.10). No level bit.
+ */
+export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number): void {
+  adjustRange(tlb, address, 2 ** cpu.kernel.geometry.pageShift);
+  tlb.freedTables = true;
+}
+
 /** tlb_get_unmap_shift: log2 of the smallest unit that was cleared; the page size if none was. */
 export function tlbGetUnmapShift(cpu: Cpu, tlb: MmuGather): number {
   return entryShift(cpu.kernel.geometry, tlbGetUnmapLevel(tlb));
