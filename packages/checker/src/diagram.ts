@@ -78,12 +78,12 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       const kind = machine.stepKind(number);
       const cell = machine.stepCell(number);
       const before = cell >= 0 ? machine.state.words[cell] : 0;
-      let text = machine.stepText(number);
+      let text = machine.text.step(number);
       machine.perform(actor, choice);
       const value = machine.lastResult(number);
       if (READS.has(kind) && machine.violation?.oracle !== 'race') {
         const from = cell < 0 ? '' : lastWrite.has(cell) ? ` (step ${lastWrite.get(cell)})` : '';
-        text += ` -> ${machine.valueText(cell, value)}${from}`;
+        text += ` -> ${machine.text.value(cell, value)}${from}`;
       }
       if (cell >= 0 && machine.state.words[cell] !== before) lastWrite.set(cell, step);
       const at = kind === 'irqReturn' ? { fn: '', site: '' } : place(process.performedStack);

@@ -31,6 +31,11 @@ export interface ProcessHost {
   recordedStep(process: Process): string;
 }
 
+/** A process did something else when it was fed the same values again. */
+export class NotRepeatable extends Error {
+  override readonly name = 'NotRepeatable';
+}
+
 /** The body of a process. */
 export type Body = (cpu: Cpu) => Steps<unknown>;
 
@@ -141,7 +146,7 @@ export class Process implements Step {
       this.#steps = body(this.port);
       let done = this.#next();
       while (this.#position < length) {
-        if (done) throw new Error(`not repeatable: CPU ${this.cpuId} returned where it went on before`);
+        if (done) throw new NotRepeatable(`CPU ${this.cpuId} returned where it went on before`);
         done = this.#feed(log[this.#position++]!);
       }
     } finally {
@@ -149,8 +154,8 @@ export class Process implements Step {
     }
     const now = `${this.kind}:${this.args.join()}`;
     if (now !== recorded) {
-      throw new Error(
-        `not repeatable: CPU ${this.cpuId} is at ${describe(now)} where it was at ${describe(recorded)} before; step functions may depend on nothing but what the port returned`,
+      throw new NotRepeatable(
+        `CPU ${this.cpuId} is at ${describe(now)} where it was at ${describe(recorded)} before; step functions may depend on nothing but what the port returned`,
       );
     }
   }

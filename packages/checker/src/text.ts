@@ -1,0 +1,110 @@
+/**
+ * Text: names of words, objects, entries and steps for people.
+ */
+import { type Address, type Cell, DIRTY, type Entry, entryFlags, entryTarget, FAULT, PRESENT, RW } from '@mmu-gather/core/stepped';
+import type { Layout } from './layout.ts';
+import { OP_NAMES } from './op.ts';
+import { CACHE_NAMES } from './process.ts';
+import type { Words } from './words.ts';
+
+const PAGE = 4096;
+/** The largest bound that an argument word holds: everything. */
+const TO_THE_END = 0x7fffffff;
+
+/** Names things of one machine. */
+export class Text {
+  readonly #words: Words;
+  readonly #layout: Layout;
+  readonly #isEntry: (cell: Cell) => boolean;
+  readonly #isObject: (address: Address) => boolean;
+
+  constructor(words: Words, layout: Layout, isEntry: (cell: Cell) => boolean, isObject: (address: Address) => boolean) {
+    this.#words = words;
+    this.#layout = layout;
+    this.#isEntry = isEntry;
+    this.#isObject = isObject;
+  }
+
+  /** The object that starts at an address. */
+  object(address: Address): string {
+    return this.#layout.name(address).replace(/(\[0\]|\.\w+)$/, '');
+  }
+
+  /** Where a page-table entry leads and what it allows. */
+  entry(entry: Entry): string {
+    if (entry === 0) return 'none';
+    const flags = entryFlags(entry);
+    const absent = (flags & PRESENT) === 0 ? 'not present ' : '';
+    return `${this.object(entryTarget(entry))} ${absent}${(flags & RW) !== 0 ? 'RW' : 'RO'}${(flags & DIRTY) !== 0 ? ' dirty' : ''}`;
+  }
+
+  /** A value of a cell; a cell of -1 stands for the result of a step that is about no cell. */
+  value(cell: Cell, value: number): string {
+    if (cell >= 0) return this.#isEntry(cell) ? this.entry(value) : `${value}`;
+    if (value === FAULT) return 'fault';
+    return value > 0 && this.#isObject(value) ? this.object(value) : `${value}`;
+  }
+
+  /** The step that a process is paused before. */
+  step(process: number): string {
+    const a = (i: number): number => this.#words.arg(process, i);
+    const name = OP_NAMES[this.#words.kind(process)] ?? 'none';
+    const cell = this.#layout.name(a(0));
+    switch (name) {
+      case 'readOnce':
+      case 'loadAcquire':
+        return `read ${cell}`;
+      case 'writeOnce':
+      case 'storeRelease':
+        return `${cell} := ${this.value(a(0), a(1))}`;
+      case 'xchg':
+        return `xchg ${cell} := ${this.value(a(0), a(1))}`;
+      case 'cmpxchg':
+        return `cmpxchg ${cell}: ${this.value(a(0), a(2))} to ${this.value(a(0), a(1))}`;
+      case 'atomicAdd':
+      case 'atomicAddReturn':
+        return `${cell} ${a(1) < 0 ? '-=' : '+='} ${Math.abs(a(1))}`;
+      case 'atomicOr':
+        return `${cell} |= ${a(1)}`;
+      case 'atomicAndNot':
+      case 'atomicFetchAndNot':
+        return `${cell} &= ~${a(1)}`;
+      case 'waitFor':
+        return `wait until ${cell} ${['==', '!=', '>='][a(2)]} ${a(1)}`;
+      case 'alloc':
+        return `allocate a ${CACHE_NAMES[a(0)]}`;
+      case 'free':
+        return `free ${this.object(a(1))}`;
+      case 'sendIpi':
+        return `send IPI to CPU ${a(0)}`;
+      case 'awaitIpis':
+        return 'wait for IPIs';
+      case 'loadContext':
+        return `load ${a(0) === 0 ? 'no user table' : this.object(a(0))}, ASID ${a(1)}, ${a(2) !== 0 ? 'no flush' : 'flush'}`;
+      case 'invalidate':
+        return `invalidate ASID ${a(0)}, ${a(3) === TO_THE_END ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`}`;
+      case 'userRead':
+        return `user load page ${Math.floor(a(0) / PAGE)}`;
+      case 'userWrite':
+        return `user store page ${Math.floor(a(0) / PAGE)} := ${a(1)}`;
+      case 'enterUser':
+        return 'to user mode';
+      case 'enterKernel':
+        return 'enter kernel';
+      case 'irqReturn':
+        return 'return from interrupt';
+      case 'localIrqDisable':
+        return 'interrupts off';
+      case 'localIrqEnable':
+        return 'interrupts on';
+      case 'smpMb':
+        return 'smp_mb()';
+      case 'none':
+      case 'start':
+      case 'invalidationBarrier':
+        return name;
+      default:
+        return `${name} ${cell}`;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Results as other programs read them: schema 1. Names and meanings are stable; later versions only add.
+ */
+import type { MemoryModel } from '@mmu-gather/core/stepped';
+
+/** Search strategies. */
+export type StrategyName = 'states' | 'dpor' | 'bounded' | 'random';
+
+/** An execution that violates an oracle. */
+export interface Counterexample {
+  /** Reruns it: `mmu-gather conformance --rerun ID`. */
+  readonly id: string;
+  /** Switches away from a CPU that could have gone on. */
+  readonly preemptions: number;
+  /** Steps of the execution. */
+  readonly steps: number;
+  /** The race, drawn. */
+  readonly diagram: string;
+}
+
+/** What a run was limited to. Absent bounds did not limit it. */
+export interface Bounds {
+  /** Number of CPUs. */
+  readonly cpus: number;
+  /** User pages of the page table's shape. */
+  readonly pages: number;
+  /** Most states to visit. */
+  readonly maxStates?: number;
+  /** Most executions to run. */
+  readonly maxExecutions?: number;
+  /** Most milliseconds. */
+  readonly timeLimit?: number;
+}
+
+/** One cell of the matrix, run. */
+export interface CellResult {
+  /** Id of the scenario or twin. */
+  readonly scenario: string;
+  /** Of a twin: the scenario that it is the wrong form of. */
+  readonly twinOf?: string;
+  readonly arch: string;
+  readonly profile: string;
+  readonly memoryModel: MemoryModel;
+  readonly strategy: StrategyName;
+  readonly bounds: Bounds;
+  readonly expected: 'holds' | 'violated';
+  /** `holds` only if everything within the bounds was explored; a limited run that found nothing is `incomplete`. */
+  readonly verdict: 'holds' | 'violated' | 'incomplete';
+  readonly exhaustive: boolean;
+  /** The verdict is the expected one, by an expected oracle. */
+  readonly ok: boolean;
+  /** What was violated. */
+  readonly oracle?: string;
+  /** One line on it. */
+  readonly message?: string;
+  /** The property in the bug catalogue's words. */
+  readonly property?: string;
+  readonly states?: number;
+  readonly executions?: number;
+  readonly blocked?: number;
+  /** Steps performed by the search. */
+  readonly steps: number;
+  readonly milliseconds: number;
+  /** Odds that two different states had one key, for `states`. */
+  readonly collisionOdds?: number;
+  readonly counterexample?: Counterexample;
+}
+
+/** A whole report. */
+export interface Report {
+  readonly schema: 1;
+  readonly results: readonly CellResult[];
+  readonly summary: { readonly total: number; readonly ok: number; readonly failed: number };
+}
+
+/** Sums results up. */
+export function report(results: readonly CellResult[]): Report {
+  const ok = results.filter((r) => r.ok).length;
+  return { schema: 1, results, summary: { total: results.length, ok, failed: results.length - ok } };
+}
