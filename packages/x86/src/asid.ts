@@ -36,8 +36,8 @@ export function chooseNewAsid(cpu: Cpu, next: Mm, nextTlbGen: number): NewAsid {
   for (let asid = 0; asid < dynAsids; asid++) {
     if (cpu.read(ctxCtxId(state, asid)) === id) return mkNewAsid(asid, cpu.read(ctxTlbGen(state, asid)) < nextTlbGen);
   }
-  let asid = cpu.read(state.lastAsid) + 1;
+  let asid = cpu.read(state.nextAsid);
   if (asid >= dynAsids) asid = 0;
-  cpu.write(state.lastAsid, asid);
+  cpu.write(state.nextAsid, asid + 1);
   return mkNewAsid(asid, true);
 }

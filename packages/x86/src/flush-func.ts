@@ -22,7 +22,7 @@ import {
   TLB_REMOTE_WRONG_CPU,
 } from './reason.ts';
 import { claimLoadedSlot, setCtxTlbGen, switchMmIrqsOff } from './switch.ts';
-import { ctxTlbGen, LOADED_INIT_MM, thisCpuTlbstate, x86Of } from './tlbstate.ts';
+import { ctxTlbGen, thisCpuTlbstate, x86Of } from './tlbstate.ts';
 
 /** Id of {@link flushTlbFunc} among the backend's handlers. */
 export const FLUSH_TLB_FUNC: number = 0;
@@ -60,7 +60,7 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
     }
     if (!local) return;
   }
-  if (loadedMm === LOADED_INIT_MM) return;
+  if (loadedMm === initMm.address) return;
 
   // No user code runs here, but speculation may walk freed tables. A flush would be out of date at once: leave the mm.
   if (cpu.read(state.isLazy) !== 0) {

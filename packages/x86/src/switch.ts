@@ -20,9 +20,7 @@ import {
   type CpuTlbstate,
   ctxCtxId,
   ctxTlbGen,
-  LOADED_INIT_MM,
   LOADED_MM_SWITCHING,
-  loadedMmWord,
   mmCtxId,
   thisCpuTlbstate,
   x86Of,
@@ -33,9 +31,8 @@ import {
  * than the generation it read, and flushes of later generations interrupt this CPU.
  */
 export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
-  const { switches } = x86Of(cpu);
+  const { switches, initMm } = x86Of(cpu);
   const state = thisCpuTlbstate(cpu);
-  const nextWord = loadedMmWord(cpu, next);
   const prev = cpu.read(state.loadedMm);
   const prevAsid = cpu.read(state.loadedMmAsid);
   const wasLazy = cpu.read(state.isLazy) !== 0;
@@ -43,7 +40,7 @@ export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
 
   let nextTlbGen: number;
   let choice: NewAsid;
-  if (prev === nextWord) {
+  if (prev === next.address) {
     claimLoadedSlot(cpu, state, prevAsid, next);
     if (!wasLazy || !switches.lazyExitCheck) return;
     // isLazy = 0 before the generation is read. Pairs with LOCK inc before the read of isLazy in should_flush_tlb.
@@ -53,7 +50,7 @@ export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
     choice = mkNewAsid(prevAsid, true);
   } else {
     if (switches.switchingMark === 'before-generation') yield* cpu.writeOnce(state.loadedMm, LOADED_MM_SWITCHING);
-    if (switches.clearPrevBit && prev !== LOADED_INIT_MM) yield* cpu.atomicAndNot(Mm.at(prev).cpumask, 1 << cpu.id);
+    if (switches.clearPrevBit && prev !== initMm.address) yield* cpu.atomicAndNot(Mm.at(prev).cpumask, 1 << cpu.id);
     yield* startRemoteFlushes(cpu, next);
     nextTlbGen = yield* cpu.readOnce(next.tlbGen);
     choice = chooseNewAsid(cpu, next, nextTlbGen);
@@ -74,7 +71,7 @@ export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
   }
 
   // After CR3: who reads `next` here may count on this CPU's being on it.
-  yield* cpu.writeOnce(state.loadedMm, nextWord);
+  yield* cpu.writeOnce(state.loadedMm, next.address);
   cpu.write(state.loadedMmAsid, asid);
 }
 
@@ -120,16 +117,17 @@ export function setCtxTlbGen(cpu: Cpu, state: CpuTlbstate, asid: number, gen: nu
  */
 export function* enterLazyTlb(cpu: Cpu, _mm: Mm): Steps<void> {
   const state = thisCpuTlbstate(cpu);
-  if (cpu.read(state.loadedMm) === LOADED_INIT_MM) return;
+  if (cpu.read(state.loadedMm) === x86Of(cpu).initMm.address) return;
   yield* cpu.writeOnce(state.isLazy, 1);
 }
 
 /** leave_mm: gives up a borrowed mm for init_mm, before an idle state that loses the TLB or before the CPU goes down. */
 export function* leaveMm(cpu: Cpu): Steps<void> {
   const state = thisCpuTlbstate(cpu);
-  if (cpu.read(state.loadedMm) === LOADED_INIT_MM) return;
+  const { initMm } = x86Of(cpu);
+  if (cpu.read(state.loadedMm) === initMm.address) return;
   cpu.claim.that(cpu.read(state.isLazy) !== 0, 'O16', 'leave_mm while the mm is in use');
   yield* cpu.localIrqDisable();
-  yield* switchMmIrqsOff(cpu, x86Of(cpu).initMm);
+  yield* switchMmIrqsOff(cpu, initMm);
   yield* cpu.localIrqEnable();
 }

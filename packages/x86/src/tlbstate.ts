@@ -1,10 +1,6 @@
 /**
  * What x86 remembers about TLBs: per CPU (struct tlb_state, tlb_state_shared in asm/tlbflush.h) and per mm (mm_context_t).
  *
- * Memory is zero at boot, and that is the state after cpu_init: init_mm loaded, in slot 0, and nothing in any TLB. Hence
- * init_mm is stored as 0 in loadedMm, its ctx_id is 0 (ours are Linux's minus 1), and the cursor is the slot handed out last
- * (Linux keeps the next one). Slots 1 and up then read "init_mm, clean", which is true, and slot 0 is found before them.
- *
  * Invariant G0: the TLB holds nothing under ASID i that is older than ctxs[i].tlbGen of the mm ctxs[i].ctxId. Flushing
  * without raising the generation is legal; raising it without flushing is not.
  *
@@ -12,7 +8,7 @@
  *
  *     running     loadedMm = mm,       isLazy = 0, its bit is in mm_cpumask(mm)
  *     lazy        loadedMm = mm,       isLazy = 1, its bit is in mm_cpumask(mm)
- *     kernel      loadedMm = 0,        isLazy = 0, init_mm's mask is not used
+ *     kernel      loadedMm = init_mm,  isLazy = 0, init_mm's mask is not used
  *
  * Only the CPU itself writes its state, with interrupts off or in its own interrupts, and so it reads it plainly. Others
  * read loadedMm and isLazy (should_flush_tlb): these two are written with marked stores, in an order that switch.ts states.
@@ -30,22 +26,22 @@ import {
 } from '@mmu-gather/core/stepped';
 import type { X86 } from './x86.ts';
 
-/** loadedMm while init_mm is loaded. */
-export const LOADED_INIT_MM: Address = 0;
 /** LOADED_MM_SWITCHING: neither the old mm nor the new one; no struct has this address. */
 export const LOADED_MM_SWITCHING: Address = -1;
 
 /** ctx_id of a slot that is no mm's. */
-export const NO_CTX_ID: number = -1;
+export const NO_CTX_ID: number = 0;
+/** ctx_id of init_mm. User mms count on from there. */
+export const INIT_MM_CTX_ID: number = 1;
 
 /** Per-CPU state: cpu_tlbstate and cpu_tlbstate_shared. */
 export interface CpuTlbstate extends Handle {
-  /** The mm in CR3, {@link LOADED_INIT_MM} or {@link LOADED_MM_SWITCHING}. */
+  /** The mm in CR3, or {@link LOADED_MM_SWITCHING}. */
   readonly loadedMm: Cell;
   /** The ASID in CR3. */
   readonly loadedMmAsid: Cell;
-  /** The slot handed out last (next_asid - 1). */
-  readonly lastAsid: Cell;
+  /** The slot to hand out next, 1 up to the number of slots. */
+  readonly nextAsid: Cell;
   /** 1 while a task without an mm borrows loadedMm. A cache line of its own in Linux: others read it. */
   readonly isLazy: Cell;
   /** First word of the slots: ctx_id and tlb_gen of each. */
@@ -55,7 +51,7 @@ export interface CpuTlbstate extends Handle {
 export const CpuTlbstate: Struct<CpuTlbstate> = struct<CpuTlbstate>('cpu_tlbstate', [
   'loadedMm',
   'loadedMmAsid',
-  'lastAsid',
+  'nextAsid',
   'isLazy',
   'ctxs',
 ]);
@@ -81,11 +77,23 @@ export function mmNextTrimCpumask(mm: Mm): Cell {
   return mm.context + 1;
 }
 
-/** Reserves the state of one CPU. */
-export function reserveTlbstate(arena: Arena, cpu: number, slots: number): CpuTlbstate {
+/** Reserves the state of one CPU, as it is after cpu_init: init_mm loaded, in slot 0, all other slots empty. */
+export function reserveTlbstate(arena: Arena, cpu: number, slots: number, initMm: Mm): CpuTlbstate {
   const fields: string[] = CpuTlbstate.fields.slice(0, -1);
   for (let asid = 0; asid < slots; asid++) fields.push(`ctxs[${asid}].ctxId`, `ctxs[${asid}].tlbGen`);
-  return CpuTlbstate.at(arena.reserve(`cpu_tlbstate[${cpu}]`, fields));
+  const state = CpuTlbstate.at(arena.reserve(`cpu_tlbstate[${cpu}]`, fields));
+  arena.initialise(state.loadedMm, initMm.address);
+  arena.initialise(state.nextAsid, 1);
+  arena.initialise(ctxCtxId(state, 0), INIT_MM_CTX_ID);
+  return state;
+}
+
+/** Gives init_mm its ctx_id, and reserves last_mm_ctx_id: the one given out last. */
+export function reserveCtxIds(arena: Arena, initMm: Mm): Cell {
+  const lastMmCtxId = arena.reserve('last_mm_ctx_id', ['']);
+  arena.initialise(lastMmCtxId, INIT_MM_CTX_ID);
+  arena.initialise(mmCtxId(initMm), INIT_MM_CTX_ID);
+  return lastMmCtxId;
 }
 
 /** The x86 part of the kernel that a CPU runs. */
@@ -96,16 +104,6 @@ export function x86Of(cpu: Cpu): X86 {
 /** this_cpu_ptr(&cpu_tlbstate). */
 export function thisCpuTlbstate(cpu: Cpu): CpuTlbstate {
   return x86Of(cpu).tlbstate[cpu.id]!;
-}
-
-/** What loadedMm holds while this mm is loaded. */
-export function loadedMmWord(cpu: Cpu, mm: Mm): Address {
-  return mm.address === x86Of(cpu).initMm.address ? LOADED_INIT_MM : mm.address;
-}
-
-/** The mm behind a loadedMm that is not {@link LOADED_MM_SWITCHING}. */
-export function loadedMmAt(cpu: Cpu, word: Address): Mm {
-  return word === LOADED_INIT_MM ? x86Of(cpu).initMm : Mm.at(word);
 }
 
 /** init_new_context: a fresh ctx_id, generation 0, nothing to trim for a second. Before the mm is published. */
@@ -123,11 +121,11 @@ export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
 export function* initializeTlbstateAndFlush(cpu: Cpu): Steps<void> {
   const { initMm, slots } = x86Of(cpu);
   const state = thisCpuTlbstate(cpu);
-  const mm = loadedMmAt(cpu, cpu.read(state.loadedMm));
+  const mm = Mm.at(cpu.read(state.loadedMm));
   const gen = yield* cpu.readOnce(initMm.tlbGen);
   yield* cpu.loadContext(cpu.read(mm.pgd), 0, false);
   cpu.write(state.loadedMmAsid, 0);
-  cpu.write(state.lastAsid, 0);
+  cpu.write(state.nextAsid, 1);
   cpu.write(ctxCtxId(state, 0), cpu.read(mmCtxId(mm)));
   cpu.write(ctxTlbGen(state, 0), gen);
   for (let asid = 1; asid < slots; asid++) cpu.write(ctxCtxId(state, asid), NO_CTX_ID);

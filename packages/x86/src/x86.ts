@@ -20,7 +20,7 @@ import { pteAccessible, pteNeedsFlush } from './needs-flush.ts';
 import { X86_LINUX_6_18, type X86Switches } from './profiles.ts';
 import { enterLazyTlb, switchMmIrqsOff } from './switch.ts';
 import { tlbbatchAddPending, tlbbatchFlush, tlbbatchShouldDefer } from './tlbbatch.ts';
-import { type CpuTlbstate, initNewContext, MM_CONTEXT_FIELDS, reserveTlbstate } from './tlbstate.ts';
+import { type CpuTlbstate, initNewContext, MM_CONTEXT_FIELDS, reserveCtxIds, reserveTlbstate } from './tlbstate.ts';
 
 /** x86 linked into one kernel. Immutable. */
 export interface X86 extends Backend {
@@ -48,7 +48,8 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
     id: 'x86',
     isa,
     mmContextFields: MM_CONTEXT_FIELDS,
-    link(arena: Arena, options: BootOptions, initMm: Address): X86 {
+    link(arena: Arena, options: BootOptions, initMmAddress: Address): X86 {
+      const initMm = Mm.at(initMmAddress);
       const cpus = Array.from({ length: options.cpus }, (_, cpu) => cpu);
       return {
         id: 'x86',
@@ -56,10 +57,10 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
         handlers: [flushTlbFunc, flushTlbFuncRemote],
         switches,
         slots,
-        tlbstate: cpus.map((cpu) => reserveTlbstate(arena, cpu, slots)),
+        tlbstate: cpus.map((cpu) => reserveTlbstate(arena, cpu, slots, initMm)),
         flushTlbInfo: cpus.map((cpu) => reserveFlushTlbInfo(arena, cpu)),
-        lastMmCtxId: arena.reserve('last_mm_ctx_id', ['']),
-        initMm: Mm.at(initMm),
+        lastMmCtxId: reserveCtxIds(arena, initMm),
+        initMm,
         fullFlush: Array.from({ length: slots }, (_, asid) => movCr3(asid)),
         initNewContext,
         switchMm: switchMmIrqsOff,
