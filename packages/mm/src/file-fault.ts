@@ -1,0 +1,123 @@
+/**
+ * Faults on file mappings, for whom the caller describes the page cache (mm/memory.c: do_fault, mm/filemap.c).
+ *
+ *     read                 the page and up to `faultAround` cached neighbours, read-only (or writable if shared memory)
+ *     write, private       a copy in anonymous memory; the file page is not mapped
+ *     write, shared        the page, writable and dirty
+ *
+ * Neighbours that fault-around maps widen the hulls of later flushes: it must map what the kernel would have mapped.
+ */
+import {
+  type Address,
+  type Cpu,
+  entryIndex,
+  entryNone,
+  getPage,
+  putPage,
+  type Steps,
+  tableEntries,
+  VM_SHARED,
+  VM_WRITE,
+} from '@mmu-gather/core/stepped';
+import { VM_FAULT_SIGBUS } from './errno.ts';
+import { allocZeroedPage, copyPage, pageAddRmap, pageMarkDirty } from './page.ts';
+import { pteLock, ptepGet, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { maybeMkwrite, mkPte, pteMkdirty, vmPageProt } from './pte.ts';
+import { anonPrepare, installAnonPage, lockSame, type Vmf } from './vmf.ts';
+
+/** do_fault. */
+export function* doFault(cpu: Cpu, vmf: Vmf): Steps<number> {
+  if (!vmf.write) return yield* doReadFault(cpu, vmf);
+  return (vmf.vmFlags & VM_SHARED) === 0 ? yield* doCowFault(cpu, vmf) : yield* doSharedFault(cpu, vmf);
+}
+
+/** linear_page_index. */
+function pageIndex(cpu: Cpu, vmf: Vmf, address: number): number {
+  const pages = (address - cpu.read(vmf.vma.start)) / 2 ** cpu.kernel.geometry.pageShift;
+  return cpu.read(vmf.vma.pgoff) + pages;
+}
+
+/** __do_fault: the page, with a reference for the fault. */
+function* faultPage(cpu: Cpu, vmf: Vmf): Steps<Address> {
+  const page = yield* vmf.files.fault(cpu, cpu.read(vmf.vma.file), pageIndex(cpu, vmf, vmf.address));
+  if (page !== 0) yield* getPage(cpu, page);
+  return page;
+}
+
+/** do_read_fault: what is cached around the address, and if it was not cached, the page itself. */
+function* doReadFault(cpu: Cpu, vmf: Vmf): Steps<number> {
+  if (vmf.files.faultAround > 1 && (yield* doFaultAround(cpu, vmf))) return 0;
+  const page = yield* faultPage(cpu, vmf);
+  if (page === 0) return VM_FAULT_SIGBUS;
+  yield* finishFault(cpu, vmf, page, false);
+  return 0;
+}
+
+/**
+ * do_fault_around, filemap_map_pages: the aligned window around the address, cut to the VMA and to the PTE table.
+ * @returns true if the page itself is mapped now
+ */
+function* doFaultAround(cpu: Cpu, vmf: Vmf): Steps<boolean> {
+  const geometry = cpu.kernel.geometry;
+  const pageSize = 2 ** geometry.pageShift;
+  const file = cpu.read(vmf.vma.file);
+  const prot = vmPageProt(vmf.vmFlags);
+  const width = vmf.files.faultAround;
+  const offset = entryIndex(geometry, 0, vmf.address);
+  const tableStart = vmf.address - offset * pageSize;
+  const vmaFirst = (cpu.read(vmf.vma.start) - tableStart) / pageSize;
+  const vmaEnd = (cpu.read(vmf.vma.end) - tableStart) / pageSize;
+  const aligned = offset - (offset % width);
+  const from = Math.max(aligned, vmaFirst);
+  // The window starts where the kernel's does, so it is not aligned at its end if the VMA starts inside of it.
+  const to = Math.min(from + width, tableEntries(geometry, 0), vmaEnd);
+  if (!(yield* pteLock(cpu, vmf.pmd, vmf.table))) return false;
+  for (let i = from; i < to; i++) {
+    if (!entryNone(yield* ptepGet(cpu, vmf.table + i))) continue;
+    const page = yield* vmf.files.cached(cpu, file, pageIndex(cpu, vmf, tableStart + i * pageSize));
+    if (page === 0) continue;
+    yield* getPage(cpu, page);
+    yield* pageAddRmap(cpu, page);
+    yield* setPteAt(cpu, vmf.table + i, mkPte(page, prot));
+  }
+  const mapped = !entryNone(yield* ptepGet(cpu, vmf.pte));
+  yield* pteUnmapUnlock(cpu, vmf.table);
+  return mapped;
+}
+
+/** do_cow_fault: a private copy at once. */
+function* doCowFault(cpu: Cpu, vmf: Vmf): Steps<number> {
+  yield* anonPrepare(cpu, vmf.vma);
+  const page = yield* allocZeroedPage(cpu);
+  const source = yield* faultPage(cpu, vmf);
+  if (source === 0) {
+    yield* putPage(cpu, page);
+    return VM_FAULT_SIGBUS;
+  }
+  yield* copyPage(cpu, page, source);
+  const entry = maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmf.vmFlags))), vmf.vmFlags);
+  yield* installAnonPage(cpu, vmf, page, entry);
+  yield* putPage(cpu, source);
+  return 0;
+}
+
+/** do_shared_fault. */
+function* doSharedFault(cpu: Cpu, vmf: Vmf): Steps<number> {
+  const page = yield* faultPage(cpu, vmf);
+  if (page === 0) return VM_FAULT_SIGBUS;
+  if (yield* finishFault(cpu, vmf, page, true)) yield* pageMarkDirty(cpu, page);
+  return 0;
+}
+
+/** finish_fault: maps a file page, or drops the fault's reference if the entry is not empty any more. */
+function* finishFault(cpu: Cpu, vmf: Vmf, page: Address, write: boolean): Steps<boolean> {
+  if (!(yield* lockSame(cpu, vmf))) {
+    yield* putPage(cpu, page);
+    return false;
+  }
+  yield* pageAddRmap(cpu, page);
+  const entry = mkPte(page, vmPageProt(vmf.vmFlags));
+  yield* setPteAt(cpu, vmf.pte, write && (vmf.vmFlags & VM_WRITE) !== 0 ? maybeMkwrite(pteMkdirty(entry), VM_WRITE) : entry);
+  yield* pteUnmapUnlock(cpu, vmf.table);
+  return true;
+}

@@ -1,0 +1,157 @@
+/**
+ * fork: a copy of the address space that shares pages until one side writes (kernel/fork.c: dup_mmap, mm/memory.c).
+ *
+ *     CPU 0 (fork)                               CPU 1 (thread of the parent)
+ *     lock both mmap_locks for write
+ *       each entry: write-protect the parent's,  writes through its old entry: still the same page,
+ *       give the child a read-only copy          nobody else has looked at it yet
+ *       flush the parent's mm                    from here on a write faults, and waits for mmap_lock
+ *     unlock: faults copy
+ *
+ * The one flush at the end is enough because no fault can copy, and the child cannot run, before the locks are dropped.
+ */
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  type Entry,
+  entryAddrEnd,
+  entryCell,
+  entryNone,
+  entryTarget,
+  getPage,
+  type Mm,
+  ptePresent,
+  pteWrite,
+  type Steps,
+  Vma,
+  VM_PFNMAP,
+  VM_SHARED,
+  VM_UFFD_WP,
+} from '@mmu-gather/core/stepped';
+import { mmAlloc } from './mm.ts';
+import { pageAddRmap, pageAnon, pageDupAnonRmap, vmNormalPage } from './page.ts';
+import {
+  pmdAlloc,
+  pteAllocMapLock,
+  ptepGet,
+  ptepSetWrprotect,
+  pteOffsetMapLock,
+  pteUnmapUnlock,
+  setPteAt,
+  topLevel,
+} from './page-table.ts';
+import { isMigrationPte, pteClearUffdWp, pteMkclean, pteMkold, pteWrprotect } from './pte.ts';
+import { dupVma } from './vma.ts';
+
+/** dup_mm: what fork does without CLONE_VM. @returns the child's mm, with one user */
+export function* dupMm(cpu: Cpu, oldMm: Mm): Steps<Mm> {
+  const mm = yield* mmAlloc(cpu);
+  yield* dupMmap(cpu, mm, oldMm);
+  return mm;
+}
+
+/** dup_mmap: copies VMAs and entries, then flushes the parent. */
+function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
+  yield* cpu.downWrite(oldMm.mmapLock);
+  yield* cpu.downWrite(mm.mmapLock);
+  let link = mm.mmap;
+  for (let at = cpu.read(oldMm.mmap); at !== 0; ) {
+    const vma = Vma.at(at);
+    const copy = yield* dupVma(cpu, vma);
+    // The child is not registered with the parent's userfaultfd.
+    cpu.write(copy.flags, cpu.read(copy.flags) & ~VM_UFFD_WP);
+    cpu.write(link, copy.address);
+    link = copy.next;
+    if (vmaNeedsCopy(cpu, vma)) yield* copyPageRange(cpu, mm, oldMm, vma);
+    at = cpu.read(vma.next);
+  }
+  yield* cpu.upWrite(mm.mmapLock);
+  if (cpu.kernel.profile.forkFlush === 'mm') yield* cpu.kernel.backend.flushTlbMm(cpu, oldMm);
+  yield* cpu.upWrite(oldMm.mmapLock);
+}
+
+/** vma_needs_copy: what the child cannot get by faults of its own. */
+function vmaNeedsCopy(cpu: Cpu, vma: Vma): boolean {
+  return (cpu.read(vma.flags) & VM_PFNMAP) !== 0 || cpu.read(vma.anonVma) !== 0;
+}
+
+/** copy_page_range: the entries of one VMA. */
+function* copyPageRange(cpu: Cpu, mm: Mm, oldMm: Mm, vma: Vma): Steps<void> {
+  const copy: Copy = { mm, oldMm, cow: (cpu.read(vma.flags) & VM_SHARED) === 0 };
+  yield* copyTableRange(cpu, copy, cpu.read(oldMm.pgd), topLevel(cpu), cpu.read(vma.start), cpu.read(vma.end));
+}
+
+/** What copy_page_range does for one VMA. */
+interface Copy {
+  readonly mm: Mm;
+  readonly oldMm: Mm;
+  /** is_cow_mapping. */
+  readonly cow: boolean;
+}
+
+/** copy_p4d_range, copy_pud_range, copy_pmd_range: absent tables are skipped as a whole. */
+function* copyTableRange(
+  cpu: Cpu,
+  copy: Copy,
+  table: Address,
+  level: number,
+  start: number,
+  end: number,
+): Steps<void> {
+  const geometry = cpu.kernel.geometry;
+  let cell = entryCell(geometry, table, level, start);
+  for (let at = start; at < end; cell++) {
+    const next = entryAddrEnd(geometry, level, at, end);
+    const entry = yield* cpu.readOnce(cell);
+    if (!entryNone(entry)) {
+      if (level === 1) yield* copyPteRange(cpu, copy, cell, at, next);
+      else yield* copyTableRange(cpu, copy, entryTarget(entry), level - 1, at, next);
+    }
+    at = next;
+  }
+}
+
+/** copy_pte_range: both PTLs, the child's outside. */
+function* copyPteRange(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number, end: number): Steps<void> {
+  const geometry = cpu.kernel.geometry;
+  const pageSize = 2 ** geometry.pageShift;
+  const pmd = yield* pmdAlloc(cpu, copy.mm, start);
+  const table = yield* pteAllocMapLock(cpu, copy.mm, pmd);
+  const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
+  if (oldTable !== 0) {
+    let pte = entryCell(geometry, table, 0, start);
+    let oldPte = entryCell(geometry, oldTable, 0, start);
+    for (let at = start; at < end; at += pageSize, pte++, oldPte++) {
+      const entry = yield* ptepGet(cpu, oldPte);
+      if (entryNone(entry)) continue;
+      if (ptePresent(entry)) yield* copyPresentPte(cpu, copy, pte, oldPte, entry);
+      else yield* copyNonpresentPte(cpu, pte, entry);
+    }
+    yield* pteUnmapUnlock(cpu, oldTable);
+  }
+  yield* pteUnmapUnlock(cpu, table);
+}
+
+/** copy_present_ptes. */
+function* copyPresentPte(cpu: Cpu, copy: Copy, pte: Cell, oldPte: Cell, old: Entry): Steps<void> {
+  const page = vmNormalPage(old);
+  if (page !== 0) {
+    yield* getPage(cpu, page);
+    if (pageAnon(cpu, page)) yield* pageDupAnonRmap(cpu, page);
+    else yield* pageAddRmap(cpu, page);
+  }
+  let entry = old;
+  if (copy.cow && pteWrite(entry)) {
+    yield* ptepSetWrprotect(cpu, oldPte, old);
+    entry = pteWrprotect(entry);
+  }
+  if (!copy.cow) entry = pteMkclean(entry);
+  yield* setPteAt(cpu, pte, pteClearUffdWp(pteMkold(entry)));
+}
+
+/** copy_nonpresent_pte: one more reference to the slot. A migration entry is copied as it is: the child waits, too. */
+function* copyNonpresentPte(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
+  if (!isMigrationPte(entry)) yield* getPage(cpu, entryTarget(entry));
+  yield* setPteAt(cpu, pte, entry);
+}

@@ -1,0 +1,31 @@
+/**
+ * Memory-management operations of the kernel: the generic code that changes page tables and must keep TLBs in step.
+ *
+ * @packageDocumentation
+ */
+export * from './change-protection.ts';
+export * from './errno.ts';
+export * from './exec.ts';
+export * from './fault.ts';
+export * from './file-fault.ts';
+export * from './fork.ts';
+export * from './free-pgtables.ts';
+export * from './madvise.ts';
+export * from './memory.ts';
+export * from './mm.ts';
+export * from './mmap.ts';
+export * from './mprotect.ts';
+export * from './mremap.ts';
+export * from './numa.ts';
+export * from './page-cache.ts';
+export * from './page.ts';
+export * from './page-table.ts';
+export * from './pte.ts';
+export * from './rmap.ts';
+export * from './sched.ts';
+export * from './uffd.ts';
+export * from './user.ts';
+export * from './vma.ts';
+export * from './vmf.ts';
+export * from './vmscan.ts';
+export * from './wp-fault.ts';

@@ -1,0 +1,201 @@
+/**
+ * Unmapping: entries are cleared under their PTL and noted in a gather; pages are freed after its flush (mm/memory.c).
+ *
+ *     zapPteRange, for each PTE table:
+ *       lock PTL
+ *         flushTlbBatchedPending       reclaim may have emptied entries of this table and not flushed them yet
+ *         for each entry: clear, note in the gather, drop its rmap, queue its page
+ *         if a dirty file page was met, or the queue is full: flush now
+ *       unlock PTL
+ *       if flushed: free what is queued, and go on where it stopped
+ *
+ * A dirty file page may not lose its rmap before the flush (trace T9): whoever cleans it would find it unmapped, would not
+ * wait for this PTL, and would miss writes through stale entries. That is why the flush stands under the lock.
+ *
+ * Locks: mmap_lock, at least for read, or the VMA is detached. Claims: the gather saw the range (O10).
+ */
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  type Entry,
+  entryAddrEnd,
+  entryCell,
+  entryNone,
+  entrySize,
+  entryTarget,
+  type MmuGather,
+  pteDirty,
+  ptePresent,
+  putPage,
+  type Steps,
+  tlbFlushMmu,
+  tlbFlushMmuTlbonly,
+  tlbRemovePage,
+  tlbRemoveTable,
+  tlbRemoveTlbEntry,
+  type Vma,
+  VM_PFNMAP,
+} from '@mmu-gather/core/stepped';
+import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
+import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
+import { isMigrationPte } from './pte.ts';
+import { flushTlbBatchedPending } from './rmap.ts';
+
+/** tlb_start_vma. */
+function tlbStartVma(cpu: Cpu, tlb: MmuGather, vma: Vma): void {
+  if (!tlb.fullmm) tlb.vmaPfn = (cpu.read(vma.flags) & VM_PFNMAP) !== 0;
+}
+
+/** tlb_end_vma: a driver may reuse page frames as soon as it cannot find the VMA any more, so they are flushed before. */
+function* tlbEndVma(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  if (tlb.fullmm) return;
+  const { mergeVmas, pfnmapFlush } = cpu.kernel.profile;
+  if (!mergeVmas || (pfnmapFlush && tlb.vmaPfn)) yield* tlbFlushMmuTlbonly(cpu, tlb);
+}
+
+/** unmap_vmas: zaps the part of each VMA that lies in the range. */
+export function* unmapVmas(cpu: Cpu, tlb: MmuGather, vmas: readonly Vma[], start: number, end: number): Steps<void> {
+  for (const vma of vmas) {
+    const from = Math.max(start, cpu.read(vma.start));
+    const to = Math.min(end, cpu.read(vma.end));
+    if (from < to) yield* unmapPageRange(cpu, tlb, vma, from, to, false);
+  }
+}
+
+/**
+ * unmap_page_range: zaps a range within one VMA.
+ * @param reclaimPt free PTE tables that the range covers as a whole (zap_details.reclaim_pt), if the profile does that
+ */
+export function* unmapPageRange(
+  cpu: Cpu,
+  tlb: MmuGather,
+  vma: Vma,
+  start: number,
+  end: number,
+  reclaimPt: boolean,
+): Steps<void> {
+  tlbStartVma(cpu, tlb, vma);
+  const reclaim = reclaimPt && cpu.kernel.profile.ptReclaim;
+  yield* zapTableRange(cpu, tlb, cpu.read(tlb.mm.pgd), topLevel(cpu), start, end, reclaim);
+  yield* tlbEndVma(cpu, tlb);
+}
+
+/** zap_p4d_range, zap_pud_range, zap_pmd_range: absent tables are skipped as a whole. */
+function* zapTableRange(
+  cpu: Cpu,
+  tlb: MmuGather,
+  table: Address,
+  level: number,
+  start: number,
+  end: number,
+  reclaim: boolean,
+): Steps<void> {
+  const geometry = cpu.kernel.geometry;
+  let cell = entryCell(geometry, table, level, start);
+  for (let at = start; at < end; cell++) {
+    const next = entryAddrEnd(geometry, level, at, end);
+    if (level === 1) {
+      yield* zapPteRange(cpu, tlb, cell, at, next, reclaim);
+    } else {
+      const entry = yield* cpu.readOnce(cell);
+      if (!entryNone(entry)) yield* zapTableRange(cpu, tlb, entryTarget(entry), level - 1, at, next, reclaim);
+    }
+    at = next;
+  }
+}
+
+/** A dirty file page was cleared: flush before the PTL is dropped. */
+const FORCE_FLUSH = 1;
+/** The queue of pages is full: flush, and go on behind this entry. */
+const FORCE_BREAK = 2;
+
+/** zap_pte_range: the entries of a range within one PTE table. */
+export function* zapPteRange(
+  cpu: Cpu,
+  tlb: MmuGather,
+  pmd: Cell,
+  start: number,
+  end: number,
+  reclaim: boolean,
+): Steps<void> {
+  const geometry = cpu.kernel.geometry;
+  const pageSize = 2 ** geometry.pageShift;
+  const root = cpu.read(tlb.mm.pgd);
+  const whole = reclaim && end - start >= entrySize(geometry, 1);
+  let at = start;
+  while (at < end) {
+    const table = yield* pteOffsetMapLock(cpu, pmd);
+    if (table === 0) return;
+    yield* flushTlbBatchedPending(cpu, tlb.mm);
+    cpu.claim.observed(root, { start: at, end });
+    const dirty: Address[] = [];
+    const from = at;
+    let force = 0;
+    let pte = entryCell(geometry, table, 0, at);
+    for (; at < end && (force & FORCE_BREAK) === 0; at += pageSize, pte++) {
+      const entry = yield* ptepGet(cpu, pte);
+      if (entryNone(entry)) continue;
+      if (ptePresent(entry)) force |= yield* zapPresentPte(cpu, tlb, pte, entry, at, dirty);
+      else yield* zapNonpresentPte(cpu, pte, entry);
+    }
+    let unlinked = false;
+    if (whole && at >= end) unlinked = yield* tryGetAndClearPmd(cpu, tlb, pmd, table, from > start);
+    if (force !== 0) {
+      yield* tlbFlushMmuTlbonly(cpu, tlb);
+      for (const page of dirty) yield* pageRemoveRmap(cpu, page);
+    }
+    yield* pteUnmapUnlock(cpu, table);
+    if (force !== 0) yield* tlbFlushMmu(cpu, tlb);
+    if (unlinked) yield* tlbRemoveTable(cpu, tlb, table, start, 0);
+  }
+}
+
+/**
+ * zap_present_ptes. The exchange says whether the page is dirty; up to it the hardware may still set the bit.
+ * @param dirty takes pages whose rmap goes after the flush (delayed rmap, 6.2 on)
+ */
+function* zapPresentPte(
+  cpu: Cpu,
+  tlb: MmuGather,
+  pte: Cell,
+  seen: Entry,
+  address: number,
+  dirty: Address[],
+): Steps<number> {
+  const entry = yield* ptepGetAndClearFull(cpu, pte, seen, tlb.fullmm);
+  tlbRemoveTlbEntry(cpu, tlb, address, 0);
+  const page = vmNormalPage(entry);
+  if (page === 0) return 0;
+  let force = 0;
+  if (pteDirty(entry) && !pageAnon(cpu, page)) {
+    yield* pageMarkDirty(cpu, page);
+    force = FORCE_FLUSH;
+  }
+  if (force !== 0 && cpu.kernel.profile.delayedRmap) dirty.push(page);
+  else yield* pageRemoveRmap(cpu, page);
+  return tlbRemovePage(cpu, tlb, page) ? FORCE_FLUSH | FORCE_BREAK : force;
+}
+
+/** zap_nonpresent_ptes: swap and migration entries; no TLB holds them. */
+function* zapNonpresentPte(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
+  yield* setPteAt(cpu, pte, 0);
+  // The page of a migration entry belongs to the migration, that of a swap entry to the slot.
+  if (!isMigrationPte(entry)) yield* putPage(cpu, entryTarget(entry));
+}
+
+/**
+ * try_get_and_clear_pmd, try_to_free_pte (mm/pt_reclaim.c): unlinks the PTE table that was just emptied. PTL held.
+ * @param recheck the PTL was dropped on the way, so faults may have filled entries again
+ * @returns true if the table is unlinked; the caller puts it into the gather
+ */
+function* tryGetAndClearPmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, table: Address, recheck: boolean): Steps<boolean> {
+  if (recheck) {
+    const entries = 2 ** cpu.kernel.geometry.bits[0]!;
+    for (let i = 0; i < entries; i++) if (!entryNone(yield* ptepGet(cpu, table + i))) return false;
+  }
+  yield* cpu.spinLock(tlb.mm.pageTableLock);
+  yield* setPteAt(cpu, pmd, 0);
+  yield* cpu.spinUnlock(tlb.mm.pageTableLock);
+  return true;
+}

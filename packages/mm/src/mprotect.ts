@@ -1,0 +1,73 @@
+/**
+ * mprotect (mm/mprotect.c).
+ *
+ *     lock mmap_lock for write
+ *       gather
+ *         for each VMA: new flags, splits at the edges, changeProtection
+ *       finish: flush what lost rights (on x86 also what gained some), or everything if another gather is open
+ *     unlock
+ *
+ * Claims: what is taken away is gone when it returns (O2); what is granted may be used from the first entry on.
+ */
+import {
+  type Cpu,
+  type Mm,
+  type MmuGather,
+  type Steps,
+  tlbFinishMmu,
+  type Vma,
+  VM_WRITE,
+} from '@mmu-gather/core/stepped';
+import { changeProtection, changeProtectionGather, tryChangeWritable } from './change-protection.ts';
+import { EINVAL, ENOMEM } from './errno.ts';
+import { pageAlign, pageAligned } from './mmap.ts';
+import { VM_ACCESS_FLAGS, vmAccess } from './pte.ts';
+import { findVma, splitVma, vmaNext } from './vma.ts';
+
+/** mprotect_fixup: gives one VMA, or the part of it in the range, new flags. @returns false if nothing changes */
+function* mprotectFixup(
+  cpu: Cpu,
+  mm: Mm,
+  tlb: MmuGather | null,
+  vma: Vma,
+  start: number,
+  end: number,
+  flags: number,
+): Steps<boolean> {
+  const old = cpu.read(vma.flags);
+  if (flags === old) return false;
+  const middle = cpu.read(vma.start) < start ? yield* splitVma(cpu, mm, vma, start) : vma;
+  if (cpu.read(middle.end) > end) yield* splitVma(cpu, mm, middle, end);
+  cpu.write(middle.flags, flags);
+  // Rights that are new may be used as soon as the first entry is written.
+  if ((flags & ~old & VM_WRITE) !== 0) cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'write');
+  else if (vmAccess(old) === 'none') cpu.claim.limit(cpu.read(mm.pgd), { start, end }, vmAccess(flags));
+  yield* changeProtection(cpu, mm, tlb, middle, start, end, tryChangeWritable(cpu, flags));
+  return true;
+}
+
+/**
+ * mprotect.
+ * @param prot VM_READ, VM_WRITE, VM_EXEC
+ * @returns 0, or -ENOMEM if the range has holes; what lies before the first one was changed
+ */
+export function* mprotect(cpu: Cpu, mm: Mm, start: number, length: number, prot: number): Steps<number> {
+  if (!pageAligned(cpu, start) || length < 0) return -EINVAL;
+  const end = start + pageAlign(cpu, length);
+  yield* cpu.downWrite(mm.mmapLock);
+  const tlb = yield* changeProtectionGather(cpu, mm);
+  let at = start;
+  let vma = findVma(cpu, mm, start);
+  while (vma !== null && at < end && cpu.read(vma.start) <= at) {
+    const to = Math.min(cpu.read(vma.end), end);
+    const flags = (cpu.read(vma.flags) & ~VM_ACCESS_FLAGS) | prot;
+    // The VMA may be split, so where to go on is asked for by address.
+    if (yield* mprotectFixup(cpu, mm, tlb, vma, at, to, flags)) vma = findVma(cpu, mm, to);
+    else vma = vmaNext(cpu, vma);
+    at = to;
+  }
+  if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, start, end);
+  if (at > start) cpu.claim.limit(cpu.read(mm.pgd), { start, end: at }, vmAccess(prot));
+  yield* cpu.upWrite(mm.mmapLock);
+  return at < end ? -ENOMEM : 0;
+}

@@ -1,0 +1,133 @@
+/**
+ * NUMA hinting faults (mm/memory.c: do_numa_page, kernel/sched/fair.c: task_numa_work, mm/migrate.c).
+ *
+ *     CPU 0 (task_numa_work)             CPU 1 (fault)                       CPU 2
+ *     lock PTL; entry := PROTNONE                                            holds the old entry, writable
+ *     unlock                             lock PTL; entry is PROTNONE
+ *                                          ptep_clear_flush: not present,
+ *                                          but a flush is pending: flush     may not write any more
+ *                                        unlock; copy to another page
+ *     flush                              lock PTL; set the new entry
+ *
+ * Without asking for pending flushes the copy misses what CPU 2 writes (bug B06, trace T12).
+ */
+import {
+  type Cpu,
+  entryCell,
+  type Mm,
+  pteWrite,
+  putPage,
+  type Steps,
+  tlbFinishMmu,
+} from '@mmu-gather/core/stepped';
+import {
+  canChangePteWritable,
+  changeProtection,
+  changeProtectionGather,
+  MM_CP_PROT_NUMA,
+  vmaWantsManualPteWriteUpgrade,
+} from './change-protection.ts';
+import {
+  allocZeroedPage,
+  copyPage,
+  pageAddNewAnonRmap,
+  pageAnon,
+  pageAnonExclusive,
+  pageRemoveRmap,
+  vmNormalPage,
+} from './page.ts';
+import {
+  pmdOffset,
+  ptepGet,
+  ptepModifyProtCommit,
+  ptepModifyProtStart,
+  pteOffsetMapLock,
+  pteUnmapUnlock,
+  setPteAt,
+} from './page-table.ts';
+import { maybeMkwrite, mkMigrationPte, mkPte, pteMkdirty, pteMkwrite, pteMkyoung, pteModify, pteProtnone, vmPageProt } from './pte.ts';
+import { ptepClearFlush } from './rmap.ts';
+import { findVma, vmaLookup, vmaNext } from './vma.ts';
+import { lockSame, type Vmf } from './vmf.ts';
+
+/** change_prot_numa: takes present entries of a range away until the next access. mmap_lock for read, as task_numa_work. */
+export function* changeProtNuma(cpu: Cpu, mm: Mm, start: number, end: number): Steps<number> {
+  yield* cpu.downRead(mm.mmapLock);
+  let pages = 0;
+  for (let vma = findVma(cpu, mm, start); vma !== null && cpu.read(vma.start) < end; vma = vmaNext(cpu, vma)) {
+    const from = Math.max(start, cpu.read(vma.start));
+    const to = Math.min(end, cpu.read(vma.end));
+    const tlb = yield* changeProtectionGather(cpu, mm);
+    pages += yield* changeProtection(cpu, mm, tlb, vma, from, to, MM_CP_PROT_NUMA);
+    if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, from, to);
+  }
+  yield* cpu.upRead(mm.mmapLock);
+  return pages;
+}
+
+/** do_numa_page, where the page stays: the entry comes back with the VMA's protection. */
+export function* doNumaPage(cpu: Cpu, vmf: Vmf): Steps<number> {
+  if (!(yield* lockSame(cpu, vmf))) return 0;
+  const old = yield* ptepModifyProtStart(cpu, vmf.pte);
+  let entry = pteMkyoung(pteModify(old, vmPageProt(vmf.vmFlags)));
+  if (!pteWrite(entry) && vmaWantsManualPteWriteUpgrade(vmf.vmFlags)) {
+    if (yield* canChangePteWritable(cpu, vmf.vmFlags, entry)) entry = pteMkwrite(entry);
+  }
+  yield* ptepModifyProtCommit(cpu, vmf.pte, entry);
+  yield* pteUnmapUnlock(cpu, vmf.table);
+  return 0;
+}
+
+/**
+ * migrate_misplaced_folio, for an exclusive anonymous page that a hinting fault found on the wrong node: unmap, copy, map.
+ * Other faults meet the migration entry and wait.
+ * @returns true if the page moved
+ */
+export function* migrateMisplacedPage(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
+  yield* cpu.downRead(mm.mmapLock);
+  const moved = yield* migrate(cpu, mm, address);
+  yield* cpu.upRead(mm.mmapLock);
+  return moved;
+}
+
+function* migrate(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
+  const vma = vmaLookup(cpu, mm, address);
+  if (vma === null) return false;
+  const pmd = yield* pmdOffset(cpu, mm, address);
+  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
+  if (table === 0) return false;
+  const pte = entryCell(cpu.kernel.geometry, table, 0, address);
+  const seen = yield* ptepGet(cpu, pte);
+  const old = pteProtnone(seen) ? vmNormalPage(seen) : 0;
+  if (old === 0 || !pageAnon(cpu, old) || !(yield* pageAnonExclusive(cpu, old))) {
+    yield* pteUnmapUnlock(cpu, table);
+    return false;
+  }
+  // try_to_migrate_one. The mapping's reference stays with us.
+  yield* ptepClearFlush(cpu, mm, address, pte);
+  yield* setPteAt(cpu, pte, mkMigrationPte(old));
+  yield* pageRemoveRmap(cpu, old);
+  yield* pteUnmapUnlock(cpu, table);
+
+  const page = yield* allocZeroedPage(cpu);
+  yield* copyPage(cpu, page, old);
+
+  // remove_migration_ptes. The table cannot be gone: the entry is not none.
+  yield* remap(cpu, mm, address, old, page, cpu.read(vma.flags));
+  yield* putPage(cpu, old);
+  return true;
+}
+
+function* remap(cpu: Cpu, mm: Mm, address: number, old: number, page: number, vmFlags: number): Steps<void> {
+  const pmd = yield* pmdOffset(cpu, mm, address);
+  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
+  const pte = table === 0 ? 0 : entryCell(cpu.kernel.geometry, table, 0, address);
+  const there = table !== 0 && (yield* ptepGet(cpu, pte)) === mkMigrationPte(old);
+  if (there) {
+    pageAddNewAnonRmap(cpu, page);
+    yield* setPteAt(cpu, pte, maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmFlags))), vmFlags));
+  }
+  if (table !== 0) yield* pteUnmapUnlock(cpu, table);
+  // Zapped meanwhile (MADV_DONTNEED): the copy has no place to go.
+  if (!there) yield* putPage(cpu, page);
+}

@@ -1,0 +1,113 @@
+/**
+ * Pages: references, mapcounts and contents (mm/rmap.c, include/linux/mm.h).
+ *
+ *     refcount   one for each entry that maps it, one for each holder (page cache, isolation, a fault at work)
+ *     mapcount   entries that map it
+ *     flags      PG_ANON_EXCLUSIVE: set by who holds the only reference; cleared by fork under the PTL of the only mapping
+ *
+ * A page that nobody else can see is written plainly; set_pte and the PTL publish it. Afterwards only marked accesses.
+ */
+import {
+  type Address,
+  type Cpu,
+  type Entry,
+  entryTarget,
+  Page,
+  PG_ANON_EXCLUSIVE,
+  PG_DIRTY,
+  SPECIAL,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+
+// Pages are many: their fields are found by offset, without a handle for each.
+const REFCOUNT = Page.fields.indexOf('refcount');
+const MAPCOUNT = Page.fields.indexOf('mapcount');
+const MAPPING = Page.fields.indexOf('mapping');
+const FLAGS = Page.fields.indexOf('flags');
+const DATA = Page.fields.indexOf('data');
+
+/** vm_normal_page: the counted page that an entry maps; 0 for the zero page and raw page frames. */
+export function vmNormalPage(pte: Entry): Address {
+  return (pte & SPECIAL) !== 0 ? 0 : entryTarget(pte);
+}
+
+/** folio_test_anon. */
+export function pageAnon(cpu: Cpu, page: Address): boolean {
+  return cpu.read(page + MAPPING) === 0;
+}
+
+/** vma_alloc_zeroed_movable_folio: a page of zeroes with one reference, which its mapping will keep. */
+export function* allocZeroedPage(cpu: Cpu): Steps<Address> {
+  const page = yield* cpu.alloc('page');
+  cpu.write(page + REFCOUNT, 1);
+  return page;
+}
+
+/** A page of the page cache, with the cache's reference (filemap_alloc_folio, filemap_add_folio). */
+export function* allocFilePage(cpu: Cpu, file: number, data: number): Steps<Address> {
+  const page = yield* allocZeroedPage(cpu);
+  cpu.write(page + MAPPING, file);
+  cpu.write(page + DATA, data);
+  return page;
+}
+
+/** copy_user_highpage: into a page that nobody sees yet, from one that other CPUs may be writing. */
+export function* copyPage(cpu: Cpu, to: Address, from: Address): Steps<void> {
+  cpu.write(to + DATA, yield* cpu.readOnce(from + DATA));
+}
+
+/** folio_add_new_anon_rmap: first mapping of a page that nobody sees yet. */
+export function pageAddNewAnonRmap(cpu: Cpu, page: Address): void {
+  cpu.write(page + MAPCOUNT, 1);
+  cpu.write(page + FLAGS, PG_ANON_EXCLUSIVE);
+}
+
+/** folio_add_file_rmap_pte, folio_add_anon_rmap_pte, folio_dup_file_rmap: one more entry maps it. */
+export function pageAddRmap(cpu: Cpu, page: Address): Steps<void> {
+  return cpu.atomicAdd(page + MAPCOUNT, 1);
+}
+
+/** folio_try_dup_anon_rmap: fork maps it a second time, so nobody owns it alone. Under the PTL of the first mapping. */
+export function* pageDupAnonRmap(cpu: Cpu, page: Address): Steps<void> {
+  yield* cpu.atomicAndNot(page + FLAGS, PG_ANON_EXCLUSIVE);
+  yield* pageAddRmap(cpu, page);
+}
+
+/** folio_remove_rmap_pte. */
+export function* pageRemoveRmap(cpu: Cpu, page: Address): Steps<void> {
+  const left = yield* cpu.atomicAddReturn(page + MAPCOUNT, -1);
+  cpu.claim.that(left >= 0, 'O16', 'a page was unmapped more often than mapped');
+}
+
+/** PageAnonExclusive. */
+export function* pageAnonExclusive(cpu: Cpu, page: Address): Steps<boolean> {
+  return ((yield* cpu.readOnce(page + FLAGS)) & PG_ANON_EXCLUSIVE) !== 0;
+}
+
+/** wp_can_reuse_anon_folio: the only reference is this mapping's, so the page becomes exclusive. Under its PTL. */
+export function* wpCanReuseAnonPage(cpu: Cpu, page: Address): Steps<boolean> {
+  if ((yield* cpu.readOnce(page + REFCOUNT)) !== 1) return false;
+  yield* cpu.atomicOr(page + FLAGS, PG_ANON_EXCLUSIVE);
+  return true;
+}
+
+/** folio_mark_dirty: newer than its backing store. */
+export function pageMarkDirty(cpu: Cpu, page: Address): Steps<void> {
+  return cpu.atomicOr(page + FLAGS, PG_DIRTY);
+}
+
+/** folio_mapcount. */
+export function pageMapcount(cpu: Cpu, page: Address): Steps<number> {
+  return cpu.readOnce(page + MAPCOUNT);
+}
+
+/** folio_try_get: a reference to a page that may be on its way out; false if it is. */
+export function* tryGetPage(cpu: Cpu, page: Address): Steps<boolean> {
+  let seen = yield* cpu.readOnce(page + REFCOUNT);
+  while (seen !== 0) {
+    const old = yield* cpu.cmpxchg(page + REFCOUNT, seen, seen + 1);
+    if (old === seen) return true;
+    seen = old;
+  }
+  return false;
+}

@@ -1,0 +1,193 @@
+/**
+ * Reclaim's deferred flushes, and the flush that single-entry changes do (mm/rmap.c, mm/pgtable-generic.c).
+ *
+ *     reclaim, many pages of many mms            anybody else under the same PTL
+ *     lock PTL
+ *       clear entry
+ *       batch |= CPUs of the mm
+ *       mm.tlbFlushBatched: one more pending
+ *     unlock PTL
+ *                                                lock PTL; entry is none
+ *                                                flushTlbBatchedPending: flush the mm if pending
+ *                                                so "none" means "not cached"
+ *     tryToUnmapFlush: flush all of the batch
+ *     free the pages
+ */
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  type Entry,
+  entryCell,
+  type Mm,
+  mmTlbFlushPending,
+  pteDirty,
+  ptePresent,
+  putPage,
+  type Steps,
+  type TlbBatch,
+} from '@mmu-gather/core/stepped';
+import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
+import { pmdOffset, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { mkSwapPte, pteProtnone } from './pte.ts';
+import { vmaLookup } from './vma.ts';
+
+/** TLB_FLUSH_BATCH_FLUSHED_SHIFT: the flushed count stands above the pending count. */
+const FLUSHED = 1 << 16;
+/** TLB_FLUSH_BATCH_PENDING_MASK. */
+const PENDING_MASK = 0x7fff;
+/** TLB_FLUSH_BATCH_PENDING_LARGE: from here on the counts start anew, so that pending never wraps around to flushed. */
+const PENDING_LARGE = 0x3fff;
+
+/**
+ * pte_accessible: may some TLB hold this entry? A PROTNONE entry was accessible a moment ago; while a flush is pending for
+ * the mm, that moment may not be over (3.13 on; without: bug B06, trace T12).
+ */
+export function* pteAccessible(cpu: Cpu, mm: Mm, entry: Entry): Steps<boolean> {
+  if (cpu.kernel.backend.pteAccessible(entry)) return true;
+  if (!pteProtnone(entry) || !cpu.kernel.profile.accessiblePending) return false;
+  return yield* mmTlbFlushPending(cpu, mm);
+}
+
+/** ptep_clear_flush: under the PTL; when it returns no TLB holds the entry. Claims that where it does not flush (O9). */
+export function* ptepClearFlush(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
+  const entry = yield* ptepGetAndClear(cpu, pte);
+  if (yield* pteAccessible(cpu, mm, entry)) yield* cpu.kernel.backend.flushTlbPage(cpu, mm, address);
+  else cpu.claim.settled(cpu.read(mm.pgd), address);
+  return entry;
+}
+
+/** A batch of deferred flushes (current->tlb_ubc): private to the reclaiming task. */
+export function tlbBatch(): TlbBatch {
+  return { cpumask: 0, writable: false, flushRequired: false };
+}
+
+/** should_defer_flush: it pays only if another CPU would have to be interrupted. */
+export function* shouldDeferFlush(cpu: Cpu, mm: Mm): Steps<boolean> {
+  if (!cpu.kernel.profile.reclaimBatch) return false;
+  return yield* cpu.kernel.backend.tlbbatchShouldDefer(cpu, mm);
+}
+
+/** set_tlb_ubc_flush_pending: defers the flush of an entry that was just cleared. Under its PTL. */
+export function* setTlbUbcFlushPending(
+  cpu: Cpu,
+  batch: TlbBatch,
+  mm: Mm,
+  entry: Entry,
+  address: number,
+): Steps<void> {
+  if (!(yield* pteAccessible(cpu, mm, entry))) {
+    cpu.claim.settled(cpu.read(mm.pgd), address);
+    return;
+  }
+  yield* cpu.kernel.backend.tlbbatchAddPending(cpu, batch, mm, address);
+  batch.flushRequired = true;
+  // A dirty entry may be cached as writable and dirty: writes through it must end before the page is written out.
+  if (pteDirty(entry)) batch.writable = true;
+  switch (cpu.kernel.profile.batchedPending) {
+    case 'none':
+      return;
+    case 'flag':
+      yield* cpu.writeOnce(mm.tlbFlushBatched, 1);
+      return;
+    case 'counters':
+      yield* incBatchedPending(cpu, mm);
+      return;
+  }
+}
+
+function* incBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
+  let batched = yield* cpu.readOnce(mm.tlbFlushBatched);
+  while ((batched & PENDING_MASK) > PENDING_LARGE) {
+    const old = yield* cpu.cmpxchg(mm.tlbFlushBatched, batched, 1);
+    if (old === batched) return;
+    batched = old;
+  }
+  yield* cpu.atomicAdd(mm.tlbFlushBatched, 1);
+}
+
+/**
+ * flush_tlb_batched_pending: under a PTL, before an empty entry of its table is taken to mean that nothing is cached.
+ *
+ * The flag (up to 5.16) is cleared after the flush, and takes with it what reclaim set meanwhile under another PTL (trace T7).
+ * The counters (5.17 on) only note what was pending before the flush; if more came, they stay apart.
+ */
+export function* flushTlbBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
+  const form = cpu.kernel.profile.batchedPending;
+  if (form === 'none') return;
+  const batched = yield* cpu.readOnce(mm.tlbFlushBatched);
+  if (form === 'flag') {
+    if (batched === 0) return;
+    yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+    yield* cpu.writeOnce(mm.tlbFlushBatched, 0);
+    return;
+  }
+  const pending = batched & PENDING_MASK;
+  if (pending === Math.floor(batched / FLUSHED)) return;
+  yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+  yield* cpu.cmpxchg(mm.tlbFlushBatched, batched, pending + pending * FLUSHED);
+}
+
+/** try_to_unmap_flush: flushes all that the batch deferred, in all its mms. Not under a PTL. */
+export function* tryToUnmapFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
+  if (!batch.flushRequired) return;
+  yield* cpu.kernel.backend.tlbbatchFlush(cpu, batch);
+  batch.flushRequired = false;
+  batch.writable = false;
+}
+
+/** try_to_unmap_flush_dirty: before pages are written out. Clean entries cannot be written through without a new walk. */
+export function* tryToUnmapFlushDirty(cpu: Cpu, batch: TlbBatch): Steps<void> {
+  if (batch.writable) yield* tryToUnmapFlush(cpu, batch);
+}
+
+/**
+ * try_to_unmap_one: takes away the mapping of a page at an address that the reverse map gave. mmap_lock for read stands in
+ * for the locks of the reverse map: a VMA that is found is not torn down meanwhile. The caller holds a reference.
+ * An anonymous page leaves a swap entry, which inherits the mapping's reference (the swap cache keeps the page).
+ * @param batch null to flush at once
+ * @returns true if the page was mapped there
+ */
+export function* tryToUnmapOne(
+  cpu: Cpu,
+  page: Address,
+  mm: Mm,
+  address: number,
+  batch: TlbBatch | null,
+): Steps<boolean> {
+  yield* cpu.downRead(mm.mmapLock);
+  let unmapped = false;
+  const pmd = vmaLookup(cpu, mm, address) === null ? 0 : yield* pmdOffset(cpu, mm, address);
+  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
+  if (table !== 0) {
+    unmapped = yield* unmapPte(cpu, page, mm, address, entryCell(cpu.kernel.geometry, table, 0, address), batch);
+    yield* pteUnmapUnlock(cpu, table);
+  }
+  yield* cpu.upRead(mm.mmapLock);
+  return unmapped;
+}
+
+function* unmapPte(
+  cpu: Cpu,
+  page: Address,
+  mm: Mm,
+  address: number,
+  pte: Cell,
+  batch: TlbBatch | null,
+): Steps<boolean> {
+  const seen = yield* ptepGet(cpu, pte);
+  if (!ptePresent(seen) || vmNormalPage(seen) !== page) return false;
+  let entry: Entry;
+  if (batch !== null && (yield* shouldDeferFlush(cpu, mm))) {
+    entry = yield* ptepGetAndClear(cpu, pte);
+    yield* setTlbUbcFlushPending(cpu, batch, mm, entry, address);
+  } else {
+    entry = yield* ptepClearFlush(cpu, mm, address, pte);
+  }
+  if (pteDirty(entry)) yield* pageMarkDirty(cpu, page);
+  const anon = pageAnon(cpu, page);
+  if (anon) yield* setPteAt(cpu, pte, mkSwapPte(page));
+  yield* pageRemoveRmap(cpu, page);
+  if (!anon) yield* putPage(cpu, page);
+  return true;
+}

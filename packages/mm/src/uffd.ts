@@ -1,0 +1,68 @@
+/**
+ * userfaultfd write-protection, as far as TLB flushing sees it (fs/userfaultfd.c, mm/userfaultfd.c).
+ *
+ * The call holds mmap_lock for read only, so faults of other threads run while entries are protected and not yet flushed
+ * (trace T10): that a page is read-only in memory does not mean that nobody writes to it.
+ */
+import { type Cpu, type Mm, type Steps, tlbFinishMmu, VM_UFFD_WP } from '@mmu-gather/core/stepped';
+import {
+  changeProtection,
+  changeProtectionGather,
+  MM_CP_UFFD_WP,
+  MM_CP_UFFD_WP_RESOLVE,
+  tryChangeWritable,
+} from './change-protection.ts';
+import { EINVAL, ENOMEM, VM_FAULT_RETRY } from './errno.ts';
+import { pageAlign, pageAligned } from './mmap.ts';
+import { findVma, splitVma } from './vma.ts';
+import type { Vmf } from './vmf.ts';
+
+/** UFFDIO_REGISTER with UFFDIO_REGISTER_MODE_WP, for a range within one VMA. @returns 0 or a negative errno */
+export function* uffdRegisterWp(cpu: Cpu, mm: Mm, start: number, length: number): Steps<number> {
+  if (!pageAligned(cpu, start) || length <= 0) return -EINVAL;
+  const end = start + pageAlign(cpu, length);
+  yield* cpu.downWrite(mm.mmapLock);
+  let vma = findVma(cpu, mm, start);
+  const fits = vma !== null && cpu.read(vma.start) <= start && cpu.read(vma.end) >= end;
+  if (vma !== null && fits) {
+    if (cpu.read(vma.start) < start) vma = yield* splitVma(cpu, mm, vma, start);
+    if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
+    cpu.write(vma.flags, cpu.read(vma.flags) | VM_UFFD_WP);
+  }
+  yield* cpu.upWrite(mm.mmapLock);
+  return fits ? 0 : -EINVAL;
+}
+
+/**
+ * mwriteprotect_range: UFFDIO_WRITEPROTECT for a range within one registered VMA.
+ * @param protect protect, or let writes through again
+ * @returns 0 or a negative errno
+ */
+export function* mwriteprotectRange(
+  cpu: Cpu,
+  mm: Mm,
+  start: number,
+  length: number,
+  protect: boolean,
+): Steps<number> {
+  if (!pageAligned(cpu, start) || length <= 0) return -EINVAL;
+  const end = start + pageAlign(cpu, length);
+  yield* cpu.downRead(mm.mmapLock);
+  const vma = findVma(cpu, mm, start);
+  const fits = vma !== null && cpu.read(vma.start) <= start && cpu.read(vma.end) >= end;
+  if (vma !== null && fits && (cpu.read(vma.flags) & VM_UFFD_WP) !== 0) {
+    const resolve = MM_CP_UFFD_WP_RESOLVE | tryChangeWritable(cpu, cpu.read(vma.flags));
+    const tlb = yield* changeProtectionGather(cpu, mm);
+    yield* changeProtection(cpu, mm, tlb, vma, start, end, protect ? MM_CP_UFFD_WP : resolve);
+    if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, start, end);
+  }
+  yield* cpu.upRead(mm.mmapLock);
+  return fits ? 0 : -ENOMEM;
+}
+
+/** handle_userfault: drops mmap_lock and sleeps until somebody has changed the entry. */
+export function* handleUserfault(cpu: Cpu, vmf: Vmf): Steps<number> {
+  yield* cpu.upRead(vmf.mm.mmapLock);
+  yield* cpu.waitFor(vmf.pte, 'notEqual', vmf.orig);
+  return VM_FAULT_RETRY;
+}

@@ -1,0 +1,143 @@
+/**
+ * VMAs: a list in address order that starts at mm.mmap (mm/vma.c; Linux keeps a tree).
+ *
+ * Readers hold mmap_lock for read, changes need it for write; so all accesses are plain. Neighbours are never merged:
+ * flush ranges and table freeing look at gaps between VMAs only, and two neighbours without a gap give the same as one.
+ */
+import { type Cpu, EVERYTHING, type Mm, type Steps, Vma } from '@mmu-gather/core/stepped';
+
+/** What a new VMA maps. */
+export interface Backing {
+  /** The file, a number of the caller's choice; 0 for anonymous memory. */
+  readonly file: number;
+  /** Index in the file of its first page. */
+  readonly pgoff: number;
+}
+
+/** Private memory without a file. */
+export const ANONYMOUS: Backing = { file: 0, pgoff: 0 };
+
+/** find_vma: the first VMA that ends after the address; null if none does. */
+export function findVma(cpu: Cpu, mm: Mm, address: number): Vma | null {
+  for (let at = cpu.read(mm.mmap); at !== 0; ) {
+    const vma = Vma.at(at);
+    if (cpu.read(vma.end) > address) return vma;
+    at = cpu.read(vma.next);
+  }
+  return null;
+}
+
+/** vma_lookup: the VMA that holds the address; null if none does. */
+export function vmaLookup(cpu: Cpu, mm: Mm, address: number): Vma | null {
+  const vma = findVma(cpu, mm, address);
+  return vma !== null && cpu.read(vma.start) <= address ? vma : null;
+}
+
+/** The last VMA that starts before the address; null if none does. */
+export function findVmaBefore(cpu: Cpu, mm: Mm, address: number): Vma | null {
+  let before: Vma | null = null;
+  for (let at = cpu.read(mm.mmap); at !== 0; ) {
+    const vma = Vma.at(at);
+    if (cpu.read(vma.start) >= address) break;
+    before = vma;
+    at = cpu.read(vma.next);
+  }
+  return before;
+}
+
+/** The next VMA by address; null at the end. */
+export function vmaNext(cpu: Cpu, vma: Vma): Vma | null {
+  const next = cpu.read(vma.next);
+  return next === 0 ? null : Vma.at(next);
+}
+
+/** All VMAs in address order. */
+export function vmasOf(cpu: Cpu, mm: Mm): Vma[] {
+  const vmas: Vma[] = [];
+  for (let at = cpu.read(mm.mmap); at !== 0; ) {
+    const vma = Vma.at(at);
+    vmas.push(vma);
+    at = cpu.read(vma.next);
+  }
+  return vmas;
+}
+
+function linkVma(cpu: Cpu, mm: Mm, before: Vma | null, vma: Vma): void {
+  const link = before === null ? mm.mmap : before.next;
+  cpu.write(vma.next, cpu.read(link));
+  cpu.write(link, vma.address);
+}
+
+/** vm_area_alloc, and its place in the list. The range must be free. */
+export function* insertVma(cpu: Cpu, mm: Mm, start: number, end: number, flags: number, backing: Backing): Steps<Vma> {
+  const vma = Vma.at(yield* cpu.alloc('vma'));
+  cpu.write(vma.start, start);
+  cpu.write(vma.end, end);
+  cpu.write(vma.flags, flags);
+  cpu.write(vma.file, backing.file);
+  cpu.write(vma.pgoff, backing.pgoff);
+  linkVma(cpu, mm, findVmaBefore(cpu, mm, start), vma);
+  return vma;
+}
+
+/** vm_area_dup: a copy that is in no list yet. */
+export function* dupVma(cpu: Cpu, vma: Vma): Steps<Vma> {
+  const copy = Vma.at(yield* cpu.alloc('vma'));
+  cpu.write(copy.start, cpu.read(vma.start));
+  cpu.write(copy.end, cpu.read(vma.end));
+  cpu.write(copy.flags, cpu.read(vma.flags));
+  cpu.write(copy.file, cpu.read(vma.file));
+  cpu.write(copy.pgoff, cpu.read(vma.pgoff));
+  cpu.write(copy.anonVma, cpu.read(vma.anonVma));
+  return copy;
+}
+
+/** __split_vma: cuts a VMA in two at an address inside it. @returns the upper part; `vma` is the lower one */
+export function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vma> {
+  const upper = yield* dupVma(cpu, vma);
+  const pages = (address - cpu.read(vma.start)) / 2 ** cpu.kernel.geometry.pageShift;
+  cpu.write(upper.start, address);
+  cpu.write(upper.pgoff, cpu.read(vma.pgoff) + pages);
+  cpu.write(vma.end, address);
+  linkVma(cpu, mm, vma, upper);
+  return upper;
+}
+
+/** VMAs that were taken out of an mm, and what surrounds them. */
+export interface DetachedVmas {
+  /** In address order. */
+  readonly vmas: readonly Vma[];
+  /** End of the VMA below, 0 if none: no table that reaches below it may be freed. */
+  readonly floor: number;
+  /** Start of the VMA above, or {@link EVERYTHING}: no table that reaches above it may be freed. */
+  readonly ceiling: number;
+}
+
+/** vms_gather_munmap_vmas: splits at both ends of a range and takes what lies inside out of the list. */
+export function* detachVmas(cpu: Cpu, mm: Mm, start: number, end: number): Steps<DetachedVmas> {
+  const before = findVmaBefore(cpu, mm, start);
+  if (before !== null && cpu.read(before.end) > start) yield* splitVma(cpu, mm, before, start);
+  const vmas: Vma[] = [];
+  let vma = before === null ? firstVma(cpu, mm) : vmaNext(cpu, before);
+  while (vma !== null && cpu.read(vma.start) < end) {
+    if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
+    vmas.push(vma);
+    vma = vmaNext(cpu, vma);
+  }
+  if (vmas.length > 0) cpu.write(before === null ? mm.mmap : before.next, vma === null ? 0 : vma.address);
+  return {
+    vmas,
+    floor: before === null ? 0 : cpu.read(before.end),
+    ceiling: vma === null ? EVERYTHING : cpu.read(vma.start),
+  };
+}
+
+function firstVma(cpu: Cpu, mm: Mm): Vma | null {
+  const first = cpu.read(mm.mmap);
+  return first === 0 ? null : Vma.at(first);
+}
+
+/** remove_vma: frees VMAs that nobody can find any more. */
+export function* removeVmas(cpu: Cpu, vmas: readonly Vma[]): Steps<void> {
+  for (const vma of vmas) yield* cpu.free('vma', vma.address);
+}

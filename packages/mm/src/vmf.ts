@@ -1,0 +1,54 @@
+/**
+ * One fault at work, and the steps that all kinds of faults share (struct vm_fault, mm/memory.c).
+ */
+import { type Address, type Cell, type Cpu, type Entry, type Mm, putPage, type Steps, type Vma } from '@mmu-gather/core/stepped';
+import { pageAddNewAnonRmap } from './page.ts';
+import type { PageCache } from './page-cache.ts';
+import { ptepGet, pteLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+
+/** One fault at work (struct vm_fault): private to the faulting task. */
+export interface Vmf {
+  readonly mm: Mm;
+  readonly vma: Vma;
+  /** VM_* bits of the VMA. */
+  readonly vmFlags: number;
+  /** Address of the page. */
+  readonly address: number;
+  /** A write. */
+  readonly write: boolean;
+  /** What file mappings need. */
+  readonly files: PageCache;
+  /** Entry that leads to the PTE table. */
+  readonly pmd: Cell;
+  /** The PTE table. */
+  readonly table: Address;
+  /** The entry. */
+  readonly pte: Cell;
+  /** What it held when the fault began. */
+  readonly orig: Entry;
+}
+
+/** Takes the PTL and looks whether the entry is still the one that the fault began with. @returns true with the PTL held */
+export function* lockSame(cpu: Cpu, vmf: Vmf): Steps<boolean> {
+  if (!(yield* pteLock(cpu, vmf.pmd, vmf.table))) return false;
+  if ((yield* ptepGet(cpu, vmf.pte)) === vmf.orig) return true;
+  yield* pteUnmapUnlock(cpu, vmf.table);
+  return false;
+}
+
+/** vmf_anon_prepare: from now on fork must copy this VMA. */
+export function* anonPrepare(cpu: Cpu, vma: Vma): Steps<void> {
+  if ((yield* cpu.readOnce(vma.anonVma)) === 0) yield* cpu.writeOnce(vma.anonVma, 1);
+}
+
+/** The end of do_anonymous_page and do_cow_fault: installs a page that nobody else sees, or drops it (0: the zero page). */
+export function* installAnonPage(cpu: Cpu, vmf: Vmf, page: Address, entry: Entry): Steps<number> {
+  if (!(yield* lockSame(cpu, vmf))) {
+    if (page !== 0) yield* putPage(cpu, page);
+    return 0;
+  }
+  if (page !== 0) pageAddNewAnonRmap(cpu, page);
+  yield* setPteAt(cpu, vmf.pte, entry);
+  yield* pteUnmapUnlock(cpu, vmf.table);
+  return 0;
+}
