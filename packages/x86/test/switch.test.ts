@@ -161,6 +161,7 @@ test('a CPU that comes back trusts no slot', run(function* (): Steps<void> {
   expect(m.takeAccesses(0)).toEqual(['read init_mm.tlbGen', 'cr3 0 flush']);
   m.takeEvents();
   yield* m.switchTo(0, a);
+  expect(m.takeAccesses(0)).toContain('cr3 1 flush');
   yield* m.switchTo(0, b);
   expect(m.takeEvents()).toEqual([`0:${FLUSHED}`, `0:${CLEAN}`]);
 }));
@@ -187,6 +188,14 @@ test('6.18: marker, mask, generation, CR3, mm, in this order', run(function* ():
     'mb',
     'read a.tlbGen',
     'cr3 1',
+    'write cpu_tlbstate[0].loadedMm',
+  ]);
+  yield* m.switchTo(0, Mm.at(m.kernel.initMm));
+  expect(m.takeAccesses(0)).toEqual([
+    'write cpu_tlbstate[0].loadedMm',
+    'mb',
+    'read init_mm.tlbGen',
+    'cr3 0',
     'write cpu_tlbstate[0].loadedMm',
   ]);
 }));

@@ -1,4 +1,4 @@
-import type { Mm, Steps, TlbBatch } from '@mmu-gather/core/stepped';
+import { Mm, type Steps, type TlbBatch } from '@mmu-gather/core/stepped';
 import { X86_LINUX_5_11, type X86Switches } from '@mmu-gather/x86/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, run } from './fake-machine.ts';
@@ -61,6 +61,16 @@ test('a batch belongs to no mm: a CPU that went on to another one is brought up 
   yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
   expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/-1', '0:2/-1']);
   expect(m.mask(mm)).toBe(0b11);
+}));
+
+test('row 16: a CPU on init_mm is silent', run(function* (): Steps<void> {
+  const m = new FakeMachine();
+  const { batch } = yield* deferred(m, [0, 1]);
+  yield* m.switchTo(1, Mm.at(m.kernel.initMm));
+  m.takeEvents();
+  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+  expect(m.ipis).toEqual(['0>1']);
+  expect(m.takeEvents()).toEqual(['0:4/-1', '0:2/-1']);
 }));
 
 test('row 14: such a request to a CPU that is up to date is traced with 0 pages', run(function* (): Steps<void> {
