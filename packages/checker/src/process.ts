@@ -66,6 +66,8 @@ export class Process implements Step {
   readonly args: Int32Array = new Int32Array(ARGUMENTS);
   #result = 0;
   #performed = false;
+  /** A call was announced and has not returned. */
+  #open = false;
 
   #steps: Steps<unknown> | undefined;
   #body: Body | undefined;
@@ -107,6 +109,7 @@ export class Process implements Step {
   /** Starts a body. @returns true if it returned at once */
   start(body: Body): boolean {
     this.#body = body;
+    this.#open = false;
     this.#base = this.#position = this.#host.logLength(this);
     this.#steps = body(this.port);
     return this.#next();
@@ -141,6 +144,7 @@ export class Process implements Step {
     this.#base = base;
     this.#log = log;
     this.#position = base;
+    this.#open = false;
     this.#feeding = true;
     try {
       this.#steps = body(this.port);
@@ -162,6 +166,8 @@ export class Process implements Step {
 
   /** The announcement: what every marked port call does. */
   #announce(kind: number, a = 0, b = 0, c = 0): PausedCpu {
+    if (this.#open) throw new Error(`${OP_NAMES[this.kind]} was called and not run before ${OP_NAMES[kind]}: a yield* is missing, or steps were made early and run late`);
+    this.#open = true;
     this.kind = kind;
     const args = this.args;
     args[0] = a;
@@ -189,6 +195,7 @@ export class Process implements Step {
       next() {
         if (!self.#performed) return step;
         self.#performed = false;
+        self.#open = false;
         returned.value = self.#result;
         return result;
       },
@@ -267,6 +274,7 @@ export class Process implements Step {
 
   /** A call that is no step. */
   #nothing(): PausedCpu {
+    this.#open = true;
     this.#result = 0;
     this.#performed = true;
     return this.port;

@@ -1,0 +1,155 @@
+/**
+ * States: depth-first search over hashed states. The default: where values repeat, it handles far fewer objects than there
+ * are interleavings, and blocking costs it nothing.
+ *
+ *     at a state:   perform each outcome of each actor's step; go down where the key is new; undo
+ *     no step:      the end of an execution: ask for final violations (deadlock is one)
+ *     on the path:  a step that leads back to a state of its own path closes a cycle
+ *
+ * **Livelock.** Waiting is a disabled step, never a spin, so a cycle is code that does something and gets nowhere. It is
+ * reported if it is *fair*: every actor that has an enabled step in all its states also takes one in it. A cycle that
+ * starves somebody who could have ended it is a scheduler's fault and no finding. Only cycles that this search closes are
+ * looked at, one edge each: a livelock made of several of them may be missed, and `holds` does not speak of it.
+ *
+ * What it does not do: reduce. Every order of independent steps is taken, for as long as the states are new.
+ */
+import type { Explorable } from '../explorable.ts';
+import { type Path } from './path.ts';
+import { type Result, type SearchOptions, Tally } from './result.ts';
+import { collisionOdds, OnPath, Visited } from './visited.ts';
+
+/** Depth that the stack has room for at first. */
+const FIRST_DEPTH = 256;
+
+/** The path that the search is on: at each depth a state, and the step that is being tried there. */
+class Stack {
+  /** States on the path. */
+  depth = 0;
+  /** Outcomes of each actor's step, `actors` words a state. */
+  choices: Int32Array;
+  /** The actor that steps next, or was stepping. */
+  actor: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** Its outcome. */
+  choice: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** Where to come back to. */
+  mark: Float64Array = new Float64Array(FIRST_DEPTH);
+  readonly #actors: number;
+
+  constructor(actors: number) {
+    this.#actors = actors;
+    this.choices = new Int32Array(FIRST_DEPTH * actors);
+  }
+
+  /** Puts the machine's state on top. Returns false if no actor can step there. */
+  push(machine: Explorable): boolean {
+    if (this.depth === this.actor.length) this.#grow();
+    const top = this.depth++;
+    const base = top * this.#actors;
+    let enabled = false;
+    for (let a = 0; a < this.#actors; a++) {
+      const n = machine.choices(a);
+      this.choices[base + a] = n;
+      if (n > 0) enabled = true;
+    }
+    this.actor[top] = 0;
+    this.choice[top] = -1;
+    return enabled;
+  }
+
+  /** Moves the top on to the next step to try. Returns false if there is none left. */
+  advance(): boolean {
+    const top = this.depth - 1;
+    const base = top * this.#actors;
+    let actor = this.actor[top]!;
+    let choice = this.choice[top]! + 1;
+    while (choice >= this.choices[base + actor]!) {
+      choice = 0;
+      if (++actor >= this.#actors) return false;
+    }
+    this.actor[top] = actor;
+    this.choice[top] = choice;
+    return true;
+  }
+
+  /** The steps that are being tried, from the first state on. */
+  path(): Path {
+    return Array.from({ length: this.depth }, (_, i) => [this.actor[i]!, this.choice[i]!] as const);
+  }
+
+  /** Is the cycle from the state at a depth to itself fair? See the head of this file. */
+  isFair(from: number): boolean {
+    for (let a = 0; a < this.#actors; a++) {
+      let always = true;
+      for (let d = from; d < this.depth && always; d++) always = this.choices[d * this.#actors + a]! > 0 && this.actor[d] !== a;
+      if (always) return false;
+    }
+    return true;
+  }
+
+  #grow(): void {
+    const grown = <T extends Int32Array | Float64Array>(old: T, bigger: T): T => {
+      bigger.set(old);
+      return bigger;
+    };
+    this.choices = grown(this.choices, new Int32Array(2 * this.choices.length));
+    this.actor = grown(this.actor, new Int32Array(2 * this.actor.length));
+    this.choice = grown(this.choice, new Int32Array(2 * this.choice.length));
+    this.mark = grown(this.mark, new Float64Array(2 * this.mark.length));
+  }
+}
+
+/** Explores all states that can be reached from the present one. The machine is back in it afterwards. */
+export function states(machine: Explorable, options: SearchOptions = {}): Result {
+  const tally = new Tally(options);
+  const visited = new Visited();
+  const onPath = new OnPath();
+  const stack = new Stack(machine.actors);
+  const path = (): Path => stack.path();
+  const start = machine.mark();
+
+  /** Goes down to the machine's state if it can be left; else it is an end, and is done with. */
+  const enter = (): boolean => {
+    tally.state();
+    if (tally.over) return false;
+    if (stack.push(machine)) {
+      onPath.push(machine.keyLow, machine.keyHigh);
+      return true;
+    }
+    stack.depth--;
+    const violation = machine.checkEnd();
+    if (violation !== undefined) tally.found(violation, path);
+    tally.ends?.add(machine.observation());
+    return false;
+  };
+
+  visited.add(machine.keyLow, machine.keyHigh);
+  enter();
+  while (stack.depth > 0) {
+    if (tally.over || !stack.advance()) {
+      onPath.pop(machine.keyLow, machine.keyHigh);
+      if (--stack.depth > 0) machine.undo(stack.mark[stack.depth - 1]!);
+      continue;
+    }
+    const top = stack.depth - 1;
+    stack.mark[top] = machine.mark();
+    machine.perform(stack.actor[top]!, stack.choice[top]!);
+    tally.step();
+    if (machine.violation !== undefined) {
+      tally.found(machine.violation, path);
+    } else if (visited.add(machine.keyLow, machine.keyHigh)) {
+      if (enter()) continue;
+    } else {
+      const from = onPath.depthOf(machine.keyLow, machine.keyHigh);
+      if (from >= 0 && stack.isFair(from)) {
+        tally.found({ oracle: 'livelock', message: livelock(stack.depth - from) }, path);
+      }
+    }
+    machine.undo(stack.mark[top]!);
+  }
+  machine.undo(start);
+  return tally.result({ states: tally.states, collisionOdds: collisionOdds(tally.states) });
+}
+
+function livelock(steps: number): string {
+  return `the last ${steps} steps lead back to where they began, and can repeat for ever`;
+}

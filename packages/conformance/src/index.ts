@@ -1,0 +1,12 @@
+/**
+ * The conformance suite: scenarios that every backend must pass, and their wrong twins that must be refuted.
+ *
+ * @packageDocumentation
+ */
+export * from './architecture.ts';
+export * from './matrix.ts';
+export * from './result.ts';
+export * from './run.ts';
+export * from './scenario.ts';
+export * from './scenarios/index.ts';
+export * from './vitest.ts';

@@ -1,0 +1,60 @@
+/**
+ * Stage: what most scenarios begin with. All of it runs before the race, sequentially.
+ */
+import type { Run } from '@mmu-gather/checker';
+import { type Address, type Cpu, type Mm, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { contextSwitch, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
+
+/** Bytes in a page. */
+export const PAGE = 4096;
+
+/** Readable and writable private memory. */
+export const RW_MEMORY: number = VM_READ | VM_WRITE;
+
+/** An address space with memory, and CPUs that run it. */
+export interface Stage {
+  /** The mm. */
+  readonly mm: Mm;
+  /** Address of its memory. */
+  readonly at: Address;
+}
+
+/** How a stage is set. */
+export interface StageOptions {
+  /** Pages that are mapped from address 0 on; 2 if not given. */
+  readonly pages?: number;
+  /** Pages of them that are written to, so that they are present, writable and dirty; all if not given. */
+  readonly touched?: readonly number[];
+  /** CPUs that run user code of the mm; 0 and 1 if not given. */
+  readonly running?: readonly number[];
+}
+
+/** Makes an mm on CPU 0 and lets CPUs run it. They end in user mode, except CPU 0, which is left in the kernel. */
+export function setStage(run: Run, options: StageOptions = {}): Stage {
+  const pages = options.pages ?? 2;
+  const mm = run(0, mmAlloc);
+  run(0, (cpu) => contextSwitch(cpu, mm));
+  run(0, (cpu) => mmap(cpu, mm, 0, pages * PAGE, RW_MEMORY));
+  for (const page of options.touched ?? Array.from({ length: pages }, (_, p) => p)) {
+    run(0, (cpu) => userStore(cpu, mm, page * PAGE, 1 + page));
+  }
+  for (const n of options.running ?? [0, 1]) {
+    if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
+  }
+  return { mm, at: 0 };
+}
+
+/** Switches a CPU to an mm and returns to user mode. */
+export function* toUser(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* contextSwitch(cpu, mm);
+  yield* cpu.enterUser();
+}
+
+/** A system call from user mode and back: of what happens in the kernel, user code keeps one word. */
+export function* syscall(cpu: Cpu, call: () => Steps<number>): Steps<number> {
+  yield* cpu.enterKernel();
+  const result = yield* call();
+  yield* cpu.enterUser(result);
+  return result;
+}
+
