@@ -1,0 +1,110 @@
+/**
+ * An architecture that flushes at once and writes down what it was asked for, with the hull and level arithmetic that
+ * x86 reports (reference/x86.md, 4.1 and 6.1).
+ */
+import {
+  ACCESSED,
+  type Backend,
+  type BackendSpec,
+  type Cpu,
+  DIRTY,
+  type Entry,
+  entryPresent,
+  entryShift,
+  entryTarget,
+  EVERYTHING,
+  type Geometry,
+  Mm,
+  type MmuGather,
+  NX,
+  PRESENT,
+  PROTNONE,
+  RW,
+  type Steps,
+  type TlbBatch,
+  tlbGetUnmapLevel,
+  USER,
+} from '@mmu-gather/core/stepped';
+import type { FakeCpu, FakeMachine } from './fake-machine.ts';
+
+/** One flush. */
+export interface Flush {
+  /** The function that was called. */
+  readonly by: 'gather' | 'mm' | 'range' | 'page' | 'batch';
+  /** Units of the lowest level that was cleared; -1 for everything: what a CPU that flushes reports. */
+  readonly local: number;
+  /** Base pages; -1 for everything: what the sender reports. */
+  readonly sent: number;
+  /** freed_tables. */
+  readonly tables: boolean;
+}
+
+const CEILING = 33;
+
+/** pte_needs_flush of x86, in short. */
+function pteNeedsFlush(old: Entry, next: Entry): boolean {
+  if (!entryPresent(old)) return false;
+  if (entryTarget(old) !== entryTarget(next)) return true;
+  const diff = old % 4096 ^ next % 4096;
+  return (diff & old & (DIRTY | PRESENT | ACCESSED) & ~ACCESSED) !== 0 || (diff & (RW | USER | NX | PROTNONE)) !== 0;
+}
+
+/** The backend of one fake machine. */
+export function recordingBackend(machine: FakeMachine, geometry: Geometry): BackendSpec {
+  function flush(by: Flush['by'], mm: Mm, start: number, end: number, level: number, tables: boolean): void {
+    const shift = entryShift(geometry, level);
+    const units = Math.floor((end - start) / 2 ** shift);
+    const full = end === EVERYTHING || units > CEILING;
+    machine.flushes.push({ by, local: full ? -1 : units, sent: full ? -1 : (end - start) / 4096, tables });
+    machine.invalidate(machine.words[mm.pgd]!, full ? 0 : start, full ? EVERYTHING : end);
+  }
+  const backend: Omit<Backend, 'id' | 'isa'> = {
+    handlers: [],
+    *initNewContext(): Steps<void> {},
+    *switchMm(cpu: Cpu, next: Mm): Steps<void> {
+      const fake = cpu as FakeCpu;
+      fake.root = machine.words[next.pgd]!;
+      fake.lazy = false;
+    },
+    *enterLazyTlb(cpu: Cpu): Steps<void> {
+      (cpu as FakeCpu).lazy = true;
+    },
+    *tlbFlush(_cpu: Cpu, tlb: MmuGather): Steps<void> {
+      const all = tlb.fullmm || tlb.needFlushAll;
+      if (all) flush('gather', tlb.mm, 0, EVERYTHING, 0, tlb.freedTables);
+      else flush('gather', tlb.mm, tlb.start, tlb.end, tlbGetUnmapLevel(tlb), tlb.freedTables);
+    },
+    *flushTlbMm(_cpu: Cpu, mm: Mm): Steps<void> {
+      flush('mm', mm, 0, EVERYTHING, 0, true);
+    },
+    *flushTlbRange(_cpu: Cpu, mm: Mm, start: number, end: number, level: number): Steps<void> {
+      flush('range', mm, start, end, level, true);
+    },
+    *flushTlbPage(_cpu: Cpu, mm: Mm, address: number): Steps<void> {
+      flush('page', mm, address, address + 4096, 0, false);
+    },
+    *flushTlbGen(): Steps<void> {},
+    *tlbbatchShouldDefer(): Steps<boolean> {
+      return true;
+    },
+    *tlbbatchAddPending(_cpu: Cpu, batch: TlbBatch, mm: Mm): Steps<void> {
+      deferred.add(mm.address);
+      batch.cpumask |= 1;
+    },
+    *tlbbatchFlush(_cpu: Cpu, batch: TlbBatch): Steps<void> {
+      for (const mm of deferred) flush('batch', Mm.at(mm), 0, EVERYTHING, 0, false);
+      deferred.clear();
+      batch.cpumask = 0;
+    },
+    pteNeedsFlush,
+    pteAccessible: entryPresent,
+  };
+  const deferred = new Set<number>();
+  const isa: BackendSpec['isa'] = { memoryModel: 'sc', geometry, asids: 1, instructions: {} };
+  return {
+    id: 'recording',
+    isa,
+    mmContextFields: ['context'],
+    link: () => ({ ...backend, id: 'recording', isa }),
+  };
+}
