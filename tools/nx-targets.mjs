@@ -1,0 +1,37 @@
+// Gives every package its targets by what it holds; what a target does stands once, in nx.json. Only the build
+// differs: a package that offers './stepped' is built twice, from one source.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const builds = {
+  dual: ['stepped gen', 'tsc -b tsconfig.json tsconfig.direct.json', 'stepped finish'],
+  single: ['tsc -b tsconfig.json', 'stepped finish'],
+  tool: ['tsc -b tsconfig.json'],
+};
+
+export const name = 'mmu-gather-targets';
+export const createNodesV2 = [
+  '{packages,tools}/*/package.json',
+  (files, _options, { workspaceRoot }) =>
+    files.map((file) => {
+      const root = dirname(file);
+      const has = (path) => existsSync(join(workspaceRoot, root, path));
+      const { exports, private: unpublished } = JSON.parse(readFileSync(join(workspaceRoot, file), 'utf8'));
+      const targets = { typecheck: {}, lint: {} };
+      if (has('src')) {
+        targets.build = {
+          executor: 'nx:run-commands',
+          options: {
+            cwd: '{projectRoot}',
+            parallel: false,
+            commands: builds[file.startsWith('tools/') ? 'tool' : exports?.['./stepped'] ? 'dual' : 'single'],
+          },
+        };
+        targets.docs = {};
+        if (!unpublished) targets.package = {};
+      }
+      if (has('test')) Object.assign(targets, { test: {}, coverage: {} });
+      return [file, { projects: { [root]: { targets } } }];
+    }),
+];
+export const createNodes = createNodesV2;
