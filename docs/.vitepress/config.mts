@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitepress';
+
+export default defineConfig({
+  title: 'mmu-gather',
+  description: "Linux's TLB-flush batching, executable: checked, replayed, run",
+  cleanUrls: true,
+  ignoreDeadLinks: false,
+  themeConfig: {
+    search: { provider: 'local' },
+    nav: [{ text: 'API', link: '/api/' }],
+    sidebar: [{ text: 'API', link: '/api/' }],
+  },
+});
