@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const builds = {
-  dual: ['stepped gen', 'tsc -b tsconfig.json tsconfig.direct.json', 'stepped finish'],
-  single: ['tsc -b tsconfig.json', 'stepped finish'],
-  tool: ['tsc -b tsconfig.json'],
+  dual: ['stepped gen', 'tsc -b tsconfig.build.json tsconfig.direct.json', 'stepped finish'],
+  single: ['tsc -b tsconfig.build.json', 'stepped finish'],
+  tool: ['tsc -b tsconfig.build.json'],
 };
 
 export const name = 'mmu-gather-targets';

@@ -83,7 +83,7 @@ function builtFrom() {
   for (const file of packageFiles()) {
     const dir = dirname(file);
     see(file);
-    for (const part of ['src', 'dist', 'tsconfig.json', 'tsconfig.direct.json']) see(join(dir, part));
+    for (const part of ['src', 'dist', 'tsconfig.build.json', 'tsconfig.direct.json']) see(join(dir, part));
   }
   return createHash('sha256').update(seen.join('\n')).digest('hex');
 }

@@ -24,10 +24,10 @@ for (const group of ['packages', 'tools'])
   }
 
 /** References to the packages that `dependencies` name. */
-function references(from, dependencies, config = '') {
+function references(from, dependencies, config = 'tsconfig.build.json') {
   return Object.keys(dependencies ?? {})
     .map((name) => packages.get(name))
-    .filter((p) => p?.built && (config === '' || p.dual))
+    .filter((p) => p?.built && (config !== 'tsconfig.direct.json' || p.dual))
     .map((p) => ({ path: join(relative(from, p.dir), config) }));
 }
 
@@ -46,17 +46,18 @@ function filesOf({ dir, json, dual, built }) {
     customConditions: [condition],
   };
   const all = { ...json.dependencies, ...json.devDependencies };
+  // tsconfig.json is what editors and the linter look for: it holds the tests, and refers to the sources.
   const files = {
-    'tsconfig.test.json': {
+    'tsconfig.json': {
       extends: extend,
       compilerOptions: check,
       include: built ? ['test', 'vitest.config.ts'] : ['**/*.ts'],
-      references: [...(built ? [{ path: './tsconfig.json' }] : []), ...references(dir, all)],
+      references: [...(built ? [{ path: './tsconfig.build.json' }] : []), ...references(dir, all)],
     },
   };
-  if (!built) return { 'tsconfig.json': { files: [], references: [{ path: './tsconfig.test.json' }] }, ...files };
+  if (!built) return files;
   const out = dual ? 'dist/stepped' : 'dist';
-  files['tsconfig.json'] = {
+  files['tsconfig.build.json'] = {
     extends: extend,
     compilerOptions: {
       rootDir: 'src',
@@ -85,7 +86,7 @@ function filesOf({ dir, json, dual, built }) {
     entryPoints: Object.entries(json.exports)
       .filter(([key]) => key !== './package.json' && key !== './stepped')
       .map(([, to]) => (dual ? '.gen/direct/index.ts' : to[condition])),
-    tsconfig: dual ? 'tsconfig.direct.json' : 'tsconfig.json',
+    tsconfig: dual ? 'tsconfig.direct.json' : 'tsconfig.build.json',
   };
   if (json.name !== '@mmu-gather/stepped') files['vitest.config.ts'] = vitestConfig(dual ? 'variants' : 'single');
   return files;
