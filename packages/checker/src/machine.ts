@@ -605,6 +605,7 @@ export class Machine<E = unknown> implements Explorable {
     return {
       cpus: this.#cpus,
       canAccess: (cpu) => this.#canAccess(cpu),
+      load: (cpu, cell) => this.#memory.load(cpu, cell),
       freed: (address) => this.#objects.freed(address),
       nameOf: (address) => this.text.object(address),
       entryName: (entry) => this.text.entry(entry),

@@ -35,6 +35,8 @@ export interface OracleHost {
   readonly cpus: number;
   /** Is the CPU in user mode, and not in an interrupt? */
   canAccess(cpu: number): boolean;
+  /** What a CPU reads from a cell: its own buffered store, or memory. */
+  load(cpu: number, cell: Address): number;
   /** Was the object at this address given back? */
   freed(address: Address): boolean;
   /** Name of an object for people. */
@@ -146,18 +148,23 @@ export class Oracles {
       },
       observed: (root: Address, range: Extent) => {
         this.#state.set(seen, root);
-        this.#forPages(range, (p) => this.#state.set(seen + 1 + p, 1));
+        this.#forPages(range, (p) => {
+          // As this CPU sees it: its own store may still be in its buffer.
+          const cell = this.#mmu.leafCell(root, p);
+          this.#state.set(seen + 1 + p, (cell === 0 ? 0 : this.#host.load(cpu, cell)) + 1);
+        });
       },
       finished: () => {
         const root = this.#state.words[seen]!;
         this.#state.set(seen, 0);
         for (let p = 0; p < this.#mmu.pages; p++) {
-          if (this.#state.words[seen + 1 + p] === 0) continue;
+          const saw = this.#state.words[seen + 1 + p]! - 1;
+          if (saw < 0) continue;
           this.#state.set(seen + 1 + p, 0);
           for (let c = 0; c < this.#host.cpus; c++) {
             // The caller itself returns to user mode without another check.
             if ((c !== cpu && !this.#host.canAccess(c)) || this.#mmu.liveRoot(c) !== root) continue;
-            const stale = this.#staleAt(c, root, p);
+            const stale = this.#staleAt(c, root, p, saw);
             if (stale !== '') this.#host.violate('O10', `CPU ${cpu}'s gather saw page ${p} and finishes, and ${stale}`);
           }
         }
@@ -191,12 +198,13 @@ export class Oracles {
     return '';
   }
 
-  #staleAt(cpu: number, root: Address, p: number): string {
+  /** @param saw only entries that allow more than this, too: what came later is not the asker's business */
+  #staleAt(cpu: number, root: Address, p: number, saw?: Entry): string {
     if (root === 0) return '';
     const now = this.#mmu.inMemory(root, p);
     let found = '';
     this.#mmu.leaves(cpu, p, (entry) => {
-      if (found === '' && allowsMore(entry, now)) {
+      if (found === '' && allowsMore(entry, now) && (saw === undefined || allowsMore(entry, saw))) {
         found = `CPU ${cpu} may still use ${this.#host.entryName(entry)} for page ${p}, where memory has ${this.#host.entryName(now)}`;
       }
     });

@@ -157,7 +157,10 @@ export interface Claims {
    * "not pending".
    */
   settled(root: Address, address: number): void;
-  /** This gather saw the entries of the range under their PTL; all of it must be flushed when `finished` is called (O10). */
+  /**
+   * This gather has seen, and changed as it likes, the entries of the range; their PTL is still held. What they no longer
+   * allow must be flushed when `finished` is called (O10).
+   */
   observed(root: Address, range: Extent): void;
   /** The gather of this CPU returns (O10). */
   finished(): void;

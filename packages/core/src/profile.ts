@@ -43,6 +43,11 @@ export interface Profile {
   readonly delayedRmap: boolean;
   /** Whether VMAs without struct page are flushed before they are unlinked from their file (5.19 on; without: trace T15). */
   readonly pfnmapFlush: boolean;
+  /**
+   * When a write fault on a private page takes it without a copy: if it is marked as exclusive (5.19 on), or only if nobody
+   * else holds a reference, which anybody may take for a moment (5.8 to 5.18, 09854ba94c6a; trace T10 needs it).
+   */
+  readonly anonReuse: 'exclusive' | 'only-reference';
   /** Whether mprotect makes entries of exclusive anonymous pages writable at once (6.1 on), or leaves it to a fault. */
   readonly mprotectWritable: boolean;
   /** What fork does after write-protecting the parent: one flush_tlb_mm, or (wrong) nothing. */
@@ -78,6 +83,7 @@ export const LINUX_5_11: Profile = {
   munmapDowngrade: true,
   delayedRmap: false,
   pfnmapFlush: false,
+  anonReuse: 'only-reference',
   mprotectWritable: false,
   forkFlush: 'mm',
   cowFlush: 'clear-flush',
@@ -97,6 +103,7 @@ export const LINUX_6_18: Profile = {
   madviseGather: 'per-call',
   delayedRmap: true,
   pfnmapFlush: true,
+  anonReuse: 'exclusive',
   mprotectWritable: true,
   uffdWpPendingFlush: true,
   batchedPending: 'counters',

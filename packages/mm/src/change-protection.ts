@@ -153,7 +153,6 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return 0;
   yield* flushTlbBatchedPending(cpu, mm);
-  if (tlb !== null) cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   const pageSize = 2 ** cpu.kernel.geometry.pageShift;
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   let pages = 0;
@@ -168,6 +167,7 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
     if (tlb !== null && needsFlush(cpu, old, entry)) tlbFlushLevelRange(tlb, at, pageSize, 0);
     pages++;
   }
+  if (tlb !== null) cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   yield* pteUnmapUnlock(cpu, table);
   return pages;
 }

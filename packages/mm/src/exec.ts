@@ -65,7 +65,10 @@ export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Ste
   cpu.write(vma.start, start - shift);
   for (let at = start; at < end; ) {
     // A table on either side at a time (move_page_tables, get_extent).
-    const next = Math.min(entryAddrEnd(geometry, 1, at, end), entryAddrEnd(geometry, 1, at - shift, end - shift) + shift);
+    const next = Math.min(
+      entryAddrEnd(geometry, 1, at, end),
+      entryAddrEnd(geometry, 1, at - shift, end - shift) + shift,
+    );
     yield* movePtes(cpu, mm, at, at - shift, next - at);
     at = next;
   }

@@ -117,7 +117,11 @@ function* finishFault(cpu: Cpu, vmf: Vmf, page: Address, write: boolean): Steps<
   }
   yield* pageAddRmap(cpu, page);
   const entry = mkPte(page, vmPageProt(vmf.vmFlags));
-  yield* setPteAt(cpu, vmf.pte, write && (vmf.vmFlags & VM_WRITE) !== 0 ? maybeMkwrite(pteMkdirty(entry), VM_WRITE) : entry);
+  yield* setPteAt(
+    cpu,
+    vmf.pte,
+    write && (vmf.vmFlags & VM_WRITE) !== 0 ? maybeMkwrite(pteMkdirty(entry), VM_WRITE) : entry,
+  );
   yield* pteUnmapUnlock(cpu, vmf.table);
   return true;
 }

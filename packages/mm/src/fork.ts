@@ -91,14 +91,7 @@ interface Copy {
 }
 
 /** copy_p4d_range, copy_pud_range, copy_pmd_range: absent tables are skipped as a whole. */
-function* copyTableRange(
-  cpu: Cpu,
-  copy: Copy,
-  table: Address,
-  level: number,
-  start: number,
-  end: number,
-): Steps<void> {
+function* copyTableRange(cpu: Cpu, copy: Copy, table: Address, level: number, start: number, end: number): Steps<void> {
   const geometry = cpu.kernel.geometry;
   let cell = entryCell(geometry, table, level, start);
   for (let at = start; at < end; cell++) {

@@ -10,14 +10,7 @@
  *
  * 6.16 on: one gather for the whole call; before: one for each VMA.
  */
-import {
-  type Cpu,
-  type MmuGather,
-  type Mm,
-  type Steps,
-  tlbFinishMmu,
-  tlbGatherMmu,
-} from '@mmu-gather/core/stepped';
+import { type Cpu, type MmuGather, type Mm, type Steps, tlbFinishMmu, tlbGatherMmu } from '@mmu-gather/core/stepped';
 import { EINVAL, ENOMEM } from './errno.ts';
 import { unmapPageRange } from './memory.ts';
 import { pageAlign, pageAligned } from './mmap.ts';

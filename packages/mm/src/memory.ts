@@ -128,7 +128,6 @@ export function* zapPteRange(
     const table = yield* pteOffsetMapLock(cpu, pmd);
     if (table === 0) return;
     yield* flushTlbBatchedPending(cpu, tlb.mm);
-    cpu.claim.observed(root, { start: at, end });
     const dirty: Address[] = [];
     const from = at;
     let force = 0;
@@ -145,6 +144,7 @@ export function* zapPteRange(
       yield* tlbFlushMmuTlbonly(cpu, tlb);
       for (const page of dirty) yield* pageRemoveRmap(cpu, page);
     }
+    cpu.claim.observed(root, { start: from, end: at });
     yield* pteUnmapUnlock(cpu, table);
     if (force !== 0) yield* tlbFlushMmu(cpu, tlb);
     if (unlinked) yield* tlbRemoveTable(cpu, tlb, table, start, 0);

@@ -11,15 +11,7 @@
  * Claims: when munmap returns, and when mmap replaced a mapping, no access to the old one is left (O2); a new VMA allows
  * what its flags say.
  */
-import {
-  type Cpu,
-  type Mm,
-  type Steps,
-  tlbFinishMmu,
-  tlbGatherMmu,
-  VM_READ,
-  VM_WRITE,
-} from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, type Steps, tlbFinishMmu, tlbGatherMmu, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
 import { freePgtables } from './free-pgtables.ts';
 import { unmapVmas } from './memory.ts';

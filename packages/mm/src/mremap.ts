@@ -8,7 +8,16 @@
  *                                         - new PTL: who zaps the page at its new place frees it (bug B04)
  */
 import { type Cpu, entryCell, entryNone, type Mm, ptePresent, type Steps, tablePtl } from '@mmu-gather/core/stepped';
-import { pmdAlloc, pmdOffset, pteAlloc, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import {
+  pmdAlloc,
+  pmdOffset,
+  pteAlloc,
+  ptepGet,
+  ptepGetAndClear,
+  pteOffsetMapLock,
+  pteUnmapUnlock,
+  setPteAt,
+} from './page-table.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /** move_ptes: `length` bytes that lie within one PTE table on either side. mmap_lock for write. */

@@ -11,15 +11,7 @@
  *
  * Without asking for pending flushes the copy misses what CPU 2 writes (bug B06, trace T12).
  */
-import {
-  type Cpu,
-  entryCell,
-  type Mm,
-  pteWrite,
-  putPage,
-  type Steps,
-  tlbFinishMmu,
-} from '@mmu-gather/core/stepped';
+import { type Cpu, entryCell, type Mm, pteWrite, putPage, type Steps, tlbFinishMmu } from '@mmu-gather/core/stepped';
 import {
   canChangePteWritable,
   changeProtection,
@@ -45,7 +37,17 @@ import {
   pteUnmapUnlock,
   setPteAt,
 } from './page-table.ts';
-import { maybeMkwrite, mkMigrationPte, mkPte, pteMkdirty, pteMkwrite, pteMkyoung, pteModify, pteProtnone, vmPageProt } from './pte.ts';
+import {
+  maybeMkwrite,
+  mkMigrationPte,
+  mkPte,
+  pteMkdirty,
+  pteMkwrite,
+  pteMkyoung,
+  pteModify,
+  pteProtnone,
+  vmPageProt,
+} from './pte.ts';
 import { ptepClearFlush } from './rmap.ts';
 import { findVma, vmaLookup, vmaNext } from './vma.ts';
 import { lockSame, type Vmf } from './vmf.ts';

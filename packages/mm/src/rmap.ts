@@ -69,13 +69,7 @@ export function* shouldDeferFlush(cpu: Cpu, mm: Mm): Steps<boolean> {
 }
 
 /** set_tlb_ubc_flush_pending: defers the flush of an entry that was just cleared. Under its PTL. */
-export function* setTlbUbcFlushPending(
-  cpu: Cpu,
-  batch: TlbBatch,
-  mm: Mm,
-  entry: Entry,
-  address: number,
-): Steps<void> {
+export function* setTlbUbcFlushPending(cpu: Cpu, batch: TlbBatch, mm: Mm, entry: Entry, address: number): Steps<void> {
   if (!(yield* pteAccessible(cpu, mm, entry))) {
     cpu.claim.settled(cpu.read(mm.pgd), address);
     return;

@@ -38,13 +38,7 @@ export function* uffdRegisterWp(cpu: Cpu, mm: Mm, start: number, length: number)
  * @param protect protect, or let writes through again
  * @returns 0 or a negative errno
  */
-export function* mwriteprotectRange(
-  cpu: Cpu,
-  mm: Mm,
-  start: number,
-  length: number,
-  protect: boolean,
-): Steps<number> {
+export function* mwriteprotectRange(cpu: Cpu, mm: Mm, start: number, length: number, protect: boolean): Steps<number> {
   if (!pageAligned(cpu, start) || length <= 0) return -EINVAL;
   const end = start + pageAlign(cpu, length);
   yield* cpu.downRead(mm.mmapLock);

@@ -1,15 +1,7 @@
 /**
  * User mode: accesses that fault until they succeed, and the fault's entry point (arch/x86/mm/fault.c: do_user_addr_fault).
  */
-import {
-  type Cpu,
-  FAULT,
-  type Mm,
-  type Steps,
-  type Vma,
-  VM_GROWSDOWN,
-  VM_WRITE,
-} from '@mmu-gather/core/stepped';
+import { type Cpu, FAULT, type Mm, type Steps, type Vma, VM_GROWSDOWN, VM_WRITE } from '@mmu-gather/core/stepped';
 import { EFAULT, VM_FAULT_ERROR, VM_FAULT_RETRY, VM_FAULT_SIGSEGV } from './errno.ts';
 import { handleMmFault } from './fault.ts';
 import { NO_FILES, type PageCache } from './page-cache.ts';
@@ -99,13 +91,7 @@ export function* userLoad(cpu: Cpu, mm: Mm, address: number, files: PageCache = 
 }
 
 /** mm_populate: faults a range in, as MAP_POPULATE and mlock do. Private writable mappings get pages of their own. */
-export function* mmPopulate(
-  cpu: Cpu,
-  mm: Mm,
-  start: number,
-  end: number,
-  files: PageCache = NO_FILES,
-): Steps<number> {
+export function* mmPopulate(cpu: Cpu, mm: Mm, start: number, end: number, files: PageCache = NO_FILES): Steps<number> {
   const pageSize = 2 ** cpu.kernel.geometry.pageShift;
   for (let at = start; at < end; at += pageSize) {
     const vma = findVma(cpu, mm, at);

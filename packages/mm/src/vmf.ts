@@ -1,7 +1,16 @@
 /**
  * One fault at work, and the steps that all kinds of faults share (struct vm_fault, mm/memory.c).
  */
-import { type Address, type Cell, type Cpu, type Entry, type Mm, putPage, type Steps, type Vma } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  type Entry,
+  type Mm,
+  putPage,
+  type Steps,
+  type Vma,
+} from '@mmu-gather/core/stepped';
 import { pageAddNewAnonRmap } from './page.ts';
 import type { PageCache } from './page-cache.ts';
 import { ptepGet, pteLock, pteUnmapUnlock, setPteAt } from './page-table.ts';

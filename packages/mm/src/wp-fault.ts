@@ -54,12 +54,15 @@ export function* doWpPage(cpu: Cpu, vmf: Vmf): Steps<number> {
   const page = vmNormalPage(vmf.orig);
   if ((vmf.vmFlags & VM_SHARED) !== 0) return yield* wpPageShared(cpu, vmf, page);
   if (page !== 0 && pageAnon(cpu, page)) {
-    if ((yield* pageAnonExclusive(cpu, page)) || (yield* wpCanReuseAnonPage(cpu, page))) {
+    const exclusive = cpu.kernel.profile.anonReuse === 'exclusive' && (yield* pageAnonExclusive(cpu, page));
+    if (exclusive || (yield* wpCanReuseAnonPage(cpu, page))) {
       yield* wpPageReuse(cpu, vmf);
       return 0;
     }
   }
   if (page !== 0) yield* getPage(cpu, page);
+  // The copy must not miss a store: no CPU may still hold a writable entry, from whatever took that right away.
+  cpu.claim.settled(cpu.read(vmf.mm.pgd), vmf.address);
   yield* pteUnmapUnlock(cpu, vmf.table);
   yield* wpPageCopy(cpu, vmf, page);
   return 0;

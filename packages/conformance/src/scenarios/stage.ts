@@ -2,8 +2,8 @@
  * Stage: what most scenarios begin with. All of it runs before the race, sequentially.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Address, type Cpu, type Mm, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
+import { type Address, type Cell, type Cpu, entryCell, entryTarget, type Mm, type Steps, tablePtl, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { contextSwitch, mmAlloc, mmap, pmdOffset, ptepGet, userStore } from '@mmu-gather/mm/stepped';
 
 /** Bytes in a page. */
 export const PAGE = 4096;
@@ -58,3 +58,27 @@ export function* syscall(cpu: Cpu, call: () => Steps<number>): Steps<number> {
   return result;
 }
 
+
+/** Where a page of a stage is mapped: its entry, its table's lock, and the page. */
+export interface Mapping {
+  /** Cell of the page-table entry. */
+  readonly pte: Cell;
+  /** The table's lock. */
+  readonly ptl: Cell;
+  /** The table. */
+  readonly table: Address;
+  /** The upper entry that points to the table. */
+  readonly pmd: Cell;
+  /** The page. */
+  readonly page: Address;
+}
+
+/** Looks up how an address is mapped, for scenarios that are written on core's step functions. */
+export function mappingOf(run: Run, mm: Mm, address: number): Mapping {
+  return run(0, function* (cpu): Steps<Mapping> {
+    const pmd = yield* pmdOffset(cpu, mm, address);
+    const table = entryTarget(yield* ptepGet(cpu, pmd));
+    const pte = entryCell(cpu.kernel.geometry, table, 0, address);
+    return { pte, ptl: tablePtl(cpu.kernel.geometry, table), table, pmd, page: entryTarget(yield* ptepGet(cpu, pte)) };
+  });
+}

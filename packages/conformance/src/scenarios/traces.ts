@@ -1,0 +1,427 @@
+/**
+ * Reference traces: short executions that refute a naive form, each beside the form that holds.
+ *
+ * T1 to T3 are about generations and are written on core's step functions: CPU 0 is a mutator that does by hand what a
+ * gather would do with deferred generations.
+ */
+import {
+  type Cpu,
+  decTlbFlushPending,
+  deferTlbFlush,
+  deferTlbFlushReusing,
+  getPage,
+  incTlbFlushPending,
+  type Kernel,
+  type Mm,
+  NO_GENERATION,
+  putPage,
+  RW,
+  type Steps,
+  tlbFinishMmu,
+  tlbGatherMmu,
+  VM_READ,
+} from '@mmu-gather/core/stepped';
+import type { Body } from '@mmu-gather/checker';
+import {
+  changeProtNuma,
+  contextSwitch,
+  madviseDontneed,
+  migrateMisplacedPage,
+  mmAlloc,
+  mmap,
+  mprotect,
+  munmap,
+  uffdRegisterWp,
+  userStore,
+} from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+
+interface TwoMappings {
+  readonly mm: Mm;
+  readonly p0: Mapping;
+  readonly p1: Mapping;
+}
+
+/** Two pages in one table; CPU 1 is elsewhere or runs the mm. */
+function twoPages(running: readonly number[]): (run: Parameters<typeof setStage>[0]) => TwoMappings {
+  return (run) => {
+    const { mm } = setStage(run, { running });
+    return { mm, p0: mappingOf(run, mm, 0), p1: mappingOf(run, mm, PAGE) };
+  };
+}
+
+/** Clears an entry under its lock and records the deferral there: contract C2. */
+function* clearDeferred(cpu: Cpu, mm: Mm, at: Mapping, previous: number | null): Steps<number> {
+  yield* cpu.spinLock(at.ptl);
+  yield* cpu.xchg(at.pte, 0);
+  const gen = previous === null ? yield* deferTlbFlush(cpu, mm) : yield* deferTlbFlushReusing(cpu, mm, previous);
+  yield* cpu.spinUnlock(at.ptl);
+  return gen;
+}
+
+/** Clears both pages, flushes once to the newest generation, frees. */
+function oneFlush(reuse: boolean): (env: TwoMappings, kernel: Kernel) => readonly (Body | undefined)[] {
+  return ({ mm, p0, p1 }, kernel) => [
+    thread(function* (cpu) {
+      const first = yield* clearDeferred(cpu, mm, p0, null);
+      const gen = yield* clearDeferred(cpu, mm, p1, reuse ? first : null);
+      yield* kernel.backend.flushTlbGen(cpu, mm, 0, 2 * PAGE, false, gen);
+      yield* putPage(cpu, p0.page);
+      yield* putPage(cpu, p1.page);
+    }),
+    thread((cpu) => toUser(cpu, mm)),
+  ];
+}
+
+const t1 = defineScenario<TwoMappings>({
+  id: 'T1/fixed',
+  title: 'one generation for each deferral: a CPU that arrives between two of them',
+  source: 'RFC 2021 patch 15, N. Amit, 2021-02-01',
+  cpus: 2,
+  setup: twoPages([0]),
+  threads: oneFlush(false),
+  twins: [
+    {
+      id: 'T1/naive',
+      why: 'the second deferral reuses the generation of the first',
+      oracle: 'O1',
+      property: 'FUAF',
+      threads: oneFlush(true),
+    },
+  ],
+});
+
+/** Clears a page, flushes and frees it, then the same with the next: the batch is full after each. */
+function twoFlushes(reuse: boolean): (env: TwoMappings, kernel: Kernel) => readonly (Body | undefined)[] {
+  return ({ mm, p0, p1 }, kernel) => [
+    thread(function* (cpu) {
+      const first = yield* clearDeferred(cpu, mm, p0, null);
+      yield* kernel.backend.flushTlbGen(cpu, mm, 0, PAGE, false, first);
+      yield* putPage(cpu, p0.page);
+      const second = yield* clearDeferred(cpu, mm, p1, reuse ? first : null);
+      yield* kernel.backend.flushTlbGen(cpu, mm, PAGE, 2 * PAGE, false, second);
+      yield* putPage(cpu, p1.page);
+    }),
+  ];
+}
+
+const t2 = defineScenario<TwoMappings>({
+  id: 'T2/fixed',
+  title: 'one gather, two flushes: each has a generation of its own',
+  source: 'RFC 2021 patch 15, N. Amit, 2021-02-01',
+  cpus: 2,
+  setup: twoPages([0, 1]),
+  threads: twoFlushes(false),
+  twins: [
+    {
+      id: 'T2/naive',
+      why: 'the second flush goes to the generation that everybody has already',
+      oracle: 'O1',
+      property: 'FUAF',
+      threads: twoFlushes(true),
+    },
+  ],
+});
+
+const t3 = defineScenario<TwoMappings>({
+  id: 'T3/fixed',
+  title: 'a gather that only frees a page table never recorded a deferral, and takes a generation to flush',
+  source: 'RFC 2021 patch 15',
+  cpus: 2,
+  setup(run) {
+    const { mm } = setStage(run);
+    const p0 = mappingOf(run, mm, 0);
+    const p1 = mappingOf(run, mm, PAGE);
+    run(0, (cpu) => madviseDontneed(cpu, mm, 0, PAGE));
+    run(0, (cpu) => madviseDontneed(cpu, mm, PAGE, PAGE));
+    return { mm, p0, p1 };
+  },
+  threads: ({ mm, p0 }, kernel) => [
+    thread(function* (cpu) {
+      yield* cpu.xchg(p0.pmd, 0);
+      yield* kernel.backend.flushTlbGen(cpu, mm, 0, PAGE, true, NO_GENERATION);
+      yield* cpu.free('table', p0.table);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T3/naive',
+      why: 'the flush goes out with generation 0, which CPUs that are up to date ignore',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { x86: { untrackedGen: 'as-recorded' } },
+    },
+  ],
+});
+
+/** Two threads zap the same page; the second finds it gone. */
+function zapTwice({ mm }: Stage): readonly (Body | undefined)[] {
+  return [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)), thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE)))];
+}
+
+const t8 = defineScenario<Stage>({
+  id: 'T8/fixed',
+  title: 'a gather that finds its entries gone flushes, if another one is open',
+  source: '7a30df49f63a; mails of Jan Stancek and Yang Shi, May 2019',
+  cpus: 3,
+  setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2] }),
+  threads: zapTwice,
+  twins: [
+    {
+      id: 'T8/naive',
+      why: 'the second gather finishes without a flush, while a third CPU still uses the page',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { nestedFinish: 'none' },
+    },
+    {
+      id: 'T8/dec-first',
+      why: 'the pending counter is lowered before the flush, so the second gather does not see the first',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { decPending: 'before-flush' },
+    },
+  ],
+});
+
+const t8Range = defineScenario<Stage>({
+  id: 'T8/range-reset',
+  title: 'nested finish as from 4.13 to 5.1: a flush of the range, which x86 widens by itself',
+  source: '99baac21e458',
+  cpus: 2,
+  profile: { nestedFinish: 'range-reset' },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: zapTwice,
+  twins: [
+    {
+      id: 'T8/range-reset/dec-first',
+      why: 'the pending counter is lowered before the flush',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { decPending: 'before-flush' },
+    },
+  ],
+});
+
+const t8Levels = defineScenario<Stage>({
+  id: 'T8/range-all-levels',
+  title: 'nested finish as proposed in May 2019: the range with every level and freed tables',
+  source: 'mail of Yang Shi, 2019-05',
+  cpus: 2,
+  profile: { nestedFinish: 'range-all-levels' },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: zapTwice,
+  twins: [
+    {
+      id: 'T8/range-all-levels/dec-first',
+      why: 'the pending counter is lowered before the flush',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { decPending: 'before-flush' },
+    },
+  ],
+});
+
+interface Protected extends Stage {
+  readonly p0: Mapping;
+}
+
+/**
+ * Two monitors, one that protects and one that releases, have both changed the entry and not flushed: what is left of them is
+ * a read-only entry and a pending flush. CPU 0 does both at once; CPU 1 stores and faults; CPU 2 runs. Somebody else holds a
+ * reference to the page, so the fault has to copy.
+ */
+const t10 = defineScenario<Protected>({
+  id: 'T10/fixed',
+  title: 'userfaultfd: a store that faults while a write-protection is not flushed yet',
+  source: 'thread of December 2020; mm/memory.c do_wp_page since 5.12',
+  cpus: 3,
+  profiles: ['linux-5.11'],
+  profile: { uffdWpPendingFlush: true },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0, 1, 2] });
+    const p0 = mappingOf(run, stage.mm, 0);
+    run(0, (cpu) => uffdRegisterWp(cpu, stage.mm, 0, PAGE));
+    run(0, (cpu) => getPage(cpu, p0.page));
+    return { ...stage, p0 };
+  },
+  threads: ({ mm, p0 }, kernel) => [
+    thread(function* (cpu) {
+      yield* incTlbFlushPending(cpu, mm);
+      yield* cpu.spinLock(p0.ptl);
+      yield* cpu.atomicAndNot(p0.pte, RW);
+      yield* cpu.spinUnlock(p0.ptl);
+      yield* kernel.backend.flushTlbRange(cpu, mm, 0, PAGE, 0);
+      yield* decTlbFlushPending(cpu, mm);
+    }),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* userStore(cpu, mm, 0, 7);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T10/naive',
+      why: 'the fault copies the page although a stale writable entry may be in use',
+      oracle: ['O6', 'O9'],
+      property: 'LOSTW',
+      profile: { uffdWpPendingFlush: false },
+    },
+  ],
+});
+
+const t12 = defineScenario<Stage>({
+  id: 'T12/fixed',
+  title: 'an entry that became PROTNONE counts as accessible while its flush is pending: migration flushes it',
+  source: '20841405940e',
+  cpus: 3,
+  setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2] }),
+  threads: ({ mm }) => [
+    thread((cpu) => changeProtNuma(cpu, mm, 0, PAGE)),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* migrateMisplacedPage(cpu, mm, 0);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T12/naive',
+      why: 'PROTNONE is taken for not cached, and the page moves without a flush',
+      oracle: ['O9', 'O1', 'O6'],
+      property: 'LOSTW',
+      profile: { accessiblePending: false },
+    },
+  ],
+});
+
+const t18 = defineScenario<Stage>({
+  id: 'T18/fixed',
+  title: 'a lazy CPU may speculate through a cached path: it is interrupted if tables are freed',
+  source: '2ff6ddf19c0e',
+  cpus: 2,
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    run(1, (cpu) => cpu.enterKernel());
+    run(1, (cpu) => contextSwitch(cpu, null));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+  twins: [
+    {
+      id: 'T18/naive',
+      why: 'lazy CPUs are left out although a table is freed',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { x86: { freedTablesReachLazy: false } },
+    },
+  ],
+});
+
+const t24 = defineScenario<TwoMappings>({
+  id: 'T24/fixed',
+  title: 'two flushes arrive in reverse order: a ranged one may not jump over a generation',
+  source: 'arch/x86/mm/tlb.c flush_tlb_func',
+  cpus: 3,
+  setup: twoPages([0, 1, 2]),
+  threads: ({ mm, p0, p1 }, kernel) => [
+    thread(function* (cpu) {
+      yield* cpu.spinLock(p0.ptl);
+      yield* cpu.xchg(p0.pte, 0);
+      yield* cpu.spinUnlock(p0.ptl);
+      yield* kernel.backend.flushTlbMm(cpu, mm);
+      yield* putPage(cpu, p0.page);
+    }),
+    undefined,
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* cpu.spinLock(p1.ptl);
+      yield* cpu.xchg(p1.pte, 0);
+      yield* cpu.spinUnlock(p1.ptl);
+      yield* kernel.backend.flushTlbRange(cpu, mm, PAGE, 2 * PAGE, 0);
+      yield* putPage(cpu, p1.page);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T24/naive',
+      why: 'the handler does the ranged part and claims the newest generation',
+      oracle: ['O1', 'O11'],
+      property: 'FUAF',
+      backend: { x86: { gapRule: false } },
+    },
+  ],
+});
+
+const t28 = defineScenario<readonly Mm[]>({
+  id: 'T28/fixed',
+  title: 'an ASID slot is given to another mm: it is flushed first',
+  source: 'arch/x86/mm/tlb.c choose_new_asid',
+  cpus: 2,
+  pools: { mm: 3, page: 4, table: 6, vma: 3 },
+  setup(run) {
+    return [0, 1, 2].map(() => {
+      const mm = run(0, mmAlloc);
+      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+      return mm;
+    });
+  },
+  threads: (mms) => [
+    thread(function* (cpu) {
+      for (const mm of [mms[0]!, mms[1]!, mms[2]!]) {
+        yield* contextSwitch(cpu, mm);
+        yield* userStore(cpu, mm, 0, 1);
+      }
+    }),
+    thread((cpu) => mprotect(cpu, mms[0]!, 0, PAGE, VM_READ)),
+  ],
+  twins: [
+    {
+      id: 'T28/naive',
+      why: 'the slot is renamed and not flushed',
+      oracle: 'O8',
+      property: 'ALIAS',
+      backend: { x86: { flushReusedSlot: false } },
+    },
+  ],
+});
+
+/** clear_refs: writes to /proc/PID/clear_refs come in several types, and type 5 only resets a counter. */
+function clearRefs(pairedFinish: boolean): (env: Stage) => readonly (Body | undefined)[] {
+  return ({ mm }) => [
+    thread(function* (cpu) {
+      if (pairedFinish) {
+        const tlb = yield* tlbGatherMmu(cpu, mm);
+        yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
+      } else {
+        yield* decTlbFlushPending(cpu, mm);
+      }
+    }),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* incTlbFlushPending(cpu, mm);
+      yield* decTlbFlushPending(cpu, mm);
+    }),
+  ];
+}
+
+const t29 = defineScenario<Stage>({
+  id: 'T29/fixed',
+  title: 'every finish has its gather: the pending counter comes back to 0',
+  source: 'RFC 2021 patch 6',
+  cpus: 2,
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: clearRefs(true),
+  twins: [
+    {
+      id: 'T29/naive',
+      why: 'a finish without its gather: the counter underflows, and nested tests are wrong from then on',
+      oracle: 'O16',
+      property: 'MISS',
+      threads: clearRefs(false),
+    },
+  ],
+});
+
+/** All of them. */
+export const TRACES: readonly AnyScenario[] = [t1, t2, t3, t8, t8Range, t8Levels, t10, t12, t18, t24, t28, t29];
