@@ -16,6 +16,8 @@ export interface Counterexample {
   readonly steps: number;
   /** The race, drawn. */
   readonly diagram: string;
+  /** Present if a shorter one may exist. */
+  readonly note?: string;
 }
 
 /** What a run was limited to. Absent bounds did not limit it. */

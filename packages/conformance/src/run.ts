@@ -3,17 +3,19 @@
  */
 import {
   type Body,
+  type Counterexample as Shortest,
+  counterexample,
   draw,
   encodeId,
   explain,
   Machine,
   type MachineOptions,
-  type PathStep,
+  type Path,
   type Program,
+  type Result,
   type Row,
+  type Search,
   search,
-  type SearchOptions,
-  type SearchResult,
 } from '@mmu-gather/checker';
 import { type BackendSpec, type Kernel, TINY } from '@mmu-gather/core/stepped';
 import type { Cell } from './matrix.ts';
@@ -37,7 +39,7 @@ export interface RunOptions {
   /** Show steps that concern one CPU only. */
   readonly full?: boolean;
   /** Called now and then during the search. */
-  readonly onProgress?: SearchOptions['onProgress'];
+  readonly onProgress?: NonNullable<Search['onProgress']>;
 }
 
 /** The machine of a cell, before its first step. */
@@ -81,17 +83,17 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
   const strategy = options.strategy ?? 'states';
   const machine = machineOf(cell);
   const found = search(machine, searchOptions(strategy, options));
-  const shortest = found.verdict === 'violated' && strategy !== 'bounded' ? search(machine, { strategy: 'bounded', shortestOf: found.path ?? [] }) : found;
+  const shortest = found.path === undefined ? undefined : counterexample(machine, found.path);
   return result(cell, strategy, options, machine, found, shortest, performance.now() - started);
 }
 
 /** One execution of a cell, step by step. */
-export function rerunCell(cell: Cell, path: readonly PathStep[], options: RunOptions = {}): { diagram: string; rows: readonly Row[]; violated: string | undefined } {
+export function rerunCell(cell: Cell, path: Path, options: RunOptions = {}): { diagram: string; rows: readonly Row[]; violated: string | undefined } {
   const explanation = explain(machineOf(cell), path);
   return { diagram: draw(explanation, options), rows: explanation.rows, violated: explanation.violation?.oracle };
 }
 
-function searchOptions(strategy: StrategyName, options: RunOptions): SearchOptions {
+function searchOptions(strategy: StrategyName, options: RunOptions): Search {
   const { maxStates, maxExecutions, timeLimit, seed, onProgress } = options;
   return {
     strategy,
@@ -108,12 +110,11 @@ function result(
   strategy: StrategyName,
   options: RunOptions,
   machine: Machine,
-  found: SearchResult,
-  shortest: SearchResult,
+  found: Result,
+  shortest: Shortest | undefined,
   milliseconds: number,
 ): CellResult {
   const violation = found.violation;
-  const path = shortest.path ?? found.path;
   const expectedOracle = cell.oracles.length === 0 || (violation !== undefined && cell.oracles.includes(violation.oracle));
   const ok = cell.expected === 'holds' ? found.verdict === 'holds' : found.verdict === 'violated' && expectedOracle;
   const { maxStates, maxExecutions, timeLimit } = options;
@@ -143,14 +144,15 @@ function result(
     steps: found.steps,
     milliseconds: Math.round(milliseconds * 10) / 10,
     ...(found.collisionOdds === undefined ? {} : { collisionOdds: found.collisionOdds }),
-    ...(path === undefined || violation === undefined
+    ...(shortest === undefined
       ? {}
       : {
           counterexample: {
-            id: encodeId(path, cellKey(cell)),
-            preemptions: shortest.preemptions ?? 0,
-            steps: path.length,
-            diagram: draw(explain(machine, path), options),
+            id: encodeId(shortest.path, cellKey(cell)),
+            preemptions: shortest.preemptions,
+            steps: shortest.path.length,
+            diagram: draw(explain(machine, shortest.path), options),
+            ...(shortest.note === undefined ? {} : { note: shortest.note }),
           },
         }),
   };
