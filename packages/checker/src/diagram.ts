@@ -37,6 +37,8 @@ export interface Explanation {
   readonly rows: readonly Row[];
   /** What it violates, if anything. */
   readonly violation: Violation | undefined;
+  /** Number of CPUs. */
+  readonly cpus: number;
 }
 
 /** Steps that change what CPUs can reach: always worth a line. */
@@ -53,12 +55,15 @@ const READS: ReadonlySet<OpName> = new Set([
   'alloc',
 ]);
 
+const ONLY_READS: ReadonlySet<OpName> = new Set(['readOnce', 'loadAcquire', 'waitFor']);
+
 /** Takes a machine, in its first state, along a path. The machine is back in its first state afterwards. */
 export function explain(machine: Machine, path: readonly PathStep[]): Explanation {
   const cpus = machine.actors / 3;
   const rows: (Omit<Row, 'shared'> & { cell: number; kind: OpName | 'drain' | 'deliver' })[] = [];
   const lastWrite = new Map<number, number>();
   const touched = new Map<number, Set<number>>();
+  const written = new Set<number>();
   const mark = machine.mark();
   machine.noteStacks(true);
   let violation: Violation | undefined;
@@ -86,6 +91,7 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
         text += ` -> ${machine.text.value(cell, value)}${from}`;
       }
       if (cell >= 0 && machine.state.words[cell] !== before) lastWrite.set(cell, step);
+      if (cell >= 0 && !ONLY_READS.has(kind)) written.add(cell);
       const at = kind === 'irqReturn' ? { fn: '', site: '' } : place(process.performedStack);
       rows.push({ step, cpu, side: number >= cpus ? 'irq' : 'main', text, ...at, cell, kind });
     }
@@ -103,9 +109,14 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
   machine.noteStacks(false);
   machine.undo(mark);
   return {
+    cpus,
     rows: rows.map(({ cell, kind, ...row }) => ({
       ...row,
-      shared: kind === 'deliver' || (kind !== 'drain' && ALWAYS.has(kind)) || (cell >= 0 && ((touched.get(cell)?.size ?? 0) > 1 || machine.isPageTableEntry(cell))),
+      shared:
+        kind === 'deliver' ||
+        (kind !== 'drain' && ALWAYS.has(kind)) ||
+        (cell >= 0 && kind !== 'drain' && machine.isPageTableEntry(cell) && !ONLY_READS.has(kind)) ||
+        (written.has(cell) && (touched.get(cell)?.size ?? 0) > 1),
     })),
     violation,
   };
@@ -138,9 +149,9 @@ export interface DrawOptions {
 }
 
 /** Draws an explained execution as text. */
-export function draw({ rows, violation }: Explanation, options: DrawOptions = {}): string {
+export function draw({ rows, violation, cpus: count }: Explanation, options: DrawOptions = {}): string {
   const shown = rows.filter((row) => options.full === true || row.shared);
-  const cpus = [...new Set(rows.map((row) => row.cpu))].toSorted((a, b) => a - b);
+  const cpus = Array.from({ length: count }, (_, cpu) => cpu);
   const places = shown.map((row) => (row.site === '' ? '' : `${row.fn} ${row.site}`.trim()));
   const numbers = `${rows.length}`.length + 1;
   const placeWidth = Math.max(0, ...places.map((p) => p.length));

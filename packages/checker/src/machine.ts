@@ -129,7 +129,7 @@ export class Machine<E = unknown> implements Explorable {
     const words = (this.#words = new Words(state, n, cpuBase, processBase));
     const objects = (this.#objects = new Objects(words, layout, objectBase));
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
-    this.text = new Text(words, layout, isEntry, (address) => objects.known(address));
+    this.text = new Text(words, layout, isEntry, (address) => objects.starts(address));
     this.#races = new Races(words, (cell, other, otherWrites, cpu, writes) => {
       const one = `CPU ${other} ${otherWrites ? 'writes' : 'reads'} it plainly`;
       this.violation ??= { oracle: 'race', message: `data race on ${layout.name(cell)}: ${one} while CPU ${cpu} ${writes ? 'writes' : 'reads'} it` };
@@ -635,10 +635,7 @@ export class Machine<E = unknown> implements Explorable {
       logLength: (process) => this.#words.quiet(process.number, QUIET.logLength),
       logBase: (process) => this.#words.quiet(process.number, QUIET.logBase),
       append: (process, value) => this.#append(process.number, value),
-      recordedStep: (process) => {
-        const args = Array.from({ length: ARGUMENTS }, (_, i) => this.#words.arg(process.number, i));
-        return `${this.#words.kind(process.number)}:${args.join()}`;
-      },
+      recordedStep: (process, word) => this.#words.quiet(process.number, QUIET.pending + word),
     };
   }
 

@@ -57,9 +57,9 @@ export class Objects {
     return at >= 0 && this.#words.state.words[at] === LIVE;
   }
 
-  /** Is this the address of something in a pool? */
-  known(address: Address): boolean {
-    return this.#at(address) >= 0;
+  /** Does an object of a pool start at this address? */
+  starts(address: Address): boolean {
+    return CACHE_NAMES.some((cache) => this.#layout.indexIn(cache, address) >= 0 && this.#layout.indexIn(cache, address - 1) !== this.#layout.indexIn(cache, address));
   }
 
   #at(address: Address): number {

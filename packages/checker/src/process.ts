@@ -27,8 +27,8 @@ export interface ProcessHost {
   logBase(process: Process): number;
   /** Appends a value that the process was fed. */
   append(process: Process, value: number): void;
-  /** The step that the process was paused before when its log had its present length: `kind:args`. */
-  recordedStep(process: Process): string;
+  /** The step that the process was paused before when its log had its present length: kind, then arguments. */
+  recordedStep(process: Process, word: number): number;
 }
 
 /** A process did something else when it was fed the same values again. */
@@ -139,7 +139,6 @@ export class Process implements Step {
   }
 
   #rebuild(body: Body, log: Int32Array, base: number, length: number): void {
-    const recorded = this.#host.recordedStep(this);
     this.#body = body;
     this.#base = base;
     this.#log = log;
@@ -156,12 +155,13 @@ export class Process implements Step {
     } finally {
       this.#feeding = false;
     }
-    const now = `${this.kind}:${this.args.join()}`;
-    if (now !== recorded) {
-      throw new NotRepeatable(
-        `CPU ${this.cpuId} is at ${describe(now)} where it was at ${describe(recorded)} before; step functions may depend on nothing but what the port returned`,
-      );
-    }
+    let same = this.kind === this.#host.recordedStep(this, 0);
+    for (let i = 0; same && i < ARGUMENTS; i++) same = this.args[i] === this.#host.recordedStep(this, 1 + i);
+    if (same) return;
+    const before = Array.from({ length: ARGUMENTS }, (_, i) => this.#host.recordedStep(this, 1 + i));
+    throw new NotRepeatable(
+      `CPU ${this.cpuId} is at ${describe(this.kind, this.args)} where it was at ${describe(this.#host.recordedStep(this, 0), before)} before; step functions may depend on nothing but what the port returned`,
+    );
   }
 
   /** The announcement: what every marked port call does. */
@@ -286,7 +286,6 @@ function bound(address: number): number {
   return Math.min(address, 0x7fffffff);
 }
 
-function describe(signature: string): string {
-  const [kind, args] = signature.split(':');
-  return `${OP_NAMES[Number(kind)] ?? 'no step'}(${args})`;
+function describe(kind: number, args: ArrayLike<number>): string {
+  return `${OP_NAMES[kind] ?? 'no step'}(${Array.from(args).join(', ')})`;
 }

@@ -40,9 +40,9 @@ export class Text {
 
   /** A value of a cell; a cell of -1 stands for the result of a step that is about no cell. */
   value(cell: Cell, value: number): string {
-    if (cell >= 0) return this.#isEntry(cell) ? this.entry(value) : `${value}`;
-    if (value === FAULT) return 'fault';
-    return value > 0 && this.#isObject(value) ? this.object(value) : `${value}`;
+    if (cell >= 0 && this.#isEntry(cell)) return this.entry(value);
+    if (cell < 0 && value === FAULT) return 'fault';
+    return this.#isObject(value) ? this.object(value) : `${value}`;
   }
 
   /** The step that a process is paused before. */
