@@ -154,7 +154,9 @@ export class FakeMachine {
 
   /** Does a TLB hold an entry that leads to this page? */
   cached(page: Address): boolean {
-    return this.cpus.some(({ tlb }) => [...tlb.values()].some((entries) => [...entries.values()].some((e) => entryTarget(e) === page)));
+    return this.cpus.some(({ tlb }) =>
+      [...tlb.values()].some((entries) => [...entries.values()].some((e) => entryTarget(e) === page)),
+    );
   }
 
   /** The last user leaves, and nothing may be left. @returns live objects by cache */
@@ -314,7 +316,8 @@ export class FakeCpu implements Cpu {
   }
   *free(cache: CacheName, object: Address): Steps<void> {
     const machine = this.#machine;
-    if (!machine.live[cache].delete(object)) throw new Error(`${cache} ${object} is freed twice, or was never allocated`);
+    if (!machine.live[cache].delete(object))
+      throw new Error(`${cache} ${object} is freed twice, or was never allocated`);
     if (cache === 'page') {
       const page = Page.at(object);
       if (this.read(page.refcount) !== 0 || this.read(page.mapcount) !== 0) throw new Error(`page ${object} is in use`);

@@ -1,5 +1,19 @@
 /** Faults: zero page, permissions, stacks, files and fault-around, dirty file pages and their rmap. */
-import { DIRTY, entryTarget, getPage, type Mm, PG_DIRTY, pteWrite, type Steps, VM_EXEC, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE, VM_WRITENOTIFY } from '@mmu-gather/core/stepped';
+import {
+  DIRTY,
+  entryTarget,
+  getPage,
+  type Mm,
+  PG_DIRTY,
+  pteWrite,
+  type Steps,
+  VM_EXEC,
+  VM_GROWSDOWN,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  VM_WRITENOTIFY,
+} from '@mmu-gather/core/stepped';
 import {
   allocFilePage,
   brk,
@@ -40,144 +54,168 @@ function present(m: FakeMachine, mm: Mm, start: number, pages: number): number[]
   return Array.from({ length: pages }, (_, i) => i).filter((i) => m.entry(mm, start + i * PAGE) !== 0);
 }
 
-test('reads share the zero page, a write takes a page; nothing of it is flushed but the zero page', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const mm = yield* m.newMm();
-  yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW);
-  expect(yield* userLoad(m.cpu, mm, 8)).toBe(0);
-  expect(entryTarget(m.entry(mm, 0))).toBe(m.kernel.zeroPage);
-  expect(yield* userStore(m.cpu, mm, PAGE, 3)).toBe(0);
-  expect(m.takeFlushes()).toEqual([]);
-  expect(m.entry(mm, PAGE) & DIRTY).toBe(DIRTY);
-  expect(m.live.page.size).toBe(1);
-  expect(yield* userStore(m.cpu, mm, 0, 4)).toBe(0);
-  expect(m.takeFlushes().map((flush) => flush.by)).toEqual(['page']);
-  expect(yield* userLoad(m.cpu, mm, 0)).toBe(4);
-  expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
-}));
-
-test('what a VMA forbids is a signal', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const mm = yield* m.newMm();
-  yield* mmap(m.cpu, mm, PAGE, PAGE, VM_READ);
-  yield* mmap(m.cpu, mm, 2 * PAGE, PAGE, 0);
-  expect(yield* userLoad(m.cpu, mm, PAGE)).toBe(0);
-  expect(yield* userStore(m.cpu, mm, PAGE, 1)).toBe(EFAULT);
-  expect(yield* userLoad(m.cpu, mm, 2 * PAGE)).toBe(EFAULT);
-  expect(yield* userLoad(m.cpu, mm, 0)).toBe(EFAULT);
-  expect(yield* userLoad(m.cpu, mm, 3 * PAGE)).toBe(EFAULT);
-  expect(yield* doUserAddrFault(m.cpu, mm, 0, true)).toBe(VM_FAULT_SIGSEGV);
-  expect(m.words[mm.mmapLock]).toBe(0);
-}));
-
-test('a stack grows down to the fault', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const mm = yield* m.newMm();
-  const top = 2 ** 47 - 2 * PAGE;
-  yield* mmap(m.cpu, mm, top - PAGE, PAGE, RW | VM_GROWSDOWN);
-  yield* mmap(m.cpu, mm, top - 100 * PAGE, PAGE, RW);
-  expect(yield* userStore(m.cpu, mm, top - 10 * PAGE + 16, 1)).toBe(0);
-  expect(vmasOf(m.cpu, mm).map((vma) => m.words[vma.start])).toEqual([top - 100 * PAGE, top - 10 * PAGE]);
-  expect(m.words[mm.mmapLock]).toBe(0);
-}));
-
-test('brk: grows in place, shrinks with a flush', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const mm = yield* m.newMm();
-  const heap = 2 ** 39;
-  expect(yield* brk(m.cpu, mm, heap, heap + 5000)).toBe(heap + 5000);
-  expect(yield* brk(m.cpu, mm, heap + 5000, heap + 8 * PAGE)).toBe(heap + 8 * PAGE);
-  expect(vmasOf(m.cpu, mm)).toHaveLength(1);
-  for (let i = 0; i < 8; i++) yield* userStore(m.cpu, mm, heap + i * PAGE, i);
-  yield* brk(m.cpu, mm, heap + 8 * PAGE, heap + 8 * PAGE - 1);
-  expect(m.takeFlushes()).toEqual([]);
-  yield* brk(m.cpu, mm, heap + 8 * PAGE, heap + 2 * PAGE + 1);
-  expect(m.takeFlushes().map((flush) => flush.local)).toEqual([5]);
-  expect(m.live.page.size).toBe(3);
-  expect(yield* userLoad(m.cpu, mm, heap + 3 * PAGE)).toBe(EFAULT);
-}));
-
-test('a private file mapping: read maps the page, write copies it', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const files = yield* file(m, 4, 1);
-  const mm = yield* m.newMm();
-  yield* mmap(m.cpu, mm, 0, 8 * PAGE, RW, { file: 1, pgoff: 1 });
-  expect(yield* userLoad(m.cpu, mm, 0, files)).toBe(101);
-  expect(pteWrite(m.entry(mm, 0))).toBe(false);
-  expect(yield* userStore(m.cpu, mm, PAGE, 7, files)).toBe(0);
-  expect(m.takeFlushes()).toEqual([]);
-  expect(yield* userStore(m.cpu, mm, 0, 8, files)).toBe(0);
-  expect(m.takeFlushes().map((flush) => flush.by)).toEqual(['page']);
-  expect(yield* userLoad(m.cpu, mm, PAGE, files)).toBe(7);
-  expect(yield* doUserAddrFault(m.cpu, mm, 4 * PAGE, false, files)).toBe(VM_FAULT_SIGBUS);
-  expect(yield* doUserAddrFault(m.cpu, mm, 4 * PAGE, true, files)).toBe(VM_FAULT_SIGBUS);
-  expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 4 });
-}));
-
-test('fault-around: the aligned window, cut to VMA and table, only what is cached', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const files = yield* file(m, 64, 16, [20]);
-  const mm = yield* m.newMm();
-  const start = 2 ** 39 + 3 * PAGE;
-  yield* mmap(m.cpu, mm, start, 40 * PAGE, VM_READ | VM_EXEC, { file: 1, pgoff: 0 });
-  expect(yield* userLoad(m.cpu, mm, start + 5 * PAGE, files)).toBe(105);
-  // The window is that of page 8 in its table: it begins with the VMA, and is as wide from there.
-  expect(present(m, mm, start, 40)).toEqual(Array.from({ length: 16 }, (_, i) => i));
-  expect(yield* userLoad(m.cpu, mm, start + 20 * PAGE, files)).toBe(120);
-  expect(present(m, mm, start, 40)).toEqual(Array.from({ length: 29 }, (_, i) => i));
-  expect(yield* userLoad(m.cpu, mm, start + 39 * PAGE, files)).toBe(139);
-  expect(present(m, mm, start, 41)).toEqual(Array.from({ length: 40 }, (_, i) => i));
-  yield* munmap(m.cpu, mm, start, 15 * PAGE);
-  expect(m.takeFlushes().map((flush) => flush.local)).toEqual([15]);
-  expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 64 });
-}));
-
-test('shared memory maps writable at once; a file system sees the first write', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const files = yield* file(m, 4, 1);
-  const mm = yield* m.newMm();
-  yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW | VM_SHARED, { file: 1, pgoff: 0 });
-  yield* mmap(m.cpu, mm, 8 * PAGE, 4 * PAGE, RW | VM_SHARED | VM_WRITENOTIFY, { file: 1, pgoff: 0 });
-  yield* userLoad(m.cpu, mm, 0, files);
-  yield* userLoad(m.cpu, mm, 8 * PAGE, files);
-  expect(pteWrite(m.entry(mm, 0))).toBe(true);
-  expect(pteWrite(m.entry(mm, 8 * PAGE))).toBe(false);
-  const page = m.pageAt(mm, 0);
-  expect(m.words[page.mapcount]).toBe(2);
-  expect(m.words[page.flags]! & PG_DIRTY).toBe(0);
-  expect(yield* userStore(m.cpu, mm, 8 * PAGE, 5, files)).toBe(0);
-  expect(m.words[page.flags]! & PG_DIRTY).toBe(PG_DIRTY);
-  expect(yield* userLoad(m.cpu, mm, 0, files)).toBe(5);
-  expect(yield* userStore(m.cpu, mm, PAGE, 6, files)).toBe(0);
-  expect(pteWrite(m.entry(mm, PAGE))).toBe(true);
-  expect(m.takeFlushes()).toEqual([]);
-}));
-
-test('a dirty file page is flushed under its PTL, table by table, and keeps its rmap until then', run(function* (): Steps<void> {
-  for (const delayedRmap of [true, false]) {
-    const m = new FakeMachine({ profile: { delayedRmap } });
-    const files = yield* file(m, 600, 1);
+test(
+  'reads share the zero page, a write takes a page; nothing of it is flushed but the zero page',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
     const mm = yield* m.newMm();
-    const start = 2 ** 39;
-    yield* mmap(m.cpu, mm, start, 600 * PAGE, RW | VM_SHARED, { file: 1, pgoff: 0 });
-    for (const at of [0, 3, 512]) yield* userStore(m.cpu, mm, start + at * PAGE, 1, files);
-    const page = m.pageAt(mm, start);
-    yield* getPage(m.cpu, page.address);
-    const mapped: number[] = [];
-    const flush = m.flushes.push.bind(m.flushes);
-    m.flushes.push = (...flushes) => {
-      mapped.push(m.words[page.mapcount]!);
-      return flush(...flushes);
-    };
-    yield* munmap(m.cpu, mm, start, 600 * PAGE);
-    expect(m.takeFlushes().map(({ local, tables }) => [local, tables])).toEqual([
-      [4, false],
-      [1, false],
-      // Two PTE tables, the PMD and the PUD table and the folded level, of which the lowest unit is a PTE table's span.
-      [1, true],
-    ]);
-    expect(mapped[0]).toBe(delayedRmap ? 1 : 0);
-    expect(m.words[page.mapcount]).toBe(0);
+    yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW);
+    expect(yield* userLoad(m.cpu, mm, 8)).toBe(0);
+    expect(entryTarget(m.entry(mm, 0))).toBe(m.kernel.zeroPage);
+    expect(yield* userStore(m.cpu, mm, PAGE, 3)).toBe(0);
+    expect(m.takeFlushes()).toEqual([]);
+    expect(m.entry(mm, PAGE) & DIRTY).toBe(DIRTY);
+    expect(m.live.page.size).toBe(1);
+    expect(yield* userStore(m.cpu, mm, 0, 4)).toBe(0);
+    expect(m.takeFlushes().map((flush) => flush.by)).toEqual(['page']);
+    expect(yield* userLoad(m.cpu, mm, 0)).toBe(4);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'what a VMA forbids is a signal',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, PAGE, PAGE, VM_READ);
+    yield* mmap(m.cpu, mm, 2 * PAGE, PAGE, 0);
+    expect(yield* userLoad(m.cpu, mm, PAGE)).toBe(0);
+    expect(yield* userStore(m.cpu, mm, PAGE, 1)).toBe(EFAULT);
+    expect(yield* userLoad(m.cpu, mm, 2 * PAGE)).toBe(EFAULT);
+    expect(yield* userLoad(m.cpu, mm, 0)).toBe(EFAULT);
+    expect(yield* userLoad(m.cpu, mm, 3 * PAGE)).toBe(EFAULT);
+    expect(yield* doUserAddrFault(m.cpu, mm, 0, true)).toBe(VM_FAULT_SIGSEGV);
+    expect(m.words[mm.mmapLock]).toBe(0);
+  }),
+);
+
+test(
+  'a stack grows down to the fault',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    const top = 2 ** 47 - 2 * PAGE;
+    yield* mmap(m.cpu, mm, top - PAGE, PAGE, RW | VM_GROWSDOWN);
+    yield* mmap(m.cpu, mm, top - 100 * PAGE, PAGE, RW);
+    expect(yield* userStore(m.cpu, mm, top - 10 * PAGE + 16, 1)).toBe(0);
+    expect(vmasOf(m.cpu, mm).map((vma) => m.words[vma.start])).toEqual([top - 100 * PAGE, top - 10 * PAGE]);
+    expect(m.words[mm.mmapLock]).toBe(0);
+  }),
+);
+
+test(
+  'brk: grows in place, shrinks with a flush',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    const heap = 2 ** 39;
+    expect(yield* brk(m.cpu, mm, heap, heap + 5000)).toBe(heap + 5000);
+    expect(yield* brk(m.cpu, mm, heap + 5000, heap + 8 * PAGE)).toBe(heap + 8 * PAGE);
+    expect(vmasOf(m.cpu, mm)).toHaveLength(1);
+    for (let i = 0; i < 8; i++) yield* userStore(m.cpu, mm, heap + i * PAGE, i);
+    yield* brk(m.cpu, mm, heap + 8 * PAGE, heap + 8 * PAGE - 1);
+    expect(m.takeFlushes()).toEqual([]);
+    yield* brk(m.cpu, mm, heap + 8 * PAGE, heap + 2 * PAGE + 1);
+    expect(m.takeFlushes().map((flush) => flush.local)).toEqual([5]);
+    expect(m.live.page.size).toBe(3);
+    expect(yield* userLoad(m.cpu, mm, heap + 3 * PAGE)).toBe(EFAULT);
+  }),
+);
+
+test(
+  'a private file mapping: read maps the page, write copies it',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const files = yield* file(m, 4, 1);
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 8 * PAGE, RW, { file: 1, pgoff: 1 });
+    expect(yield* userLoad(m.cpu, mm, 0, files)).toBe(101);
+    expect(pteWrite(m.entry(mm, 0))).toBe(false);
+    expect(yield* userStore(m.cpu, mm, PAGE, 7, files)).toBe(0);
+    expect(m.takeFlushes()).toEqual([]);
+    expect(yield* userStore(m.cpu, mm, 0, 8, files)).toBe(0);
+    expect(m.takeFlushes().map((flush) => flush.by)).toEqual(['page']);
+    expect(yield* userLoad(m.cpu, mm, PAGE, files)).toBe(7);
+    expect(yield* doUserAddrFault(m.cpu, mm, 4 * PAGE, false, files)).toBe(VM_FAULT_SIGBUS);
+    expect(yield* doUserAddrFault(m.cpu, mm, 4 * PAGE, true, files)).toBe(VM_FAULT_SIGBUS);
+    expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 4 });
+  }),
+);
+
+test(
+  'fault-around: the aligned window, cut to VMA and table, only what is cached',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const files = yield* file(m, 64, 16, [20]);
+    const mm = yield* m.newMm();
+    const start = 2 ** 39 + 3 * PAGE;
+    yield* mmap(m.cpu, mm, start, 40 * PAGE, VM_READ | VM_EXEC, { file: 1, pgoff: 0 });
+    expect(yield* userLoad(m.cpu, mm, start + 5 * PAGE, files)).toBe(105);
+    // The window is that of page 8 in its table: it begins with the VMA, and is as wide from there.
+    expect(present(m, mm, start, 40)).toEqual(Array.from({ length: 16 }, (_, i) => i));
+    expect(yield* userLoad(m.cpu, mm, start + 20 * PAGE, files)).toBe(120);
+    expect(present(m, mm, start, 40)).toEqual(Array.from({ length: 29 }, (_, i) => i));
+    expect(yield* userLoad(m.cpu, mm, start + 39 * PAGE, files)).toBe(139);
+    expect(present(m, mm, start, 41)).toEqual(Array.from({ length: 40 }, (_, i) => i));
+    yield* munmap(m.cpu, mm, start, 15 * PAGE);
+    expect(m.takeFlushes().map((flush) => flush.local)).toEqual([15]);
+    expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 64 });
+  }),
+);
+
+test(
+  'shared memory maps writable at once; a file system sees the first write',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const files = yield* file(m, 4, 1);
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW | VM_SHARED, { file: 1, pgoff: 0 });
+    yield* mmap(m.cpu, mm, 8 * PAGE, 4 * PAGE, RW | VM_SHARED | VM_WRITENOTIFY, { file: 1, pgoff: 0 });
+    yield* userLoad(m.cpu, mm, 0, files);
+    yield* userLoad(m.cpu, mm, 8 * PAGE, files);
+    expect(pteWrite(m.entry(mm, 0))).toBe(true);
+    expect(pteWrite(m.entry(mm, 8 * PAGE))).toBe(false);
+    const page = m.pageAt(mm, 0);
+    expect(m.words[page.mapcount]).toBe(2);
+    expect(m.words[page.flags]! & PG_DIRTY).toBe(0);
+    expect(yield* userStore(m.cpu, mm, 8 * PAGE, 5, files)).toBe(0);
     expect(m.words[page.flags]! & PG_DIRTY).toBe(PG_DIRTY);
-  }
-}));
+    expect(yield* userLoad(m.cpu, mm, 0, files)).toBe(5);
+    expect(yield* userStore(m.cpu, mm, PAGE, 6, files)).toBe(0);
+    expect(pteWrite(m.entry(mm, PAGE))).toBe(true);
+    expect(m.takeFlushes()).toEqual([]);
+  }),
+);
+
+test(
+  'a dirty file page is flushed under its PTL, table by table, and keeps its rmap until then',
+  run(function* (): Steps<void> {
+    for (const delayedRmap of [true, false]) {
+      const m = new FakeMachine({ profile: { delayedRmap } });
+      const files = yield* file(m, 600, 1);
+      const mm = yield* m.newMm();
+      const start = 2 ** 39;
+      yield* mmap(m.cpu, mm, start, 600 * PAGE, RW | VM_SHARED, { file: 1, pgoff: 0 });
+      for (const at of [0, 3, 512]) yield* userStore(m.cpu, mm, start + at * PAGE, 1, files);
+      const page = m.pageAt(mm, start);
+      yield* getPage(m.cpu, page.address);
+      const mapped: number[] = [];
+      const flush = m.flushes.push.bind(m.flushes);
+      m.flushes.push = (...flushes) => {
+        mapped.push(m.words[page.mapcount]!);
+        return flush(...flushes);
+      };
+      yield* munmap(m.cpu, mm, start, 600 * PAGE);
+      expect(m.takeFlushes().map(({ local, tables }) => [local, tables])).toEqual([
+        [4, false],
+        [1, false],
+        // Two PTE tables, the PMD and the PUD table and the folded level, of which the lowest unit is a PTE table's span.
+        [1, true],
+      ]);
+      expect(mapped[0]).toBe(delayedRmap ? 1 : 0);
+      expect(m.words[page.mapcount]).toBe(0);
+      expect(m.words[page.flags]! & PG_DIRTY).toBe(PG_DIRTY);
+    }
+  }),
+);

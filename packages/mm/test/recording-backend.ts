@@ -45,7 +45,7 @@ const CEILING = 33;
 function pteNeedsFlush(old: Entry, next: Entry): boolean {
   if (!entryPresent(old)) return false;
   if (entryTarget(old) !== entryTarget(next)) return true;
-  const diff = old % 4096 ^ next % 4096;
+  const diff = (old % 4096) ^ (next % 4096);
   return (diff & old & (DIRTY | PRESENT | ACCESSED) & ~ACCESSED) !== 0 || (diff & (RW | USER | NX | PROTNONE)) !== 0;
 }
 

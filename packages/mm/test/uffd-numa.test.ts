@@ -26,93 +26,108 @@ function* touched(m: FakeMachine): Steps<Mm> {
   return mm;
 }
 
-test('userfaultfd: protect flushes, a write waits, resolving lets it through', run(function* (): Steps<void> {
-  const m = new FakeMachine({ geometry: TINY });
-  const mm = yield* touched(m);
-  expect(yield* uffdRegisterWp(m.cpu, mm, 0, 2 * PAGE)).toBe(0);
-  expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, true)).toBe(0);
-  expect(m.takeFlushes().map((flush) => flush.local)).toEqual([1]);
-  expect(pteUffdWp(m.entry(mm, 0))).toBe(true);
-  const leaf = m.leaf(m.words[mm.pgd]!, 0);
-  const entry = m.words[leaf]!;
-  // Somebody resolves it while the write waits: without that it waits for ever.
-  let waits = 0;
-  m.before = (cell) => {
-    if (cell !== leaf || m.words[mm.mmapLock] !== 0) return;
-    waits++;
-    m.words[leaf] = entry - 512 + 2;
-  };
-  expect(yield* userStore(m.cpu, mm, 0, 6)).toBe(0);
-  expect(waits).toBe(1);
-  m.before = undefined;
-  expect(yield* userLoad(m.cpu, mm, 0)).toBe(6);
-  expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, true)).toBe(0);
-  expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, false)).toBe(0);
-  expect(pteWrite(m.entry(mm, 0))).toBe(true);
-  expect(yield* uffdRegisterWp(m.cpu, mm, 0, 8 * PAGE)).toBe(-22);
-  expect(yield* mwriteprotectRange(m.cpu, mm, 0, 8 * PAGE, true)).toBe(-12);
-  expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
-}));
+test(
+  'userfaultfd: protect flushes, a write waits, resolving lets it through',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ geometry: TINY });
+    const mm = yield* touched(m);
+    expect(yield* uffdRegisterWp(m.cpu, mm, 0, 2 * PAGE)).toBe(0);
+    expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, true)).toBe(0);
+    expect(m.takeFlushes().map((flush) => flush.local)).toEqual([1]);
+    expect(pteUffdWp(m.entry(mm, 0))).toBe(true);
+    const leaf = m.leaf(m.words[mm.pgd]!, 0);
+    const entry = m.words[leaf]!;
+    // Somebody resolves it while the write waits: without that it waits for ever.
+    let waits = 0;
+    m.before = (cell) => {
+      if (cell !== leaf || m.words[mm.mmapLock] !== 0) return;
+      waits++;
+      m.words[leaf] = entry - 512 + 2;
+    };
+    expect(yield* userStore(m.cpu, mm, 0, 6)).toBe(0);
+    expect(waits).toBe(1);
+    m.before = undefined;
+    expect(yield* userLoad(m.cpu, mm, 0)).toBe(6);
+    expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, true)).toBe(0);
+    expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, false)).toBe(0);
+    expect(pteWrite(m.entry(mm, 0))).toBe(true);
+    expect(yield* uffdRegisterWp(m.cpu, mm, 0, 8 * PAGE)).toBe(-22);
+    expect(yield* mwriteprotectRange(m.cpu, mm, 0, 8 * PAGE, true)).toBe(-12);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
 
-test('copy-on-write in a userfaultfd VMA flushes first if a flush is pending, else it claims that all is settled', run(function* (): Steps<void> {
-  for (const uffdWpPendingFlush of [true, false]) {
-    for (const pending of [true, false]) {
-      const m = new FakeMachine({ geometry: TINY, profile: { uffdWpPendingFlush } });
-      const mm = yield* touched(m);
-      yield* uffdRegisterWp(m.cpu, mm, 0, 2 * PAGE);
-      yield* dupMm(m.cpu, mm);
-      m.takeFlushes();
-      if (pending) yield* incTlbFlushPending(m.cpu, mm);
-      m.claims.length = 0;
-      yield* userStore(m.cpu, mm, 0, 6);
-      expect(m.takeFlushes()).toHaveLength(uffdWpPendingFlush && pending ? 2 : 1);
-      expect(m.takeClaims('settled')).toHaveLength(uffdWpPendingFlush && !pending ? 1 : 0);
+test(
+  'copy-on-write in a userfaultfd VMA flushes first if a flush is pending, else it claims that all is settled',
+  run(function* (): Steps<void> {
+    for (const uffdWpPendingFlush of [true, false]) {
+      for (const pending of [true, false]) {
+        const m = new FakeMachine({ geometry: TINY, profile: { uffdWpPendingFlush } });
+        const mm = yield* touched(m);
+        yield* uffdRegisterWp(m.cpu, mm, 0, 2 * PAGE);
+        yield* dupMm(m.cpu, mm);
+        m.takeFlushes();
+        if (pending) yield* incTlbFlushPending(m.cpu, mm);
+        m.claims.length = 0;
+        yield* userStore(m.cpu, mm, 0, 6);
+        expect(m.takeFlushes()).toHaveLength(uffdWpPendingFlush && pending ? 2 : 1);
+        expect(m.takeClaims('settled')).toHaveLength(uffdWpPendingFlush && !pending ? 1 : 0);
+      }
     }
-  }
-}));
+  }),
+);
 
-test('a NUMA hint takes entries away, flushes them, and a fault brings them back writable', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const mm = yield* touched(m);
-  yield* userLoad(m.cpu, mm, PAGE);
-  expect(yield* changeProtNuma(m.cpu, mm, 0, 4 * PAGE)).toBe(1);
-  expect(m.takeFlushes().map((flush) => flush.local)).toEqual([1]);
-  expect(pteProtnone(m.entry(mm, 0))).toBe(true);
-  expect(yield* changeProtNuma(m.cpu, mm, 0, 4 * PAGE)).toBe(0);
-  expect(yield* userLoad(m.cpu, mm, 0)).toBe(5);
-  expect(pteWrite(m.entry(mm, 0))).toBe(true);
-  expect(m.takeFlushes()).toEqual([]);
-}));
+test(
+  'a NUMA hint takes entries away, flushes them, and a fault brings them back writable',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* touched(m);
+    yield* userLoad(m.cpu, mm, PAGE);
+    expect(yield* changeProtNuma(m.cpu, mm, 0, 4 * PAGE)).toBe(1);
+    expect(m.takeFlushes().map((flush) => flush.local)).toEqual([1]);
+    expect(pteProtnone(m.entry(mm, 0))).toBe(true);
+    expect(yield* changeProtNuma(m.cpu, mm, 0, 4 * PAGE)).toBe(0);
+    expect(yield* userLoad(m.cpu, mm, 0)).toBe(5);
+    expect(pteWrite(m.entry(mm, 0))).toBe(true);
+    expect(m.takeFlushes()).toEqual([]);
+  }),
+);
 
-test('migration of a hinted page flushes if a flush is pending, and claims that all is settled if it does not', run(function* (): Steps<void> {
-  for (const accessiblePending of [true, false]) {
-    for (const pending of [true, false]) {
-      const m = new FakeMachine({ profile: { accessiblePending } });
-      const mm = yield* touched(m);
-      yield* changeProtNuma(m.cpu, mm, 0, PAGE);
-      const old = m.pageAt(mm, 0).address;
-      m.takeFlushes();
-      m.claims.length = 0;
-      if (pending) yield* incTlbFlushPending(m.cpu, mm);
-      expect(yield* migrateMisplacedPage(m.cpu, mm, 0)).toBe(true);
-      const flushes = accessiblePending && pending;
-      expect(m.takeFlushes()).toHaveLength(flushes ? 1 : 0);
-      expect(m.takeClaims('settled')).toHaveLength(flushes ? 0 : 1);
-      expect(m.live.page.has(old)).toBe(false);
-      expect(yield* userLoad(m.cpu, mm, 0)).toBe(5);
-      expect(m.live.page.size).toBe(1);
+test(
+  'migration of a hinted page flushes if a flush is pending, and claims that all is settled if it does not',
+  run(function* (): Steps<void> {
+    for (const accessiblePending of [true, false]) {
+      for (const pending of [true, false]) {
+        const m = new FakeMachine({ profile: { accessiblePending } });
+        const mm = yield* touched(m);
+        yield* changeProtNuma(m.cpu, mm, 0, PAGE);
+        const old = m.pageAt(mm, 0).address;
+        m.takeFlushes();
+        m.claims.length = 0;
+        if (pending) yield* incTlbFlushPending(m.cpu, mm);
+        expect(yield* migrateMisplacedPage(m.cpu, mm, 0)).toBe(true);
+        const flushes = accessiblePending && pending;
+        expect(m.takeFlushes()).toHaveLength(flushes ? 1 : 0);
+        expect(m.takeClaims('settled')).toHaveLength(flushes ? 0 : 1);
+        expect(m.live.page.has(old)).toBe(false);
+        expect(yield* userLoad(m.cpu, mm, 0)).toBe(5);
+        expect(m.live.page.size).toBe(1);
+      }
     }
-  }
-}));
+  }),
+);
 
-test('only what is hinted and owned alone moves', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const mm = yield* touched(m);
-  expect(yield* migrateMisplacedPage(m.cpu, mm, 0)).toBe(false);
-  expect(yield* migrateMisplacedPage(m.cpu, mm, PAGE)).toBe(false);
-  expect(yield* migrateMisplacedPage(m.cpu, mm, 2 ** 39)).toBe(false);
-  yield* dupMm(m.cpu, mm);
-  yield* changeProtNuma(m.cpu, mm, 0, PAGE);
-  expect(yield* migrateMisplacedPage(m.cpu, mm, 0)).toBe(false);
-  expect(m.words[mm.mmapLock]).toBe(0);
-}));
+test(
+  'only what is hinted and owned alone moves',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* touched(m);
+    expect(yield* migrateMisplacedPage(m.cpu, mm, 0)).toBe(false);
+    expect(yield* migrateMisplacedPage(m.cpu, mm, PAGE)).toBe(false);
+    expect(yield* migrateMisplacedPage(m.cpu, mm, 2 ** 39)).toBe(false);
+    yield* dupMm(m.cpu, mm);
+    yield* changeProtNuma(m.cpu, mm, 0, PAGE);
+    expect(yield* migrateMisplacedPage(m.cpu, mm, 0)).toBe(false);
+    expect(m.words[mm.mmapLock]).toBe(0);
+  }),
+);
