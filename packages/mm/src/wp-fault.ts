@@ -13,6 +13,7 @@
  * Clear, flush and set stand under one PTL hold: otherwise one CPU could write the new page while another still reads the old
  * one (O6). The copy is only good if nobody could write to the old page meanwhile. fork makes sure of that by flushing
  * before it lets faults in; userfaultfd does not, so for its VMAs the fault flushes if a flush is pending (trace T10).
+ * Claims: before the copy, that nobody can (O9).
  */
 import {
   type Address,
@@ -71,7 +72,6 @@ export function* doWpPage(cpu: Cpu, vmf: Vmf): Steps<number> {
 /** Userfaultfd may have protected this page and not flushed yet; then another CPU can still write to what is to be copied. */
 function* settleUffdWp(cpu: Cpu, vmf: Vmf): Steps<void> {
   if (yield* mmTlbFlushPending(cpu, vmf.mm)) yield* cpu.kernel.backend.flushTlbPage(cpu, vmf.mm, vmf.address);
-  else cpu.claim.settled(cpu.read(vmf.mm.pgd), vmf.address);
 }
 
 /** wp_page_reuse: the page is ours alone, so the entry becomes writable in place. No flush: it only grants more. */

@@ -2,7 +2,7 @@
  * A machine for these tests: one thing at a time, and strict about what a sequential run can show.
  *
  * - Freed objects must not be touched; a page is freed with no reference, no mapping and no cached entry, a table empty.
- * - A lock that is taken while it is held is a deadlock, since nobody else will run.
+ * - A lock that is taken while it is held is a deadlock, since nobody else will run; mmap_lock may sleep.
  * - The TLB keeps what user accesses filled until a flush covers it: a missing flush shows as an access that succeeds.
  * - `before` is called ahead of every marked access, so that a test can let another CPU run in the middle of an operation.
  */
@@ -290,7 +290,11 @@ export class FakeCpu implements Cpu {
   *spinUnlock(lock: Cell): Steps<void> {
     this.#lock(lock, 1, 0);
   }
+  #mayNotSleep(): void {
+    if (this.irqsOff !== 0 || this.user) throw new Error('sleeps with interrupts off or in user mode');
+  }
   *downRead(lock: Cell): Steps<void> {
+    this.#mayNotSleep();
     this.#access(lock);
     if (this.read(lock) >= WRITER) throw new Error(`lock ${lock} is held for write`);
     this.write(lock, this.read(lock) + 1);
@@ -300,6 +304,7 @@ export class FakeCpu implements Cpu {
     this.write(lock, this.read(lock) - 1);
   }
   *downWrite(lock: Cell): Steps<void> {
+    this.#mayNotSleep();
     this.#lock(lock, 0, WRITER);
   }
   *upWrite(lock: Cell): Steps<void> {

@@ -1,6 +1,8 @@
 /** Faults: zero page, permissions, stacks, files and fault-around, dirty file pages and their rmap. */
 import {
+  ACCESSED,
   DIRTY,
+  entryClear,
   entryTarget,
   getPage,
   type Mm,
@@ -216,6 +218,55 @@ test(
       expect(mapped[0]).toBe(delayedRmap ? 1 : 0);
       expect(m.words[page.mapcount]).toBe(0);
       expect(m.words[page.flags]! & PG_DIRTY).toBe(PG_DIRTY);
+    }
+  }),
+);
+
+test(
+  'a fault that finds the entry good already sets what the access needs',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, PAGE, RW);
+    yield* userStore(m.cpu, mm, 0, 1);
+    const leaf = m.leaf(m.words[mm.pgd]!, 0);
+    m.words[leaf] = entryClear(m.words[leaf]!, DIRTY | ACCESSED);
+    expect(yield* doUserAddrFault(m.cpu, mm, 0, false)).toBe(0);
+    expect(m.words[leaf]! & (DIRTY | ACCESSED)).toBe(ACCESSED);
+    expect(yield* doUserAddrFault(m.cpu, mm, 0, true)).toBe(0);
+    expect(m.words[leaf]! & (DIRTY | ACCESSED)).toBe(DIRTY | ACCESSED);
+    expect(m.takeFlushes()).toEqual([]);
+  }),
+);
+
+test(
+  'installing meets an entry that is not empty any more, and drops what it prepared',
+  run(function* (): Steps<void> {
+    for (const write of [true, false]) {
+      for (const shared of [true, false]) {
+        const m = new FakeMachine();
+        const files = yield* file(m, 4, 1);
+        const mm = yield* m.newMm();
+        yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW | (shared ? VM_SHARED : 0), { file: 1, pgoff: 0 });
+        yield* mmap(m.cpu, mm, 8 * PAGE, 4 * PAGE, RW);
+        yield* userLoad(m.cpu, mm, PAGE, files);
+        yield* userLoad(m.cpu, mm, 9 * PAGE);
+        for (const at of [0, 8 * PAGE]) {
+          const neighbour = m.entry(mm, at + PAGE);
+          const leaf = m.leaf(m.words[mm.pgd]!, at);
+          const pages = m.live.page.size;
+          let looks = 0;
+          m.before = (cell) => {
+            if (cell === leaf && ++looks === 2) m.words[leaf] = neighbour;
+          };
+          expect(yield* doUserAddrFault(m.cpu, mm, at, write, files)).toBe(0);
+          m.before = undefined;
+          expect(m.entry(mm, at)).toBe(neighbour);
+          expect(m.live.page.size).toBe(pages);
+          m.words[leaf] = 0;
+        }
+        expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 4 });
+      }
     }
   }),
 );

@@ -1,8 +1,11 @@
 /** fork and copy-on-write: who owns which page, what is flushed, and that nothing is left. */
 import {
+  finish,
+  getPage,
   type Mm,
   PG_ANON_EXCLUSIVE,
   pteWrite,
+  putPage,
   type Steps,
   TINY,
   VM_EXEC,
@@ -10,7 +13,16 @@ import {
   VM_SHARED,
   VM_WRITE,
 } from '@mmu-gather/core/stepped';
-import { allocFilePage, dupMm, mmap, mmput, type PageCache, userLoad, userStore } from '@mmu-gather/mm/stepped';
+import {
+  allocFilePage,
+  dupMm,
+  mmap,
+  mmput,
+  mprotect,
+  type PageCache,
+  userLoad,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { type FakeCpu, FakeMachine, NO_LEAKS, run } from './fake-machine.ts';
 
@@ -168,5 +180,48 @@ test(
     expect(has).toEqual([true, true, false, false, false]);
     yield* mmput(m.cpu, child);
     expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 4 });
+  }),
+);
+
+test(
+  'a page that somebody else holds: reused if it is marked exclusive, copied if references count',
+  run(function* (): Steps<void> {
+    for (const anonReuse of ['exclusive', 'only-reference'] as const) {
+      const m = new FakeMachine({ profile: { anonReuse, mprotectWritable: false } });
+      const mm = yield* m.newMm();
+      yield* mmap(m.cpu, mm, 0, PAGE, RW);
+      yield* userStore(m.cpu, mm, 0, 5);
+      const page = m.pageAt(mm, 0).address;
+      yield* getPage(m.cpu, page);
+      yield* mprotect(m.cpu, mm, 0, PAGE, VM_READ);
+      yield* mprotect(m.cpu, mm, 0, PAGE, RW);
+      m.takeFlushes();
+      yield* userStore(m.cpu, mm, 0, 6);
+      expect(m.pageAt(mm, 0).address === page).toBe(anonReuse === 'exclusive');
+      expect(m.takeFlushes()).toHaveLength(anonReuse === 'exclusive' ? 0 : 1);
+      yield* putPage(m.cpu, page);
+      expect(yield* userLoad(m.cpu, mm, 0)).toBe(6);
+      expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+    }
+  }),
+);
+
+test(
+  'a table is allocated twice, and one is given back',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ geometry: TINY });
+    const mm = yield* m.newMm();
+    const other = m.cpus[1]!;
+    yield* m.kernel.backend.switchMm(other, mm);
+    yield* mmap(m.cpu, mm, 0, 2 * PAGE, RW);
+    m.before = (cell) => {
+      if (cell !== mm.pageTableLock) return;
+      m.before = undefined;
+      finish(userStore(other, mm, PAGE, 8));
+    };
+    expect(yield* userStore(m.cpu, mm, 0, 7)).toBe(0);
+    expect(m.live.table.size).toBe(2);
+    expect([yield* userLoad(m.cpu, mm, 0), yield* userLoad(m.cpu, mm, PAGE)]).toEqual([7, 8]);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );

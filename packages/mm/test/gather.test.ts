@@ -155,6 +155,18 @@ test(
     expect(m.takeClaims('limit').map((claim) => claim.access)).toEqual(['none', 'read']);
     yield* madviseDontneed(m.cpu, mm, 0, PAGE);
     expect(m.claims.map((claim) => claim.kind)).toEqual(['begins', 'observed', 'finished', 'ends']);
+    m.claims.length = 0;
+    yield* mprotect(m.cpu, mm, 0, PAGE, 0);
+    expect(m.claims).toEqual([
+      { kind: 'observed', start: 0, end: PAGE },
+      { kind: 'finished', start: 0, end: 0 },
+      { kind: 'limit', start: 0, end: PAGE, access: 'none' },
+    ]);
+    m.claims.length = 0;
+    yield* mprotect(m.cpu, mm, 0, PAGE, VM_READ);
+    expect(m.takeClaims('limit').map((claim) => claim.access)).toEqual(['read', 'read']);
+    yield* mprotect(m.cpu, mm, 0, PAGE, RW);
+    expect(m.takeClaims('limit').map((claim) => claim.access)).toEqual(['write', 'write']);
     expect(taskSize(TINY)).toBe(4 * PAGE);
   }),
 );

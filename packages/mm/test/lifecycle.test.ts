@@ -97,6 +97,8 @@ test(
     expect(m.takeFlushes()).toEqual([{ by: 'gather', local: -1, sent: -1, tables: true }]);
     expect(currentMm(m.cpu)).toBeNull();
     expect(refs(m, mm)).toEqual([0, 1]);
+    expect(m.cpu.lazy).toBe(true);
+    expect(m.cpu.irqsOff).toBe(0);
     expect([m.live.page.size, m.live.vma.size, m.live.table.size]).toEqual([0, 0, 1]);
     const next = yield* mmAlloc(m.cpu);
     yield* contextSwitch(m.cpu, next);
@@ -145,8 +147,15 @@ test(
 
     // A kernel thread becomes a user task.
     const other = m.cpus[1]!;
-    yield* execMmap(other, yield* dupMm(m.cpu, parent));
+    yield* contextSwitch(other, parent);
+    yield* contextSwitch(other, null);
+    expect(refs(m, parent)).toEqual([1, 2]);
+    const third = yield* dupMm(m.cpu, parent);
+    yield* execMmap(other, third);
     expect(other.lazy).toBe(false);
+    expect(refs(m, parent)).toEqual([1, 1]);
+    expect(activeMm(other).address).toBe(third.address);
+    expect([m.cpu.irqsOff, other.irqsOff]).toEqual([0, 0]);
   }),
 );
 
@@ -166,10 +175,25 @@ test(
     expect(yield* userLoad(m.cpu, mm, top - PAGE - shift)).toBe(3);
     expect(m.entry(mm, top - PAGE)).toBe(0);
     expect(yield* userLoad(m.cpu, mm, top - PAGE)).toBe(-14);
+    // Across a border between tables: one flush for each part.
+    yield* userStore(m.cpu, mm, top - 2 * PAGE - shift, 4);
+    const vma = findVma(m.cpu, mm, top - PAGE - shift)!;
+    const border = 2 ** 47 - 2 ** 33;
+    yield* relocateVmaDown(m.cpu, mm, vma, m.words[vma.end]! - border - PAGE);
+    expect(
+      m
+        .takeFlushes()
+        .filter(({ by }) => by === 'range')
+        .map(({ local }) => local),
+    ).toEqual([1, 1]);
+    expect([yield* userLoad(m.cpu, mm, border), yield* userLoad(m.cpu, mm, border - PAGE)]).toEqual([3, 4]);
+    yield* relocateVmaDown(m.cpu, mm, vma, border + PAGE - (top - shift - 2 ** 32));
+    m.takeFlushes();
     // Within one table: what is read was not written over.
-    yield* relocateVmaDown(m.cpu, mm, findVma(m.cpu, mm, top - PAGE - shift)!, PAGE);
+    const end = m.words[vma.end]!;
+    yield* relocateVmaDown(m.cpu, mm, vma, PAGE);
     expect(m.takeFlushes().map(({ by, local }) => [by, local])).toEqual([['range', 2]]);
-    expect(yield* userLoad(m.cpu, mm, top - 2 * PAGE - shift)).toBe(3);
+    expect([yield* userLoad(m.cpu, mm, end - 2 * PAGE), yield* userLoad(m.cpu, mm, end - 3 * PAGE)]).toEqual([3, 4]);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );
