@@ -42,7 +42,16 @@ export interface Explanation {
 }
 
 /** Steps that change what CPUs can reach: always worth a line. */
-const ALWAYS: ReadonlySet<OpName> = new Set(['sendIpi', 'loadContext', 'invalidate', 'userRead', 'userWrite', 'enterUser', 'free', 'irqReturn']);
+const ALWAYS: ReadonlySet<OpName> = new Set([
+  'sendIpi',
+  'loadContext',
+  'invalidate',
+  'userRead',
+  'userWrite',
+  'enterUser',
+  'free',
+  'irqReturn',
+]);
 const READS: ReadonlySet<OpName> = new Set([
   'readOnce',
   'loadAcquire',
@@ -77,7 +86,16 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       const cell = drain ? machine.drainCell(cpu) : -1;
       machine.perform(actor, choice);
       if (drain) lastWrite.set(cell, step);
-      rows.push({ step, cpu, side: drain ? 'drain' : 'irq', text, fn: '', site: '', cell, kind: drain ? 'drain' : 'deliver' });
+      rows.push({
+        step,
+        cpu,
+        side: drain ? 'drain' : 'irq',
+        text,
+        fn: '',
+        site: '',
+        cell,
+        kind: drain ? 'drain' : 'deliver',
+      });
     } else {
       const number = process.number;
       const kind = machine.stepKind(number);
@@ -105,7 +123,10 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       break;
     }
   }
-  violation ??= path.length > 0 && Array.from({ length: machine.actors }, (_, a) => machine.choices(a)).every((c) => c === 0) ? machine.checkEnd() : undefined;
+  violation ??=
+    path.length > 0 && Array.from({ length: machine.actors }, (_, a) => machine.choices(a)).every((c) => c === 0)
+      ? machine.checkEnd()
+      : undefined;
   machine.noteStacks(false);
   machine.undo(mark);
   return {
@@ -128,7 +149,10 @@ function place(stack: string): { fn: string; site: string } {
     if (/[/\\]checker[/\\](src|dist)[/\\]|node:internal|\(<anonymous>\)/.test(line)) continue;
     const m = /at (?:async )?(?:(.*?) \()?(?:file:\/\/)?([^()]+?):(\d+):\d+\)?$/.exec(line.trim());
     if (m === null) continue;
-    const fn = (m[1] ?? '').replace(/^Object\./, '').replace(/\.next$/, '');
+    const fn = (m[1] ?? '')
+      .replace(/^Object\./, '')
+      .replace(/ \[as \w+\]$/, '')
+      .replace(/\.next$/, '');
     return { fn: fn === '<anonymous>' ? '' : fn, site: `${shorten(m[2]!)}:${m[3]}` };
   }
   return { fn: '', site: '' };
@@ -148,30 +172,75 @@ export interface DrawOptions {
   readonly full?: boolean;
 }
 
-/** Draws an explained execution as text. */
-export function draw({ rows, violation, cpus: count }: Explanation, options: DrawOptions = {}): string {
+/** Columns of text if nothing is said. */
+const DEFAULT_WIDTH = 120;
+/** A CPU's column should be this wide; the sites of steps give way to it. */
+const READABLE = 34;
+/** And never narrower. */
+const NARROWEST = 18;
+/** Blanks between columns. */
+const GAP = 2;
+
+/** Where things stand in a line. */
+interface Columns {
+  /** Width of a CPU's column. */
+  readonly cpu: number;
+  /** The place of each shown step, as it is written. */
+  readonly places: readonly string[];
+  /** Whether places have a column of their own; if not, they stand at the right edge, where there is room. */
+  readonly apart: boolean;
+}
+
+/**
+ * Draws an explained execution as text. A wide terminal shows function, file and line of each step in a column of their own, a
+ * narrower one file and line; on a narrow one these stand at the right edge, on a line of their own if need be.
+ */
+export function draw({ rows, violation }: Explanation, options: DrawOptions = {}): string {
   const shown = rows.filter((row) => options.full === true || row.shared);
-  const cpus = Array.from({ length: count }, (_, cpu) => cpu);
-  const places = shown.map((row) => (row.site === '' ? '' : `${row.fn} ${row.site}`.trim()));
+  const cpus = [...new Set(rows.map((row) => row.cpu))].toSorted((a, b) => a - b);
   const numbers = `${rows.length}`.length + 1;
-  const placeWidth = Math.max(0, ...places.map((p) => p.length));
-  const width = options.width ?? 120;
-  const column = Math.max(18, Math.floor((width - numbers - 2 - placeWidth - 2) / Math.max(1, cpus.length)) - 2);
-  const lines: string[] = [];
-  const pad = (text: string): string => text.padEnd(column + 2);
-  lines.push(`${' '.repeat(numbers)}  ${cpus.map((cpu) => pad(`CPU ${cpu}`)).join('')}`.trimEnd());
+  const width = options.width ?? DEFAULT_WIDTH;
+  const blank = ' '.repeat(numbers + GAP);
+  const columns = layout(shown, cpus.length, width - numbers - GAP);
+  const pad = (text: string): string => text.padEnd(columns.cpu + GAP);
+  const lines: string[] = [`${blank}${cpus.map((cpu) => pad(`CPU ${cpu}`)).join('')}`.trimEnd()];
   shown.forEach((row, i) => {
     const prefix = row.side === 'irq' ? '  ' : row.side === 'drain' ? '~ ' : '';
-    wrap(prefix + row.text, column).forEach((text, part) => {
-      const cells = cpus.map((cpu) => pad(cpu === row.cpu ? text : '')).join('');
-      const head = part === 0 ? `${row.step}`.padStart(numbers) : ' '.repeat(numbers);
-      lines.push(`${head}  ${cells}${part === 0 ? places[i] : ''}`.trimEnd());
+    const text = wrap(prefix + row.text, columns.cpu).map((part, n) => {
+      const head = n === 0 ? `${row.step}`.padStart(numbers) + ' '.repeat(GAP) : blank;
+      return head + cpus.map((cpu) => pad(cpu === row.cpu ? part : '')).join('');
     });
+    const place = columns.places[i]!;
+    if (columns.apart) text[0] += place;
+    else if (place !== '') {
+      const at = Math.max(0, width - place.length);
+      const fits = text.findIndex((line) => line.trimEnd().length < at);
+      if (fits < 0) text.push(' '.repeat(at) + place);
+      else text[fits] = text[fits]!.trimEnd().padEnd(at) + place;
+    }
+    for (const line of text) lines.push(line.trimEnd());
   });
-  if (violation !== undefined) for (const text of wrap(`${violation.oracle}: ${violation.message}`, width - numbers - 2)) lines.push(`${' '.repeat(numbers)}  ${text}`);
+  if (violation !== undefined)
+    for (const text of wrap(`${violation.oracle}: ${violation.message}`, width - blank.length))
+      lines.push(blank + text);
   const hidden = rows.length - shown.length;
-  if (hidden > 0) lines.push(`${' '.repeat(numbers)}  (${hidden} steps that concern one CPU only are not shown)`);
+  if (hidden > 0)
+    lines.push(
+      `${blank}(${hidden} ${hidden === 1 ? 'step that concerns one CPU only is' : 'steps that concern one CPU only are'} not shown)`,
+    );
   return lines.join('\n');
+}
+
+/** Gives the CPUs readable columns, and the places what is left. */
+function layout(shown: readonly Row[], cpus: number, width: number): Columns {
+  const share = (rest: number): number => Math.floor(rest / Math.max(1, cpus)) - GAP;
+  const named = shown.map((row) => (row.site === '' ? '' : `${row.fn} ${row.site}`.trim()));
+  const sites = shown.map((row) => row.site);
+  for (const places of [named, sites]) {
+    const cpu = share(width - Math.max(0, ...places.map((place) => place.length)));
+    if (cpu >= READABLE) return { cpu, places, apart: true };
+  }
+  return { cpu: Math.max(NARROWEST, share(width + GAP)), places: sites, apart: false };
 }
 
 function wrap(text: string, width: number): string[] {
@@ -188,4 +257,3 @@ function wrap(text: string, width: number): string[] {
   lines.push(line);
   return lines;
 }
-
