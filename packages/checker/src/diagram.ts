@@ -110,7 +110,7 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       }
       if (cell >= 0 && machine.state.words[cell] !== before) lastWrite.set(cell, step);
       if (cell >= 0 && !ONLY_READS.has(kind)) written.add(cell);
-      const at = kind === 'irqReturn' ? { fn: '', site: '' } : place(process.performedStack);
+      const at = kind === 'irqReturn' ? { fn: '', site: '' } : placeIn(process.performedStack);
       rows.push({ step, cpu, side: number >= cpus ? 'irq' : 'main', text, ...at, cell, kind });
     }
     const cell = rows.at(-1)!.cell;
@@ -144,7 +144,7 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
 }
 
 /** The innermost frame of kernel or scenario code in a stack. */
-function place(stack: string): { fn: string; site: string } {
+function placeIn(stack: string): { fn: string; site: string } {
   for (const line of stack.split('\n').slice(1)) {
     if (/[/\\]checker[/\\](src|dist)[/\\]|node:internal|\(<anonymous>\)/.test(line)) continue;
     const m = /at (?:async )?(?:(.*?) \()?(?:file:\/\/)?([^()]+?):(\d+):\d+\)?$/.exec(line.trim());

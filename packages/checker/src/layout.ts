@@ -5,7 +5,14 @@
  * its own, upwards, without reuse. A freed object stays where it is, marked as freed: an access through an old
  * translation is then visible as what it is, whoever would have owned the memory next.
  */
-import { type Address, type Arena, type BootOptions, type CacheName, cacheFields, maxEntries } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Arena,
+  type BootOptions,
+  type CacheName,
+  cacheFields,
+  maxEntries,
+} from '@mmu-gather/core/stepped';
 
 /** Sizes of the pools of each CPU. */
 export type PoolSizes = Readonly<Record<CacheName, number>>;
@@ -41,7 +48,8 @@ export class Layout implements Arena {
   /** Reserves words. */
   reserve(name: string, fields: readonly string[]): Address {
     const address = this.#names.length;
-    for (const field of fields) this.#names.push(field.startsWith('[') ? name + field : field === '' ? name : `${name}.${field}`);
+    for (const field of fields)
+      this.#names.push(field.startsWith('[') ? name + field : field === '' ? name : `${name}.${field}`);
     return address;
   }
 

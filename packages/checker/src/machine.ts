@@ -32,7 +32,8 @@ import { Mmu } from './mmu.ts';
 import { Objects } from './objects.ts';
 import { ARGUMENTS, OP, OP_NAMES, type OpName, passes, WRITER } from './op.ts';
 import { type OracleHost, Oracles } from './oracles.ts';
-import { type Body, CACHE_NAMES, NotRepeatable, Process, type ProcessHost } from './process.ts';
+import { CACHE_NAMES } from './port.ts';
+import { type Body, NotRepeatable, Process, type ProcessHost } from './process.ts';
 import { Races } from './races.ts';
 import { chain, State } from './state.ts';
 import { Text } from './text.ts';
@@ -132,7 +133,10 @@ export class Machine<E = unknown> implements Explorable {
     this.text = new Text(words, layout, isEntry, (address) => objects.starts(address));
     this.#races = new Races(words, (cell, other, otherWrites, cpu, writes) => {
       const one = `CPU ${other} ${otherWrites ? 'writes' : 'reads'} it plainly`;
-      this.violation ??= { oracle: 'race', message: `data race on ${layout.name(cell)}: ${one} while CPU ${cpu} ${writes ? 'writes' : 'reads'} it` };
+      this.violation ??= {
+        oracle: 'race',
+        message: `data race on ${layout.name(cell)}: ${one} while CPU ${cpu} ${writes ? 'writes' : 'reads'} it`,
+      };
     });
     this.mmu = new Mmu(
       state,
@@ -148,14 +152,20 @@ export class Machine<E = unknown> implements Explorable {
       this.#oracles.coherent();
     });
     this.#user = new UserAccess(state, this.mmu, this.#memory);
-    this.#footprints = { words, tso: this.#memory.tso, tlbs: state.words.length, hasKernel: this.kernel.handlers.length > 0, isEntry };
+    this.#footprints = {
+      words,
+      tso: this.#memory.tso,
+      tlbs: state.words.length,
+      hasKernel: this.kernel.handlers.length > 0,
+      isEntry,
+    };
     const host = this.#processHost();
     for (let i = 0; i < 2 * n; i++) {
       this.#processes.push(new Process(i, i % n, this.kernel, host));
       this.#logs.push(new Int32Array(256));
     }
 
-    this.#bodies = new Array<Body | undefined>(n).fill(undefined);
+    this.#bodies = Array.from({ length: n }, () => undefined);
     this.env = program.setup((cpu, body) => this.#run(cpu, body), this.kernel);
     for (let i = 0; i < 2 * n; i++) {
       for (let w = 0; w < PROCESS_WORDS; w++) state.set(words.processAt(i, w), 0);
@@ -202,7 +212,8 @@ export class Machine<E = unknown> implements Explorable {
     const words = this.#words;
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       if (words.running(cpu)) return false;
-      if (words.cpu(cpu, CPU.queued) !== 0 || words.cpu(cpu, CPU.inIrq) !== 0 || words.cpu(cpu, CPU.buffered) !== 0) return false;
+      if (words.cpu(cpu, CPU.queued) !== 0 || words.cpu(cpu, CPU.inIrq) !== 0 || words.cpu(cpu, CPU.buffered) !== 0)
+        return false;
     }
     return true;
   }
@@ -216,7 +227,9 @@ export class Machine<E = unknown> implements Explorable {
 
   checkEnd(): Violation | undefined {
     if (!this.finished()) {
-      const waits = this.#processes.filter((p) => this.#words.running(p.number)).map((p) => `CPU ${p.cpuId} waits at ${this.text.step(p.number)}`);
+      const waits = this.#processes
+        .filter((p) => this.#words.running(p.number))
+        .map((p) => `CPU ${p.cpuId} waits at ${this.text.step(p.number)}`);
       return { oracle: 'deadlock', message: waits.join(', ') };
     }
     this.#oracles.end();
@@ -312,7 +325,11 @@ export class Machine<E = unknown> implements Explorable {
     const process = this.#processes[number]!;
     let done: boolean;
     try {
-      done = process.resume(number < this.#cpus ? this.#bodies[number]! : this.#irqBody(cpu), this.#logs[number]!, value);
+      done = process.resume(
+        number < this.#cpus ? this.#bodies[number]! : this.#irqBody(cpu),
+        this.#logs[number]!,
+        value,
+      );
     } catch (error) {
       if (error instanceof NotRepeatable) throw error;
       this.violation ??= { oracle: 'assert', message: error instanceof Error ? error.message : String(error) };
@@ -350,7 +367,12 @@ export class Machine<E = unknown> implements Explorable {
     const words = this.#words;
     if (kind === OP.enterUser && words.arg(number, 1) !== 0) {
       // The system call returns one word, and nothing else of it lives on.
-      this.#extend(at, words.quiet(number, QUIET.savedHistory), words.quiet(number, QUIET.savedHistory + 1), words.arg(number, 0));
+      this.#extend(
+        at,
+        words.quiet(number, QUIET.savedHistory),
+        words.quiet(number, QUIET.savedHistory + 1),
+        words.arg(number, 0),
+      );
       return;
     }
     this.#extend(at, this.state.words[at]!, this.state.words[at + 1]!, value);
@@ -413,7 +435,8 @@ export class Machine<E = unknown> implements Explorable {
     const memory = this.#memory;
     const now = this.state.words[a]!;
     const kind = this.#words.kind(number);
-    if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot) this.#races.check(number, a, kind !== OP.readOnce && kind !== OP.loadAcquire);
+    if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot)
+      this.#races.check(number, a, kind !== OP.readOnce && kind !== OP.loadAcquire);
     switch (kind) {
       case OP.readOnce:
       case OP.loadAcquire:
@@ -497,7 +520,8 @@ export class Machine<E = unknown> implements Explorable {
   }
 
   #free(cache: number, address: Address): void {
-    if (!this.#objects.free(address)) this.#violate('O16', `${this.text.object(address)} is freed, which is not allocated`);
+    if (!this.#objects.free(address))
+      this.#violate('O16', `${this.text.object(address)} is freed, which is not allocated`);
     if (CACHE_NAMES[cache] === 'page') this.#oracles.pageFreed(address);
     if (CACHE_NAMES[cache] === 'table') this.mmu.refillAll();
   }
@@ -506,7 +530,10 @@ export class Machine<E = unknown> implements Explorable {
     const leaked = this.mmu.loadContext(cpu, root, asid, noflush);
     if (leaked === 0) return;
     const name = root === 0 ? 'the kernel' : this.text.object(root);
-    this.#violate('O8', `CPU ${cpu} loads ${name} under ASID ${asid}, which still holds entries of ${this.text.object(leaked)}`);
+    this.#violate(
+      'O8',
+      `CPU ${cpu} loads ${name} under ASID ${asid}, which still holds entries of ${this.text.object(leaked)}`,
+    );
   }
 
   #invalidate(number: number, cpu: number): void {
@@ -552,7 +579,8 @@ export class Machine<E = unknown> implements Explorable {
     const argument = this.#words.cpu(cpu, CPU.irqArgument);
     const key = handler * this.#arenaWords + argument;
     let body = this.#irqBodies.get(key);
-    if (body === undefined) this.#irqBodies.set(key, (body = (port: Cpu) => this.kernel.handlers[handler]!(port, argument)));
+    if (body === undefined)
+      this.#irqBodies.set(key, (body = (port: Cpu) => this.kernel.handlers[handler]!(port, argument)));
     return body;
   }
 
@@ -580,7 +608,8 @@ export class Machine<E = unknown> implements Explorable {
       while (actor >= 0 && this.choices(actor) === 0) actor--;
       if (actor < 0) throw new Error(`the setup is stuck: ${this.checkEnd()?.message ?? ''}`);
       this.perform(actor, 0);
-      if (this.violation !== undefined) throw new Error(`the setup violates ${this.violation.oracle}: ${this.violation.message}`);
+      if (this.violation !== undefined)
+        throw new Error(`the setup violates ${this.violation.oracle}: ${this.violation.message}`);
     }
     this.#bodies[cpu] = undefined;
     return this.#processes[cpu]!.returned as T;
@@ -597,7 +626,8 @@ export class Machine<E = unknown> implements Explorable {
     for (let i = 0; i < pool.count; i++) {
       const mm = Mm.at(pool.base + i * pool.size);
       const left = this.#objects.live(mm.address) ? this.state.words[mm.tlbFlushPending]! : 0;
-      if (left !== 0) this.#violate('O16', `${this.layout.name(mm.tlbFlushPending)} is ${left} after all operations are done`);
+      if (left !== 0)
+        this.#violate('O16', `${this.layout.name(mm.tlbFlushPending)} is ${left} after all operations are done`);
     }
   }
 
@@ -626,9 +656,6 @@ export class Machine<E = unknown> implements Explorable {
       plainWrite: (process, cell, value) => {
         this.#races.plain(process.number, cell, true);
         this.#memory.storePlain(process.cpuId, cell, value);
-      },
-      claim: (process, check) => {
-        if (!process.feeding) check();
       },
       claimsOf: (process) => this.#oracles.claimsOf(process.cpuId),
       trace: (process, event, values) => this.onTrace?.(process.cpuId, event, values),

@@ -57,7 +57,7 @@ export class Mmu {
   /** Entry values by number. */
   readonly messages: Entry[] = [];
   /** Mask of the values that are leaves above level 0: they share sets with the pointers of their level. */
-  readonly #huge: number[] = new Array<number>(MASK_WORDS).fill(0);
+  readonly #huge = new Int32Array(MASK_WORDS);
   readonly #freed: (address: Address) => boolean;
   readonly #onFreedTable: OnFreedTable;
 
@@ -157,7 +157,10 @@ export class Mmu {
     const asid = this.liveAsid(cpu);
     if (asid < 0 || this.liveRoot(cpu) === 0) return;
     for (let level = 0; level < this.levels; level++) {
-      const slot = level === 0 ? page : Math.floor((page * 2 ** this.#options.geometry.pageShift) / 2 ** entryShift(this.#options.geometry, level));
+      const slot =
+        level === 0
+          ? page
+          : Math.floor((page * 2 ** this.#options.geometry.pageShift) / 2 ** entryShift(this.#options.geometry, level));
       const at = this.#mask(cpu, asid, level, slot);
       for (let w = 0; w < MASK_WORDS; w++) {
         let bits = this.#state.words[at + w]!;
@@ -221,10 +224,12 @@ export class Mmu {
     let number = this.#numbers.get(entry);
     if (number === undefined) {
       number = this.messages.length;
-      if (number >= MASK_WORDS * BITS) throw new RangeError(`more than ${MASK_WORDS * BITS} page-table entry values in one scenario: make it smaller`);
+      if (number >= MASK_WORDS * BITS)
+        throw new RangeError(`more than ${MASK_WORDS * BITS} page-table entry values in one scenario: make it smaller`);
       this.#numbers.set(entry, number);
       this.messages.push(entry);
-      if ((entry & PSE) !== 0) this.#huge[Math.floor(number / BITS)] = this.#huge[Math.floor(number / BITS)]! | (1 << (number % BITS));
+      if ((entry & PSE) !== 0)
+        this.#huge[Math.floor(number / BITS)] = this.#huge[Math.floor(number / BITS)]! | (1 << (number % BITS));
     }
     return number;
   }

@@ -3,7 +3,7 @@
  */
 import type { Address } from '@mmu-gather/core/stepped';
 import { FREED, type Layout, LIVE } from './layout.ts';
-import { CACHE_NAMES } from './process.ts';
+import { CACHE_NAMES } from './port.ts';
 import { CPU, type Words } from './words.ts';
 
 /** State of all objects. */
@@ -29,7 +29,9 @@ export class Objects {
     const perCpu = pool.count / this.#words.cpus;
     const taken = this.#words.cpu(cpu, CPU.taken + cache);
     if (taken >= perCpu) {
-      throw new Error(`CPU ${cpu} allocates more than ${perCpu} objects of '${pool.cache}': raise pools.${pool.cache} of the scenario`);
+      throw new Error(
+        `CPU ${cpu} allocates more than ${perCpu} objects of '${pool.cache}': raise pools.${pool.cache} of the scenario`,
+      );
     }
     this.#words.setCpu(cpu, CPU.taken + cache, taken + 1);
     const address = pool.base + (cpu * perCpu + taken) * pool.size;
@@ -59,7 +61,11 @@ export class Objects {
 
   /** Does an object of a pool start at this address? */
   starts(address: Address): boolean {
-    return CACHE_NAMES.some((cache) => this.#layout.indexIn(cache, address) >= 0 && this.#layout.indexIn(cache, address - 1) !== this.#layout.indexIn(cache, address));
+    return CACHE_NAMES.some(
+      (cache) =>
+        this.#layout.indexIn(cache, address) >= 0 &&
+        this.#layout.indexIn(cache, address - 1) !== this.#layout.indexIn(cache, address),
+    );
   }
 
   #at(address: Address): number {

@@ -97,7 +97,10 @@ export class Oracles {
       this.#mmu.leaves(cpu, p, (entry) => {
         const page = entryTarget(entry);
         if (this.#host.freed(page)) {
-          this.#host.violate('O1', `CPU ${cpu} is in user mode and can access ${this.#host.nameOf(page)} at page ${p}, which was freed`);
+          this.#host.violate(
+            'O1',
+            `CPU ${cpu} is in user mode and can access ${this.#host.nameOf(page)} at page ${p}, which was freed`,
+          );
         }
         this.#checkLimit(cpu, p, entry);
       });
@@ -113,7 +116,8 @@ export class Oracles {
       if (root === 0) continue;
       for (let b = a; b < this.#host.cpus; b++) {
         if (!this.#host.canAccess(b) || this.#mmu.liveRoot(b) !== root) continue;
-        for (let p = 0; p < this.#mmu.pages; p++) if (this.#state.words[this.#window(root, p)] === 0) this.#checkPair(a, b, p);
+        for (let p = 0; p < this.#mmu.pages; p++)
+          if (this.#state.words[this.#window(root, p)] === 0) this.#checkPair(a, b, p);
       }
     }
   }

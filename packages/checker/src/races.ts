@@ -14,7 +14,10 @@ export class Races {
   readonly #report: (cell: Cell, other: number, otherWrites: boolean, cpu: number, writes: boolean) => void;
 
   /** @param report called with the cell, the CPU that accessed it plainly, and the CPU that accesses it now */
-  constructor(words: Words, report: (cell: Cell, other: number, otherWrites: boolean, cpu: number, writes: boolean) => void) {
+  constructor(
+    words: Words,
+    report: (cell: Cell, other: number, otherWrites: boolean, cpu: number, writes: boolean) => void,
+  ) {
     this.#words = words;
     this.#report = report;
   }

@@ -1,10 +1,20 @@
 /**
  * Text: names of words, objects, entries and steps for people.
  */
-import { type Address, type Cell, DIRTY, type Entry, entryFlags, entryTarget, FAULT, PRESENT, RW } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Cell,
+  DIRTY,
+  type Entry,
+  entryFlags,
+  entryTarget,
+  FAULT,
+  PRESENT,
+  RW,
+} from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
 import { OP_NAMES } from './op.ts';
-import { CACHE_NAMES } from './process.ts';
+import { CACHE_NAMES } from './port.ts';
 import type { Words } from './words.ts';
 
 const PAGE = 4096;

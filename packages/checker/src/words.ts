@@ -14,7 +14,22 @@ export const QUEUE = 4;
 export const SEGMENT = 24;
 
 /** Words of each CPU. */
-export const CPU: Readonly<Record<'irqOff' | 'userMode' | 'inIrq' | 'irqArgument' | 'irqSource' | 'outstanding' | 'queued' | 'queue' | 'buffered' | 'buffer' | 'taken', number>> = {
+export const CPU: Readonly<
+  Record<
+    | 'irqOff'
+    | 'userMode'
+    | 'inIrq'
+    | 'irqArgument'
+    | 'irqSource'
+    | 'outstanding'
+    | 'queued'
+    | 'queue'
+    | 'buffered'
+    | 'buffer'
+    | 'taken',
+    number
+  >
+> = {
   /** How many times interrupts were disabled. */
   irqOff: 0,
   /** 1 in user mode. */
@@ -43,7 +58,9 @@ export const PROCESS = { running: 0, history: 1 } as const;
 export const PROCESS_WORDS = 3;
 
 /** Quiet words of each process. */
-export const QUIET: Readonly<Record<'logLength' | 'logBase' | 'savedHistory' | 'pending' | 'segmentLength' | 'segment', number>> = {
+export const QUIET: Readonly<
+  Record<'logLength' | 'logBase' | 'savedHistory' | 'pending' | 'segmentLength' | 'segment', number>
+> = {
   logLength: 0,
   /** Where the log of the present body begins. */
   logBase: 1,

@@ -20,7 +20,7 @@ import {
 import { type BackendSpec, type Kernel, TINY } from '@mmu-gather/core/stepped';
 import type { Cell } from './matrix.ts';
 import type { CellResult, StrategyName } from './result.ts';
-import { type Scenario, ScenarioError } from './scenario.ts';
+import { type Scenario, ScenarioError, type Twin } from './scenario.ts';
 
 /** How to run a cell. */
 export interface RunOptions {
@@ -44,7 +44,7 @@ export interface RunOptions {
 
 /** The machine of a cell, before its first step. */
 export function machineOf(cell: Cell): Machine {
-  const scenario = cell.scenario as unknown as Scenario<unknown>;
+  const scenario = cell.scenario as unknown as Scenario;
   const backend: BackendSpec = cell.arch.backend(cell.profile.id, cell.backendSwitches);
   const options: MachineOptions = {
     cpus: scenario.cpus,
@@ -54,11 +54,11 @@ export function machineOf(cell: Cell): Machine {
     memoryModel: cell.memoryModel,
     ...(scenario.pools === undefined ? {} : { pools: scenario.pools }),
   };
-  const threads = (cell.twin?.threads as Scenario<unknown>['threads'] | undefined) ?? scenario.threads;
+  const twin = cell.twin as Twin | undefined;
   const program: Program<unknown> = {
     setup: (run, kernel) => scenario.setup(run, kernel),
     threads(env: unknown, kernel: Kernel): readonly (Body | undefined)[] {
-      return threads.call(scenario, env, kernel);
+      return twin?.threads === undefined ? scenario.threads(env, kernel) : twin.threads(env, kernel);
     },
     ...(scenario.reserve === undefined ? {} : { reserve: (layout) => scenario.reserve!(layout) }),
     ...(scenario.final === undefined ? {} : { final: (peek, env) => scenario.final!(peek, env) }),

@@ -31,13 +31,12 @@ export interface Struct<H extends Handle> {
 
 /** Defines a struct type with one word per field. */
 export function struct<H extends Handle>(name: string, fields: readonly (Exclude<keyof H, 'address'> & string)[]): Struct<H> {
-  class Fields {
-    constructor(address: Address) {
-      const self = this as unknown as Record<string, number>;
-      self['address'] = address;
-      for (let i = 0; i < fields.length; i++) self[fields[i] as string] = address + i;
-    }
-  }
+  // Always the same fields in the same order: the engine gives all handles of a type one shape.
+  const make = (address: Address): H => {
+    const handle: Record<string, number> = { address };
+    for (let i = 0; i < fields.length; i++) handle[fields[i] as string] = address + i;
+    return handle as unknown as H;
+  };
   const handles = new Map<Address, H>();
   return {
     name,
@@ -45,7 +44,7 @@ export function struct<H extends Handle>(name: string, fields: readonly (Exclude
     words: fields.length,
     at(address) {
       let handle = handles.get(address);
-      if (handle === undefined) handles.set(address, (handle = new Fields(address) as unknown as H));
+      if (handle === undefined) handles.set(address, (handle = make(address)));
       return handle;
     },
   };

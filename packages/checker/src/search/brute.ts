@@ -6,7 +6,7 @@ import type { Explorable } from '../explorable.ts';
 import { type Path } from './path.ts';
 import { type Result, type SearchOptions, Tally } from './result.ts';
 
-/** An execution with more steps than this is left out: code that runs for ever has no end to compare. */
+/** The search needs executions that end: one with more steps than this stops it. */
 const MAX_DEPTH = 1000;
 
 /** Runs all interleavings from the present state on. The machine is back in it afterwards. */
@@ -23,7 +23,7 @@ export function brute(machine: Explorable, options: SearchOptions = {}): Result 
         end = false;
         if (!tally.mayGoOn()) return;
         if (steps.length >= MAX_DEPTH) {
-          tally.leaveOut('depth');
+          tally.stop('depth');
           return;
         }
         const mark = machine.mark();

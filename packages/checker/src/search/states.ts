@@ -80,7 +80,8 @@ class Stack {
   isFair(from: number): boolean {
     for (let a = 0; a < this.#actors; a++) {
       let always = true;
-      for (let d = from; d < this.depth && always; d++) always = this.choices[d * this.#actors + a]! > 0 && this.actor[d] !== a;
+      for (let d = from; d < this.depth && always; d++)
+        always = this.choices[d * this.#actors + a]! > 0 && this.actor[d] !== a;
       if (always) return false;
     }
     return true;
@@ -144,7 +145,7 @@ export function states(machine: Explorable, options: SearchOptions = {}): Result
         tally.found({ oracle: 'livelock', message: livelock(stack.depth - from) }, path);
       }
     }
-    machine.undo(stack.mark[top]!);
+    machine.undo(stack.mark[top]);
   }
   machine.undo(start);
   return tally.result({ states: tally.states, collisionOdds: collisionOdds(tally.states) });

@@ -122,7 +122,8 @@ export class OnPath {
     // In the order of their depths, so that removal from the end stays right.
     const byDepth = new Int32Array(this.#size + 1);
     for (let at = 0; at < old.length; at += 3) if (old[at + 2] !== 0) byDepth[old[at + 2]!] = at;
-    for (let depth = 1; depth <= this.#size; depth++) this.#put(old[byDepth[depth]!]!, old[byDepth[depth]! + 1]!, depth);
+    for (let depth = 1; depth <= this.#size; depth++)
+      this.#put(old[byDepth[depth]!]!, old[byDepth[depth]! + 1]!, depth);
   }
 }
 

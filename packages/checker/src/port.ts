@@ -1,0 +1,146 @@
+/**
+ * Port: the Cpu port as a process sees it. Every marked call announces a step and returns one reused iterator: its first
+ * `next` is the pause, its second, after the machine has performed the step, the result.
+ */
+import type {
+  Access,
+  Address,
+  CacheName,
+  Cell,
+  Claims,
+  Cpu,
+  Extent,
+  Kernel,
+  OracleId,
+  Scope,
+  Step,
+  Steps,
+  Test,
+} from '@mmu-gather/core/stepped';
+import { OP, TESTS } from './op.ts';
+
+/** Cache names by number, as `alloc` and `free` carry them. */
+export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table'];
+
+/** What the port needs of its process. */
+export interface PortOwner extends Step {
+  /** The CPU. */
+  readonly cpuId: number;
+  /** Arguments of the announced step. */
+  readonly args: Int32Array;
+  /** Has the machine performed the announced step? */
+  readonly performed: boolean;
+  /** Announces a step. */
+  announce(kind: number, a: number, b: number, c: number): void;
+  /** Announces what is no step here. */
+  nothing(): void;
+  /** Ends the call. */
+  takeResult(): number;
+  /** Plain load. */
+  plainRead(cell: Cell): number;
+  /** Plain store. */
+  plainWrite(cell: Cell, value: number): void;
+  /** Checks a claim. */
+  claim(check: (claims: Claims) => void): void;
+  /** Passes a tracepoint on. */
+  trace(event: string, values: readonly number[]): void;
+}
+
+/** Makes the port of a process. */
+export function makePort(process: PortOwner, kernel: Kernel): Cpu {
+  type Paused = Cpu & Steps<never>;
+  const announce = (kind: number, a = 0, b = 0, c = 0): Paused => {
+    process.announce(kind, a, b, c);
+    return paused;
+  };
+  const nothing = (): Paused => {
+    process.nothing();
+    return paused;
+  };
+  const step: IteratorResult<Step, never> = { value: process, done: false };
+  const result = { value: 0, done: true } as unknown as IteratorReturnResult<never>;
+  const returned = result as unknown as { value: number };
+  const port = {
+    id: process.cpuId,
+    kernel,
+    [Symbol.iterator]() {
+      return port;
+    },
+    next() {
+      if (!process.performed) return step;
+      returned.value = process.takeResult();
+      return result;
+    },
+    read: (cell: Cell) => process.plainRead(cell),
+    write: (cell: Cell, value: number) => process.plainWrite(cell, value),
+    readOnce: (cell: Cell) => announce(OP.readOnce, cell),
+    writeOnce: (cell: Cell, value: number) => announce(OP.writeOnce, cell, value),
+    loadAcquire: (cell: Cell) => announce(OP.loadAcquire, cell),
+    storeRelease: (cell: Cell, value: number) => announce(OP.storeRelease, cell, value),
+    xchg: (cell: Cell, value: number) => announce(OP.xchg, cell, value),
+    cmpxchg: (cell: Cell, old: number, value: number) => announce(OP.cmpxchg, cell, value, old),
+    atomicAdd: (cell: Cell, delta: number) => announce(OP.atomicAdd, cell, delta),
+    atomicAddReturn: (cell: Cell, delta: number) => announce(OP.atomicAddReturn, cell, delta),
+    atomicOr: (cell: Cell, bits: number) => announce(OP.atomicOr, cell, bits),
+    atomicAndNot: (cell: Cell, bits: number) => announce(OP.atomicAndNot, cell, bits),
+    atomicFetchAndNot: (cell: Cell, bits: number) => announce(OP.atomicFetchAndNot, cell, bits),
+    smpMb: () => announce(OP.smpMb),
+    // Under SC and TSO these order nothing that is not ordered already: no step.
+    smpWmb: () => nothing(),
+    smpRmb: () => nothing(),
+    smpMbAfterAtomic: () => nothing(),
+    waitFor: (cell: Cell, test: Test, operand: number) => announce(OP.waitFor, cell, operand, TESTS.indexOf(test)),
+    spinLock: (lock: Cell) => announce(OP.spinLock, lock),
+    spinUnlock: (lock: Cell) => announce(OP.spinUnlock, lock),
+    downRead: (lock: Cell) => announce(OP.downRead, lock),
+    upRead: (lock: Cell) => announce(OP.upRead, lock),
+    downWrite: (lock: Cell) => announce(OP.downWrite, lock),
+    upWrite: (lock: Cell) => announce(OP.upWrite, lock),
+    downgradeWrite: (lock: Cell) => announce(OP.downgradeWrite, lock),
+    alloc: (cache: CacheName) => announce(OP.alloc, CACHE_NAMES.indexOf(cache)),
+    free: (cache: CacheName, object: Address) => announce(OP.free, CACHE_NAMES.indexOf(cache), object),
+    localIrqDisable: () => announce(OP.localIrqDisable),
+    localIrqEnable: () => announce(OP.localIrqEnable),
+    sendIpi: (target: number, handler: number, argument: Address) => announce(OP.sendIpi, target, handler, argument),
+    awaitIpis: () => announce(OP.awaitIpis),
+    loadContext: (root: Address, asid: number, noflush: boolean) =>
+      announce(OP.loadContext, root, asid, noflush ? 1 : 0),
+    invalidate(scope: Scope) {
+      process.announce(OP.invalidate, scope.asid, (scope.globals ? 1 : 0) | (scope.broadcast ? 2 : 0), 0);
+      process.args[2] = bound(scope.leaves.start);
+      process.args[3] = bound(scope.leaves.end);
+      process.args[4] = bound(scope.walks.start);
+      process.args[5] = bound(scope.walks.end);
+      return port;
+    },
+    invalidationBarrier: () => announce(OP.invalidationBarrier),
+    userRead: (address: number) => announce(OP.userRead, address),
+    userWrite: (address: number, value: number) => announce(OP.userWrite, address, value),
+    enterUser: (value?: number) => announce(OP.enterUser, value ?? 0, value === undefined ? 0 : 1),
+    enterKernel: () => announce(OP.enterKernel),
+    jiffies: () => 0,
+    trace(event: string, ...values: number[]) {
+      process.trace(event, values);
+    },
+    claim: {
+      limit: (root: Address, range: Extent, access: Access) =>
+        process.claim((claims) => claims.limit(root, range, access)),
+      settled: (root: Address, address: number) => process.claim((claims) => claims.settled(root, address)),
+      observed: (root: Address, range: Extent) => process.claim((claims) => claims.observed(root, range)),
+      finished: () => process.claim((claims) => claims.finished()),
+      changing: (root: Address, range: Extent, begins: boolean) =>
+        process.claim((claims) => claims.changing(root, range, begins)),
+      quiet: (root: Address) => process.claim((claims) => claims.quiet(root)),
+      that: (holds: boolean, oracle: OracleId, message: string) => {
+        if (!holds) process.claim((claims) => claims.that(holds, oracle, message));
+      },
+    },
+  };
+  const paused = port as unknown as Paused;
+  return paused;
+}
+
+/** Addresses as 32-bit numbers: the end of everything becomes the largest one. */
+function bound(address: number): number {
+  return Math.min(address, 0x7fffffff);
+}

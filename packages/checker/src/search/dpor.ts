@@ -1,0 +1,431 @@
+/**
+ * DPOR: one execution per trace, by dynamic partial-order reduction with source sets and sleep sets (Abdulla, Aronis,
+ * Jonsson, Sagonas: Source Sets, JACM 2017), for steps that may block.
+ *
+ * Executions that differ only in the order of independent steps are one *trace*. The search runs one execution to its end,
+ * looks for *races* in it, and comes back to run the other order of each:
+ *
+ *     E:   ... e ........ p        e and p dependent, of different actors, and nothing forces p to come after e
+ *     v:   the steps after e that do not need e, then p
+ *          at the state before e one of the actors that can begin v must be tried, too
+ *
+ * Sleep sets keep a trace from being run twice: an actor that was tried at a state sleeps in what follows until a step
+ * conflicts with its own. An execution in which all that could go on sleeps is given up (`blocked`).
+ *
+ * **Blocking.** The race is real only if p's step is enabled after v, that is without e. (Of two critical sections the acquires
+ * race, not the release with the next acquire; an await races with a write before which its cell already passed.) What
+ * a step waits for is in its footprint, so the answer is often known, see `#feasible`:
+ *
+ *     yes       give `e` an alternative; what happened before e is then no race of p, but one of that other execution
+ *     no        e is passed over; steps before e may still race with p
+ *     unknown   both: an alternative too many costs an execution given up at worst, never a trace run twice
+ *
+ * Steps that are still blocked where an execution ends or is given up race like steps that were performed: what
+ * disabled them may have come first only in this order.
+ *
+ * A violation ends its execution, and races with what would have come later are not seen: with `stopAtFirst: false` the
+ * violations of a program that has some are a sample. Until the first one is found nothing is left out.
+ */
+import type { Explorable } from '../explorable.ts';
+import { ACQUIRE, conflict, Footprint, isWrite, RELEASE } from './footprint.ts';
+import { type Path } from './path.ts';
+import { type Result, type SearchOptions, Tally } from './result.ts';
+
+/** Sets of actors are masks in one word. */
+const MAX_ACTORS = 31;
+/** The search needs executions that end: one with more steps than this stops it. */
+const MAX_DEPTH = 10_000;
+/** Depth and touches that there is room for at first. */
+const FIRST_DEPTH = 256;
+/** No event, no touch. */
+const NONE = -1;
+
+type Answer = 'yes' | 'no' | 'unknown';
+
+/** The execution that the search is on. Event i is the step taken at depth i. */
+class Execution {
+  /** Number of events. */
+  depth = 0;
+  readonly actors: number;
+
+  // By depth: the state before the event ...
+  enabled: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** Actors that must be tried there. */
+  backtrack: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** Actors that need not be, any more. */
+  sleep: Int32Array = new Int32Array(FIRST_DEPTH);
+  mark: Float64Array = new Float64Array(FIRST_DEPTH);
+  // ... and the event.
+  actor: Int32Array = new Int32Array(FIRST_DEPTH);
+  choice: Int32Array = new Int32Array(FIRST_DEPTH);
+  choices: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** Number of the event among those of its actor, from 1. */
+  index: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** The actor's event before. */
+  previous: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** Vector clock, `actors` words an event: how many events of each actor it comes after, itself included. */
+  clock: Int32Array;
+  /** End of its touches. */
+  touchesEnd: Int32Array = new Int32Array(FIRST_DEPTH);
+
+  /** The last event of each actor. */
+  readonly last: Int32Array;
+
+  // Touches of all events, each linked with the one of the same location before it.
+  location: Int32Array = new Int32Array(FIRST_DEPTH);
+  mode: Int32Array = new Int32Array(FIRST_DEPTH);
+  event: Int32Array = new Int32Array(FIRST_DEPTH);
+  before: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** The last touch of each location. */
+  head: Int32Array = new Int32Array(FIRST_DEPTH).fill(NONE);
+
+  constructor(actors: number) {
+    this.actors = actors;
+    this.clock = new Int32Array(FIRST_DEPTH * actors);
+    this.last = new Int32Array(actors).fill(NONE);
+  }
+
+  /** The last touch of a location. */
+  lastTouch(location: number): number {
+    return location < this.head.length ? this.head[location]! : NONE;
+  }
+
+  /** Does event j come after event i, of which it may be the same, in every execution of the trace? */
+  comesAfter(j: number, i: number): boolean {
+    return this.clock[j * this.actors + this.actor[i]!]! >= this.index[i]!;
+  }
+
+  /** Room for the state at the present depth. */
+  reserve(): void {
+    if (this.depth < this.actor.length) return;
+    this.enabled = doubled(this.enabled);
+    this.backtrack = doubled(this.backtrack);
+    this.sleep = doubled(this.sleep);
+    this.actor = doubled(this.actor);
+    this.choice = doubled(this.choice);
+    this.choices = doubled(this.choices);
+    this.index = doubled(this.index);
+    this.previous = doubled(this.previous);
+    this.clock = doubled(this.clock);
+    this.touchesEnd = doubled(this.touchesEnd);
+    const mark = new Float64Array(2 * this.mark.length);
+    mark.set(this.mark);
+    this.mark = mark;
+  }
+
+  /** Adds an event to the end. Its clock has been set. */
+  push(actor: number, footprint: Footprint): void {
+    const at = this.depth;
+    this.actor[at] = actor;
+    this.previous[at] = this.last[actor]!;
+    this.last[actor] = at;
+    let end = this.touchesBegin(at);
+    for (let i = 0; i < footprint.length; i++, end++) {
+      if (end === this.location.length) {
+        this.location = doubled(this.location);
+        this.mode = doubled(this.mode);
+        this.event = doubled(this.event);
+        this.before = doubled(this.before);
+      }
+      const location = footprint.locations[i]!;
+      while (location >= this.head.length) this.head = doubled(this.head, NONE);
+      this.location[end] = location;
+      this.mode[end] = footprint.modes[i]!;
+      this.event[end] = at;
+      this.before[end] = this.head[location]!;
+      this.head[location] = end;
+    }
+    this.touchesEnd[at] = end;
+    this.depth++;
+  }
+
+  /** Takes the last event away. */
+  pop(): void {
+    const at = --this.depth;
+    const begin = this.touchesBegin(at);
+    for (let touch = this.touchesEnd[at]! - 1; touch >= begin; touch--)
+      this.head[this.location[touch]!] = this.before[touch]!;
+    this.last[this.actor[at]!] = this.previous[at]!;
+  }
+
+  touchesBegin(event: number): number {
+    return event === 0 ? 0 : this.touchesEnd[event - 1]!;
+  }
+
+  /** The execution as a path. */
+  path(): Path {
+    return Array.from({ length: this.depth }, (_, i) => [this.actor[i]!, this.choice[i]!] as const);
+  }
+}
+
+function doubled(old: Int32Array, fill = 0): Int32Array {
+  const bigger = new Int32Array(2 * old.length);
+  bigger.set(old);
+  if (fill !== 0) bigger.fill(fill, old.length);
+  return bigger;
+}
+
+/** Runs one execution per trace from the present state on. The machine is back in it afterwards. */
+export function dpor(machine: Explorable, options: SearchOptions = {}): Result {
+  return new Dpor(machine, options).run();
+}
+
+class Dpor {
+  readonly #machine: Explorable;
+  readonly #tally: Tally;
+  readonly #run: Execution;
+  readonly #actors: number;
+  /** The step that is looked at. */
+  readonly #step = new Footprint();
+  readonly #sleeper = new Footprint();
+  /** Events that come before the step because they come before another that races with it. */
+  readonly #cover: Int32Array;
+  /** For each touch of the step: the touch of the same location that is to be looked at next. */
+  #cursor: Int32Array = new Int32Array(FIRST_DEPTH);
+  /** For each actor: its first event in v. */
+  readonly #first: Int32Array;
+  readonly #path = (): Path => this.#run.path();
+
+  constructor(machine: Explorable, options: SearchOptions) {
+    if (machine.actors > MAX_ACTORS)
+      throw new Error(
+        `dpor takes at most ${MAX_ACTORS} actors, this machine has ${machine.actors}: use the strategy 'states'`,
+      );
+    this.#machine = machine;
+    this.#actors = machine.actors;
+    this.#tally = new Tally(options);
+    this.#run = new Execution(machine.actors);
+    this.#cover = new Int32Array(machine.actors);
+    this.#first = new Int32Array(machine.actors);
+  }
+
+  run(): Result {
+    this.#enter(0);
+    do {
+      while (this.#next()) this.#forward();
+    } while (this.#back());
+    const tally = this.#tally;
+    return tally.result({ executions: tally.executions, blocked: tally.blocked });
+  }
+
+  /** Fills in the state at the present depth; with no step to try, if it is the end of an execution. */
+  #enter(sleep: number): void {
+    const run = this.#run;
+    const machine = this.#machine;
+    run.reserve();
+    const at = run.depth;
+    let enabled = 0;
+    for (let a = 0; a < this.#actors; a++) if (machine.choices(a) > 0) enabled |= 1 << a;
+    const awake = enabled & ~sleep;
+    run.enabled[at] = enabled;
+    run.sleep[at] = sleep;
+    run.backtrack[at] = awake & -awake;
+    run.actor[at] = NONE;
+    run.choice[at] = 0;
+    run.choices[at] = 0;
+    if (awake === 0) {
+      for (let a = 0; a < this.#actors; a++) if (((enabled >> a) & 1) === 0) this.#races(a, false);
+      if (enabled === 0) this.#end();
+      else this.#tally.blocked++;
+    }
+    if (at >= MAX_DEPTH) {
+      this.#tally.stop('depth');
+    }
+  }
+
+  /** The execution ends here. */
+  #end(): void {
+    const tally = this.#tally;
+    tally.execution();
+    const violation = this.#machine.checkEnd();
+    if (violation !== undefined) tally.found(violation, this.#path);
+    tally.ends?.add(this.#machine.observation());
+  }
+
+  /** Chooses the next event at the present depth. Returns false if there is none. */
+  #next(): boolean {
+    const run = this.#run;
+    const at = run.depth;
+    if (run.actor[at] !== NONE) {
+      if (++run.choice[at]! < run.choices[at]!) return this.#tally.mayGoOn();
+      run.sleep[at]! |= 1 << run.actor[at]!;
+    }
+    const left = run.backtrack[at]! & run.enabled[at]! & ~run.sleep[at]!;
+    if (left === 0 || !this.#tally.mayGoOn()) return false;
+    const actor = 31 - Math.clz32(left & -left);
+    this.#races(actor, true);
+    run.actor[at] = actor;
+    run.choice[at] = 0;
+    run.choices[at] = this.#machine.choices(actor);
+    return true;
+  }
+
+  /** Performs the event that was chosen, and enters the state after it. */
+  #forward(): void {
+    const run = this.#run;
+    const machine = this.#machine;
+    const at = run.depth;
+    const actor = run.actor[at]!;
+    this.#step.take(machine, actor);
+    let sleep = run.sleep[at]!;
+    for (let rest = sleep; rest !== 0; rest &= rest - 1) {
+      const sleeper = 31 - Math.clz32(rest & -rest);
+      this.#sleeper.take(machine, sleeper);
+      if (this.#sleeper.conflictsWith(this.#step)) sleep &= ~(1 << sleeper);
+    }
+    this.#setClock(actor);
+    run.mark[at] = machine.mark();
+    machine.perform(actor, run.choice[at]!);
+    this.#tally.step();
+    run.push(actor, this.#step);
+    if (machine.violation === undefined) {
+      this.#enter(sleep);
+      return;
+    }
+    this.#tally.execution();
+    this.#tally.found(machine.violation, this.#path);
+    this.#back();
+  }
+
+  /** Takes the last event back. Returns false if there is none. */
+  #back(): boolean {
+    const run = this.#run;
+    if (run.depth === 0) return false;
+    run.pop();
+    this.#machine.undo(run.mark[run.depth]!);
+    return true;
+  }
+
+  /** The clock of the step at hand as the event at the present depth. */
+  #setClock(actor: number): void {
+    const run = this.#run;
+    const n = this.#actors;
+    const at = run.depth;
+    const clock = run.clock;
+    const base = at * n;
+    const last = run.last[actor]!;
+    for (let a = 0; a < n; a++) clock[base + a] = last === NONE ? 0 : clock[last * n + a]!;
+    for (let i = 0; i < this.#step.length; i++) {
+      const mode = this.#step.modes[i]!;
+      for (let touch = run.lastTouch(this.#step.locations[i]!); touch !== NONE; touch = run.before[touch]!) {
+        if (!conflict(mode, run.mode[touch]!)) continue;
+        const event = run.event[touch]!;
+        for (let a = 0; a < n; a++) clock[base + a] = Math.max(clock[base + a]!, clock[event * n + a]!);
+        // Everything before a write of this location comes before that write.
+        if (isWrite(run.mode[touch]!)) break;
+      }
+    }
+    run.index[at] = last === NONE ? 1 : run.index[last]! + 1;
+    clock[base + actor] = run.index[at]!;
+  }
+
+  /** Finds the events that race with an actor's next step, `enabled` or blocked for ever, and gives them alternatives. */
+  #races(actor: number, enabled: boolean): void {
+    const run = this.#run;
+    const n = this.#actors;
+    const step = this.#step;
+    const cover = this.#cover;
+    step.take(this.#machine, actor);
+    const last = run.last[actor]!;
+    for (let a = 0; a < n; a++) cover[a] = last === NONE ? 0 : run.clock[last * n + a]!;
+    if (step.length > this.#cursor.length) this.#cursor = new Int32Array(2 * step.length);
+    for (let i = 0; i < step.length; i++) this.#cursor[i] = run.lastTouch(step.locations[i]!);
+    for (let event = this.#latest(); event !== NONE; event = this.#latest(event)) {
+      if (run.actor[event] === actor || cover[run.actor[event]!]! >= run.index[event]!) continue;
+      if (this.#race(event, actor, enabled) !== 'yes') continue;
+      for (let a = 0; a < n; a++) cover[a] = Math.max(cover[a]!, run.clock[event * n + a]!);
+    }
+  }
+
+  /** The latest event that conflicts with the step, at the cursors; past those of the event given. */
+  #latest(passed: number = NONE): number {
+    const run = this.#run;
+    let latest = NONE;
+    for (let i = 0; i < this.#step.length; i++) {
+      let touch = this.#cursor[i]!;
+      while (touch !== NONE && (run.event[touch] === passed || !conflict(this.#step.modes[i]!, run.mode[touch]!)))
+        touch = run.before[touch]!;
+      this.#cursor[i] = touch;
+      if (touch !== NONE && run.event[touch]! > latest) latest = run.event[touch]!;
+    }
+    return latest;
+  }
+
+  /** Gives an event an alternative in which the actor's step comes first, if that is possible. */
+  #race(event: number, actor: number, enabled: boolean): Answer {
+    const run = this.#run;
+    const n = this.#actors;
+    const first = this.#first.fill(NONE);
+    for (let j = event + 1; j < run.depth; j++) {
+      const a = run.actor[j]!;
+      if (first[a] === NONE && !run.comesAfter(j, event)) first[a] = j;
+    }
+    const stepIsFirst = first[actor] === NONE && !this.#needs(event);
+    const answer = stepIsFirst
+      ? ((run.enabled[event]! >> actor) & 1) === 1
+        ? 'yes'
+        : 'no'
+      : this.#feasible(event, enabled);
+    if (answer === 'no') return answer;
+    let initials = stepIsFirst ? 1 << actor : 0;
+    for (let a = 0; a < n; a++) {
+      const j = first[a]!;
+      if (j === NONE) continue;
+      let free = true;
+      for (let b = 0; b < n && free; b++)
+        free = b === a || first[b] === NONE || run.clock[j * n + b]! < run.index[first[b]!]!;
+      if (free) initials |= 1 << a;
+    }
+    if ((initials & run.backtrack[event]!) === 0) run.backtrack[event]! |= initials & -initials;
+    return answer;
+  }
+
+  /** Does the step conflict with one of v? */
+  #needs(event: number): boolean {
+    const run = this.#run;
+    for (let i = 0; i < this.#step.length; i++) {
+      for (
+        let touch = run.lastTouch(this.#step.locations[i]!);
+        touch !== NONE && run.event[touch]! > event;
+        touch = run.before[touch]!
+      ) {
+        if (conflict(this.#step.modes[i]!, run.mode[touch]!) && !run.comesAfter(run.event[touch]!, event)) return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Is the step enabled after v, where the event and what comes after it did not happen? It is decided by the locations
+   * the step touches. Those that the event, and what comes after it, did not write have their present values there.
+   */
+  #feasible(event: number, enabled: boolean): Answer {
+    const run = this.#run;
+    const step = this.#step;
+    let changed = NONE;
+    let more = false;
+    for (let i = 0; i < step.length; i++) {
+      const write = this.#lastWrite(step.locations[i]!);
+      if (write === NONE || !run.comesAfter(run.event[write]!, event)) continue;
+      if (changed !== NONE) more = true;
+      changed = i;
+    }
+    if (changed === NONE) return enabled ? 'yes' : 'no';
+    if (more || step.modes[changed] !== ACQUIRE) return 'unknown';
+    // Only the lock matters: it was free before it was taken, and held before it was freed.
+    for (let touch = run.touchesBegin(event); touch < run.touchesEnd[event]!; touch++) {
+      if (run.location[touch] !== step.locations[changed]) continue;
+      if (run.mode[touch] === ACQUIRE && enabled) return 'yes';
+      if (run.mode[touch] === RELEASE) return 'no';
+    }
+    return 'unknown';
+  }
+
+  /** The last touch that wrote a location. */
+  #lastWrite(location: number): number {
+    const run = this.#run;
+    let touch = run.lastTouch(location);
+    while (touch !== NONE && !isWrite(run.mode[touch]!)) touch = run.before[touch]!;
+    return touch;
+  }
+}

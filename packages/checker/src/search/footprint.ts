@@ -1,0 +1,88 @@
+/**
+ * Footprint: the locations that one step touches, as numbers, and when two steps are dependent.
+ *
+ * What a search relies on:
+ *
+ * - Steps of different actors that do not conflict commute: either order leads to the same state with the same key,
+ *   and neither enables, disables or changes the outcomes of the other.
+ * - So a step also touches what decides whether it is enabled and which outcomes it has.
+ * - What an actor's next step touches changes only by its own steps, or by steps that conflict with it.
+ *
+ * Commuting adds are not exploited: an `add` is a write here.
+ */
+import type { Explorable, Touch, TouchMode } from '../explorable.ts';
+
+/** Touches that only look. */
+const READ = 0;
+const AWAIT = 1;
+/** From here on touches conflict with every other one. */
+const WRITE = 2;
+/** Takes a lock: a write that waits until the lock is free. */
+export const ACQUIRE = 3;
+/** Frees a lock: a write by its holder. */
+export const RELEASE = 4;
+
+const MODES: Readonly<Record<TouchMode, number>> = {
+  read: READ,
+  await: AWAIT,
+  write: WRITE,
+  add: WRITE,
+  acquire: ACQUIRE,
+  release: RELEASE,
+};
+
+/** Do two touches of one location conflict? */
+export function conflict(a: number, b: number): boolean {
+  return a >= WRITE || b >= WRITE;
+}
+
+/** Does a touch conflict with every other touch of its location? */
+export function isWrite(mode: number): boolean {
+  return mode >= WRITE;
+}
+
+/** Room for this many touches at first; most steps have one to three. */
+const FIRST_TOUCHES = 16;
+
+/** The touches of one step. Made once and filled again and again. */
+export class Footprint {
+  /** Number of touches. */
+  length = 0;
+  /** Location of each. */
+  locations: Int32Array = new Int32Array(FIRST_TOUCHES);
+  /** Mode of each. */
+  modes: Uint8Array = new Uint8Array(FIRST_TOUCHES);
+  readonly #touch: Touch;
+
+  constructor() {
+    this.#touch = (location, mode) => {
+      if (this.length === this.locations.length) this.#grow();
+      this.locations[this.length] = location;
+      this.modes[this.length++] = MODES[mode];
+    };
+  }
+
+  /** Takes the footprint of an actor's next step in the present state. */
+  take(machine: Explorable, actor: number): void {
+    this.length = 0;
+    machine.footprint(actor, this.#touch);
+  }
+
+  /** Are two steps of different actors dependent? */
+  conflictsWith(other: Footprint): boolean {
+    for (let i = 0; i < this.length; i++) {
+      for (let j = 0; j < other.length; j++) {
+        if (this.locations[i] === other.locations[j] && conflict(this.modes[i]!, other.modes[j]!)) return true;
+      }
+    }
+    return false;
+  }
+
+  #grow(): void {
+    const { locations, modes } = this;
+    this.locations = new Int32Array(2 * locations.length);
+    this.locations.set(locations);
+    this.modes = new Uint8Array(2 * modes.length);
+    this.modes.set(modes);
+  }
+}
