@@ -24,6 +24,6 @@ registerHooks({
     const file = fileURLToPath(url);
     const code = readFileSync(file, 'utf8');
     if (!mayBeStepped(code)) return next(url, context);
-    return { format: 'module-typescript', shortCircuit: true, source: toDirect(file, code, { suffix: false }) };
+    return { format: 'module-typescript', shortCircuit: true, source: toDirect(file, code, { cut: () => false }) };
   },
 });

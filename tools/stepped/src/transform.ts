@@ -26,8 +26,8 @@ import { parseSync, Visitor } from 'oxc-parser';
 export interface DirectOptions {
   /** Name of the return type that marks a stepped function; `Steps` if not given. */
   readonly marker?: string;
-  /** Module specifier suffix that selects the stepped build of a package; cut off in direct code, unless false. */
-  readonly suffix?: string | false;
+  /** Which imports of `'some-package/stepped'` become imports of `'some-package'`; all if not given. */
+  readonly cut?: (specifier: string) => boolean;
 }
 
 /** How an import selects the stepped build of a package. */
@@ -70,7 +70,7 @@ export function mayBeStepped(code: string, marker = 'Steps'): boolean {
  */
 export function toDirect(file: string, code: string, options: DirectOptions = {}): string {
   const marker = options.marker ?? 'Steps';
-  const suffix = options.suffix ?? steppedSuffix;
+  const { cut = () => true } = options;
   if (!mayBeStepped(code, marker)) return code;
 
   const parsed = parseSync(file, code, { preserveParens: true });
@@ -185,23 +185,19 @@ export function toDirect(file: string, code: string, options: DirectOptions = {}
       const imported = i.imported.type === 'Identifier' ? i.imported.name : i.imported.value;
       if (imported === marker && i.local.name !== marker) fail(`import ${marker} by its own name`, i.start);
     },
-    ...(suffix === false
-      ? {}
-      : {
-          ImportDeclaration: (d) => specifier(d.source),
-          ExportNamedDeclaration: (d) => specifier(d.source),
-          ExportAllDeclaration: (d) => specifier(d.source),
-          ImportExpression: (d) => specifier(d.source),
-          TSImportType: (d) => specifier(d.source),
-        }),
+    ImportDeclaration: (d) => specifier(d.source),
+    ExportNamedDeclaration: (d) => specifier(d.source),
+    ExportAllDeclaration: (d) => specifier(d.source),
+    ImportExpression: (d) => specifier(d.source),
+    TSImportType: (d) => specifier(d.source),
   }).visit(parsed.program);
 
   function specifier(raw: unknown): void {
     const s = raw as (Node & { value?: unknown }) | null;
-    if (!s || typeof s.value !== 'string' || suffix === false) return;
-    if (s.value.startsWith('.') || !s.value.endsWith(suffix)) return;
+    if (typeof s?.value !== 'string') return;
+    if (s.value.startsWith('.') || !s.value.endsWith(steppedSuffix) || !cut(s.value)) return;
     const quote = code[s.start]!;
-    put(s.end - 1 - suffix.length, s.end, quote);
+    put(s.end - 1 - steppedSuffix.length, s.end, quote);
   }
 
   edits.sort((a, b) => a.start - b.start);

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import type { Plugin } from 'vite';
-import { mayBeStepped, steppedSuffix, toDirect } from './transform.ts';
+import { mayBeStepped, toDirect } from './transform.ts';
 
 /**
  * Turns every stepped source into its direct form on load.
@@ -16,17 +16,15 @@ export function direct(): Plugin {
   return {
     name: 'stepped:direct',
     enforce: 'pre',
-    async resolveId(source, importer, options) {
-      if (source.startsWith('.') || !source.endsWith(steppedSuffix)) return null;
-      const found = await this.resolve(source, importer, { ...options, skipSelf: true });
-      if (!found?.id.includes('/node_modules/')) return found;
-      return this.resolve(source.slice(0, -steppedSuffix.length), importer, { ...options, skipSelf: true });
-    },
-    transform(code, id) {
+    async transform(code, id) {
       const file = id.split('?', 1)[0]!;
-      if (!/\.[cm]?ts$/.test(file) || file.includes('/node_modules/') || !mayBeStepped(code)) return;
-      // Positions are kept, so there is no map to add. Specifiers stay: resolveId has dealt with them.
-      return { code: toDirect(file, code, { suffix: false }), map: null };
+      if (!/\.[cm]?ts$/.test(file) || file.includes('/node_modules/') || !mayBeStepped(code)) return null;
+      // Vite leaves imports of installed packages to Node without asking a plugin: they are settled in the text.
+      const installed = new Set<string>();
+      for (const [, specifier] of code.matchAll(/['"]([^'".\s][^'"\s]*\/stepped)['"]/g))
+        if ((await this.resolve(specifier!, id))?.id.includes('/node_modules/')) installed.add(specifier!);
+      // Positions are kept, so there is no map to add.
+      return { code: toDirect(file, code, { cut: (specifier) => installed.has(specifier) }), map: null };
     },
   };
 }
