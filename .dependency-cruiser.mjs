@@ -58,6 +58,13 @@ export default {
       to: { path: '^(?:packages|tools)/', pathNot: '^$1/$2/', dependencyTypes: ['local'] },
     },
     {
+      name: 'src-uses-no-tool',
+      comment: 'tools are development dependencies, which dependency-cruiser does not see of a workspace package',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/' },
+      to: { path: '^tools/' },
+    },
+    {
       name: 'src-has-no-dev-deps',
       severity: 'error',
       from: { path: '^packages/[^/]+/src/' },

@@ -91,7 +91,16 @@ function measure(label: string, step: (pc: number) => number): void {
   console.log(`${label.padEnd(44)} ${ns[3]!.toFixed(1).padStart(7)} ns`);
 }
 
-measure('direct', direct.step);
-measure('stepped: a generator for every call', stepped(all.step));
-measure('stepped: pauses at the access', stepped(inline.step));
-measure('stepped: and plain forwarders', stepped(forwarded.step));
+measure('direct', (pc) => direct.step(pc));
+measure(
+  'stepped: a generator for every call',
+  stepped((pc) => all.step(pc)),
+);
+measure(
+  'stepped: pauses at the access',
+  stepped((pc) => inline.step(pc)),
+);
+measure(
+  'stepped: and plain forwarders',
+  stepped((pc) => forwarded.step(pc)),
+);
