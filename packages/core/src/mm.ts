@@ -113,3 +113,5 @@ export const Page: Struct<Page> = struct<Page>('page', ['refcount', 'mapcount', 
 export const PG_ANON_EXCLUSIVE: number = 1;
 /** Newer than its backing store. */
 export const PG_DIRTY: number = 2;
+/** Anonymous, and given up by MADV_FREE: reclaim may drop it if it is clean (the opposite of PG_swapbacked). */
+export const PG_LAZYFREE: number = 4;

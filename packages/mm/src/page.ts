@@ -15,6 +15,7 @@ import {
   Page,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
+  PG_LAZYFREE,
   SPECIAL,
   type Steps,
 } from '@mmu-gather/core/stepped';
@@ -94,6 +95,29 @@ export function* wpCanReuseAnonPage(cpu: Cpu, page: Address): Steps<boolean> {
 /** folio_mark_dirty: newer than its backing store. */
 export function pageMarkDirty(cpu: Cpu, page: Address): Steps<void> {
   return cpu.atomicOr(page + FLAGS, PG_DIRTY);
+}
+
+/**
+ * folio_clear_dirty and folio_mark_lazyfree: MADV_FREE gives the contents up. What is written later shows as a dirty entry.
+ */
+export function* pageMarkLazyfree(cpu: Cpu, page: Address): Steps<void> {
+  yield* cpu.atomicAndNot(page + FLAGS, PG_DIRTY);
+  yield* cpu.atomicOr(page + FLAGS, PG_LAZYFREE);
+}
+
+/** PG_* bits of a page. */
+export function pageFlags(cpu: Cpu, page: Address): Steps<number> {
+  return cpu.readOnce(page + FLAGS);
+}
+
+/** folio_set_swapbacked: the page was written after MADV_FREE, so it is kept after all. */
+export function pageClearLazyfree(cpu: Cpu, page: Address): Steps<void> {
+  return cpu.atomicAndNot(page + FLAGS, PG_LAZYFREE);
+}
+
+/** folio_ref_count. */
+export function pageRefcount(cpu: Cpu, page: Address): Steps<number> {
+  return cpu.readOnce(page + REFCOUNT);
 }
 
 /** folio_mapcount. */

@@ -21,13 +21,23 @@ import {
   entryCell,
   type Mm,
   mmTlbFlushPending,
+  PG_DIRTY,
+  PG_LAZYFREE,
   pteDirty,
   ptePresent,
   putPage,
   type Steps,
   type TlbBatch,
 } from '@mmu-gather/core/stepped';
-import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
+import {
+  pageAnon,
+  pageClearLazyfree,
+  pageFlags,
+  pageMarkDirty,
+  pageRefcount,
+  pageRemoveRmap,
+  vmNormalPage,
+} from './page.ts';
 import { pmdOffset, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { mkSwapPte, pteProtnone } from './pte.ts';
 import { vmaLookup } from './vma.ts';
@@ -138,7 +148,8 @@ export function* tryToUnmapFlushDirty(cpu: Cpu, batch: TlbBatch): Steps<void> {
 /**
  * try_to_unmap_one: takes away the mapping of a page at an address that the reverse map gave. mmap_lock for read stands in
  * for the locks of the reverse map: a VMA that is found is not torn down meanwhile. The caller holds a reference.
- * An anonymous page leaves a swap entry, which inherits the mapping's reference (the swap cache keeps the page).
+ * An anonymous page leaves a swap entry, which inherits the mapping's reference (the swap cache keeps the page), or nothing
+ * if MADV_FREE gave it up and it is still clean; if it was written since, it stays.
  * @param batch null to flush at once
  * @returns true if the page was mapped there
  */
@@ -180,8 +191,28 @@ function* unmapPte(
   }
   if (pteDirty(entry)) yield* pageMarkDirty(cpu, page);
   const anon = pageAnon(cpu, page);
-  if (anon) yield* setPteAt(cpu, pte, mkSwapPte(page));
+  const lazyfree = anon && ((yield* pageFlags(cpu, page)) & PG_LAZYFREE) !== 0;
+  if (lazyfree && !(yield* mayDiscard(cpu, page))) {
+    yield* setPteAt(cpu, pte, entry);
+    return false;
+  }
+  if (anon && !lazyfree) yield* setPteAt(cpu, pte, mkSwapPte(page));
   yield* pageRemoveRmap(cpu, page);
-  if (!anon) yield* putPage(cpu, page);
+  if (!anon || lazyfree) yield* putPage(cpu, page);
   return true;
+}
+
+/**
+ * May a page that MADV_FREE gave up be dropped? Its only references are reclaim's and the mapping's, and nobody has written
+ * to it. The entry is gone, so nobody can get a reference through it; the barrier keeps the look at the count after that
+ * (it pairs with the one between taking a reference and looking at the entry again).
+ */
+function* mayDiscard(cpu: Cpu, page: Address): Steps<boolean> {
+  yield* cpu.smpMb();
+  const refs = yield* pageRefcount(cpu, page);
+  yield* cpu.smpRmb();
+  const dirty = ((yield* pageFlags(cpu, page)) & PG_DIRTY) !== 0;
+  if (refs === 2 && !dirty) return true;
+  if (dirty) yield* pageClearLazyfree(cpu, page);
+  return false;
 }

@@ -1,0 +1,82 @@
+/**
+ * MADV_FREE and MADV_COLD: entries stay and lose bits (mm/madvise.c: madvise_free_pte_range, madvise_cold_or_pageout_pte_range).
+ *
+ *     MADV_FREE                          another CPU                       reclaim
+ *     lock PTL; entry := clean; unlock   holds the old entry, dirty
+ *     flush                              from here on a write walks again
+ *     return                             and sets the dirty bit            clean: drop the page; dirty: keep it
+ *
+ * If the call returned without that flush, a write through the old entry would leave no trace and be lost (bug B03).
+ * Pages that others map are left alone. Locks: mmap_lock for read.
+ */
+import {
+  ACCESSED,
+  type Cell,
+  type Cpu,
+  type Entry,
+  entryCell,
+  entryNone,
+  entryTarget,
+  type MmuGather,
+  pteDirty,
+  ptePresent,
+  putPage,
+  type Steps,
+  tlbRemoveTlbEntry,
+} from '@mmu-gather/core/stepped';
+import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
+import { ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { walkPageRange } from './pagewalk.ts';
+import { isMigrationPte, isSwapPte, pteMkclean, pteMkold } from './pte.ts';
+import { flushTlbBatchedPending } from './rmap.ts';
+
+/** madvise_free_single_vma. */
+export function madviseFreePageRange(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
+  return walkPageRange(cpu, tlb.mm, start, end, (c, pmd, from, to) => clearPteRange(c, tlb, pmd, from, to, true));
+}
+
+/** madvise_cold_page_range. */
+export function madviseColdPageRange(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
+  return walkPageRange(cpu, tlb.mm, start, end, (c, pmd, from, to) => clearPteRange(c, tlb, pmd, from, to, false));
+}
+
+/** The entries of a range within one PTE table, under its PTL. */
+function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end: number, free: boolean): Steps<void> {
+  const table = yield* pteOffsetMapLock(cpu, pmd);
+  if (table === 0) return;
+  yield* flushTlbBatchedPending(cpu, tlb.mm);
+  const pageSize = 2 ** cpu.kernel.geometry.pageShift;
+  let pte = entryCell(cpu.kernel.geometry, table, 0, start);
+  for (let at = start; at < end; at += pageSize, pte++) {
+    const entry = yield* ptepGet(cpu, pte);
+    if (entryNone(entry)) continue;
+    if (ptePresent(entry)) yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
+    else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, pte, entry);
+  }
+  cpu.claim.observed(cpu.read(tlb.mm.pgd), { start, end });
+  yield* pteUnmapUnlock(cpu, table);
+}
+
+function* clearPresentPte(
+  cpu: Cpu,
+  tlb: MmuGather,
+  pte: Cell,
+  seen: Entry,
+  address: number,
+  free: boolean,
+): Steps<void> {
+  const page = vmNormalPage(seen);
+  if (page === 0 || (yield* pageMapcount(cpu, page)) !== 1) return;
+  if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
+    const old = yield* ptepGetAndClear(cpu, pte);
+    yield* setPteAt(cpu, pte, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
+    tlbRemoveTlbEntry(cpu, tlb, address, 0);
+  }
+  if (free) yield* pageMarkLazyfree(cpu, page);
+}
+
+/** What is swapped out need not come back. */
+function* freeSwapPte(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
+  yield* setPteAt(cpu, pte, 0);
+  yield* putPage(cpu, entryTarget(entry));
+}
