@@ -86,6 +86,12 @@ export class Layout implements Arena {
     return i >= 0 && i < count ? i : -1;
   }
 
+  /** Is this word the n-th field of an object of a cache? */
+  isField(cache: CacheName, field: number, address: Address): boolean {
+    const { base, size, count } = this.pool(cache);
+    return address >= base && address < base + size * count && (address - base) % size === field;
+  }
+
   /** Name of a word for people. */
   name(address: Address): string {
     return this.#names[address] ?? `word ${address}`;

@@ -40,6 +40,10 @@ import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
 import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUEUE, QUIET, QUIET_WORDS, Words } from './words.ts';
 
+/** Where an mm keeps its root table and its generation. */
+const PGD: number = Mm.fields.indexOf('pgd');
+const TLB_GEN: number = Mm.fields.indexOf('tlbGen');
+
 /** Runs steps on a CPU to their end while nothing else runs; for a program's setup. */
 export type Run = <T>(cpu: number, body: (cpu: Cpu) => Steps<T>) => T;
 
@@ -147,9 +151,14 @@ export class Machine<E = unknown> implements Explorable {
       (cpu, table) => this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
     );
     this.#oracles = new Oracles(state, this.mmu, this.#oracleHost(), oracleBase, roots, options.strict === true);
-    this.#memory = new Memory(words, this.memoryModel === 'tso', isEntry, () => {
-      this.mmu.refillAll();
-      this.#oracles.coherent();
+    this.#memory = new Memory(words, this.memoryModel === 'tso', (cpu, cell, old) => {
+      if (isEntry(cell)) {
+        this.#oracles.entryChanged(cpu, cell, old);
+        this.mmu.refillAll();
+        this.#oracles.coherent();
+      } else if (this.layout.isField('mm', TLB_GEN, cell)) {
+        this.#oracles.generationMade(cpu, state.words[cell - TLB_GEN + PGD]!, state.words[cell]!);
+      }
     });
     this.#user = new UserAccess(state, this.mmu, this.#memory);
     this.#footprints = {
@@ -447,22 +456,22 @@ export class Machine<E = unknown> implements Explorable {
         memory.store(cpu, a, b);
         return 0;
       case OP.xchg:
-        return memory.exchange(a, b);
+        return memory.exchange(cpu, a, b);
       case OP.cmpxchg:
-        return now === arg(2) ? memory.exchange(a, b) : now;
+        return now === arg(2) ? memory.exchange(cpu, a, b) : now;
       case OP.atomicAdd:
-        memory.exchange(a, now + b);
+        memory.exchange(cpu, a, now + b);
         return 0;
       case OP.atomicAddReturn:
-        return memory.exchange(a, now + b) + b;
+        return memory.exchange(cpu, a, now + b) + b;
       case OP.atomicOr:
-        memory.exchange(a, now | b);
+        memory.exchange(cpu, a, now | b);
         return 0;
       case OP.atomicAndNot:
-        memory.exchange(a, now & ~b);
+        memory.exchange(cpu, a, now & ~b);
         return 0;
       case OP.atomicFetchAndNot:
-        return memory.exchange(a, now & ~b);
+        return memory.exchange(cpu, a, now & ~b);
       case OP.spinLock:
         this.state.set(a, 1);
         return 0;
@@ -528,6 +537,7 @@ export class Machine<E = unknown> implements Explorable {
 
   #loadContext(cpu: number, root: Address, asid: number, noflush: boolean): void {
     const leaked = this.mmu.loadContext(cpu, root, asid, noflush);
+    if (!noflush) this.#oracles.invalidated();
     if (leaked === 0) return;
     const name = root === 0 ? 'the kernel' : this.text.object(root);
     this.#violate(
@@ -547,6 +557,7 @@ export class Machine<E = unknown> implements Explorable {
       leaves: { start: arg(2), end: end(3) },
       walks: { start: arg(4), end: end(5) },
     });
+    this.#oracles.invalidated();
   }
 
   // ---- interrupts ----

@@ -11,15 +11,13 @@ import { BUFFER, CPU, type Words } from './words.ts';
 export class Memory {
   readonly tso: boolean;
   readonly #words: Words;
-  readonly #onEntry: () => void;
-  readonly #isEntry: (cell: Cell) => boolean;
+  readonly #changed: (cpu: number, cell: Cell, old: number) => void;
 
-  /** @param onEntry called after a page-table entry changed in memory */
-  constructor(words: Words, tso: boolean, isEntry: (cell: Cell) => boolean, onEntry: () => void) {
+  /** @param changed called after a CPU's store changed a word in memory, with its old value */
+  constructor(words: Words, tso: boolean, changed: (cpu: number, cell: Cell, old: number) => void) {
     this.#words = words;
     this.tso = tso;
-    this.#isEntry = isEntry;
-    this.#onEntry = onEntry;
+    this.#changed = changed;
   }
 
   /** Nothing waits in the CPU's buffer: what orders stores may go on. */
@@ -45,7 +43,7 @@ export class Memory {
   /** A marked store. */
   store(cpu: number, cell: Cell, value: number): void {
     if (!this.tso) {
-      this.exchange(cell, value);
+      this.exchange(cpu, cell, value);
       return;
     }
     const count = this.#words.cpu(cpu, CPU.buffered);
@@ -66,14 +64,14 @@ export class Memory {
         return;
       }
     }
-    this.exchange(cell, value);
+    this.exchange(cpu, cell, value);
   }
 
   /** A store that takes effect in memory now. Returns the old value. */
-  exchange(cell: Cell, value: number): number {
+  exchange(cpu: number, cell: Cell, value: number): number {
     const old = this.#words.state.words[cell]!;
     this.#words.state.set(cell, value);
-    if (old !== value && this.#isEntry(cell)) this.#onEntry();
+    if (old !== value) this.#changed(cpu, cell, old);
     return old;
   }
 
@@ -92,6 +90,6 @@ export class Memory {
     words.setCpu(cpu, CPU.buffer + 2 * left, 0);
     words.setCpu(cpu, CPU.buffer + 2 * left + 1, 0);
     words.setCpu(cpu, CPU.buffered, left);
-    this.exchange(cell, value);
+    this.exchange(cpu, cell, value);
   }
 }

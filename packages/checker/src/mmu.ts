@@ -31,9 +31,11 @@ import {
 import type { Layout } from './layout.ts';
 import type { State } from './state.ts';
 
-/** Words of a mask: at most 62 different entry values may appear in one scenario. */
+/** Words of a mask. */
 const MASK_WORDS = 2;
 const BITS = 31;
+/** Different entry values that may appear in one scenario. */
+export const MAX_MESSAGES: number = MASK_WORDS * BITS;
 
 /** Reports that a walk could read a freed table (O4). */
 export type OnFreedTable = (cpu: number, table: Address) => void;
@@ -44,6 +46,9 @@ export class Mmu {
   readonly levels: number;
   /** Number of user pages. */
   readonly pages: number;
+  /** All roots that were ever loaded, in any execution. */
+  readonly roots: Address[] = [];
+  readonly #pagesPerEntry: readonly number[];
   readonly #state: State;
   readonly #layout: Layout;
   readonly #options: BootOptions;
@@ -85,6 +90,7 @@ export class Mmu {
     this.#asids = options.backend.isa.asids;
     const slots = slotsPerLevel(options);
     this.pages = slots[0]!;
+    this.#pagesPerEntry = slots.map((n) => this.pages / n);
     const offsets: number[] = [];
     let at = 1;
     for (const n of slots) {
@@ -121,6 +127,7 @@ export class Mmu {
     let leaked = 0;
     if (!noflush) this.#clearAsid(cpu, asid);
     else if (this.#state.words[owner] !== root && this.#anyIn(cpu, asid)) leaked = this.#state.words[owner]!;
+    if (root !== 0 && !this.roots.includes(root)) this.roots.push(root);
     this.#state.set(owner, root);
     this.#state.set(this.#base + cpu * this.#cpuWords, asid + 1);
     this.#state.set(this.#base + cpu * this.#cpuWords + 1, root);
@@ -154,14 +161,13 @@ export class Mmu {
 
   /** Calls back with every leaf value that may be cached for a page on the context that the CPU has loaded. */
   leaves(cpu: number, page: number, visit: (entry: Entry, number: number) => void): void {
-    const asid = this.liveAsid(cpu);
-    if (asid < 0 || this.liveRoot(cpu) === 0) return;
+    if (this.liveRoot(cpu) !== 0) this.leavesUnder(cpu, this.liveAsid(cpu), page, visit);
+  }
+
+  /** Calls back with every leaf value that may be cached for a page under an ASID of a CPU. */
+  leavesUnder(cpu: number, asid: number, page: number, visit: (entry: Entry, number: number) => void): void {
     for (let level = 0; level < this.levels; level++) {
-      const slot =
-        level === 0
-          ? page
-          : Math.floor((page * 2 ** this.#options.geometry.pageShift) / 2 ** entryShift(this.#options.geometry, level));
-      const at = this.#mask(cpu, asid, level, slot);
+      const at = this.#mask(cpu, asid, level, Math.floor(page / this.#pagesPerEntry[level]!));
       for (let w = 0; w < MASK_WORDS; w++) {
         let bits = this.#state.words[at + w]!;
         while (bits !== 0) {
@@ -173,6 +179,26 @@ export class Mmu {
         }
       }
     }
+  }
+
+  /** Number of an entry value, -1 if no TLB ever held it. */
+  numberOf(entry: Entry): number {
+    return this.#numbers.get(entry) ?? -1;
+  }
+
+  /** May any CPU hold this value for a page of a root, under whatever ASID? */
+  isHeld(root: Address, page: number, number: number): boolean {
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
+      for (let asid = 0; asid < this.#asids; asid++) {
+        if (this.#state.words[this.#asidBase(cpu, asid)] !== root) continue;
+        if (
+          (this.#state.words[this.#mask(cpu, asid, 0, page) + Math.floor(number / BITS)]! & (1 << (number % BITS))) !==
+          0
+        )
+          return true;
+      }
+    }
+    return false;
   }
 
   /** The leaf entry that memory holds for a page under a root now; 0 if there is none. */
@@ -224,8 +250,8 @@ export class Mmu {
     let number = this.#numbers.get(entry);
     if (number === undefined) {
       number = this.messages.length;
-      if (number >= MASK_WORDS * BITS)
-        throw new RangeError(`more than ${MASK_WORDS * BITS} page-table entry values in one scenario: make it smaller`);
+      if (number >= MAX_MESSAGES)
+        throw new RangeError(`more than ${MAX_MESSAGES} page-table entry values in one scenario: make it smaller`);
       this.#numbers.set(entry, number);
       this.messages.push(entry);
       if ((entry & PSE) !== 0)

@@ -13,8 +13,9 @@
  *     O8   no ASID answers with entries of the mm that had it before          context load without flush
  *     O9   what a reader takes for settled is flushed                claim.settled
  *     O10  what a gather saw is flushed when it finishes             claim.observed, claim.finished
- *     O12  nothing deferred stays unflushed                          claim.quiet, end of the execution
- *     O11, O16  claim.that; O16 also: pending counters are 0 at the end
+ *     O11  what a generation covers is gone where it is claimed      claim.caughtUp; also claim.that
+ *     O12  nothing deferred stays unflushed                          end of the execution
+ *     O16  pending counters are 0 at the end; also claim.that
  */
 import {
   type Access,
@@ -26,7 +27,7 @@ import {
   type OracleId,
   RW,
 } from '@mmu-gather/core/stepped';
-import type { Mmu } from './mmu.ts';
+import { MAX_MESSAGES, type Mmu } from './mmu.ts';
 import type { State } from './state.ts';
 
 /** What the oracles need to know of the machine. */
@@ -49,6 +50,9 @@ export interface OracleHost {
   violate(oracle: OracleId, message: string): void;
 }
 
+/** Words per root and page: limit, windows, and one for each entry value. */
+const PAGE_WORDS: number = 2 + MAX_MESSAGES;
+
 const LEVELS: Readonly<Record<Access, number>> = { write: 0, read: 1, none: 2 };
 
 /** The oracles of one machine. */
@@ -60,9 +64,12 @@ export class Oracles {
   readonly #roots: number;
   readonly #strict: boolean;
 
-  /** Words that the oracles of a machine need: per root and page a limit and a count of windows; per CPU what its gather saw. */
+  /**
+   * Words that the oracles of a machine need: per root and page a limit, a count of windows, and for each entry value the
+   * generation that covers its replacement; per CPU what its gather saw.
+   */
   static words(cpus: number, roots: number, pages: number): number {
-    return roots * pages * 2 + cpus * (1 + pages);
+    return roots * pages * PAGE_WORDS + cpus * (1 + pages);
   }
 
   constructor(state: State, mmu: Mmu, host: OracleHost, base: number, roots: number, strict: boolean) {
@@ -108,6 +115,42 @@ export class Oracles {
     this.coherent();
   }
 
+  /** A CPU replaced a leaf entry in memory: its own next generation covers that. Until then the stamp names the CPU. */
+  entryChanged(cpu: number, cell: Address, old: Entry): void {
+    const number = this.#mmu.numberOf(old);
+    if (number < 0) return;
+    for (const root of this.#mmu.roots) {
+      for (let p = 0; p < this.#mmu.pages; p++) {
+        if (this.#mmu.leafCell(root, p) !== cell) continue;
+        // What nobody may hold needs no stamp; it would keep states apart for nothing.
+        this.#state.set(this.#coveredAt(root, p, number), this.#mmu.isHeld(root, p, number) ? -1 - cpu : 0);
+      }
+    }
+  }
+
+  /** A CPU made a generation: it covers what this CPU changed before. */
+  generationMade(cpu: number, root: Address, gen: number): void {
+    if (!this.#mmu.roots.includes(root)) return;
+    for (let p = 0; p < this.#mmu.pages; p++) {
+      for (let number = 0; number < this.#mmu.messages.length; number++) {
+        const at = this.#coveredAt(root, p, number);
+        if (this.#state.words[at] === -1 - cpu) this.#state.set(at, gen);
+      }
+    }
+  }
+
+  /** Entries were invalidated: stamps of what nobody holds any more go. */
+  invalidated(): void {
+    for (const root of this.#mmu.roots) {
+      for (let p = 0; p < this.#mmu.pages; p++) {
+        for (let number = 0; number < this.#mmu.messages.length; number++) {
+          const at = this.#coveredAt(root, p, number);
+          if (this.#state.words[at] !== 0 && !this.#mmu.isHeld(root, p, number)) this.#state.set(at, 0);
+        }
+      }
+    }
+  }
+
   /** O6 in the present state. */
   coherent(): void {
     for (let a = 0; a < this.#host.cpus; a++) {
@@ -133,7 +176,7 @@ export class Oracles {
 
   /** The claims of one CPU's code. */
   claimsOf(cpu: number): Claims {
-    const seen = this.#base + this.#roots * this.#mmu.pages * 2 + cpu * (1 + this.#mmu.pages);
+    const seen = this.#base + this.#roots * this.#mmu.pages * PAGE_WORDS + cpu * (1 + this.#mmu.pages);
     return {
       limit: (root: Address, range: Extent, access: Access) => {
         this.#forPages(range, (p) => this.#state.set(this.#limit(root, p), LEVELS[access]));
@@ -173,11 +216,17 @@ export class Oracles {
           }
         }
       },
-      quiet: (root: Address) => {
-        for (let c = 0; c < this.#host.cpus; c++) {
-          if (!this.#host.canAccess(c) || this.#mmu.liveRoot(c) !== root) continue;
-          const stale = this.#stale(c, root);
-          if (stale !== '') this.#host.violate('O12', `nothing is noted as pending, and ${stale}`);
+      caughtUp: (root: Address, asid: number, gen: number) => {
+        for (let p = 0; p < this.#mmu.pages; p++) {
+          const now = this.#mmu.inMemory(root, p);
+          this.#mmu.leavesUnder(cpu, asid, p, (entry, number) => {
+            const covered = this.#state.words[this.#coveredAt(root, p, number)]!;
+            if (covered <= 0 || covered > gen || !allowsMore(entry, now)) return;
+            this.#host.violate(
+              'O11',
+              `CPU ${cpu} claims generation ${gen} under ASID ${asid}, and may still use ${this.#host.entryName(entry)} for page ${p}, whose change generation ${covered} covers`,
+            );
+          });
         }
       },
       changing: (root: Address, range: Extent, begins: boolean) => {
@@ -244,11 +293,15 @@ export class Oracles {
   }
 
   #limit(root: Address, page: number): number {
-    return this.#base + (this.#host.rootNumber(root) * this.#mmu.pages + page) * 2;
+    return this.#base + (this.#host.rootNumber(root) * this.#mmu.pages + page) * PAGE_WORDS;
   }
 
   #window(root: Address, page: number): number {
     return this.#limit(root, page) + 1;
+  }
+
+  #coveredAt(root: Address, page: number, number: number): number {
+    return this.#limit(root, page) + 2 + number;
   }
 }
 

@@ -130,7 +130,8 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
       finished: () => process.claim((claims) => claims.finished()),
       changing: (root: Address, range: Extent, begins: boolean) =>
         process.claim((claims) => claims.changing(root, range, begins)),
-      quiet: (root: Address) => process.claim((claims) => claims.quiet(root)),
+      caughtUp: (root: Address, asid: number, gen: number) =>
+        process.claim((claims) => claims.caughtUp(root, asid, gen)),
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) process.claim((claims) => claims.that(holds, oracle, message));
       },

@@ -45,7 +45,7 @@ export class UserAccess {
     const data = Page.at(entryTarget(entry)).data;
     if (!write) return this.#state.words[data]!;
     if ((entry & DIRTY) === 0) {
-      this.#memory.exchange(this.#mmu.leafCell(this.#mmu.liveRoot(cpu), this.#mmu.page(address)), entry + DIRTY);
+      this.#memory.exchange(cpu, this.#mmu.leafCell(this.#mmu.liveRoot(cpu), this.#mmu.page(address)), entry + DIRTY);
     }
     this.#state.set(data, value);
     return 0;

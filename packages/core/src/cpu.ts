@@ -23,7 +23,23 @@ export type Access = 'none' | 'read' | 'write';
 
 /** Names of the oracles (see docs/architecture.md). */
 export type OracleId =
-  'O1' | 'O1s' | 'O2' | 'O3' | 'O4' | 'O5' | 'O6' | 'O7' | 'O8' | 'O9' | 'O10' | 'O11' | 'O12' | 'O13' | 'O14' | 'O15' | 'O16';
+  | 'O1'
+  | 'O1s'
+  | 'O2'
+  | 'O3'
+  | 'O4'
+  | 'O5'
+  | 'O6'
+  | 'O7'
+  | 'O8'
+  | 'O9'
+  | 'O10'
+  | 'O11'
+  | 'O12'
+  | 'O13'
+  | 'O14'
+  | 'O15'
+  | 'O16';
 
 /** Kinds of objects that kernel code allocates while it runs. */
 export type CacheName = 'mm' | 'vma' | 'page' | 'table';
@@ -169,8 +185,11 @@ export interface Claims {
    * use the old page and some the new one (window of O6). Calls pair up and may overlap.
    */
   changing(root: Address, range: Extent, begins: boolean): void;
-  /** Nothing that was deferred for the mm may be uncovered now: a flag or counter goes quiet (O12). */
-  quiet(root: Address): void;
+  /**
+   * This CPU holds nothing under the ASID that is older than a change covered by generation `gen` of the mm with this root
+   * (O11, invariant G0). A change is covered by the next generation that the CPU which made it makes.
+   */
+  caughtUp(root: Address, asid: number, gen: number): void;
   /** VM_BUG_ON: `holds` must be true, or the named oracle is violated. */
   that(holds: boolean, oracle: OracleId, message: string): void;
 }

@@ -30,7 +30,10 @@ export interface Struct<H extends Handle> {
 }
 
 /** Defines a struct type with one word per field. */
-export function struct<H extends Handle>(name: string, fields: readonly (Exclude<keyof H, 'address'> & string)[]): Struct<H> {
+export function struct<H extends Handle>(
+  name: string,
+  fields: readonly (Exclude<keyof H, 'address'> & string)[],
+): Struct<H> {
   // Always the same fields in the same order: the engine gives all handles of a type one shape.
   const make = (address: Address): H => {
     const handle: Record<string, number> = { address };

@@ -270,7 +270,7 @@ function claims(machine: CountingMachine): Claims {
     observed: nothing,
     finished: nothing,
     changing: nothing,
-    quiet: nothing,
+    caughtUp: nothing,
     that(holds, oracle, message) {
       if (!holds) machine.complaints.push({ oracle, message });
     },

@@ -195,7 +195,7 @@ export class FakeCpu implements Cpu {
       observed: (_root, { start, end }) => note('observed', start, end),
       finished: () => note('finished', 0, 0),
       changing: (_root, { start, end }, begins) => note(begins ? 'begins' : 'ends', start, end),
-      quiet: () => note('quiet', 0, 0),
+      caughtUp: () => {},
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) throw new Error(`${oracle}: ${message}`);
       },

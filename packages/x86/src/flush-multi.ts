@@ -5,7 +5,13 @@
  * The event is traced before anybody is asked, and even if nobody is a target.
  */
 import { type Address, type Cpu, type IpiCondition, onEachCpuCondMask, type Steps } from '@mmu-gather/core/stepped';
-import { FLUSH_TLB_FUNC, FLUSH_TLB_FUNC_REMOTE, flushTlbFuncCommon, flushTlbFuncRemote, ipiPages } from './flush-func.ts';
+import {
+  FLUSH_TLB_FUNC,
+  FLUSH_TLB_FUNC_REMOTE,
+  flushTlbFuncCommon,
+  flushTlbFuncRemote,
+  ipiPages,
+} from './flush-func.ts';
 import { FlushTlbInfo } from './flush-tlb-info.ts';
 import { TLB_REMOTE_SEND_IPI } from './reason.ts';
 import { LOADED_MM_SWITCHING, x86Of } from './tlbstate.ts';
@@ -47,7 +53,14 @@ function ipiCondition(cpu: Cpu, info: FlushTlbInfo): IpiCondition | null {
 /** native_flush_tlb_multi (5.13 on): all CPUs of the mask, this one too if it is in it, remote and local parts overlapping. */
 export function* flushTlbMulti(cpu: Cpu, mask: number, info: FlushTlbInfo): Steps<void> {
   cpu.trace('tlb_flush', TLB_REMOTE_SEND_IPI, ipiPages(cpu, info));
-  yield* onEachCpuCondMask(cpu, mask, ipiCondition(cpu, info), FLUSH_TLB_FUNC, info.address, x86Of(cpu).switches.waitForIpis);
+  yield* onEachCpuCondMask(
+    cpu,
+    mask,
+    ipiCondition(cpu, info),
+    FLUSH_TLB_FUNC,
+    info.address,
+    x86Of(cpu).switches.waitForIpis,
+  );
 }
 
 /**

@@ -4,7 +4,15 @@
  * One static buffer for each CPU: preemption is off from filling it to the last acknowledgement, so a CPU has at most one
  * request under way. Plain stores fill it; sending an IPI publishes them, and waiting for it hands the buffer back.
  */
-import { type Address, type Arena, type Cell, type Cpu, type Handle, type Struct, struct } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Arena,
+  type Cell,
+  type Cpu,
+  type Handle,
+  type Struct,
+  struct,
+} from '@mmu-gather/core/stepped';
 import { TLB_FLUSH_ALL } from './reason.ts';
 import { x86Of } from './tlbstate.ts';
 

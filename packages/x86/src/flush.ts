@@ -65,7 +65,13 @@ export function* flushTlbGen(
   const strideShift = cpu.kernel.geometry.pageShift;
   const covered = gen !== NO_GENERATION && !freedTables;
   if (covered || switches.untrackedGen === 'as-recorded') {
-    yield* flushToGen(cpu, mm, getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen), gen, NOT_READ);
+    yield* flushToGen(
+      cpu,
+      mm,
+      getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen),
+      gen,
+      NOT_READ,
+    );
   } else {
     yield* flushTlbMmRange(cpu, mm, start, end, strideShift, freedTables);
   }
@@ -78,7 +84,14 @@ export function flushTlbMm(cpu: Cpu, mm: Mm): Steps<void> {
 
 /** flush_tlb_range, in units of a level. */
 export function flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, level: number): Steps<void> {
-  return flushTlbMmRange(cpu, mm, start, end, entryShift(cpu.kernel.geometry, level), x86Of(cpu).switches.rangeFreesTables);
+  return flushTlbMmRange(
+    cpu,
+    mm,
+    start,
+    end,
+    entryShift(cpu.kernel.geometry, level),
+    x86Of(cpu).switches.rangeFreesTables,
+  );
 }
 
 /** flush_tlb_page. */

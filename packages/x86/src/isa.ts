@@ -4,7 +4,16 @@
  * Tags are the kernel's ASIDs, not the PCIDs in CR3 (PCID = ASID + 1; PCID 0 is kept for kernels without PCID). An entry
  * that is not present is never cached. "May drop more" is true of every instruction, and never relied on.
  */
-import { ALL, ALL_ASIDS, type Extent, FOUR_LEVELS, type Isa, NOTHING, PAGE_SHIFT, type Scope } from '@mmu-gather/core/stepped';
+import {
+  ALL,
+  ALL_ASIDS,
+  type Extent,
+  FOUR_LEVELS,
+  type Isa,
+  NOTHING,
+  PAGE_SHIFT,
+  type Scope,
+} from '@mmu-gather/core/stepped';
 
 /** Bytes in a base page. */
 const PAGE_SIZE = 2 ** PAGE_SHIFT;

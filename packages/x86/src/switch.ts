@@ -70,6 +70,8 @@ export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
     cpu.trace('tlb_flush', TLB_FLUSH_ON_TASK_SWITCH, 0);
   }
 
+  cpu.claim.caughtUp(cpu.read(next.pgd), asid, cpu.read(ctxTlbGen(state, asid)));
+
   // After CR3: who reads `next` here may count on this CPU's being on it.
   yield* cpu.writeOnce(state.loadedMm, next.address);
   cpu.write(state.loadedMmAsid, asid);
@@ -102,7 +104,11 @@ function* startRemoteFlushes(cpu: Cpu, next: Mm): Steps<void> {
 
 /** The slot that CR3 names is that of the loaded mm. */
 export function claimLoadedSlot(cpu: Cpu, state: CpuTlbstate, asid: number, mm: Mm): void {
-  cpu.claim.that(cpu.read(ctxCtxId(state, asid)) === cpu.read(mmCtxId(mm)), 'O8', 'the loaded slot is not of the loaded mm');
+  cpu.claim.that(
+    cpu.read(ctxCtxId(state, asid)) === cpu.read(mmCtxId(mm)),
+    'O8',
+    'the loaded slot is not of the loaded mm',
+  );
 }
 
 /** Raises ctxs[asid].tlb_gen. For one mm it never goes down. */

@@ -143,7 +143,7 @@ export class FakeCpu implements Cpu {
       observed: () => {},
       finished: () => {},
       changing: () => {},
-      quiet: () => {},
+      caughtUp: () => {},
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) throw new Error(`${oracle}: ${message}`);
       },

@@ -8,7 +8,10 @@ function emptyBatch(): TlbBatch {
 }
 
 /** A machine whose CPUs run one mm, and a batch that holds one page of it. */
-function* deferred(machine: FakeMachine, cpus: readonly number[]): Steps<{ readonly mm: Mm; readonly batch: TlbBatch }> {
+function* deferred(
+  machine: FakeMachine,
+  cpus: readonly number[],
+): Steps<{ readonly mm: Mm; readonly batch: TlbBatch }> {
   const mm = yield* machine.mm('a');
   for (const cpu of cpus) yield* machine.switchTo(cpu, mm);
   machine.takeEvents();
@@ -18,94 +21,124 @@ function* deferred(machine: FakeMachine, cpus: readonly number[]): Steps<{ reado
   return { mm, batch };
 }
 
-test('deferring is worth it only if somebody else is in the mask', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const mm = yield* m.mm('a');
-  const { backend } = m.kernel;
-  yield* m.switchTo(0, mm);
-  expect(yield* backend.tlbbatchShouldDefer(m.cpus[0]!, mm)).toBe(false);
-  expect(yield* backend.tlbbatchShouldDefer(m.cpus[1]!, mm)).toBe(true);
-}));
+test(
+  'deferring is worth it only if somebody else is in the mask',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.mm('a');
+    const { backend } = m.kernel;
+    yield* m.switchTo(0, mm);
+    expect(yield* backend.tlbbatchShouldDefer(m.cpus[0]!, mm)).toBe(false);
+    expect(yield* backend.tlbbatchShouldDefer(m.cpus[1]!, mm)).toBe(true);
+  }),
+);
 
-test('a deferral makes a generation, then reads the mask, and traces nothing', run(function* (): Steps<void> {
-  const orders: readonly [Partial<X86Switches>, readonly string[]][] = [
-    [{}, ['add a.tlbGen', 'read a.cpumask']],
-    [{ maskRead: 'before-generation' }, ['read a.cpumask', 'add a.tlbGen']],
-  ];
-  for (const [switches, order] of orders) {
-    const m = new FakeMachine(switches);
+test(
+  'a deferral makes a generation, then reads the mask, and traces nothing',
+  run(function* (): Steps<void> {
+    const orders: readonly [Partial<X86Switches>, readonly string[]][] = [
+      [{}, ['add a.tlbGen', 'read a.cpumask']],
+      [{ maskRead: 'before-generation' }, ['read a.cpumask', 'add a.tlbGen']],
+    ];
+    for (const [switches, order] of orders) {
+      const m = new FakeMachine(switches);
+      const { mm, batch } = yield* deferred(m, [0, 1]);
+      expect(m.takeAccesses(0)).toEqual(order);
+      expect(m.takeEvents()).toEqual([]);
+      expect(batch.cpumask).toBe(0b11);
+      expect(m.words[mm.tlbGen]).toBe(1);
+    }
+  }),
+);
+
+test(
+  '6.18: IPIs to all that are not lazy, and the local part with them',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({}, 3);
+    const { batch } = yield* deferred(m, [0, 1, 2]);
+    yield* m.idle(2);
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/-1', '0:2/-1']);
+    expect(batch.cpumask).toBe(0);
+  }),
+);
+
+test(
+  'a batch belongs to no mm: a CPU that went on to another one is brought up to date with that',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
     const { mm, batch } = yield* deferred(m, [0, 1]);
-    expect(m.takeAccesses(0)).toEqual(order);
+    const other = yield* m.mm('b');
+    yield* m.switchTo(1, other);
+    m.words[other.tlbGen] = 1;
+    m.takeEvents();
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/-1', '0:2/-1']);
+    expect(m.mask(mm)).toBe(0b11);
+  }),
+);
+
+test(
+  'row 16: a CPU on init_mm is silent',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const { batch } = yield* deferred(m, [0, 1]);
+    yield* m.switchTo(1, Mm.at(m.kernel.initMm));
+    m.takeEvents();
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.ipis).toEqual(['0>1']);
+    expect(m.takeEvents()).toEqual(['0:4/-1', '0:2/-1']);
+  }),
+);
+
+test(
+  'row 14: such a request to a CPU that is up to date is traced with 0 pages',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const { mm, batch } = yield* deferred(m, [0, 1]);
+    yield* m.kernel.backend.flushTlbMm(m.cpus[1]!, mm);
+    m.takeEvents();
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/0', '0:2/0']);
+  }),
+);
+
+test(
+  'the naive handler takes such a request for an old one',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ staleRequest: 'silent-always' });
+    const { batch } = yield* deferred(m, [0, 1]);
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual(['0:4/-1']);
+  }),
+);
+
+test(
+  'row 17: only this CPU, one event',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const { batch } = yield* deferred(m, [0]);
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual(['0:2/-1']);
+  }),
+);
+
+test(
+  'an empty batch flushes nothing',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, emptyBatch());
     expect(m.takeEvents()).toEqual([]);
-    expect(batch.cpumask).toBe(0b11);
-    expect(m.words[mm.tlbGen]).toBe(1);
-  }
-}));
+    expect(m.takeAccesses(0)).toEqual([]);
+  }),
+);
 
-test('6.18: IPIs to all that are not lazy, and the local part with them', run(function* (): Steps<void> {
-  const m = new FakeMachine({}, 3);
-  const { batch } = yield* deferred(m, [0, 1, 2]);
-  yield* m.idle(2);
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
-  expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/-1', '0:2/-1']);
-  expect(batch.cpumask).toBe(0);
-}));
-
-test('a batch belongs to no mm: a CPU that went on to another one is brought up to date with that', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const { mm, batch } = yield* deferred(m, [0, 1]);
-  const other = yield* m.mm('b');
-  yield* m.switchTo(1, other);
-  m.words[other.tlbGen] = 1;
-  m.takeEvents();
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
-  expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/-1', '0:2/-1']);
-  expect(m.mask(mm)).toBe(0b11);
-}));
-
-test('row 16: a CPU on init_mm is silent', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const { batch } = yield* deferred(m, [0, 1]);
-  yield* m.switchTo(1, Mm.at(m.kernel.initMm));
-  m.takeEvents();
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
-  expect(m.ipis).toEqual(['0>1']);
-  expect(m.takeEvents()).toEqual(['0:4/-1', '0:2/-1']);
-}));
-
-test('row 14: such a request to a CPU that is up to date is traced with 0 pages', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const { mm, batch } = yield* deferred(m, [0, 1]);
-  yield* m.kernel.backend.flushTlbMm(m.cpus[1]!, mm);
-  m.takeEvents();
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
-  expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/0', '0:2/0']);
-}));
-
-test('the naive handler takes such a request for an old one', run(function* (): Steps<void> {
-  const m = new FakeMachine({ staleRequest: 'silent-always' });
-  const { batch } = yield* deferred(m, [0, 1]);
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
-  expect(m.takeEvents()).toEqual(['0:4/-1']);
-}));
-
-test('row 17: only this CPU, one event', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  const { batch } = yield* deferred(m, [0]);
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
-  expect(m.takeEvents()).toEqual(['0:2/-1']);
-}));
-
-test('an empty batch flushes nothing', run(function* (): Steps<void> {
-  const m = new FakeMachine();
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, emptyBatch());
-  expect(m.takeEvents()).toEqual([]);
-  expect(m.takeAccesses(0)).toEqual([]);
-}));
-
-test('5.11: the local part first, then IPIs, then the initiator as a remote CPU', run(function* (): Steps<void> {
-  const m = new FakeMachine(X86_LINUX_5_11);
-  const { batch } = yield* deferred(m, [0, 1]);
-  yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
-  expect(m.takeEvents()).toEqual(['0:2/-1', '0:4/-1', '1:1/-1', '0:1/0']);
-}));
+test(
+  '5.11: the local part first, then IPIs, then the initiator as a remote CPU',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine(X86_LINUX_5_11);
+    const { batch } = yield* deferred(m, [0, 1]);
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual(['0:2/-1', '0:4/-1', '1:1/-1', '0:1/0']);
+  }),
+);

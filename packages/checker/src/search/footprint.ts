@@ -12,33 +12,28 @@
  */
 import type { Explorable, Touch, TouchMode } from '../explorable.ts';
 
-/** Touches that only look. */
+/** A touch that only looks. */
 const READ = 0;
-const AWAIT = 1;
-/** From here on touches conflict with every other one. */
-const WRITE = 2;
-/** Takes a lock: a write that waits until the lock is free. */
-export const ACQUIRE = 3;
-/** Frees a lock: a write by its holder. */
-export const RELEASE = 4;
+/** A touch that conflicts with every other one of its location. */
+const WRITE = 1;
 
 const MODES: Readonly<Record<TouchMode, number>> = {
   read: READ,
-  await: AWAIT,
+  await: READ,
   write: WRITE,
   add: WRITE,
-  acquire: ACQUIRE,
-  release: RELEASE,
+  acquire: WRITE,
+  release: WRITE,
 };
 
 /** Do two touches of one location conflict? */
 export function conflict(a: number, b: number): boolean {
-  return a >= WRITE || b >= WRITE;
+  return a === WRITE || b === WRITE;
 }
 
 /** Does a touch conflict with every other touch of its location? */
 export function isWrite(mode: number): boolean {
-  return mode >= WRITE;
+  return mode === WRITE;
 }
 
 /** Room for this many touches at first; most steps have one to three. */
