@@ -33,7 +33,7 @@ const CHOICE = 2;
 const DEPTH = 3;
 /** The actor whose turn it is after the step. */
 const LAST = 4;
-/** Half keys of the state; only looked at if the step broke nothing. */
+/** The key of state and turn; only looked at if the step broke nothing. */
 const KEY_LOW = 5;
 const KEY_HIGH = 6;
 /** 1 if the step violates an oracle. */
@@ -64,8 +64,8 @@ class Tree {
     words[at + CHOICE] = choice;
     words[at + DEPTH] = node === ROOT ? 0 : this.get(parent, DEPTH) + 1;
     words[at + LAST] = last;
-    words[at + KEY_LOW] = nodeKeyLow(machine.keyLow, last);
-    words[at + KEY_HIGH] = nodeKeyHigh(machine.keyHigh, last);
+    words[at + KEY_LOW] = machine.keyLow;
+    words[at + KEY_HIGH] = withTurn(machine.keyHigh, last);
     words[at + BROKEN] = broken ? 1 : 0;
     return node;
   }
@@ -78,12 +78,9 @@ class Tree {
   }
 }
 
-/** A state's key and whose turn it is, as one key: the turn is spread over both halves. */
-function nodeKeyLow(low: number, last: number): number {
-  return low ^ Math.imul(last + 1, 0x9e3779b1);
-}
-function nodeKeyHigh(high: number, last: number): number {
-  return high ^ Math.imul(last + 1, 0x85ebca77);
+/** The second half of a state's key, with whose turn it is. */
+function withTurn(high: number, last: number): number {
+  return high ^ Math.imul(last + 1, 0x9e3779b1);
 }
 
 /** Takes the machine from node to node. */
@@ -177,7 +174,7 @@ export function bounded(machine: Explorable, options: BoundedOptions = {}): Resu
         machine.perform(actor, choice);
         tally.step();
         const broken = machine.violation !== undefined;
-        if (broken || !taken.has(nodeKeyLow(machine.keyLow, turn), nodeKeyHigh(machine.keyHigh, turn))) {
+        if (broken || !taken.has(machine.keyLow, withTurn(machine.keyHigh, turn))) {
           bucket.push(tree.add(node, actor, choice, turn, broken, machine));
         }
         machine.undo(mark);

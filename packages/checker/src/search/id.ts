@@ -17,6 +17,7 @@ const MAX_STEPS = 1_000_000;
 
 /** An id that cannot be used; the message is one line for people. */
 export class IdError extends Error {
+  /** Name in messages. */
   override readonly name = 'IdError';
 }
 

@@ -7,6 +7,7 @@ import { type Result, type SearchOptions, Tally } from './result.ts';
 
 /** A path does not fit the machine: the code changed since it was recorded, or it was recorded elsewhere. */
 export class PathError extends Error {
+  /** Name in messages. */
   override readonly name = 'PathError';
   /** Number of the step that is not possible, from 1. */
   readonly step: number;

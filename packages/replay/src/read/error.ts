@@ -2,27 +2,27 @@
  * A recording that cannot be read: which file, which line, what is wrong and how to mend it, in one line of text.
  */
 export class TraceError extends Error {
-  readonly file: string
+  readonly file: string;
   /** Line of the uncompressed text, from 1; null if it is about the file as a whole. */
-  readonly line: number | null
-  readonly what: string
-  readonly mend: string
+  readonly line: number | null;
+  readonly what: string;
+  readonly mend: string;
 
   constructor(file: string, line: number | null, what: string, mend: string) {
-    super(`${file}${line === null ? '' : `:${line}`}: ${what}; ${mend}`)
-    this.name = 'TraceError'
-    this.file = file
-    this.line = line
-    this.what = what
-    this.mend = mend
+    super(`${file}${line === null ? '' : `:${line}`}: ${what}; ${mend}`);
+    this.name = 'TraceError';
+    this.file = file;
+    this.line = line;
+    this.what = what;
+    this.mend = mend;
   }
 }
 
 /** As much of a line as an error message has room for. */
-const EXCERPT = 60
+const EXCERPT = 60;
 
 /** A piece of the file as it may stand in a one-line message. */
 export function excerpt(text: string): string {
-  const short = text.length > EXCERPT ? `${text.slice(0, EXCERPT)}...` : text
-  return JSON.stringify(short).replace(/[\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`)
+  const short = text.length > EXCERPT ? `${text.slice(0, EXCERPT)}...` : text;
+  return JSON.stringify(short).replace(/[\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
 }

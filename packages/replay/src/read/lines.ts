@@ -1,6 +1,6 @@
-import { bytesOf, Cut } from './bytes.ts'
-import { excerpt, TraceError } from './error.ts'
-import { MEND, refuseForeign } from './format.ts'
+import { bytesOf, Cut } from './bytes.ts';
+import { excerpt, TraceError } from './error.ts';
+import { MEND, refuseForeign } from './format.ts';
 
 /**
  * A file's lines in batches, as many as a chunk holds: an async step for each line would cost more than parsing it.
@@ -9,36 +9,37 @@ import { MEND, refuseForeign } from './format.ts'
  * counts needs them. The last batch, and only it, says how the file ended.
  */
 export interface Lines {
-  lines: string[]
+  lines: string[];
   /** `cut`: gzip data ended early, or there is no line end after the last line. */
-  end?: 'whole' | 'cut'
+  end?: 'whole' | 'cut';
   /** What there is of a last line without its end. */
-  rest?: string
+  rest?: string;
 }
 
 /** No event's line is that long: a file without line ends is no text. */
-const LONGEST_LINE = 65_536
+const LONGEST_LINE = 65_536;
 
 export async function* linesOf(file: string): AsyncGenerator<Lines> {
-  let rest = ''
-  let count = -1
+  let rest = '';
+  let count = -1;
   try {
     for await (const chunk of bytesOf(file)) {
-      const text = chunk.toString('latin1')
+      const text = chunk.toString('latin1');
       if (count < 0) {
-        refuseForeign(file, text)
-        count = 0
+        refuseForeign(file, text);
+        count = 0;
       }
-      const lines = (rest + text).split('\n')
-      rest = lines.pop()!
-      count += lines.length
-      if (rest.length > LONGEST_LINE) throw new TraceError(file, count + 1, `a line of more than ${LONGEST_LINE} bytes: ${excerpt(rest)}`, MEND)
-      if (lines.length > 0) yield { lines }
+      const lines = (rest + text).split('\n');
+      rest = lines.pop()!;
+      count += lines.length;
+      if (rest.length > LONGEST_LINE)
+        throw new TraceError(file, count + 1, `a line of more than ${LONGEST_LINE} bytes: ${excerpt(rest)}`, MEND);
+      if (lines.length > 0) yield { lines };
     }
   } catch (error) {
-    if (!(error instanceof Cut)) throw error
-    yield { lines: [], end: 'cut', rest }
-    return
+    if (!(error instanceof Cut)) throw error;
+    yield { lines: [], end: 'cut', rest };
+    return;
   }
-  yield { lines: [], end: rest === '' ? 'whole' : 'cut', rest }
+  yield { lines: [], end: rest === '' ? 'whole' : 'cut', rest };
 }

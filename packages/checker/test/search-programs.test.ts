@@ -1,0 +1,81 @@
+/**
+ * Handshake, ring and gather (L1, L2, L3): exact numbers of traces, as GenMC, Nidhugg and other checkers count them; every
+ * buggy variant is found, with the fewest preemptions.
+ */
+import { expect, test } from 'vitest';
+import type { Machine, Program } from '../src/machine.ts';
+import { counterexample, search, type Strategy } from '../src/search/index.ts';
+import { bare, gather, handshake, ring } from './programs.ts';
+
+/** `blocked`: executions that the search gives up. Nidhugg with source sets has 10 and 50 on the rings, 26 on gather sync. */
+const right: readonly [name: string, cpus: number, program: () => Program<unknown>, traces: number, blocked: number][] =
+  [
+    ['handshake', 2, () => handshake(false), 4, 0],
+    ['handshake with fences', 2, () => handshake(true), 4, 0],
+    ['ring 2+1', 3, () => ring([2, 1], 2), 308, 9],
+    ['ring 2+2', 3, () => ring([2, 2], 2), 1_934, 107],
+    ['ring 3+2, 4 entries', 3, () => ring([3, 2], 4), 4_202, 213],
+    ['gather force, 2 threads', 2, () => gather('force'), 124, 2],
+    ['gather sync, 2 threads', 2, () => gather('sync'), 28, 2],
+    ['gather sync, 3 threads', 3, () => gather('sync', 3), 9_880, 126],
+  ];
+
+test.for(right)('%s: holds, by its number of traces and by its states', ([, cpus, program, traces, blocked]) => {
+  const machine = bare(cpus, program());
+  const byTraces = search(machine, { strategy: 'dpor' });
+  expect(byTraces).toMatchObject({ verdict: 'holds', exhaustive: true, executions: traces, blocked, violations: 0 });
+  expect(search(machine)).toMatchObject({ verdict: 'holds', exhaustive: true });
+});
+
+test('gather buggy has 11 traces, 6 of them wrong', () => {
+  const result = search(bare(2, gather('buggy')), { strategy: 'dpor', stopAtFirst: false });
+  expect(result).toMatchObject({ verdict: 'violated', executions: 11, violations: 6 });
+});
+
+const outcomes = (machine: Machine): number => search(machine, { collectEnds: true, stopAtFirst: false }).ends!.size;
+
+test('handshake has the outcomes that x86-TSO allows: 4 under SC, 6 under TSO, 4 with fences', () => {
+  expect(outcomes(bare(2, handshake(false), 'sc'))).toBe(4);
+  expect(outcomes(bare(2, handshake(false), 'tso'))).toBe(6);
+  expect(outcomes(bare(2, handshake(true), 'tso'))).toBe(4);
+});
+
+test.for([
+  ['handshake with fences', 2, () => handshake(true)],
+  ['ring', 3, () => ring([2, 1], 2)],
+  ['gather force', 2, () => gather('force')],
+  ['gather sync', 2, () => gather('sync')],
+] as const)('%s: holds under TSO, too', ([, cpus, program]) => {
+  expect(search(bare(cpus, program(), 'tso'))).toMatchObject({ verdict: 'holds', exhaustive: true });
+});
+
+const wrong: readonly [name: string, machine: () => Machine, oracle: string, preemptions: number, steps: number][] = [
+  ['handshake without fences, TSO', () => bare(2, handshake(false), 'tso'), 'assert', 0, 9],
+  ['ring without the second check', () => bare(3, ring([2, 1], 2, false)), 'O16', 1, 25],
+  ['gather buggy', () => bare(2, gather('buggy')), 'O1', 1, 17],
+  ['gather buggy, TSO', () => bare(2, gather('buggy'), 'tso'), 'O1', 1, 23],
+];
+
+test.for(wrong)('%s: refuted by every strategy', ([, machine, oracle]) => {
+  for (const strategy of ['states', 'dpor', 'bounded', 'random', 'brute'] satisfies Strategy[]) {
+    const { verdict, violation } = search(machine(), { strategy });
+    expect([strategy, verdict, violation?.oracle]).toEqual([strategy, 'violated', oracle]);
+  }
+});
+
+test.for(wrong)('%s: shown with the fewest preemptions, then steps', ([, make, , preemptions, steps]) => {
+  const machine = make();
+  const shown = counterexample(machine, search(machine).path!);
+  expect([shown.preemptions, shown.path.length, shown.note]).toEqual([preemptions, steps, undefined]);
+});
+
+test.for(wrong)('%s: found by each random scheduler', ([, machine]) => {
+  const { hits, executions } = search(machine(), {
+    strategy: 'random',
+    stopAtFirst: false,
+    maxExecutions: 4_000,
+    seed: 3,
+  });
+  expect(executions).toBe(4_000);
+  expect(Object.entries(hits!).filter(([, found]) => found === 0)).toEqual([]);
+});

@@ -1,0 +1,100 @@
+/**
+ * Machine facts: what a model must know of the machine that recorded a trace, and what is assumed where nobody says it.
+ *
+ * A recording does not hold its kernel's version, ASID slots or flush ceiling. `machineOf` turns facts into what boots on
+ * the counting machine; every fact that was not given is listed, so that a report can say what it rests on.
+ */
+import {
+  type BootOptions,
+  FOUR_LEVELS,
+  FOUR_LEVELS_FOLDED,
+  type Geometry,
+  LINUX_5_11,
+  LINUX_6_18,
+  type Profile,
+} from '@mmu-gather/core';
+import { x86, X86_LINUX_5_11, X86_LINUX_6_1, X86_LINUX_6_18, type X86Switches } from '@mmu-gather/x86';
+
+/** What is known of a machine; nothing is required. */
+export interface MachineFacts {
+  /** Kernel version, `6.18.44` or `6.1.0-50-amd64`. */
+  readonly kernel?: string;
+  /** Number of CPUs; else what the recording's header says. */
+  readonly cpus?: number;
+  /** X86_FEATURE_PCID. */
+  readonly pcid?: boolean;
+  /** TLB_NR_DYN_ASIDS. */
+  readonly dynAsids?: number;
+  /** tlb_single_page_flush_ceiling. */
+  readonly ceiling?: number;
+  /** Jiffies in a second. */
+  readonly hz?: number;
+  /** Whether the kernel was built for five page-table levels and runs on four. */
+  readonly foldedLevels?: boolean;
+  /** Whether addresses are randomised (randomize_va_space and no `setarch -R`). */
+  readonly aslr?: boolean;
+}
+
+/** A fact that was not given, and what stands in for it. */
+export interface Assumed {
+  readonly fact: keyof MachineFacts;
+  readonly value: string | number | boolean;
+}
+
+/** What boots, and on which assumptions. */
+export interface Machine {
+  readonly boot: BootOptions;
+  readonly hz: number;
+  readonly aslr: boolean;
+  readonly assumed: readonly Assumed[];
+}
+
+/** Stands in for each fact that is not given: a current distribution kernel on a current machine. */
+export const DEFAULT_FACTS: Required<MachineFacts> = {
+  kernel: '6.18',
+  cpus: 2,
+  pcid: true,
+  dynAsids: 6,
+  ceiling: 33,
+  hz: 250,
+  foldedLevels: true,
+  aslr: false,
+};
+
+/** The newest profile and switches that are not newer than a version. */
+function versionOf(kernel: string): { profile: Profile; switches: X86Switches } {
+  const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10));
+  const version = major * 1000 + minor;
+  if (version >= 6013) return { profile: LINUX_6_18, switches: X86_LINUX_6_18 };
+  if (version >= 6000) return { profile: { ...LINUX_6_18, ...SINCE_6_1 }, switches: X86_LINUX_6_1 };
+  return { profile: LINUX_5_11, switches: X86_LINUX_5_11 };
+}
+
+/** Where 6.1 and 6.12 differ from 6.18. */
+const SINCE_6_1: Partial<Profile> = { id: 'linux-6.1', ptReclaim: false, madviseGather: 'per-vma' };
+
+/** What boots for a machine. @param cpusSeen the number of CPUs that the recording's header names, if any */
+export function machineOf(facts: MachineFacts, cpusSeen: number | null): Machine {
+  const assumed: Assumed[] = [];
+  function given<F extends keyof MachineFacts>(
+    fact: F,
+    fallback: Required<MachineFacts>[F],
+  ): Required<MachineFacts>[F] {
+    const value = facts[fact];
+    if (value !== undefined) return value as Required<MachineFacts>[F];
+    assumed.push({ fact, value: fallback });
+    return fallback;
+  }
+  const { profile, switches } = versionOf(given('kernel', DEFAULT_FACTS.kernel));
+  const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
+  const hz = given('hz', DEFAULT_FACTS.hz);
+  const geometry: Geometry = given('foldedLevels', DEFAULT_FACTS.foldedLevels) ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
+  const backend = x86({
+    ...switches,
+    hz,
+    pcid: given('pcid', DEFAULT_FACTS.pcid),
+    dynAsids: given('dynAsids', DEFAULT_FACTS.dynAsids),
+    ceiling: given('ceiling', DEFAULT_FACTS.ceiling),
+  });
+  return { boot: { cpus, geometry, backend, profile }, hz, aslr: given('aslr', DEFAULT_FACTS.aslr), assumed };
+}

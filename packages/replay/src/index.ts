@@ -1,0 +1,12 @@
+/**
+ * Replays recordings of real Linux kernels: readers, the driver of the running code, and the comparison of flushes.
+ *
+ * @packageDocumentation
+ */
+export * from './facts.ts';
+export * from './read/error.ts';
+export * from './read/event.ts';
+export * from './read/trace.ts';
+export * from './replay.ts';
+export { type Mismatch, REASONS, type ReplayReport, type Score, type FlushValues, summary } from './report.ts';
+export type { Adjustments } from './model/model.ts';

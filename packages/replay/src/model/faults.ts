@@ -1,0 +1,95 @@
+/**
+ * Page faults: what the recording says about one, made to fit what the model has, and then handled by the running code.
+ *
+ * A recorded fault gives address, access and whether the page was present. It was handled, or the task would have got a
+ * signal; so a mapping and a page that the model lacks are assumed, and each assumption is stated.
+ */
+import {
+  type Cpu,
+  type Entry,
+  entryNone,
+  entryPresent,
+  type Mm,
+  VM_EXEC,
+  VM_READ,
+  type Vma,
+  VM_WRITE,
+} from '@mmu-gather/core';
+import { doUserAddrFault, findVma, insertVma, madviseDontneed, pteProtnone, vmaLookup } from '@mmu-gather/mm';
+import { VM_GROWSDOWN } from '@mmu-gather/core';
+import type { FaultAction } from '../schedule/action.ts';
+import type { Files } from './files.ts';
+import type { Host } from './host.ts';
+import { leafEntry } from './space.ts';
+
+/** Bits of an x86 page fault's error code. */
+const PROTECTION = 1;
+const WRITE = 2;
+const FETCH = 16;
+
+/** How far below its mapping a stack may be touched (RLIMIT_STACK, 8 MiB unless somebody raises it). */
+const STACK_LIMIT = 8 * 2 ** 20;
+
+/** Handles recorded faults. */
+export class Faults {
+  readonly #host: Host;
+  readonly #files: Files;
+
+  constructor(host: Host, files: Files) {
+    this.#host = host;
+    this.#files = files;
+  }
+
+  /** A fault of the current task of a CPU. */
+  handle(cpu: Cpu, mm: Mm, { address, errorCode, filePages }: FaultAction): void {
+    if (address < 0 || address >= this.#host.taskSize) return;
+    const page = address - (address % this.#host.pageSize);
+    const write = (errorCode & WRITE) !== 0;
+    const vma = this.#vmaOf(cpu, mm, page, errorCode);
+    if (vma !== null) this.#expectFilePages(cpu, vma, page, filePages);
+    const entry = leafEntry(cpu, mm, page);
+    if ((errorCode & PROTECTION) === 0) this.#bringAbsent(cpu, mm, page, entry);
+    else if (entryNone(entry)) this.#bringPresent(cpu, mm, page);
+    doUserAddrFault(cpu, mm, address, write, this.#files);
+  }
+
+  /** The mapping that must be there; null if it is a stack that is about to grow. */
+  #vmaOf(cpu: Cpu, mm: Mm, page: number, errorCode: number): Vma | null {
+    const flags =
+      (errorCode & WRITE) !== 0 ? VM_READ | VM_WRITE : (errorCode & FETCH) !== 0 ? VM_READ | VM_EXEC : VM_READ;
+    const vma = vmaLookup(cpu, mm, page);
+    if (vma !== null) {
+      if (!this.#files.isImplied(cpu.read(vma.file))) return vma;
+      this.#host.note('a mapping that the recording does not hold (made by exec, or before)');
+      cpu.write(vma.flags, cpu.read(vma.flags) | flags);
+      return vma;
+    }
+    const above = findVma(cpu, mm, page);
+    if (above !== null && (cpu.read(above.flags) & VM_GROWSDOWN) !== 0 && cpu.read(above.start) - page < STACK_LIMIT)
+      return null;
+    this.#host.note('a mapping that the recording does not hold (made by exec, or before)');
+    const backing = { file: this.#files.openImplied(), pgoff: 0 };
+    return insertVma(cpu, mm, page, page + this.#host.pageSize, flags, backing);
+  }
+
+  #expectFilePages(cpu: Cpu, vma: Vma, page: number, filePages: number | null): void {
+    const file = cpu.read(vma.file);
+    const index = (page - cpu.read(vma.start)) / this.#host.pageSize + cpu.read(vma.pgoff);
+    if (file === 0) return;
+    this.#files.expect(index, filePages);
+    if (this.#files.isReal(file)) this.#host.note('pages of a file: which of them were cached is not recorded');
+  }
+
+  /** The hardware found no page: neither may the model. */
+  #bringAbsent(cpu: Cpu, mm: Mm, page: number, entry: Entry): void {
+    if (!entryPresent(entry) || pteProtnone(entry)) return;
+    this.#host.note('a page was gone, and nothing in the recording took it away');
+    this.#host.quietly(() => madviseDontneed(cpu, mm, page, this.#host.pageSize));
+  }
+
+  /** The hardware found a page that it could not use: the model must have one that only allows reading. */
+  #bringPresent(cpu: Cpu, mm: Mm, page: number): void {
+    this.#host.note('a page was there, and nothing in the recording mapped it');
+    doUserAddrFault(cpu, mm, page, false, this.#files);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Files: the page cache as far as a recording lets it be known.
+ *
+ * Memory that processes share without a file holds what was touched in it. Of real files it is assumed that every page is
+ * cached, unless the recording tells how many pages a fault mapped (rss_stat); then the faulting page and the first ones of
+ * its window are taken. Mappings that the recording only implies (what exec made) are files, too.
+ */
+import type { Address, Cpu } from '@mmu-gather/core';
+import { allocFilePage, type PageCache } from '@mmu-gather/mm';
+
+/** fault_around_bytes of 64 KiB. */
+const FAULT_AROUND = 16;
+/** What kind of file a number names is told by its remainder. */
+const KINDS = 3;
+const REAL = 1;
+const SHARED_MEMORY = 2;
+const IMPLIED = 0;
+
+/** The page cache of the machine under replay. */
+export class Files implements PageCache {
+  readonly faultAround: number = FAULT_AROUND;
+  readonly #pages = new Map<number, Map<number, Address>>();
+  #files = 1;
+  #faulting = 0;
+  /** Pages that the fault at work may still map beside its own; null if that is not known. */
+  #more: number | null = null;
+
+  /** A mapping of a file. */
+  open(): number {
+    return this.#files++ * KINDS + REAL;
+  }
+  /** Memory that processes share without a file. */
+  openShared(): number {
+    return this.#files++ * KINDS + SHARED_MEMORY;
+  }
+  /** A mapping that nobody saw being made. */
+  openImplied(): number {
+    return this.#files++ * KINDS + IMPLIED;
+  }
+  /** Whether a mapping is one of {@link openImplied}. */
+  isImplied(file: number): boolean {
+    return file !== 0 && file % KINDS === IMPLIED;
+  }
+  /** Whether a mapping is one of {@link open}. */
+  isReal(file: number): boolean {
+    return file % KINDS === REAL;
+  }
+
+  /** Before a fault: which page of its file it is for, and how many pages it mapped, if that was recorded. */
+  expect(index: number, pages: number | null): void {
+    this.#faulting = index;
+    this.#more = pages === null ? null : Math.max(0, pages - 1);
+  }
+
+  /** The page at an index, read in if need be. */
+  fault(cpu: Cpu, file: number, index: number): Address {
+    let pages = this.#pages.get(file);
+    if (pages === undefined) this.#pages.set(file, (pages = new Map()));
+    let page = pages.get(index);
+    if (page === undefined) pages.set(index, (page = allocFilePage(cpu, file, 0)));
+    return page;
+  }
+
+  /** The same page if it is cached, else 0. */
+  cached(cpu: Cpu, file: number, index: number): Address {
+    if (file % KINDS === SHARED_MEMORY) return this.#pages.get(file)?.get(index) ?? 0;
+    if (index !== this.#faulting && this.#more !== null && this.#more-- <= 0) return 0;
+    return this.fault(cpu, file, index);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Replay: a recording drives the running mm, core and x86 code, and its flushes are compared with those that were recorded.
+ */
+import { type MachineFacts, machineOf } from './facts.ts';
+import { Ledger } from './model/ledger.ts';
+import { Model } from './model/model.ts';
+import { openTrace } from './read/trace.ts';
+import { type ReplayReport, scores } from './report.ts';
+import { Schedule } from './schedule/schedule.ts';
+
+/** How to replay. */
+export interface ReplayOptions {
+  /** What is known of the machine. */
+  readonly facts?: MachineFacts;
+  /** Called now and then with the number of events so far. */
+  readonly onProgress?: (events: number) => void;
+}
+
+/** Stamps with microseconds: what clocks that only count are taken for. */
+const MICROSECONDS = 1_000_000;
+
+/**
+ * Replays a recording; memory does not grow with the file.
+ * @throws TraceError if it cannot be read: one line that says where, what and how to mend it
+ */
+export async function replay(path: string, options: ReplayOptions = {}): Promise<ReplayReport> {
+  const started = performance.now();
+  const trace = await openTrace(path);
+  const machine = machineOf(options.facts ?? {}, trace.header.cpus);
+  const ticks = trace.clock.ticksPerSecond ?? MICROSECONDS;
+  const ledger = new Ledger();
+  const model = new Model(machine, ledger, ticks);
+  const schedule = new Schedule();
+  let events = 0;
+  const drain = (end: boolean): void => {
+    for (let step = schedule.next(end); step !== null; step = schedule.next(end)) model.take(step);
+    ledger.settle(end);
+  };
+  for await (const batch of trace.batches()) {
+    schedule.take(batch);
+    events += batch.length;
+    drain(false);
+    options.onProgress?.(events);
+  }
+  drain(true);
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    schema: 1,
+    file: path,
+    events,
+    ...scores(ledger, model.begun, ticks),
+    seconds,
+    eventsPerSecond: events / seconds,
+    assumed: machine.assumed,
+    adjustments: model.adjustments,
+    lost: schedule.lost.length,
+    truncated: schedule.truncated === null ? null : { line: schedule.truncated.line, what: schedule.truncated.what },
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * Reports: the JSON of a replay (schema 1), and its summary for people.
+ */
+import type { Assumed } from './facts.ts';
+import type { Difference, Flush, Ledger, Tally } from './model/ledger.ts';
+import type { Adjustments } from './model/model.ts';
+import { causeOf } from './cause.ts';
+
+/** Flushes of one kind, and how many of them agree one to one. */
+export interface Score {
+  readonly recorded: number;
+  readonly predicted: number;
+  readonly matched: number;
+  /** matched / predicted; 1 if nothing was predicted. */
+  readonly precision: number;
+  /** matched / recorded; 1 if nothing was recorded. */
+  readonly recall: number;
+}
+
+/** Reason and pages of a tlb_flush event. */
+export interface FlushValues {
+  readonly reason: number;
+  /** -1: everything. */
+  readonly pages: number;
+}
+
+/** One difference. */
+export interface Mismatch {
+  /** Seconds of the trace's clock. */
+  readonly time: number;
+  readonly cpu: number;
+  readonly recorded?: FlushValues;
+  readonly predicted?: FlushValues;
+  readonly cause: string;
+  /** What the flush belongs to: a system call, `fault`, `switch` or `exit`. */
+  readonly operation: string;
+  readonly pid: number;
+  /** The line of the recording at which the operation begins. */
+  readonly line: number;
+}
+
+/** What a replay found. */
+export interface ReplayReport extends Score {
+  readonly schema: 1;
+  readonly file: string;
+  /** Events of the whole recording. */
+  readonly events: number;
+  /** By number of the reason. */
+  readonly byReason: Readonly<Record<string, Score>>;
+  readonly mismatches: readonly Mismatch[];
+  /** Time that the replay took. */
+  readonly seconds: number;
+  readonly eventsPerSecond: number;
+  /** What came before the workload proper (its first mark); not in the numbers above. Null if there is no mark. */
+  readonly before: Score | null;
+  /** Facts of the machine that were not given. */
+  readonly assumed: readonly Assumed[];
+  /** How often the model was brought to where events other than flushes show the machine to be. */
+  readonly adjustments: Adjustments;
+  /** Gaps that the recorder reported. */
+  readonly lost: number;
+  /** Where and how the recording ends too early; null if it does not. */
+  readonly truncated: { readonly line: number; readonly what: string } | null;
+}
+
+/** Names of the reasons (include/trace/events/tlb.h). */
+export const REASONS: readonly string[] = [
+  'task switch',
+  'remote shootdown',
+  'local shootdown',
+  'local MM shootdown',
+  'remote IPI send',
+  'remote wrong CPU',
+];
+
+function scoreOf({ recorded, predicted, matched }: Tally): Score {
+  const share = (of: number): number => (of === 0 ? 1 : matched / of);
+  return { recorded, predicted, matched, precision: share(predicted), recall: share(recorded) };
+}
+
+function total(tallies: ReadonlyMap<number, Tally>): Score {
+  const sum: Tally = { recorded: 0, predicted: 0, matched: 0 };
+  for (const tally of tallies.values()) {
+    sum.recorded += tally.recorded;
+    sum.predicted += tally.predicted;
+    sum.matched += tally.matched;
+  }
+  return scoreOf(sum);
+}
+
+function values(flush: Flush): FlushValues {
+  return { reason: flush.reason, pages: flush.pages };
+}
+
+function mismatchOf(difference: Difference, ticksPerSecond: number): Mismatch {
+  const { operation, recorded, predicted } = difference;
+  const { time, cpu } = (recorded ?? predicted)!;
+  return {
+    time: time / ticksPerSecond,
+    cpu,
+    ...(recorded === null ? {} : { recorded: values(recorded) }),
+    ...(predicted === null ? {} : { predicted: values(predicted) }),
+    cause: causeOf(difference),
+    operation: operation.name,
+    pid: operation.pid,
+    line: operation.line,
+  };
+}
+
+/** What a ledger says. */
+export function scores(
+  ledger: Ledger,
+  marked: boolean,
+  ticksPerSecond: number,
+): Pick<ReplayReport, keyof Score | 'byReason' | 'mismatches' | 'before'> {
+  const proper = marked ? ledger.proper : ledger.early;
+  const reasons = [...proper].sort(([a], [b]) => a - b);
+  return {
+    ...total(proper),
+    byReason: Object.fromEntries(reasons.map(([reason, tally]) => [reason, scoreOf(tally)])),
+    mismatches: ledger.differences
+      .filter(({ recorded, predicted }) => (recorded ?? predicted)!.early !== marked)
+      .map((difference) => mismatchOf(difference, ticksPerSecond))
+      .sort((a, b) => a.time - b.time),
+    before: marked ? total(ledger.early) : null,
+  };
+}
+
+/** A summary that fits into 80 columns. @param most mismatches to show */
+export function summary(report: ReplayReport, most = 10): string {
+  const lines = [
+    `replay of ${report.file}`,
+    `  ${report.events} events in ${report.seconds.toFixed(2)} s, ${Math.round(report.eventsPerSecond)} a second`,
+    '',
+    `${'flushes'.padEnd(22)} ${'recorded'.padStart(9)} ${'predicted'.padStart(9)} ${'matched'.padStart(9)}   recall precision`,
+    row('all', report),
+  ];
+  for (const [reason, score] of Object.entries(report.byReason)) {
+    lines.push(row(`  ${REASONS[Number(reason)] ?? `reason ${reason}`}`, score));
+  }
+  if (report.before !== null) lines.push(row('before the first mark', report.before));
+  if (report.truncated !== null) lines.push('', `cut off at line ${report.truncated.line}: ${report.truncated.what}`);
+  if (report.lost > 0) lines.push('', `the recorder lost events ${report.lost} times`);
+  if (report.mismatches.length > 0) lines.push('', `${report.mismatches.length} mismatches:`);
+  for (const mismatch of report.mismatches.slice(0, most)) {
+    const { time, cpu, line, cause } = mismatch;
+    lines.push(`  ${time.toFixed(6)} cpu ${cpu} line ${line}: ${flushText(mismatch)}`, `    ${cause}`);
+  }
+  if (report.mismatches.length > most) lines.push(`  and ${report.mismatches.length - most} more`);
+  return lines.flatMap(fold).join('\n');
+}
+
+function row(name: string, { recorded, predicted, matched, recall, precision }: Score): string {
+  const cells = [recorded, predicted, matched].map((n) => String(n).padStart(9)).join(' ');
+  return `${name.padEnd(22)} ${cells} ${recall.toFixed(4).padStart(8)} ${precision.toFixed(4).padStart(9)}`;
+}
+
+function flushText({ recorded, predicted }: Mismatch): string {
+  const text = ({ reason, pages }: FlushValues): string => `${REASONS[reason] ?? reason} ${pages < 0 ? 'all' : pages}`;
+  if (recorded === undefined) return `predicted only: ${text(predicted!)}`;
+  if (predicted === undefined) return `recorded only: ${text(recorded)}`;
+  return `recorded ${text(recorded)}, predicted ${predicted.pages < 0 ? 'all' : predicted.pages}`;
+}
+
+const COLUMNS = 80;
+
+/** Breaks a long line at spaces; what follows is indented. */
+function fold(line: string): string[] {
+  if (line.length <= COLUMNS) return [line];
+  const at = line.lastIndexOf(' ', COLUMNS);
+  const indent = line.length - line.trimStart().length;
+  if (at <= indent) return [line];
+  return [line.slice(0, at), ...fold(`${' '.repeat(indent + 2)}${line.slice(at + 1)}`)];
+}

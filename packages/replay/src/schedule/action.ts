@@ -1,0 +1,97 @@
+/**
+ * What a recording makes the model do, and where in the order of events.
+ *
+ * An operation is one system call, page fault, switch or exit of a task: the unit in which flushes are compared. An
+ * action is the moment at which it takes effect, with all that was recorded about it up to its end.
+ */
+import type { TaskEvent } from '../read/event.ts';
+
+/** What kind of operation it is. */
+export type OperationKind = 'syscall' | 'fault' | 'switch' | 'exit' | 'unknown';
+
+/** One operation of one task. */
+export interface Operation {
+  /** Unique, in the order in which they begin. */
+  readonly id: number;
+  readonly kind: OperationKind;
+  /** The system call; for the others the kind. */
+  readonly name: string;
+  readonly pid: number;
+  /** Its first event. */
+  readonly line: number;
+  readonly time: number;
+}
+
+/** A system call that changes an address space. */
+export interface SyscallAction {
+  readonly kind: 'syscall';
+  readonly operation: Operation;
+  readonly pid: number;
+  readonly name: string;
+  readonly args: readonly number[];
+  readonly ret: number;
+}
+
+/** clone, clone3, fork or vfork made a task. */
+export interface CloneAction {
+  readonly kind: 'clone';
+  readonly operation: Operation;
+  readonly pid: number;
+  readonly child: number;
+  readonly childComm: string;
+  readonly flags: number;
+}
+
+/** execve got so far that the new address space is in use. */
+export interface ExecAction {
+  readonly kind: 'exec';
+  readonly operation: Operation;
+  readonly pid: number;
+}
+
+/** A task gives up its address space. */
+export interface ExitAction {
+  readonly kind: 'exit';
+  readonly operation: Operation;
+  readonly pid: number;
+}
+
+/** A page fault. */
+export interface FaultAction {
+  readonly kind: 'fault';
+  readonly operation: Operation;
+  readonly pid: number;
+  readonly address: number;
+  /** x86: bit 0 the page is present, 1 write, 4 instruction fetch. */
+  readonly errorCode: number;
+  /** Pages of files that were mapped in the course of it (rss_stat); null where that was not recorded. */
+  readonly filePages: number | null;
+}
+
+/** A switch that the recording lacks: from here on this task runs on the CPU. */
+export interface HiddenSwitchAction {
+  readonly kind: 'hidden';
+  readonly cpu: number;
+  readonly pid: number;
+  readonly comm: string;
+  /** How its moment was chosen. */
+  readonly placed: 'wake' | 'interrupt' | 'seen';
+}
+
+/** Something that the model does. */
+export type Action = SyscallAction | CloneAction | ExecAction | ExitAction | FaultAction | HiddenSwitchAction;
+
+/** An event in its place, with what takes effect there. */
+export interface Step {
+  readonly event: TaskEvent;
+  /** The operation that the event belongs to: set on tlbFlush and schedSwitch. */
+  operation: Operation | null;
+  /** In effect before the event itself. */
+  before: Action[] | null;
+  /** In effect after it. */
+  after: Action[] | null;
+  /** Reasons to wait before this step may be passed on. */
+  holds: number;
+  /** It was passed on: nothing can be added any more. */
+  passed: boolean;
+}

@@ -1,0 +1,58 @@
+/**
+ * In which context an event was written: what its flags and its kind say.
+ */
+import type { TaskEvent } from '../read/event.ts';
+
+/** In a hardware interrupt: the task that is named was only interrupted. */
+export function inHardirq(event: TaskEvent): boolean {
+  const level = event.flags.charAt(2);
+  return level === 'h' || level === 'H' || level === 'Z';
+}
+
+const FLUSH_FUNC = 'flush_tlb_func';
+const WAKE_FUNC = 'sched_ttwu_pending';
+
+/** A request to flush is queued for another CPU. */
+export function queuesFlush(event: TaskEvent): boolean {
+  return event.kind === 'csdQueueCpu' && event.func.startsWith(FLUSH_FUNC);
+}
+
+/** A request to flush begins to run here. */
+export function runsFlush(event: TaskEvent): boolean {
+  return event.kind === 'csdFunctionEntry' && event.func.startsWith(FLUSH_FUNC);
+}
+
+/** The CPU that an event says is about to be given a task to run; -1 if it says nothing of that kind. */
+export function wakesCpu(event: TaskEvent): number {
+  switch (event.kind) {
+    case 'csdQueueCpu':
+      return event.func.startsWith(WAKE_FUNC) ? event.target : -1;
+    case 'ipiSend':
+      // An interrupt without a callback asks the CPU to reschedule.
+      return event.callback === '0x0' && event.targets.length === 1 ? event.targets[0]! : -1;
+    case 'csdFunctionExit':
+      return event.pid === 0 && event.func.startsWith(WAKE_FUNC) ? event.cpu : -1;
+    default:
+      return -1;
+  }
+}
+
+/** Says nothing about where its task is in its own work: written from below an operation. */
+export function isQuiet(event: TaskEvent): boolean {
+  switch (event.kind) {
+    case 'rssStat':
+    case 'tlbFlush':
+    case 'csdQueueCpu':
+    case 'csdFunctionEntry':
+    case 'csdFunctionExit':
+    case 'ipiSend':
+    case 'callFunctionEntry':
+    case 'callFunctionExit':
+    case 'schedMigrateTask':
+    case 'mmCollapseHugePage':
+    case 'other':
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Hidden switches: a task runs on a CPU and no `sched_switch` said so.
+ *
+ * Recorders filter by task, and then switches are missing. The next event of the CPU shows who runs; when the switch was
+ * is chosen so:
+ *
+ *     wake        after the last event that woke the CPU, if one came since it was switched
+ *     interrupt   before a flush that interrupted it, if the interrupt did not find it idle: idle CPUs are not asked
+ *     seen        else before the event that shows it
+ *
+ * Recorded flushes are never looked at.
+ */
+import type { TaskEvent } from '../read/event.ts';
+import type { HiddenSwitchAction, Step } from './action.ts';
+import { inHardirq, queuesFlush, wakesCpu } from './context.ts';
+import type { Window } from './window.ts';
+
+/** What was seen of one CPU since its last switch. */
+interface CpuView {
+  pid: number;
+  /** The last event that woke it. */
+  wake: Step | null;
+  /** The last event that asked it to flush. */
+  asked: Step | null;
+  /** An interrupt was sent for that: the CPU does not poll. */
+  sent: boolean;
+}
+
+/** Finds hidden switches, and puts them into the window. */
+export class HiddenSwitches {
+  readonly #window: Window;
+  readonly #views = new Map<number, CpuView>();
+
+  constructor(window: Window) {
+    this.#window = window;
+  }
+
+  /** Takes note of an event. */
+  take(step: Step): void {
+    const { event } = step;
+    if (event.kind === 'tlbFlush') return;
+    const view = this.#views.get(event.cpu);
+    if (view === undefined) {
+      this.#views.set(event.cpu, { pid: event.pid, wake: null, asked: null, sent: false });
+    } else if (event.pid !== view.pid) {
+      this.#place(view, step);
+      view.pid = event.pid;
+      this.#forget(view);
+    } else if (event.pid === 0 && (event.kind === 'callFunctionEntry' || event.kind === 'csdFunctionEntry')) {
+      // The flush found it idle.
+      this.#release(view.asked);
+      view.asked = null;
+    }
+    if (event.kind === 'schedSwitch') {
+      const now = this.#views.get(event.cpu)!;
+      now.pid = event.nextPid;
+      this.#forget(now);
+    }
+    this.#takeEvidence(step, event);
+  }
+
+  #takeEvidence(step: Step, event: TaskEvent): void {
+    const woken = this.#views.get(wakesCpu(event));
+    if (woken !== undefined && woken.pid === 0) {
+      this.#release(woken.wake);
+      woken.wake = step;
+      step.holds++;
+    }
+    if (event.kind === 'csdQueueCpu' && queuesFlush(event)) {
+      const asked = this.#views.get(event.target);
+      if (asked === undefined || asked.pid !== 0) return;
+      this.#release(asked.asked);
+      asked.asked = step;
+      asked.sent = false;
+      step.holds++;
+    } else if (event.kind === 'ipiSend') {
+      for (const target of event.targets) {
+        const view = this.#views.get(target);
+        if (view !== undefined) view.sent = true;
+      }
+    }
+  }
+
+  #place(view: CpuView, step: Step): void {
+    const { event } = step;
+    const action = (placed: HiddenSwitchAction['placed']): HiddenSwitchAction => ({
+      kind: 'hidden',
+      cpu: event.cpu,
+      pid: event.pid,
+      comm: event.comm,
+      placed,
+    });
+    if (view.wake !== null) this.#window.after(view.wake, action('wake'), step);
+    else if (view.asked !== null && (view.sent || inHardirq(event))) {
+      this.#window.before(view.asked, action('interrupt'), step, true);
+    } else this.#window.before(step, action('seen'), step);
+  }
+
+  #forget(view: CpuView): void {
+    this.#release(view.wake);
+    this.#release(view.asked);
+    view.wake = null;
+    view.asked = null;
+    view.sent = false;
+  }
+
+  #release(step: Step | null): void {
+    if (step !== null) step.holds--;
+  }
+}

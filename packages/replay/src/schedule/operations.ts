@@ -1,0 +1,257 @@
+/**
+ * Operations: which system call, fault, switch or exit an event belongs to, and when each takes effect.
+ *
+ *     takes effect    at the first request to flush that it queued or ran itself (csd events), where that was recorded;
+ *                     else a fault, a switch and an exit at their first event, a system call at its last
+ *
+ * Recorded flushes get their operation here, and decide nothing. A flush in interrupt context belongs to the operation
+ * that asked for it.
+ */
+import type { PageFault, RssStat, SchedProcessExec, SysExit, TaskEvent, TaskNewtask, TlbFlush } from '../read/event.ts';
+import type { Operation, OperationKind, Step } from './action.ts';
+import { inHardirq, isQuiet, queuesFlush, runsFlush } from './context.ts';
+import type { Window } from './window.ts';
+
+interface OpenSyscall {
+  readonly operation: Operation;
+  readonly args: readonly number[];
+  /** Where it takes effect, once that is known. */
+  anchor: Step | null;
+}
+
+interface OpenFault {
+  readonly operation: Operation;
+  readonly event: PageFault;
+  readonly first: Step;
+  anchor: Step | null;
+  filePages: number | null;
+}
+
+interface OpenExit {
+  readonly operation: Operation;
+  readonly first: Step;
+}
+
+/** Where a task is in its own work. */
+interface Task {
+  syscall: OpenSyscall | null;
+  fault: OpenFault | null;
+  exit: OpenExit | null;
+  /** The operation that is not over, or was the last one. */
+  last: Operation | null;
+  exited: boolean;
+}
+
+/** Reason of tlb_flush: others are about to be interrupted. */
+const SEND_IPI = 4;
+
+/** What a CPU did last. */
+interface CpuTail {
+  /** The switch that was the last event here. */
+  switched: Operation | null;
+  prevPid: number;
+  /** Operations that asked this CPU to flush, in order. */
+  readonly asked: Operation[];
+  /** The one whose request ran here last. */
+  remote: Operation | null;
+}
+
+/** Finds operations, and puts their actions into the window. */
+export class Operations {
+  readonly #window: Window;
+  readonly #tasks = new Map<number, Task>();
+  readonly #cpus = new Map<number, CpuTail>();
+  /** MM_FILEPAGES of each mm, in bytes. */
+  readonly #filePages = new Map<number, number>();
+  /** The operation that last said it would interrupt others. */
+  #lastSend: Operation | null = null;
+  #ids = 0;
+
+  constructor(window: Window) {
+    this.#window = window;
+  }
+
+  /** Takes note of an event. */
+  take(step: Step): void {
+    const { event } = step;
+    const tail = this.#cpu(event.cpu);
+    if (event.kind === 'tlbFlush') {
+      step.operation = this.#operationOf(event, tail);
+      if (event.reason === SEND_IPI) this.#lastSend = step.operation;
+      return;
+    }
+    tail.switched = null;
+    if (inHardirq(event) || (event.pid === 0 && runsFlush(event))) {
+      if (runsFlush(event)) tail.remote = tail.asked.shift() ?? tail.remote;
+    } else {
+      this.#takeOwn(step, event);
+    }
+    if (event.kind === 'schedSwitch') {
+      step.operation = tail.switched = this.#operation('switch', 'switch', event);
+      tail.prevPid = event.pid;
+    }
+  }
+
+  /** An event of a task's own context. */
+  #takeOwn(step: Step, event: TaskEvent): void {
+    const task = this.#task(event.pid);
+    if (queuesFlush(event) || runsFlush(event)) {
+      this.#anchor(task, step);
+      if (event.kind === 'csdQueueCpu' && task.last !== null) this.#cpu(event.target).asked.push(task.last);
+      return;
+    }
+    if (event.kind === 'rssStat') this.#takeRss(task, event);
+    if (isQuiet(event)) return;
+    this.#closeFault(task, step);
+    switch (event.kind) {
+      case 'sysEnter':
+        task.last = this.#operation('syscall', event.name, event);
+        task.syscall = { operation: task.last, args: event.args, anchor: null };
+        return;
+      case 'sysExit':
+        this.#takeSysExit(task, step, event);
+        return;
+      case 'pageFault':
+        this.#takeFault(task, step, event);
+        return;
+      case 'taskNewtask':
+        this.#takeNewtask(task, step, event);
+        return;
+      case 'schedProcessExec':
+        this.#takeExec(task, step, event);
+        return;
+      case 'schedProcessExit':
+        if (task.syscall === null) task.last = this.#operation('exit', 'exit', event);
+        task.exit = { operation: task.last!, first: step };
+        task.exited = true;
+        step.holds++;
+        return;
+      case 'exitMmap':
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, step);
+        else if (task.syscall?.operation.name === 'execve') this.#anchor(task, step);
+        return;
+      case 'schedSwitch':
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, step);
+        if (task.exited) this.#tasks.delete(event.pid);
+        return;
+      default:
+    }
+  }
+
+  /** The innermost thing that a task is at takes effect here, if it did not before. */
+  #anchor(task: Task, step: Step): void {
+    if (task.fault !== null) {
+      if (task.fault.anchor === null) task.fault.anchor = step;
+      else return;
+    } else if (task.exit !== null) {
+      this.#closeExit(task, step, step);
+      return;
+    } else if (task.syscall !== null && task.syscall.anchor === null) {
+      task.syscall.anchor = step;
+    } else {
+      return;
+    }
+    step.holds++;
+  }
+
+  #takeFault(task: Task, step: Step, event: PageFault): void {
+    if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
+    task.fault = { operation: task.last!, event, first: step, anchor: null, filePages: null };
+    step.holds++;
+  }
+
+  #closeFault(task: Task, now: Step): void {
+    const { fault } = task;
+    if (fault === null) return;
+    task.fault = null;
+    const { operation, event, first, anchor, filePages } = fault;
+    const { pid, address, errorCode } = event;
+    first.holds--;
+    if (anchor !== null) anchor.holds--;
+    this.#window.before(anchor ?? first, { kind: 'fault', operation, pid, address, errorCode, filePages }, now);
+  }
+
+  #takeRss(task: Task, event: RssStat): void {
+    if (event.type !== 'MM_FILEPAGES') return;
+    const before = this.#filePages.get(event.mmId);
+    this.#filePages.set(event.mmId, event.bytes);
+    if (task.fault === null || before === undefined || event.bytes < before) return;
+    task.fault.filePages = (task.fault.filePages ?? 0) + (event.bytes - before) / 4096;
+  }
+
+  #takeSysExit(task: Task, step: Step, event: SysExit): void {
+    const { syscall } = task;
+    task.syscall = null;
+    if (syscall === null) return;
+    const { operation, args, anchor } = syscall;
+    if (anchor !== null) anchor.holds--;
+    if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
+    const { pid, name, ret } = event;
+    this.#window.before(anchor ?? step, { kind: 'syscall', operation, pid, name, args, ret }, step);
+  }
+
+  #takeNewtask(task: Task, step: Step, event: TaskNewtask): void {
+    const operation = task.syscall?.operation ?? this.#operation('syscall', 'clone', event);
+    const at = task.syscall?.anchor ?? null;
+    if (at !== null) at.holds--;
+    if (task.syscall !== null) task.syscall.anchor = null;
+    const { pid, childPid: child, childComm, cloneFlags: flags } = event;
+    this.#window.before(at ?? step, { kind: 'clone', operation, pid, child, childComm, flags }, step);
+  }
+
+  #takeExec(task: Task, step: Step, event: SchedProcessExec): void {
+    const operation = task.syscall?.operation ?? this.#operation('syscall', 'execve', event);
+    const at = task.syscall?.anchor ?? null;
+    if (at !== null) at.holds--;
+    if (task.syscall !== null) task.syscall.anchor = null;
+    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid }, step);
+  }
+
+  #closeExit(task: Task, at: Step, now: Step): void {
+    const { operation, first } = task.exit!;
+    task.exit = null;
+    first.holds--;
+    this.#window.before(at, { kind: 'exit', operation, pid: now.event.pid }, now);
+  }
+
+  /** The operation that a recorded flush belongs to. */
+  #operationOf(event: TlbFlush, tail: CpuTail): Operation {
+    if (inHardirq(event)) return tail.remote ?? this.#lastSend ?? this.#unknown(event);
+    if (tail.switched !== null && event.reason === 0 && event.pid === tail.prevPid) return tail.switched;
+    if (event.pid === 0) return tail.remote ?? this.#lastSend ?? this.#unknown(event);
+    return this.#tasks.get(event.pid)?.last ?? this.#unknown(event);
+  }
+
+  #unknown(event: TaskEvent): Operation {
+    return this.#operation('unknown', event.comm, event);
+  }
+
+  #operation(kind: OperationKind, name: string, { pid, line, time }: TaskEvent): Operation {
+    return { id: this.#ids++, kind, name, pid, line, time };
+  }
+
+  #task(pid: number): Task {
+    let task = this.#tasks.get(pid);
+    if (task === undefined)
+      this.#tasks.set(pid, (task = { syscall: null, fault: null, exit: null, last: null, exited: false }));
+    return task;
+  }
+
+  #cpu(cpu: number): CpuTail {
+    let tail = this.#cpus.get(cpu);
+    if (tail === undefined) this.#cpus.set(cpu, (tail = { switched: null, prevPid: 0, asked: [], remote: null }));
+    return tail;
+  }
+}
+
+/** System calls whose effect has an event of its own. */
+const NO_ACTION: ReadonlySet<string> = new Set([
+  'clone',
+  'clone3',
+  'fork',
+  'vfork',
+  'execve',
+  'execveat',
+  'exit',
+  'exit_group',
+]);
