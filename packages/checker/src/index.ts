@@ -10,3 +10,6 @@ export * from './machine.ts';
 export * from './mmu.ts';
 export * from './process.ts';
 export * from './search/index.ts';
+export { State } from './state.ts';
+export { Text } from './text.ts';
+export { Words } from './words.ts';

@@ -22,10 +22,15 @@ export const DEFAULT_POOLS: PoolSizes = { mm: 3, vma: 4, page: 6, table: 6 };
 
 const CACHES: readonly CacheName[] = ['mm', 'vma', 'page', 'table'];
 
-interface Pool {
+/** Objects of one kind: `count` of them, one behind the other, those of CPU 0 first. */
+export interface Pool {
+  /** What they are. */
   readonly cache: CacheName;
+  /** Address of the first. */
   readonly base: Address;
+  /** Words of each. */
   readonly size: number;
+  /** How many, over all CPUs. */
   readonly count: number;
 }
 

@@ -32,6 +32,7 @@ export interface ProcessHost {
 
 /** A process did something else when it was fed the same values again. */
 export class NotRepeatable extends Error {
+  /** Name in messages. */
   override readonly name = 'NotRepeatable';
 }
 

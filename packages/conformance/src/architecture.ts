@@ -27,7 +27,8 @@ export const X86: Architecture = {
   profiles: Object.keys(X86_PROFILES),
   backend(profile, overrides) {
     const base = X86_PROFILES[profile];
-    if (base === undefined) throw new Error(`x86 has no profile '${profile}': it has ${Object.keys(X86_PROFILES).join(', ')}`);
+    if (base === undefined)
+      throw new Error(`x86 has no profile '${profile}': it has ${Object.keys(X86_PROFILES).join(', ')}`);
     for (const key of Object.keys(overrides)) {
       if (!(key in base)) throw new Error(`x86 has no switch '${key}': it has ${Object.keys(base).join(', ')}`);
     }

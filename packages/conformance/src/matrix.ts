@@ -25,27 +25,42 @@ export interface Cell {
   readonly twinOf: string | undefined;
   /** What it is, for tables. */
   readonly title: string;
+  /** The scenario. */
   readonly scenario: AnyScenario;
+  /** The twin, if it is one. */
   readonly twin: Twin<never> | undefined;
+  /** The architecture. */
   readonly arch: Architecture;
+  /** The profile, with all overrides. */
   readonly profile: Profile;
+  /** Switches that the backend gets besides the profile's. */
   readonly backendSwitches: Readonly<Record<string, unknown>>;
+  /** The memory model. */
   readonly memoryModel: MemoryModel;
+  /** What must come out. */
   readonly expected: 'holds' | 'violated';
   /** Oracles of which one must be violated. */
   readonly oracles: readonly string[];
+  /** What a violation means. */
   readonly property: Property | undefined;
 }
 
 /** A scenario that does not apply somewhere, and why. */
 export interface NotApplicable {
+  /** Id of the scenario. */
   readonly id: string;
+  /** The architecture. */
   readonly arch: string;
+  /** Why not. */
   readonly reason: string;
 }
 
 /** All cells of a selection. */
-export function cells(scenarios: readonly AnyScenario[], archs: readonly Architecture[], selection: Selection = {}): Cell[] {
+export function cells(
+  scenarios: readonly AnyScenario[],
+  archs: readonly Architecture[],
+  selection: Selection = {},
+): Cell[] {
   const wanted = matcher(selection.scenarios);
   const out: Cell[] = [];
   for (const scenario of scenarios) {
@@ -56,9 +71,20 @@ export function cells(scenarios: readonly AnyScenario[], archs: readonly Archite
         if (!has(selection.archs, arch.id) || !has(scenario.archs, arch.id)) continue;
         for (const [profileId, profile] of Object.entries(PROFILES)) {
           if (!arch.profiles.includes(profileId)) continue;
-          if (!has(selection.profiles, profileId) || !has(scenario.profiles, profileId) || !has(twin?.profiles, profileId)) continue;
+          if (
+            !has(selection.profiles, profileId) ||
+            !has(scenario.profiles, profileId) ||
+            !has(twin?.profiles, profileId)
+          )
+            continue;
           const switches = { ...overridesFor(scenario.backend, arch.id), ...overridesFor(twin?.backend, arch.id) };
-          if (twin !== undefined && twin.profile === undefined && twin.threads === undefined && twin.backend?.[arch.id] === undefined) continue;
+          if (
+            twin !== undefined &&
+            twin.profile === undefined &&
+            twin.threads === undefined &&
+            twin.backend?.[arch.id] === undefined
+          )
+            continue;
           const memoryModel = selection.memoryModel ?? arch.backend(profileId, switches).isa.memoryModel;
           if (!has(twin?.memoryModels, memoryModel)) continue;
           out.push({
@@ -101,6 +127,14 @@ function has<T>(list: readonly T[] | undefined, item: T): boolean {
 
 function matcher(patterns: readonly string[] | undefined): (id: string) => boolean {
   if (patterns === undefined || patterns.length === 0) return () => true;
-  const all = patterns.map((p) => new RegExp(`^${p.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`));
+  const all = patterns.map(
+    (p) =>
+      new RegExp(
+        `^${p
+          .split('*')
+          .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+          .join('.*')}$`,
+      ),
+  );
   return (id) => all.some((r) => r.test(id));
 }

@@ -4,7 +4,7 @@
 import type { MemoryModel } from '@mmu-gather/core/stepped';
 
 /** Search strategies. */
-export type StrategyName = 'states' | 'dpor' | 'bounded' | 'random';
+export type StrategyName = 'states' | 'dpor' | 'bounded' | 'random' | 'rerun';
 
 /** An execution that violates an oracle. */
 export interface Counterexample {
@@ -40,14 +40,21 @@ export interface CellResult {
   readonly scenario: string;
   /** Of a twin: the scenario that it is the wrong form of. */
   readonly twinOf?: string;
+  /** Id of the architecture. */
   readonly arch: string;
+  /** Id of the profile. */
   readonly profile: string;
+  /** The memory model. */
   readonly memoryModel: MemoryModel;
+  /** How it was searched. */
   readonly strategy: StrategyName;
+  /** What it was limited to. */
   readonly bounds: Bounds;
+  /** What had to come out. */
   readonly expected: 'holds' | 'violated';
   /** `holds` only if everything within the bounds was explored; a limited run that found nothing is `incomplete`. */
   readonly verdict: 'holds' | 'violated' | 'incomplete';
+  /** Everything within the bounds was explored. */
   readonly exhaustive: boolean;
   /** The verdict is the expected one, by an expected oracle. */
   readonly ok: boolean;
@@ -57,22 +64,40 @@ export interface CellResult {
   readonly message?: string;
   /** The property in the bug catalogue's words. */
   readonly property?: string;
+  /** Distinct states. */
   readonly states?: number;
+  /** Complete executions. */
   readonly executions?: number;
+  /** Executions given up because another one covers them. */
   readonly blocked?: number;
   /** Steps performed by the search. */
   readonly steps: number;
+  /** Time of the cell. */
   readonly milliseconds: number;
   /** Odds that two different states had one key, for `states`. */
   readonly collisionOdds?: number;
+  /** The violation, explained. */
   readonly counterexample?: Counterexample;
+}
+
+/** Counts of cells. */
+export interface Summary {
+  /** All cells. */
+  readonly total: number;
+  /** Those with the expected verdict. */
+  readonly ok: number;
+  /** The others. */
+  readonly failed: number;
 }
 
 /** A whole report. */
 export interface Report {
+  /** Version of this form. */
   readonly schema: 1;
+  /** One for each cell. */
   readonly results: readonly CellResult[];
-  readonly summary: { readonly total: number; readonly ok: number; readonly failed: number };
+  /** All of them together. */
+  readonly summary: Summary;
 }
 
 /** Sums results up. */

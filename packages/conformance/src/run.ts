@@ -66,9 +66,12 @@ export function machineOf(cell: Cell): Machine {
   try {
     return new Machine(options, program);
   } catch (error) {
-    throw new ScenarioError(`scenario '${cell.id}' on ${cell.arch.id}, ${cell.profile.id}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw new ScenarioError(
+      `scenario '${cell.id}' on ${cell.arch.id}, ${cell.profile.id}: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -87,8 +90,18 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
   return result(cell, strategy, options, machine, found, shortest, performance.now() - started);
 }
 
+/** One execution, run again. */
+export interface Rerun {
+  /** The race, drawn. */
+  readonly diagram: string;
+  /** All its steps. */
+  readonly rows: readonly Row[];
+  /** The oracle that it violates, if any. */
+  readonly violated: string | undefined;
+}
+
 /** One execution of a cell, step by step. */
-export function rerunCell(cell: Cell, path: Path, options: RunOptions = {}): { diagram: string; rows: readonly Row[]; violated: string | undefined } {
+export function rerunCell(cell: Cell, path: Path, options: RunOptions = {}): Rerun {
   const explanation = explain(machineOf(cell), path);
   return { diagram: draw(explanation, options), rows: explanation.rows, violated: explanation.violation?.oracle };
 }
@@ -115,7 +128,8 @@ function result(
   milliseconds: number,
 ): CellResult {
   const violation = found.violation;
-  const expectedOracle = cell.oracles.length === 0 || (violation !== undefined && cell.oracles.includes(violation.oracle));
+  const expectedOracle =
+    cell.oracles.length === 0 || (violation !== undefined && cell.oracles.includes(violation.oracle));
   const ok = cell.expected === 'holds' ? found.verdict === 'holds' : found.verdict === 'violated' && expectedOracle;
   const { maxStates, maxExecutions, timeLimit } = options;
   return {

@@ -86,23 +86,30 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
   const fail = (what: string): never => {
     throw new ScenarioError(`scenario ${JSON.stringify(scenario.id ?? '?')}: ${what}`);
   };
-  if (typeof scenario.id !== 'string' || !/^[\w:./-]+$/.test(scenario.id)) fail("'id' must be letters, digits and : . / - _, for instance 'munmap/running-thread'");
-  if (typeof scenario.title !== 'string' || scenario.title === '') fail("'title' is missing: say in one line what races");
-  if (!Number.isInteger(scenario.cpus) || scenario.cpus < 1 || scenario.cpus > 8) fail(`'cpus' is ${scenario.cpus}: give a number from 1 to 8`);
+  if (typeof scenario.id !== 'string' || !/^[\w:./-]+$/.test(scenario.id))
+    fail("'id' must be letters, digits and : . / - _, for instance 'munmap/running-thread'");
+  if (typeof scenario.title !== 'string' || scenario.title === '')
+    fail("'title' is missing: say in one line what races");
+  if (!Number.isInteger(scenario.cpus) || scenario.cpus < 1 || scenario.cpus > 8)
+    fail(`'cpus' is ${scenario.cpus}: give a number from 1 to 8`);
   if (typeof scenario.setup !== 'function') fail("'setup' is missing: give a function (run, kernel) => env");
-  if (typeof scenario.threads !== 'function') fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
+  if (typeof scenario.threads !== 'function')
+    fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
   for (const twin of scenario.twins ?? []) {
-    if (typeof twin.id !== 'string' || twin.id === scenario.id) fail(`a twin needs an id of its own, for instance '${scenario.id}/naive'`);
+    if (typeof twin.id !== 'string' || twin.id === scenario.id)
+      fail(`a twin needs an id of its own, for instance '${scenario.id}/naive'`);
     if (twin.profile === undefined && twin.backend === undefined && twin.threads === undefined) {
       fail(`twin '${twin.id}' changes nothing: give 'profile', 'backend' or 'threads'`);
     }
-    if (twin.oracle === undefined) fail(`twin '${twin.id}' names no oracle: say which one it must violate, for instance 'O1'`);
+    if (twin.oracle === undefined)
+      fail(`twin '${twin.id}' names no oracle: say which one it must violate, for instance 'O1'`);
   }
   return scenario as unknown as AnyScenario;
 }
 
 /** A scenario that cannot be used; the message is one line for people. */
 export class ScenarioError extends Error {
+  /** Name in messages. */
   override readonly name = 'ScenarioError';
 }
 

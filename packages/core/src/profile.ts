@@ -4,6 +4,16 @@
  * what the naive twins of scenarios select.
  */
 
+/** How many pages a gather holds (MMU_GATHER_BUNDLE, MAX_GATHER_BATCH, MAX_GATHER_BATCH_COUNT). */
+export interface GatherBatch {
+  /** Slots on the stack. */
+  readonly bundle: number;
+  /** Slots of a batch on the heap. */
+  readonly batch: number;
+  /** Batches on the heap. */
+  readonly batches: number;
+}
+
 /** Behaviour switches of core and mm. */
 export interface Profile {
   /** Id in tables and options. */
@@ -18,8 +28,8 @@ export interface Profile {
   readonly nestedFinish: 'range-reset' | 'range-all-levels' | 'whole-mm' | 'none';
   /** When the pending counter is lowered: after the flush, or (wrong) before it. */
   readonly decPending: 'after-flush' | 'before-flush';
-  /** Pages that fit in a gather before it must flush: bundle on the stack, pages per heap batch, heap batches. */
-  readonly gatherBatch: { readonly bundle: number; readonly batch: number; readonly batches: number };
+  /** Pages that fit in a gather before it must flush. */
+  readonly gatherBatch: GatherBatch;
   /** Table pages per table batch. */
   readonly tableBatch: number;
   /** Whether freeing waits for the flush (the order of every kernel) or (wrong) comes first. */
@@ -65,7 +75,7 @@ export interface Profile {
 }
 
 /** Pages of a gather as on 64-bit kernels with 4 KiB pages, since 6.9. */
-export const REAL_BATCH: Profile['gatherBatch'] = { bundle: 8, batch: 510, batches: 19 };
+export const REAL_BATCH: GatherBatch = { bundle: 8, batch: 510, batches: 19 };
 
 /** Linux 5.11: the kernel that the 2021 RFC was written against. */
 export const LINUX_5_11: Profile = {

@@ -4,7 +4,14 @@
  * Every word is a double: generations and addresses are safe integers. An object that is freed is handed out again first,
  * as a slab allocator would.
  */
-import { type Address, type Arena, type BootOptions, type CacheName, cacheFields, type Cell } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Arena,
+  type BootOptions,
+  type CacheName,
+  cacheFields,
+  type Cell,
+} from '@mmu-gather/core/stepped';
 
 interface Pool {
   readonly size: number;

@@ -152,7 +152,8 @@ class CountingCpu implements Cpu {
   *smpRmb(): Steps<void> {}
   *smpMbAfterAtomic(): Steps<void> {}
   *waitFor(cell: Cell, test: Test, operand: number): Steps<number> {
-    const passes = (v: number): boolean => (test === 'equal' ? v === operand : test === 'notEqual' ? v !== operand : v >= operand);
+    const passes = (v: number): boolean =>
+      test === 'equal' ? v === operand : test === 'notEqual' ? v !== operand : v >= operand;
     for (let turns = 0; !passes(this.#arena.words[cell]!); turns++) {
       this.#patience(turns);
       yield WAITS;
@@ -223,7 +224,9 @@ class CountingCpu implements Cpu {
   *invalidationBarrier(): Steps<void> {}
   *userRead(address: number): Steps<number> {
     const cell = this.#leafCell(address);
-    return cell === 0 || !entryPresent(this.#arena.words[cell]!) ? FAULT : this.#arena.words[Page.at(entryTarget(this.#arena.words[cell]!)).data]!;
+    return cell === 0 || !entryPresent(this.#arena.words[cell]!)
+      ? FAULT
+      : this.#arena.words[Page.at(entryTarget(this.#arena.words[cell]!)).data]!;
   }
   *userWrite(address: number, value: number): Steps<number> {
     const cell = this.#leafCell(address);

@@ -109,7 +109,7 @@ export interface DetachedVmas {
   readonly vmas: readonly Vma[];
   /** End of the VMA below, 0 if none: no table that reaches below it may be freed. */
   readonly floor: number;
-  /** Start of the VMA above, or {@link EVERYTHING}: no table that reaches above it may be freed. */
+  /** Start of the VMA above, or `EVERYTHING`: no table that reaches above it may be freed. */
   readonly ceiling: number;
 }
 

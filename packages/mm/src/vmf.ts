@@ -17,7 +17,9 @@ import { ptepGet, pteLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
 
 /** One fault at work (struct vm_fault): private to the faulting task. */
 export interface Vmf {
+  /** The mm. */
   readonly mm: Mm;
+  /** The VMA that covers the address. */
   readonly vma: Vma;
   /** VM_* bits of the VMA. */
   readonly vmFlags: number;

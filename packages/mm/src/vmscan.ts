@@ -12,8 +12,11 @@ import { tlbBatch, tryToUnmapFlush, tryToUnmapOne } from './rmap.ts';
 
 /** A page and the one place that maps it: what the reverse map would find. */
 export interface Rmap {
+  /** The page. */
   readonly page: Address;
+  /** The mm that maps it. */
   readonly mm: Mm;
+  /** Where. */
   readonly address: number;
 }
 

@@ -1,43 +1,43 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { TraceError } from '../src/read/error.ts'
-import type { TraceEvent } from '../src/read/event.ts'
-import { fieldsOf } from '../src/read/fields.ts'
-import { openTrace } from '../src/read/trace.ts'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TraceError } from '../src/read/error.ts';
+import type { TraceEvent } from '../src/read/event.ts';
+import { fieldsOf } from '../src/read/fields.ts';
+import { openTrace } from '../src/read/trace.ts';
 
-const fixtures = join(import.meta.dirname, 'fixtures')
+const fixtures = join(import.meta.dirname, 'fixtures');
 
-let folder = ''
+let folder = '';
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'mmu-gather-read-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+  folder = await mkdtemp(join(tmpdir(), 'mmu-gather-read-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
 
 /** A file of the given content; a text gets its last line end. */
 async function fileOf(content: string | Buffer, name = 'trace.txt'): Promise<string> {
-  const path = join(folder, name)
-  await writeFile(path, typeof content === 'string' ? `${content}\n` : content)
-  return path
+  const path = join(folder, name);
+  await writeFile(path, typeof content === 'string' ? `${content}\n` : content);
+  return path;
 }
 
 async function eventsOf(path: string): Promise<TraceEvent[]> {
-  const events: TraceEvent[] = []
-  for await (const event of await openTrace(path)) events.push(event)
-  return events
+  const events: TraceEvent[] = [];
+  for await (const event of await openTrace(path)) events.push(event);
+  return events;
 }
 
 async function read(...lines: string[]): Promise<TraceEvent[]> {
-  return eventsOf(await fileOf(lines.join('\n')))
+  return eventsOf(await fileOf(lines.join('\n')));
 }
 
 /** What one line gives. */
 async function one(line: string): Promise<TraceEvent> {
-  const events = await read(line)
-  expect(events).toHaveLength(1)
-  return events[0]!
+  const events = await read(line);
+  expect(events).toHaveLength(1);
+  return events[0]!;
 }
 
 /** What is thrown when a file is read to its end. */
@@ -45,76 +45,169 @@ async function failure(path: string): Promise<TraceError> {
   const error = await eventsOf(path).then(
     () => null,
     (thrown: unknown) => thrown,
-  )
-  expect(error).toBeInstanceOf(TraceError)
-  expect((error as TraceError).message).not.toContain('\n')
-  return error as TraceError
+  );
+  expect(error).toBeInstanceOf(TraceError);
+  expect((error as TraceError).message).not.toContain('\n');
+  return error as TraceError;
 }
 
 /** A line of tracefs text with the given event. */
 function line(event: string): string {
-  return `             mmw-10029   (  10029) [001] d..2.  2203.283345: ${event}`
+  return `             mmw-10029   (  10029) [001] d..2.  2203.283345: ${event}`;
 }
 
-const head = { line: 1, time: 2203283345, cpu: 1, pid: 10029, tgid: 10029, comm: 'mmw', flags: 'd..2.' }
+const head = { line: 1, time: 2203283345, cpu: 1, pid: 10029, tgid: 10029, comm: 'mmw', flags: 'd..2.' };
 
 describe('heads', () => {
-  const event = 'tlb_flush: pages:1 reason:local MM shootdown (3)'
-  const flush = { kind: 'tlbFlush', reason: 3, pages: 1 }
+  const event = 'tlb_flush: pages:1 reason:local MM shootdown (3)';
+  const flush = { kind: 'tlbFlush', reason: 3, pages: 1 };
 
   test.each([
     ['tracefs', `             mmw-10029   (  10029) [001] d..2.  2203.283345: ${event}`, head],
-    ['no tgid', `          <idle>-0       (-------) [000] d.h1.  5692.206071: ${event}`, { time: 5692206071, cpu: 0, pid: 0, tgid: null, comm: '<idle>', flags: 'd.h1.' }],
+    [
+      'no tgid',
+      `          <idle>-0       (-------) [000] d.h1.  5692.206071: ${event}`,
+      { time: 5692206071, cpu: 0, pid: 0, tgid: null, comm: '<idle>', flags: 'd.h1.' },
+    ],
     ['no tgid column', `             mmw-10029   [001] d..2.  2203.283345: ${event}`, { ...head, tgid: null }],
-    ['more than 999 CPUs', `             mmw-10029   [1023] d..2.  2203.283345: ${event}`, { ...head, tgid: null, cpu: 1023 }],
-    ['counting clock', `             mmw-10988   (  10988) [001] ..... 18056631327487: ${event}`, { time: 18056631327487, pid: 10988, tgid: 10988, flags: '.....' }],
-    ['spaces in the name', `    Web Content 2-77      (     70) [000] .....     1.000001: ${event}`, { comm: 'Web Content 2', pid: 77, tgid: 70, time: 1000001 }],
-    ['dashes, colons', `kworker/u8:1-ev-77      (     77) [000] .....     1.000001: ${event}`, { comm: 'kworker/u8:1-ev', pid: 77 }],
-    ['a name like a head', `  a-1 [0] 1.5: b-77      (     77) [000] .....     1.000001: ${event}`, { comm: 'a-1 [0] 1.5: b', pid: 77 }],
-    ['brackets in the name', `           x [3]-77      (     77) [000] .....     1.000001: ${event}`, { comm: 'x [3]', pid: 77 }],
-    ['name that is not ASCII', `          h\xc3\xb6he-77      (     77) [000] .....     1.000001: ${event}`, { comm: 'höhe', pid: 77 }],
-    ['trace-cmd', `             mmw-8926  [001]  6917.734445: tlb_flush:            pages=1 reason=local mm shootdown (3)`, { comm: 'mmw', pid: 8926, tgid: null, flags: '' }],
-    ['trace-cmd, flags', `             mmw-8926  [001] d..1.  6917.734445: tlb_flush:            pages=1 reason=local mm shootdown (3)`, { pid: 8926, flags: 'd..1.' }],
-    ['trace-cmd, instance', `rec:        a: b c: d-8926  [001]  6917.734445: tlb_flush:            pages=1 reason= (3)`, { comm: 'a: b c: d', pid: 8926 }],
-    ['trace-cmd -R', `             mmw-8926  [001]  6917.734445: tlb_flush:             reason=3 pages=1`, { pid: 8926 }],
-    ['trace-cmd -t', `             mmw-8926  [001]  6917.734445123: tlb_flush:            pages=1 reason=local mm shootdown (3)`, { time: 6917734445123 }],
-    ['perf', `             mmw 10362/10363 [000]  6951.624888739:                 tlb:tlb_flush: pages:1 reason:local MM shootdown (3)`, { time: 6951624888739, pid: 10363, tgid: 10362, cpu: 0, comm: 'mmw' }],
-    ['perf without tgid', `      my prog 10363 [000]  6951.624888:                 tlb:tlb_flush: pages:1 reason:local MM shootdown (3)`, { pid: 10363, tgid: null, comm: 'my prog' }],
+    [
+      'more than 999 CPUs',
+      `             mmw-10029   [1023] d..2.  2203.283345: ${event}`,
+      { ...head, tgid: null, cpu: 1023 },
+    ],
+    [
+      'counting clock',
+      `             mmw-10988   (  10988) [001] ..... 18056631327487: ${event}`,
+      { time: 18056631327487, pid: 10988, tgid: 10988, flags: '.....' },
+    ],
+    [
+      'spaces in the name',
+      `    Web Content 2-77      (     70) [000] .....     1.000001: ${event}`,
+      { comm: 'Web Content 2', pid: 77, tgid: 70, time: 1000001 },
+    ],
+    [
+      'dashes, colons',
+      `kworker/u8:1-ev-77      (     77) [000] .....     1.000001: ${event}`,
+      { comm: 'kworker/u8:1-ev', pid: 77 },
+    ],
+    [
+      'a name like a head',
+      `  a-1 [0] 1.5: b-77      (     77) [000] .....     1.000001: ${event}`,
+      { comm: 'a-1 [0] 1.5: b', pid: 77 },
+    ],
+    [
+      'brackets in the name',
+      `           x [3]-77      (     77) [000] .....     1.000001: ${event}`,
+      { comm: 'x [3]', pid: 77 },
+    ],
+    [
+      'name that is not ASCII',
+      `          h\xc3\xb6he-77      (     77) [000] .....     1.000001: ${event}`,
+      { comm: 'höhe', pid: 77 },
+    ],
+    [
+      'trace-cmd',
+      `             mmw-8926  [001]  6917.734445: tlb_flush:            pages=1 reason=local mm shootdown (3)`,
+      { comm: 'mmw', pid: 8926, tgid: null, flags: '' },
+    ],
+    [
+      'trace-cmd, flags',
+      `             mmw-8926  [001] d..1.  6917.734445: tlb_flush:            pages=1 reason=local mm shootdown (3)`,
+      { pid: 8926, flags: 'd..1.' },
+    ],
+    [
+      'trace-cmd, instance',
+      `rec:        a: b c: d-8926  [001]  6917.734445: tlb_flush:            pages=1 reason= (3)`,
+      { comm: 'a: b c: d', pid: 8926 },
+    ],
+    [
+      'trace-cmd -R',
+      `             mmw-8926  [001]  6917.734445: tlb_flush:             reason=3 pages=1`,
+      { pid: 8926 },
+    ],
+    [
+      'trace-cmd -t',
+      `             mmw-8926  [001]  6917.734445123: tlb_flush:            pages=1 reason=local mm shootdown (3)`,
+      { time: 6917734445123 },
+    ],
+    [
+      'perf',
+      `             mmw 10362/10363 [000]  6951.624888739:                 tlb:tlb_flush: pages:1 reason:local MM shootdown (3)`,
+      { time: 6951624888739, pid: 10363, tgid: 10362, cpu: 0, comm: 'mmw' },
+    ],
+    [
+      'perf without tgid',
+      `      my prog 10363 [000]  6951.624888:                 tlb:tlb_flush: pages:1 reason:local MM shootdown (3)`,
+      { pid: 10363, tgid: null, comm: 'my prog' },
+    ],
     ['line ends of Windows', `${line(event)}\r`, head],
   ])('%s', async (_, text, expected) => {
-    const path = await fileOf(Buffer.from(`${text}\n`, 'latin1'))
-    expect(await eventsOf(path)).toEqual([expect.objectContaining({ ...flush, ...expected })])
-  })
+    const path = await fileOf(Buffer.from(`${text}\n`, 'latin1'));
+    expect(await eventsOf(path)).toEqual([expect.objectContaining({ ...flush, ...expected })]);
+  });
 
   test('the clock is told by its digits', async () => {
-    const ticks = async (text: string): Promise<number | null> => (await openTrace(await fileOf(text))).clock.ticksPerSecond
-    expect(await ticks(line(event))).toBe(1e6)
-    expect(await ticks(`             mmw 1/1 [000]  6951.624888739: tlb:tlb_flush: pages:1 reason:x (3)`)).toBe(1e9)
-    expect(await ticks(`             mmw-1       (      1) [001] ..... 18056631327487: ${event}`)).toBeNull()
-  })
+    const ticks = async (text: string): Promise<number | null> =>
+      (await openTrace(await fileOf(text))).clock.ticksPerSecond;
+    expect(await ticks(line(event))).toBe(1e6);
+    expect(await ticks(`             mmw 1/1 [000]  6951.624888739: tlb:tlb_flush: pages:1 reason:x (3)`)).toBe(1e9);
+    expect(await ticks(`             mmw-1       (      1) [001] ..... 18056631327487: ${event}`)).toBeNull();
+  });
 
   test('two clocks in one file', async () => {
-    const error = await failure(await fileOf(`${line(event)}\n             mmw-1       [001] ..... 18056631327487: ${event}`))
-    expect(error).toMatchObject({ line: 2, what: expect.stringContaining('another clock') })
-  })
-})
+    const error = await failure(
+      await fileOf(`${line(event)}\n             mmw-1       [001] ..... 18056631327487: ${event}`),
+    );
+    expect(error).toMatchObject({ line: 2, what: expect.stringContaining('another clock') });
+  });
+});
 
 describe('events', () => {
   test.each<[string, object]>([
     // system calls: 6.18 with 0x, 6.1 and 6.12 without, trace-cmd padded
-    ['sys_mmap(addr: 0, len: 0x2000, prot: 3, flags: 0x22, fd: 0xffffffff, off: 0)', { kind: 'sysEnter', name: 'mmap', args: [0, 0x2000, 3, 0x22, 0xffffffff, 0] }],
-    ['sys_mmap(addr: 0, len: 801000, prot: 0, flags: 20022, fd: ffffffff, off: 0)', { kind: 'sysEnter', name: 'mmap', args: [0, 0x801000, 0, 0x20022, 0xffffffff, 0] }],
-    ['sys_enter_mmap:       addr: 0x00000000, len: 0x00002000, prot: 0x00000003', { kind: 'sysEnter', name: 'mmap', args: [0, 0x2000, 3] }],
+    [
+      'sys_mmap(addr: 0, len: 0x2000, prot: 3, flags: 0x22, fd: 0xffffffff, off: 0)',
+      { kind: 'sysEnter', name: 'mmap', args: [0, 0x2000, 3, 0x22, 0xffffffff, 0] },
+    ],
+    [
+      'sys_mmap(addr: 0, len: 801000, prot: 0, flags: 20022, fd: ffffffff, off: 0)',
+      { kind: 'sysEnter', name: 'mmap', args: [0, 0x801000, 0, 0x20022, 0xffffffff, 0] },
+    ],
+    [
+      'sys_enter_mmap:       addr: 0x00000000, len: 0x00002000, prot: 0x00000003',
+      { kind: 'sysEnter', name: 'mmap', args: [0, 0x2000, 3] },
+    ],
     ['sys_vfork()', { kind: 'sysEnter', name: 'vfork', args: [] }],
     ['sys_enter_vfork:', { kind: 'sysEnter', name: 'vfork', args: [] }],
-    ['sys_execve(filename: 0x7ffe "a, b: 1", argv: 0x10, envp: 0x20)', { kind: 'sysEnter', name: 'execve', args: [0x7ffe, 0x10, 0x20] }],
-    ['sys_madvise(start: ffff800000000000, len_in: 1000, behavior: 4)', { kind: 'sysEnter', name: 'madvise', args: [-0x800000000000, 0x1000, 4] }],
+    [
+      'sys_execve(filename: 0x7ffe "a, b: 1", argv: 0x10, envp: 0x20)',
+      { kind: 'sysEnter', name: 'execve', args: [0x7ffe, 0x10, 0x20] },
+    ],
+    [
+      'sys_madvise(start: ffff800000000000, len_in: 1000, behavior: 4)',
+      { kind: 'sysEnter', name: 'madvise', args: [-0x800000000000, 0x1000, 4] },
+    ],
     ['sys_mmap -> 0x7ffff7fc0000', { kind: 'sysExit', name: 'mmap', ret: 0x7ffff7fc0000 }],
     ['sys_exit_mmap:        0x7ffff7fc0000', { kind: 'sysExit', name: 'mmap', ret: 0x7ffff7fc0000 }],
     ['sys_process_madvise -> 0xffffffffffffffea', { kind: 'sysExit', name: 'process_madvise', ret: -22 }],
-    ['page_fault_user: address=0x7ffff7fe4b70 ip=0x7ffff7fe4b71 error_code=0x14', { kind: 'pageFault', mode: 'user', address: 0x7ffff7fe4b70, ip: '0x7ffff7fe4b71', errorCode: 0x14 }],
-    ['page_fault_kernel: address=0x55555555f224 ip=elf_load error_code=0x2', { kind: 'pageFault', mode: 'kernel', address: 0x55555555f224, ip: 'elf_load', errorCode: 2 }],
-    ['page_fault_kernel: address=0xffff888108bdf0c0 ip=memcpy+0x1/0x2 error_code=0x0', { kind: 'pageFault', mode: 'kernel', address: Number(BigInt.asIntN(64, 0xffff888108bdf0c0n)), ip: 'memcpy+0x1/0x2', errorCode: 0 }],
+    [
+      'page_fault_user: address=0x7ffff7fe4b70 ip=0x7ffff7fe4b71 error_code=0x14',
+      { kind: 'pageFault', mode: 'user', address: 0x7ffff7fe4b70, ip: '0x7ffff7fe4b71', errorCode: 0x14 },
+    ],
+    [
+      'page_fault_kernel: address=0x55555555f224 ip=elf_load error_code=0x2',
+      { kind: 'pageFault', mode: 'kernel', address: 0x55555555f224, ip: 'elf_load', errorCode: 2 },
+    ],
+    [
+      'page_fault_kernel: address=0xffff888108bdf0c0 ip=memcpy+0x1/0x2 error_code=0x0',
+      {
+        kind: 'pageFault',
+        mode: 'kernel',
+        address: Number(BigInt.asIntN(64, 0xffff888108bdf0c0n)),
+        ip: 'memcpy+0x1/0x2',
+        errorCode: 0,
+      },
+    ],
     // the reason is its number, however it is spelled
     ['tlb_flush: pages:-1 reason:flush on task switch (0)', { kind: 'tlbFlush', pages: -1, reason: 0 }],
     ['tlb_flush: pages:34 reason:remote ipi send (4)', { kind: 'tlbFlush', pages: 34, reason: 4 }],
@@ -122,24 +215,61 @@ describe('events', () => {
     ['tlb_flush:            pages=34 reason= (4)', { kind: 'tlbFlush', pages: 34, reason: 4 }],
     [
       'sched_switch: prev_comm=a b prev_pid=1 x prev_pid=7 prev_prio=120 prev_state=R+ ==> next_comm=c ==> d next_pid=8 next_prio=100',
-      { kind: 'schedSwitch', prevComm: 'a b prev_pid=1 x', prevPid: 7, prevState: 'R+', nextComm: 'c ==> d', nextPid: 8 },
+      {
+        kind: 'schedSwitch',
+        prevComm: 'a b prev_pid=1 x',
+        prevPid: 7,
+        prevState: 'R+',
+        nextComm: 'c ==> d',
+        nextPid: 8,
+      },
     ],
     [
       'sched_switch: prev_comm=launch prev_pid=7821 prev_prio=100 prev_state=D ==> next_comm=kworker/u8:1 next_pid=9 next_prio=120',
-      { kind: 'schedSwitch', prevComm: 'launch', prevPid: 7821, prevPrio: 100, prevState: 'D', nextComm: 'kworker/u8:1', nextPid: 9, nextPrio: 120 },
+      {
+        kind: 'schedSwitch',
+        prevComm: 'launch',
+        prevPid: 7821,
+        prevPrio: 100,
+        prevState: 'D',
+        nextComm: 'kworker/u8:1',
+        nextPid: 9,
+        nextPrio: 120,
+      },
     ],
     [
       'sched_switch:         kworker/u8:1:44 [100] D ==> my prog:8543 [120]',
-      { kind: 'schedSwitch', prevComm: 'kworker/u8:1', prevPid: 44, prevPrio: 100, prevState: 'D', nextComm: 'my prog', nextPid: 8543, nextPrio: 120 },
+      {
+        kind: 'schedSwitch',
+        prevComm: 'kworker/u8:1',
+        prevPid: 44,
+        prevPrio: 100,
+        prevState: 'D',
+        nextComm: 'my prog',
+        nextPid: 8543,
+        nextPrio: 120,
+      },
     ],
-    ['sched_migrate_task: comm=my prog pid=8 prio=100 orig_cpu=1 dest_cpu=0', { kind: 'schedMigrateTask', taskComm: 'my prog', taskPid: 8, prio: 100, origCpu: 1, destCpu: 0 }],
-    ['task_newtask: pid=8934 comm=my prog clone_flags=3d0f00 oom_score_adj=0', { kind: 'taskNewtask', childPid: 8934, childComm: 'my prog', cloneFlags: 0x3d0f00 }],
+    [
+      'sched_migrate_task: comm=my prog pid=8 prio=100 orig_cpu=1 dest_cpu=0',
+      { kind: 'schedMigrateTask', taskComm: 'my prog', taskPid: 8, prio: 100, origCpu: 1, destCpu: 0 },
+    ],
+    [
+      'task_newtask: pid=8934 comm=my prog clone_flags=3d0f00 oom_score_adj=0',
+      { kind: 'taskNewtask', childPid: 8934, childComm: 'my prog', cloneFlags: 0x3d0f00 },
+    ],
     [
       'sched_process_fork: comm=my prog pid=1 child_comm=my child child_pid=2',
       { kind: 'schedProcessFork', parentComm: 'my prog', parentPid: 1, childComm: 'my child', childPid: 2 },
     ],
-    ['sched_process_exec: filename=./a dir/prog pid=3 old_pid=4', { kind: 'schedProcessExec', filename: './a dir/prog', taskPid: 3, oldPid: 4 }],
-    ['sched_process_exit: comm=mmw pid=8934 prio=100 group_dead=false', { kind: 'schedProcessExit', taskComm: 'mmw', taskPid: 8934, prio: 100, groupDead: false }],
+    [
+      'sched_process_exec: filename=./a dir/prog pid=3 old_pid=4',
+      { kind: 'schedProcessExec', filename: './a dir/prog', taskPid: 3, oldPid: 4 },
+    ],
+    [
+      'sched_process_exit: comm=mmw pid=8934 prio=100 group_dead=false',
+      { kind: 'schedProcessExit', taskComm: 'mmw', taskPid: 8934, prio: 100, groupDead: false },
+    ],
     ['sched_process_exit: comm=timeout pid=149 prio=120', { kind: 'schedProcessExit', taskPid: 149, groupDead: null }],
     ['exit_mmap: mt_mod 00000000dec1782b, DESTROY', { kind: 'exitMmap', mm: '00000000dec1782b' }],
     ['exit_mmap: (exit_mmap+0x0/0x310) mm=0xffff888006210000', { kind: 'exitMmap', mm: '0xffff888006210000' }],
@@ -147,29 +277,57 @@ describe('events', () => {
       'csd_queue_cpu: cpu=1 callsite=on_each_cpu_cond_mask+0x20/0x60 func=flush_tlb_func csd=00000000b1746c17',
       { kind: 'csdQueueCpu', target: 1, callsite: 'on_each_cpu_cond_mask+0x20/0x60', func: 'flush_tlb_func' },
     ],
-    ['csd_function_entry: func=flush_tlb_func, csd=0000000000000000', { kind: 'csdFunctionEntry', func: 'flush_tlb_func' }],
-    ['csd_function_exit: func=flush_tlb_func, csd=0000000000000000', { kind: 'csdFunctionExit', func: 'flush_tlb_func' }],
-    ['ipi_send_cpu: cpu=1 callsite=wakeup_preempt+0x55/0xa0 callback=0x0', { kind: 'ipiSend', targets: [1], callsite: 'wakeup_preempt+0x55/0xa0', callback: '0x0' }],
-    ['ipi_send_cpumask: cpumask=00000001,80000012 callsite=f+0x1/0x2 callback=g+0x0/0x20', { kind: 'ipiSend', targets: [1, 4, 31, 32], callsite: 'f+0x1/0x2', callback: 'g+0x0/0x20' }],
+    [
+      'csd_function_entry: func=flush_tlb_func, csd=0000000000000000',
+      { kind: 'csdFunctionEntry', func: 'flush_tlb_func' },
+    ],
+    [
+      'csd_function_exit: func=flush_tlb_func, csd=0000000000000000',
+      { kind: 'csdFunctionExit', func: 'flush_tlb_func' },
+    ],
+    [
+      'ipi_send_cpu: cpu=1 callsite=wakeup_preempt+0x55/0xa0 callback=0x0',
+      { kind: 'ipiSend', targets: [1], callsite: 'wakeup_preempt+0x55/0xa0', callback: '0x0' },
+    ],
+    [
+      'ipi_send_cpumask: cpumask=00000001,80000012 callsite=f+0x1/0x2 callback=g+0x0/0x20',
+      { kind: 'ipiSend', targets: [1, 4, 31, 32], callsite: 'f+0x1/0x2', callback: 'g+0x0/0x20' },
+    ],
     ['call_function_single_entry: vector=251', { kind: 'callFunctionEntry', single: true, vector: 251 }],
     ['call_function_exit: vector=252', { kind: 'callFunctionExit', single: false, vector: 252 }],
-    ['rss_stat: mm_id=2197276777 curr=1 type=MM_ANONPAGES size=53248B', { kind: 'rssStat', mmId: 2197276777, current: true, type: 'MM_ANONPAGES', bytes: 53248 }],
-    ['mm_collapse_huge_page: mm=00000000794335db, isolated=1, status=succeeded', { kind: 'mmCollapseHugePage', mm: '00000000794335db', isolated: 1, status: 'succeeded' }],
+    [
+      'rss_stat: mm_id=2197276777 curr=1 type=MM_ANONPAGES size=53248B',
+      { kind: 'rssStat', mmId: 2197276777, current: true, type: 'MM_ANONPAGES', bytes: 53248 },
+    ],
+    [
+      'mm_collapse_huge_page: mm=00000000794335db, isolated=1, status=succeeded',
+      { kind: 'mmCollapseHugePage', mm: '00000000794335db', isolated: 1, status: 'succeeded' },
+    ],
     ['tracing_mark_write: phase: a=1 (x)', { kind: 'mark', text: 'phase: a=1 (x)' }],
     ['print:                tracing_mark_write: begin', { kind: 'mark', text: 'begin' }],
     ['print:                some_function: hello', { kind: 'other', name: 'print', text: 'some_function: hello' }],
     // nobody has promised us that these are all
-    ['vm_unmapped_area: addr=0x7f err=0 total_vm=0x12c', { kind: 'other', name: 'vm_unmapped_area', text: 'addr=0x7f err=0 total_vm=0x12c' }],
-    ['tlb_flush: (tlb_flush+0x0/0x10) mm=0x5', { kind: 'other', name: 'tlb_flush', text: '(tlb_flush+0x0/0x10) mm=0x5' }],
+    [
+      'vm_unmapped_area: addr=0x7f err=0 total_vm=0x12c',
+      { kind: 'other', name: 'vm_unmapped_area', text: 'addr=0x7f err=0 total_vm=0x12c' },
+    ],
+    [
+      'tlb_flush: (tlb_flush+0x0/0x10) mm=0x5',
+      { kind: 'other', name: 'tlb_flush', text: '(tlb_flush+0x0/0x10) mm=0x5' },
+    ],
     ['<stack trace>', { kind: 'other', name: '<stack trace>' }],
   ])('%s', async (text, expected) => {
-    expect(await one(line(text))).toMatchObject({ ...head, ...expected })
-  })
+    expect(await one(line(text))).toMatchObject({ ...head, ...expected });
+  });
 
   test('the fields of an event without a kind', () => {
-    expect(fieldsOf('(flush+0x0/0x10) mm=0x5 start=0x0, isolated: 3')).toEqual({ mm: '0x5', start: '0x0', isolated: '3' })
-  })
-})
+    expect(fieldsOf('(flush+0x0/0x10) mm=0x5 start=0x0, isolated: 3')).toEqual({
+      mm: '0x5',
+      start: '0x0',
+      isolated: '3',
+    });
+  });
+});
 
 describe('lines that are no events', () => {
   test('comments, the empty line of vm_unmapped_area, call stacks, the rest of a mark', async () => {
@@ -185,52 +343,65 @@ describe('lines that are no events', () => {
       line('tracing_mark_write: two'),
       'lines',
       line('exit_mmap: mt_mod 1, DESTROY'),
-    )
+    );
     expect(events.map((event) => [event.line, event.kind])).toEqual([
       [3, 'other'],
       [6, 'other'],
       [9, 'mark'],
       [11, 'exitMmap'],
-    ])
-  })
+    ]);
+  });
 
   test('lost events', async () => {
     expect(await read(line('sys_vfork()'), 'CPU:1 [LOST 15 EVENTS]', 'CPU:0 [LOST EVENTS]')).toMatchObject([
       { kind: 'sysEnter' },
       { kind: 'lost', line: 2, cpu: 1, count: 15 },
       { kind: 'lost', line: 3, cpu: 0, count: null },
-    ])
-    expect(await read('CPU 1 is empty', 'cpus=2', '             mmw-1  [000]     1.000001: sys_enter_vfork: ', 'CPU:0 [7 EVENTS DROPPED]')).toMatchObject([
+    ]);
+    expect(
+      await read(
+        'CPU 1 is empty',
+        'cpus=2',
+        '             mmw-1  [000]     1.000001: sys_enter_vfork: ',
+        'CPU:0 [7 EVENTS DROPPED]',
+      ),
+    ).toMatchObject([
       { kind: 'lost', line: 1, cpu: 1, count: 0 },
       { kind: 'sysEnter', line: 3 },
       { kind: 'lost', line: 4, cpu: 0, count: 7 },
-    ])
-    expect(await read('             mmw     1/1     [002]     1.000001: PERF_RECORD_LOST lost 5')).toEqual([{ kind: 'lost', line: 1, cpu: 2, count: 5 }])
-  })
-})
+    ]);
+    expect(await read('             mmw     1/1     [002]     1.000001: PERF_RECORD_LOST lost 5')).toEqual([
+      { kind: 'lost', line: 1, cpu: 2, count: 5 },
+    ]);
+  });
+});
 
 describe('files that are no traces', () => {
   test('garbage', async () => {
-    const bytes = Buffer.from(Array.from({ length: 3000 }, (_, i) => (i * 7919 + (i >> 3)) & 255))
-    const error = await failure(await fileOf(bytes, 'garbage.bin'))
-    expect(error.message).toMatch(/garbage\.bin:1: this is no text: .*; give tracefs text/)
-  })
+    const bytes = Buffer.from(Array.from({ length: 3000 }, (_, i) => (i * 7919 + (i >> 3)) & 255));
+    const error = await failure(await fileOf(bytes, 'garbage.bin'));
+    expect(error.message).toMatch(/garbage\.bin:1: this is no text: .*; give tracefs text/);
+  });
 
   test('text of something else', async () => {
-    const path = await fileOf('total 12\ndrwxr-xr-x 4 root root 4096')
-    expect((await failure(path)).message).toBe(`${path}:1: no event of a trace: "total 12"; give tracefs text (the file "trace"), trace-cmd report or perf script, packed with gzip or not`)
-  })
+    const path = await fileOf('total 12\ndrwxr-xr-x 4 root root 4096');
+    expect((await failure(path)).message).toBe(
+      `${path}:1: no event of a trace: "total 12"; give tracefs text (the file "trace"), trace-cmd report or perf script, packed with gzip or not`,
+    );
+  });
 
   test('garbage in the middle comes after what is good', async () => {
-    const trace = await openTrace(await fileOf([line('sys_vfork()'), line('sys_vfork -> 0x5'), 'oops \x1b[2J'].join('\n')))
-    const kinds: string[] = []
+    const trace = await openTrace(
+      await fileOf([line('sys_vfork()'), line('sys_vfork -> 0x5'), 'oops \x1b[2J'].join('\n')),
+    );
+    const kinds: string[] = [];
     await expect(
       (async () => {
-        for await (const event of trace) kinds.push(event.kind)
+        for await (const event of trace) kinds.push(event.kind);
       })(),
-    ).rejects.toMatchObject({ name: 'TraceError', line: 3, what: 'no event of a trace: "oops \\u001b[2J"' })
-    expect(kinds).toEqual(['sysEnter', 'sysExit'])
-  })
+    ).rejects.toMatchObject({ name: 'TraceError', line: 3, what: 'no event of a trace: "oops \\u001b[2J"' });
+    expect(kinds).toEqual(['sysEnter', 'sysExit']);
+  });
 
   test.each([
     'tlb_flush: pages:x reason:y',
@@ -241,19 +412,26 @@ describe('files that are no traces', () => {
     'rss_stat: nothing',
     'no event',
   ])('an event without its values: %s', async (event) => {
-    expect(await failure(await fileOf([line('sys_vfork()'), line(event)].join('\n')))).toMatchObject({ line: 2, what: expect.stringContaining('without its values') })
-  })
+    expect(await failure(await fileOf([line('sys_vfork()'), line(event)].join('\n')))).toMatchObject({
+      line: 2,
+      what: expect.stringContaining('without its values'),
+    });
+  });
 
   test('empty', async () => {
-    expect((await failure(await fileOf(Buffer.alloc(0), 'empty'))).message).toMatch(/empty: an empty file; record again/)
-    expect((await failure(await fileOf(gzipSync(''), 'empty.gz'))).message).toMatch(/empty\.gz: an empty file; record again/)
-    expect(await read('# tracer: nop', '#')).toEqual([])
-  })
+    expect((await failure(await fileOf(Buffer.alloc(0), 'empty'))).message).toMatch(
+      /empty: an empty file; record again/,
+    );
+    expect((await failure(await fileOf(gzipSync(''), 'empty.gz'))).message).toMatch(
+      /empty\.gz: an empty file; record again/,
+    );
+    expect(await read('# tracer: nop', '#')).toEqual([]);
+  });
 
   test('missing, or a folder', async () => {
-    expect((await failure(join(folder, 'nowhere'))).message).toMatch(/nowhere: no such file; give the path/)
-    expect((await failure(folder)).message).toMatch(/is a directory; give the path/)
-  })
+    expect((await failure(join(folder, 'nowhere'))).message).toMatch(/nowhere: no such file; give the path/);
+    expect((await failure(folder)).message).toMatch(/is a directory; give the path/);
+  });
 
   test.each([
     ['trace.dat', '\x17\x08\x44tracing6\0', 'trace-cmd report'],
@@ -264,86 +442,180 @@ describe('files that are no traces', () => {
     ['strace', '10323 1795231874.124585 brk(NULL)       = 0x55e144295000 <0.000007>\n', 'strace'],
     ['latency', '# tracer: nop\n#\n# nop latency trace v1.1.5 on 6.18\n', 'latency-format 0'],
   ])('another kind of recording: %s', async (name, content, mend) => {
-    expect((await failure(await fileOf(Buffer.from(content, 'latin1'), name))).mend).toContain(mend)
-  })
+    expect((await failure(await fileOf(Buffer.from(content, 'latin1'), name))).mend).toContain(mend);
+  });
 
   test('one endless line', async () => {
-    expect((await failure(await fileOf(Buffer.alloc(200_000, 'x')))).message).toMatch(/:1: a line of more than 65536 bytes/)
-  })
+    expect((await failure(await fileOf(Buffer.alloc(200_000, 'x')))).message).toMatch(
+      /:1: a line of more than 65536 bytes/,
+    );
+  });
 
   test('damaged gzip data', async () => {
-    const packed = gzipSync(Array.from({ length: 20_000 }, (_, i) => line(`sys_brk(brk: ${i.toString(16)})`)).join('\n'))
-    packed.fill(0xff, packed.length >> 1, (packed.length >> 1) + 64)
-    expect((await failure(await fileOf(packed, 'damaged.gz'))).message).toMatch(/damaged\.gz: damaged gzip data/)
-  })
-})
+    const packed = gzipSync(
+      Array.from({ length: 20_000 }, (_, i) => line(`sys_brk(brk: ${i.toString(16)})`)).join('\n'),
+    );
+    packed.fill(0xff, packed.length >> 1, (packed.length >> 1) + 64);
+    expect((await failure(await fileOf(packed, 'damaged.gz'))).message).toMatch(/damaged\.gz: damaged gzip data/);
+  });
+});
 
 describe('files cut off', () => {
-  const lines = ['# tracer: nop', line('sys_vfork()'), line('sys_vfork -> 0x15')]
+  const lines = ['# tracer: nop', line('sys_vfork()'), line('sys_vfork -> 0x15')];
 
   test('in the last line', async () => {
     // 0x1 would be a good value: that it is half of one can only be told by the missing line end
-    const path = await fileOf(Buffer.from(lines.join('\n').slice(0, -1)))
-    expect(await eventsOf(path)).toMatchObject([{ kind: 'sysEnter', line: 2 }, { kind: 'truncated', line: 3 }])
-  })
+    const path = await fileOf(Buffer.from(lines.join('\n').slice(0, -1)));
+    expect(await eventsOf(path)).toMatchObject([
+      { kind: 'sysEnter', line: 2 },
+      { kind: 'truncated', line: 3 },
+    ]);
+  });
 
   test('nothing but the last line end is missing, says the header', async () => {
-    const path = await fileOf(Buffer.from(['# entries-in-buffer/entries-written: 2/2   #P:2', ...lines].join('\n')))
-    expect(await eventsOf(path)).toMatchObject([{ kind: 'sysEnter' }, { kind: 'sysExit', ret: 0x15 }])
-  })
+    const path = await fileOf(Buffer.from(['# entries-in-buffer/entries-written: 2/2   #P:2', ...lines].join('\n')));
+    expect(await eventsOf(path)).toMatchObject([{ kind: 'sysEnter' }, { kind: 'sysExit', ret: 0x15 }]);
+  });
 
   test('between two lines: the header knows', async () => {
-    const events = await read('# entries-in-buffer/entries-written: 3/500   #P:2', ...lines)
-    expect(events.at(-1)).toEqual({ kind: 'truncated', line: 4, what: 'the header names 3 entries, here are 2' })
-  })
+    const events = await read('# entries-in-buffer/entries-written: 3/500   #P:2', ...lines);
+    expect(events.at(-1)).toEqual({ kind: 'truncated', line: 4, what: 'the header names 3 entries, here are 2' });
+  });
 
   test.each([20, 1000, 10_000, 15_000, 18_000])('gzip, after %i bytes', async (size) => {
-    const whole = await readFile(join(fixtures, 'm02-lazy.trace.txt.gz'))
-    const path = await fileOf(whole.subarray(0, size), 'cut.gz')
-    const events = await eventsOf(path)
-    const last = events.pop()!
-    expect(last).toMatchObject({ kind: 'truncated' })
-    const complete = await eventsOf(join(fixtures, 'm02-lazy.trace.txt.gz'))
-    expect(events).toEqual(complete.slice(0, events.length))
-    if (size >= 1000) expect(events.length).toBeGreaterThan((complete.length * size) / whole.length / 10)
-    expect(last.line).toBeGreaterThan(events.at(-1)?.line ?? 0)
-  })
-})
+    const whole = await readFile(join(fixtures, 'm02-lazy.trace.txt.gz'));
+    const path = await fileOf(whole.subarray(0, size), 'cut.gz');
+    const events = await eventsOf(path);
+    const last = events.pop()!;
+    expect(last).toMatchObject({ kind: 'truncated' });
+    const complete = await eventsOf(join(fixtures, 'm02-lazy.trace.txt.gz'));
+    expect(events).toEqual(complete.slice(0, events.length));
+    if (size >= 1000) expect(events.length).toBeGreaterThan((complete.length * size) / whole.length / 10);
+    expect(last.line).toBeGreaterThan(events.at(-1)?.line ?? 0);
+  });
+});
 
 /** Counts of the recordings' own index: kinds by its names of events. */
 const counts: Record<string, { events: Record<string, number>; reasons: Record<number, number>; entries: number }> = {
   'm01-ceiling.trace.txt.gz': {
     entries: 25758,
     events: {
-      rssStat: 8872, 'pageFault user': 8507, 'pageFault kernel': 3, tlbFlush: 1552, csdFunctionEntry: 1029, csdFunctionExit: 1029, ipiSend: 517,
-      callFunctionEntry: 516, callFunctionExit: 516, csdQueueCpu: 515, mark: 449, 'sysEnter mmap': 393, 'sysExit mmap': 393, 'sysEnter munmap': 385,
-      'sysExit munmap': 385, 'sysEnter madvise': 193, 'sysExit madvise': 193, 'sysEnter mprotect': 132, 'sysExit mprotect': 132, schedSwitch: 21,
-      'sysEnter brk': 3, 'sysExit brk': 3, exitMmap: 2, 'sysEnter sched_setaffinity': 2, 'sysExit sched_setaffinity': 2, 'sysExit clone3': 2,
-      schedMigrateTask: 2, schedProcessExit: 2, 'sysEnter execve': 1, schedProcessExec: 1, 'sysExit execve': 1, 'sysEnter clone3': 1, taskNewtask: 1,
-      schedProcessFork: 1, 'sysEnter exit': 1, 'sysEnter exit_group': 1,
+      rssStat: 8872,
+      'pageFault user': 8507,
+      'pageFault kernel': 3,
+      tlbFlush: 1552,
+      csdFunctionEntry: 1029,
+      csdFunctionExit: 1029,
+      ipiSend: 517,
+      callFunctionEntry: 516,
+      callFunctionExit: 516,
+      csdQueueCpu: 515,
+      mark: 449,
+      'sysEnter mmap': 393,
+      'sysExit mmap': 393,
+      'sysEnter munmap': 385,
+      'sysExit munmap': 385,
+      'sysEnter madvise': 193,
+      'sysExit madvise': 193,
+      'sysEnter mprotect': 132,
+      'sysExit mprotect': 132,
+      schedSwitch: 21,
+      'sysEnter brk': 3,
+      'sysExit brk': 3,
+      exitMmap: 2,
+      'sysEnter sched_setaffinity': 2,
+      'sysExit sched_setaffinity': 2,
+      'sysExit clone3': 2,
+      schedMigrateTask: 2,
+      schedProcessExit: 2,
+      'sysEnter execve': 1,
+      schedProcessExec: 1,
+      'sysExit execve': 1,
+      'sysEnter clone3': 1,
+      taskNewtask: 1,
+      schedProcessFork: 1,
+      'sysEnter exit': 1,
+      'sysEnter exit_group': 1,
     },
     reasons: { 3: 523, 4: 513, 1: 512, 0: 4 },
   },
   'm02-lazy.trace.txt.gz': {
     entries: 3212,
     events: {
-      schedSwitch: 602, tlbFlush: 451, csdFunctionEntry: 309, csdFunctionExit: 309, rssStat: 278, 'pageFault user': 208, 'pageFault kernel': 3,
-      'sysEnter mprotect': 172, 'sysExit mprotect': 172, callFunctionEntry: 116, callFunctionExit: 116, ipiSend: 116, csdQueueCpu: 115, mark: 97,
-      'sysEnter mmap': 34, 'sysExit mmap': 34, 'sysEnter munmap': 25, 'sysExit munmap': 25, schedMigrateTask: 4, 'sysEnter brk': 3, 'sysExit brk': 3,
-      exitMmap: 2, 'sysEnter sched_setaffinity': 2, 'sysExit sched_setaffinity': 2, 'sysExit clone3': 2, schedProcessExit: 2, 'sysEnter execve': 1,
-      schedProcessExec: 1, 'sysExit execve': 1, 'sysEnter clone3': 1, taskNewtask: 1, schedProcessFork: 1, 'sysEnter madvise': 1, 'sysExit madvise': 1,
-      'sysEnter exit': 1, 'sysEnter exit_group': 1,
+      schedSwitch: 602,
+      tlbFlush: 451,
+      csdFunctionEntry: 309,
+      csdFunctionExit: 309,
+      rssStat: 278,
+      'pageFault user': 208,
+      'pageFault kernel': 3,
+      'sysEnter mprotect': 172,
+      'sysExit mprotect': 172,
+      callFunctionEntry: 116,
+      callFunctionExit: 116,
+      ipiSend: 116,
+      csdQueueCpu: 115,
+      mark: 97,
+      'sysEnter mmap': 34,
+      'sysExit mmap': 34,
+      'sysEnter munmap': 25,
+      'sysExit munmap': 25,
+      schedMigrateTask: 4,
+      'sysEnter brk': 3,
+      'sysExit brk': 3,
+      exitMmap: 2,
+      'sysEnter sched_setaffinity': 2,
+      'sysExit sched_setaffinity': 2,
+      'sysExit clone3': 2,
+      schedProcessExit: 2,
+      'sysEnter execve': 1,
+      schedProcessExec: 1,
+      'sysExit execve': 1,
+      'sysEnter clone3': 1,
+      taskNewtask: 1,
+      schedProcessFork: 1,
+      'sysEnter madvise': 1,
+      'sysExit madvise': 1,
+      'sysEnter exit': 1,
+      'sysEnter exit_group': 1,
     },
     reasons: { 3: 203, 4: 193, 1: 36, 0: 19 },
   },
   'm10-pcid8.trace.txt.gz': {
     entries: 2631,
     events: {
-      tlbFlush: 871, schedSwitch: 783, rssStat: 499, 'pageFault user': 273, 'pageFault kernel': 29, mark: 41, 'sysEnter mmap': 16, 'sysExit mmap': 16,
-      'sysExit clone': 16, exitMmap: 10, 'sysEnter exit_group': 9, schedProcessExit: 9, 'sysEnter clone': 8, taskNewtask: 8, schedProcessFork: 8,
-      callFunctionEntry: 3, csdFunctionEntry: 3, csdFunctionExit: 3, callFunctionExit: 3, 'sysEnter brk': 3, 'sysExit brk': 3, 'sysEnter mprotect': 3,
-      'sysExit mprotect': 3, csdQueueCpu: 2, ipiSend: 2, 'sysEnter execve': 1, schedProcessExec: 1, 'sysExit execve': 1, 'sysEnter munmap': 1,
-      'sysExit munmap': 1, 'sysEnter sched_setaffinity': 1, 'sysExit sched_setaffinity': 1,
+      tlbFlush: 871,
+      schedSwitch: 783,
+      rssStat: 499,
+      'pageFault user': 273,
+      'pageFault kernel': 29,
+      mark: 41,
+      'sysEnter mmap': 16,
+      'sysExit mmap': 16,
+      'sysExit clone': 16,
+      exitMmap: 10,
+      'sysEnter exit_group': 9,
+      schedProcessExit: 9,
+      'sysEnter clone': 8,
+      taskNewtask: 8,
+      schedProcessFork: 8,
+      callFunctionEntry: 3,
+      csdFunctionEntry: 3,
+      csdFunctionExit: 3,
+      callFunctionExit: 3,
+      'sysEnter brk': 3,
+      'sysExit brk': 3,
+      'sysEnter mprotect': 3,
+      'sysExit mprotect': 3,
+      csdQueueCpu: 2,
+      ipiSend: 2,
+      'sysEnter execve': 1,
+      schedProcessExec: 1,
+      'sysExit execve': 1,
+      'sysEnter munmap': 1,
+      'sysExit munmap': 1,
+      'sysEnter sched_setaffinity': 1,
+      'sysExit sched_setaffinity': 1,
     },
     reasons: { 0: 788, 3: 83 },
   },
@@ -351,49 +623,92 @@ const counts: Record<string, { events: Record<string, number>; reasons: Record<n
   'f01-ceiling.report.txt.gz': {
     entries: 4511,
     events: {
-      rssStat: 1353, 'pageFault user': 1236, 'pageFault kernel': 3, tlbFlush: 355, csdFunctionEntry: 226, csdFunctionExit: 226, ipiSend: 115,
-      csdQueueCpu: 113, callFunctionEntry: 113, callFunctionExit: 113, mark: 99, 'sysEnter mmap': 93, 'sysExit mmap': 93, 'sysEnter munmap': 85,
-      'sysExit munmap': 85, 'sysEnter madvise': 43, 'sysExit madvise': 43, 'sysEnter mprotect': 32, 'sysExit mprotect': 32, schedSwitch: 27,
-      'sysEnter brk': 3, 'sysExit brk': 3, exitMmap: 2, 'sysEnter sched_setaffinity': 2, 'sysExit sched_setaffinity': 2, 'sysExit clone3': 2,
-      schedMigrateTask: 2, schedProcessExit: 2, 'sysEnter execve': 1, schedProcessExec: 1, 'sysExit execve': 1, 'sysEnter clone3': 1, taskNewtask: 1,
-      schedProcessFork: 1, 'sysEnter exit': 1, 'sysEnter exit_group': 1,
+      rssStat: 1353,
+      'pageFault user': 1236,
+      'pageFault kernel': 3,
+      tlbFlush: 355,
+      csdFunctionEntry: 226,
+      csdFunctionExit: 226,
+      ipiSend: 115,
+      csdQueueCpu: 113,
+      callFunctionEntry: 113,
+      callFunctionExit: 113,
+      mark: 99,
+      'sysEnter mmap': 93,
+      'sysExit mmap': 93,
+      'sysEnter munmap': 85,
+      'sysExit munmap': 85,
+      'sysEnter madvise': 43,
+      'sysExit madvise': 43,
+      'sysEnter mprotect': 32,
+      'sysExit mprotect': 32,
+      schedSwitch: 27,
+      'sysEnter brk': 3,
+      'sysExit brk': 3,
+      exitMmap: 2,
+      'sysEnter sched_setaffinity': 2,
+      'sysExit sched_setaffinity': 2,
+      'sysExit clone3': 2,
+      schedMigrateTask: 2,
+      schedProcessExit: 2,
+      'sysEnter execve': 1,
+      schedProcessExec: 1,
+      'sysExit execve': 1,
+      'sysEnter clone3': 1,
+      taskNewtask: 1,
+      schedProcessFork: 1,
+      'sysEnter exit': 1,
+      'sysEnter exit_group': 1,
     },
     reasons: { 3: 123, 4: 113, 1: 111, 0: 8 },
   },
-}
+};
 
 describe('recordings', () => {
   test.each(Object.entries(counts))('%s', async (name, expected) => {
-    const events = await eventsOf(join(fixtures, name))
-    const kinds: Record<string, number> = {}
-    const reasons: Record<number, number> = {}
+    const events = await eventsOf(join(fixtures, name));
+    const kinds: Record<string, number> = {};
+    const reasons: Record<number, number> = {};
     for (const event of events) {
-      const kind = event.kind === 'pageFault' ? `pageFault ${event.mode}` : 'name' in event ? `${event.kind} ${event.name}` : event.kind
-      kinds[kind] = (kinds[kind] ?? 0) + 1
-      if (event.kind === 'tlbFlush') reasons[event.reason] = (reasons[event.reason] ?? 0) + 1
+      const kind =
+        event.kind === 'pageFault'
+          ? `pageFault ${event.mode}`
+          : 'name' in event
+            ? `${event.kind} ${event.name}`
+            : event.kind;
+      kinds[kind] = (kinds[kind] ?? 0) + 1;
+      if (event.kind === 'tlbFlush') reasons[event.reason] = (reasons[event.reason] ?? 0) + 1;
     }
-    expect(events).toHaveLength(expected.entries)
-    expect(kinds).toEqual(expected.events)
-    expect(reasons).toEqual(expected.reasons)
-  })
+    expect(events).toHaveLength(expected.entries);
+    expect(kinds).toEqual(expected.events);
+    expect(reasons).toEqual(expected.reasons);
+  });
 
   test('what the header says', async () => {
-    const trace = await openTrace(join(fixtures, 'm02-lazy.trace.txt.gz'))
-    expect(trace).toMatchObject({ format: 'tracefs', clock: { ticksPerSecond: 1e6 }, header: { tracer: 'nop', inBuffer: 3212, written: 3212, cpus: 2 } })
-    const report = await openTrace(join(fixtures, 'f01-ceiling.report.txt.gz'))
-    expect(report).toMatchObject({ format: 'trace-cmd', clock: { ticksPerSecond: 1e6 }, header: { cpus: 2, inBuffer: null } })
-  })
+    const trace = await openTrace(join(fixtures, 'm02-lazy.trace.txt.gz'));
+    expect(trace).toMatchObject({
+      format: 'tracefs',
+      clock: { ticksPerSecond: 1e6 },
+      header: { tracer: 'nop', inBuffer: 3212, written: 3212, cpus: 2 },
+    });
+    const report = await openTrace(join(fixtures, 'f01-ceiling.report.txt.gz'));
+    expect(report).toMatchObject({
+      format: 'trace-cmd',
+      clock: { ticksPerSecond: 1e6 },
+      header: { cpus: 2, inBuffer: null },
+    });
+  });
 
   test('batches hold the same events', async () => {
-    const path = join(fixtures, 'm10-pcid8.trace.txt.gz')
-    const batches: TraceEvent[][] = []
-    for await (const batch of (await openTrace(path)).batches()) batches.push(batch)
-    expect(batches.flat()).toEqual(await eventsOf(path))
-  })
+    const path = join(fixtures, 'm10-pcid8.trace.txt.gz');
+    const batches: TraceEvent[][] = [];
+    for await (const batch of (await openTrace(path)).batches()) batches.push(batch);
+    expect(batches.flat()).toEqual(await eventsOf(path));
+  });
 
   test('packed or not, the same', async () => {
-    const path = join(fixtures, 'm10-pcid8.trace.txt.gz')
-    const unpacked = await fileOf(gunzipSync(await readFile(path)), 'unpacked.txt')
-    expect(await eventsOf(unpacked)).toEqual(await eventsOf(path))
-  })
-})
+    const path = join(fixtures, 'm10-pcid8.trace.txt.gz');
+    const unpacked = await fileOf(gunzipSync(await readFile(path)), 'unpacked.txt');
+    expect(await eventsOf(unpacked)).toEqual(await eventsOf(path));
+  });
+});

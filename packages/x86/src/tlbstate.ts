@@ -65,7 +65,7 @@ export function ctxTlbGen(state: CpuTlbstate, asid: number): Cell {
   return state.ctxs + 2 * asid + 1;
 }
 
-/** Names of the words of mm->context. mm.tlbGen and mm.cpumask are generic, see core's {@link Mm}. */
+/** Names of the words of mm->context. mm.tlbGen and mm.cpumask are generic, see core's `Mm`. */
 export const MM_CONTEXT_FIELDS: readonly string[] = ['context.ctxId', 'context.nextTrimCpumask'];
 
 /** mm->context.ctx_id: unique for ever. Written before the mm is published, never after. */

@@ -6,7 +6,17 @@ import { BUGS } from './bugs.ts';
 import { ORDINARY } from './ordinary.ts';
 import { TRACES } from './traces.ts';
 
-export { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, type StageOptions, syscall, toUser } from './stage.ts';
+export {
+  type Mapping,
+  mappingOf,
+  PAGE,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  type StageOptions,
+  syscall,
+  toUser,
+} from './stage.ts';
 
 /** All scenarios of this repository, in the order of tables. */
 export const SCENARIOS: readonly AnyScenario[] = [...TRACES, ...BUGS, ...ORDINARY];

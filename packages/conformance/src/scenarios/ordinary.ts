@@ -2,7 +2,19 @@
  * Ordinary scenarios: every operation against a thread that runs, arrives, leaves or sleeps at the wrong moment.
  */
 import { type Mm, VM_READ } from '@mmu-gather/core/stepped';
-import { contextSwitch, dupMm, exitMm, madviseDontneed, mmAlloc, mmap, mmget, mmput, mprotect, munmap, userStore } from '@mmu-gather/mm/stepped';
+import {
+  contextSwitch,
+  dupMm,
+  exitMm,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  mmget,
+  mmput,
+  mprotect,
+  munmap,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
@@ -92,9 +104,7 @@ const munmapArriving = defineScenario<Stage>({
   cpus: 2,
   setup: (run) => setStage(run, { running: [0] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
-  twins: [
-    noWait('munmap/thread-arrives'),
-  ],
+  twins: [noWait('munmap/thread-arrives')],
 });
 
 interface TwoMms {

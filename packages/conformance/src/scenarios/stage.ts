@@ -2,7 +2,18 @@
  * Stage: what most scenarios begin with. All of it runs before the race, sequentially.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Address, type Cell, type Cpu, entryCell, entryTarget, type Mm, type Steps, tablePtl, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  entryCell,
+  entryTarget,
+  type Mm,
+  type Steps,
+  tablePtl,
+  VM_READ,
+  VM_WRITE,
+} from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, mmap, pmdOffset, ptepGet, userStore } from '@mmu-gather/mm/stepped';
 
 /** Bytes in a page. */
@@ -57,7 +68,6 @@ export function* syscall(cpu: Cpu, call: () => Steps<number>): Steps<number> {
   yield* cpu.enterUser(result);
   return result;
 }
-
 
 /** Where a page of a stage is mapped: its entry, its table's lock, and the page. */
 export interface Mapping {

@@ -157,7 +157,10 @@ const t3 = defineScenario<TwoMappings>({
 
 /** Two threads zap the same page; the second finds it gone. */
 function zapTwice({ mm }: Stage): readonly (Body | undefined)[] {
-  return [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)), thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE)))];
+  return [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+  ];
 }
 
 const t8 = defineScenario<Stage>({
