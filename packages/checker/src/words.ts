@@ -77,7 +77,9 @@ export const QUIET_WORDS: number = QUIET.segment + SEGMENT;
 
 /** Names the machine's words. */
 export class Words {
+  /** All words. */
   readonly state: State;
+  /** Number of CPUs. */
   readonly cpus: number;
   readonly #cpuBase: number;
   readonly #processBase: number;
