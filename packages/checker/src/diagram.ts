@@ -9,6 +9,7 @@
 import type { Violation } from './explorable.ts';
 import type { Machine } from './machine.ts';
 import type { OpName } from './op.ts';
+import { placeIn } from './site.ts';
 
 /** A step of a path: which actor, which of its choices. */
 export type PathStep = readonly [actor: number, choice: number];
@@ -141,27 +142,6 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
     })),
     violation,
   };
-}
-
-/** The innermost frame of kernel or scenario code in a stack. */
-function placeIn(stack: string): { fn: string; site: string } {
-  for (const line of stack.split('\n').slice(1)) {
-    if (/[/\\]checker[/\\](src|dist)[/\\]|node:internal|\(<anonymous>\)/.test(line)) continue;
-    const m = /at (?:async )?(?:(.*?) \()?(?:file:\/\/)?([^()]+?):(\d+):\d+\)?$/.exec(line.trim());
-    if (m === null) continue;
-    const fn = (m[1] ?? '')
-      .replace(/^Object\./, '')
-      .replace(/ \[as \w+\]$/, '')
-      .replace(/\.next$/, '');
-    return { fn: fn === '<anonymous>' ? '' : fn, site: `${shorten(m[2]!)}:${m[3]}` };
-  }
-  return { fn: '', site: '' };
-}
-
-/** `.../packages/core/src/smp.ts` or an installed `@mmu-gather/core/src/smp.ts` as `core/smp.ts`; else the file's own name. */
-function shorten(file: string): string {
-  const m = /(?:packages|@mmu-gather)[/\\]([\w-]+)[/\\](?:src|dist[/\\]stepped|dist|test)[/\\](.*)$/.exec(file);
-  return m === null ? file.replace(/^.*[/\\]/, '') : `${m[1]}/${m[2]}`.replaceAll('\\', '/');
 }
 
 /** How to draw. */

@@ -35,6 +35,7 @@ import { type OracleHost, Oracles } from './oracles.ts';
 import { CACHE_NAMES } from './port.ts';
 import { type Body, NotRepeatable, Process, type ProcessHost } from './process.ts';
 import { Races } from './races.ts';
+import { placeIn } from './site.ts';
 import { chain, State } from './state.ts';
 import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
@@ -341,7 +342,7 @@ export class Machine<E = unknown> implements Explorable {
       );
     } catch (error) {
       if (error instanceof NotRepeatable) throw error;
-      this.violation ??= { oracle: 'assert', message: error instanceof Error ? error.message : String(error) };
+      this.violation ??= { oracle: 'assert', message: thrown(error) };
       return;
     }
     this.#paused(number, process, done);
@@ -688,4 +689,11 @@ export class Machine<E = unknown> implements Explorable {
     log[length] = value;
     this.#words.setQuiet(number, QUIET.logLength, length + 1);
   }
+}
+
+/** What code threw, and where. */
+function thrown(error: unknown): string {
+  if (!(error instanceof Error)) return `the code throws ${String(error)}`;
+  const { site } = placeIn(error.stack ?? '');
+  return `the code throws ${error.name}: ${error.message}${site === '' ? '' : ` (${site})`}`;
 }
