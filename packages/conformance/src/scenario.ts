@@ -13,7 +13,15 @@
  * The scenario itself is right and must hold exhaustively. Each twin is the same race with one thing wrong, and must be
  * refuted by the oracle it names: a scenario whose twin passes proves nothing.
  */
-import type { Cpu, Geometry, Kernel, MemoryModel, Profile, Steps } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  type Geometry,
+  type Kernel,
+  LINUX_6_18,
+  type MemoryModel,
+  type Profile,
+  type Steps,
+} from '@mmu-gather/core/stepped';
 import type { Body, Layout, PoolSizes, Run } from '@mmu-gather/checker';
 
 /** Properties in the words of the bug catalogue. */
@@ -74,17 +82,27 @@ export interface Scenario<E = unknown> {
   threads(env: E, kernel: Kernel): readonly (Body | undefined)[];
   /** A check of the end of every execution: a message if it may not end so. */
   final?(peek: (cell: number) => number, env: E): string | undefined;
-  /** Its wrong forms: at least one. */
+  /** Its wrong forms: without one it proves nothing. */
   readonly twins: readonly Twin<E>[];
 }
 
 /** A scenario with its environment type forgotten, as lists hold it. */
 export type AnyScenario = Scenario<never>;
 
+/** What can refute a twin. */
+const ORACLE = /^(O([1-9]|1[0-6])s?|deadlock|livelock|race|assert)$/;
+
 /** Checks a scenario's form. Throws one line that says what is wrong and how to mend it. */
 export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
   const fail = (what: string): never => {
     throw new ScenarioError(`scenario ${JSON.stringify(scenario.id ?? '?')}: ${what}`);
+  };
+  const checkSwitches = (of: string, profile: object | undefined): void => {
+    const unknown = Object.keys(profile ?? {}).find((key) => !(key in LINUX_6_18));
+    if (unknown !== undefined) {
+      const known = Object.keys(LINUX_6_18).filter((key) => key !== 'id');
+      fail(`${of} sets profile switch '${unknown}', which does not exist: there are ${known.join(', ')}`);
+    }
   };
   if (typeof scenario.id !== 'string' || !/^[\w:./-]+$/.test(scenario.id))
     fail("'id' must be letters, digits and : . / - _, for instance 'munmap/running-thread'");
@@ -95,14 +113,20 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
   if (typeof scenario.setup !== 'function') fail("'setup' is missing: give a function (run, kernel) => env");
   if (typeof scenario.threads !== 'function')
     fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
-  for (const twin of scenario.twins ?? []) {
+  checkSwitches('it', scenario.profile);
+  if (!Array.isArray(scenario.twins)) fail("'twins' is missing: give its wrong forms, [] as long as there are none");
+  for (const twin of scenario.twins) {
     if (typeof twin.id !== 'string' || twin.id === scenario.id)
       fail(`a twin needs an id of its own, for instance '${scenario.id}/naive'`);
     if (twin.profile === undefined && twin.backend === undefined && twin.threads === undefined) {
       fail(`twin '${twin.id}' changes nothing: give 'profile', 'backend' or 'threads'`);
     }
+    checkSwitches(`twin '${twin.id}'`, twin.profile);
     if (twin.oracle === undefined)
       fail(`twin '${twin.id}' names no oracle: say which one it must violate, for instance 'O1'`);
+    const unknown = [twin.oracle].flat().find((oracle) => !ORACLE.test(oracle));
+    if (unknown !== undefined)
+      fail(`twin '${twin.id}' names oracle '${unknown}': there are O1 to O16, deadlock, livelock, race, assert`);
   }
   return scenario as unknown as AnyScenario;
 }
