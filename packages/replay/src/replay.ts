@@ -12,8 +12,8 @@ import { Schedule } from './schedule/schedule.ts';
 export interface ReplayOptions {
   /** What is known of the machine. */
   readonly facts?: MachineFacts;
-  /** Called now and then with the number of events so far. */
-  readonly onProgress?: (events: number) => void;
+  /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
+  readonly onProgress?: (events: number) => boolean | void;
 }
 
 /** Stamps with microseconds: what clocks that only count are taken for. */
@@ -40,7 +40,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     schedule.take(batch);
     events += batch.length;
     drain(false);
-    options.onProgress?.(events);
+    if (options.onProgress?.(events) === false) break;
   }
   drain(true);
   const seconds = (performance.now() - started) / 1000;
