@@ -1,18 +1,14 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { exitCode } from './index.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-const program = new Command('mmu-gather')
-  .description("Linux's TLB-flush batching, executable")
-  .version(version)
-  .exitOverride();
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? exitCode.expected : exitCode.misuse;
+/**
+ * The `mmu-gather` command.
+ */
+process.setSourceMapsEnabled(true);
+for (const stream of [process.stdout, process.stderr]) {
+  // Whoever reads from us has seen enough: `mmu-gather ... | head`.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
 }
+const { main } = await import('./program.ts');
+process.exitCode = await main(process.argv.slice(2));

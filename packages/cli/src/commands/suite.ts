@@ -1,0 +1,169 @@
+/**
+ * `conformance` and `check`: runs scenarios and shows verdicts, as a table or as JSON.
+ */
+import { type CellResult, report, type StrategyName } from '@mmu-gather/conformance';
+import type { MemoryModel } from '@mmu-gather/core/stepped';
+import { race } from '../human/race.ts';
+import { ResultTable } from '../human/results.ts';
+import { Status } from '../human/status.ts';
+import { type Sum, summary } from '../human/summary.ts';
+import { type Terminal, terminal } from '../human/terminal.ts';
+import { number } from '../human/text.ts';
+import { exitCode } from '../index.ts';
+import { onInterrupt } from '../interrupt.ts';
+import type { PlannedCell, Request } from '../suite/request.ts';
+import { Suite } from '../suite/suite.ts';
+
+/** Columns of diagrams in JSON, wherever it is made. */
+const JSON_COLUMNS = 120;
+
+/** Options of both commands. */
+export interface SuiteOptions {
+  readonly arch?: readonly string[];
+  readonly profile?: readonly string[];
+  readonly scenario?: readonly string[];
+  readonly memoryModel?: MemoryModel;
+  readonly strategy?: Exclude<StrategyName, 'rerun'>;
+  readonly maxStates?: number;
+  readonly maxExecutions?: number;
+  readonly timeLimit?: number;
+  readonly seed?: number;
+  readonly rerun?: string;
+  readonly full?: boolean;
+  readonly json?: boolean;
+}
+
+/** What was run. */
+export interface Outcome {
+  readonly cells: readonly PlannedCell[];
+  /** Of the first cells, in their order; undefined if a cell was stopped and has none. */
+  readonly results: readonly (CellResult | undefined)[];
+  readonly stopped: boolean;
+  readonly milliseconds: number;
+}
+
+/** Hears of a run. */
+export interface Listener {
+  /** The cells are known. */
+  planned?(cells: readonly PlannedCell[]): string;
+  /** A cell came to an end. */
+  finished?(cell: PlannedCell, result: CellResult | undefined): string;
+}
+
+/** Runs a command. Returns its exit code. */
+export async function runSuite(files: readonly string[], options: SuiteOptions): Promise<number> {
+  const screen = terminal();
+  const request = requestOf(files, options, options.json === true ? JSON_COLUMNS : screen.columns);
+  if (options.json === true) {
+    const outcome = await run(request, {});
+    process.stdout.write(`${JSON.stringify(report(resultsOf(outcome)), null, 2)}\n`);
+    return codeOf(outcome);
+  }
+  const command = ['mmu-gather', files.length > 0 ? 'check' : 'conformance', ...files].join(' ');
+  if (options.rerun !== undefined) {
+    const outcome = await run(request, {});
+    const [cell, result] = [outcome.cells[0], outcome.results[0]];
+    if (cell !== undefined && result !== undefined) print(race(cell, result, command, screen));
+    return codeOf(outcome);
+  }
+  let table: ResultTable | undefined;
+  const outcome = await run(request, {
+    planned(cells) {
+      table = new ResultTable(cells, options.strategy ?? 'states', screen);
+      return `${table.head()}\n`;
+    },
+    finished: (cell, result) => `${table!.row(cell, result)}\n`,
+  });
+  for (const text of races(outcome, command, screen)) print(`\n${text}`);
+  if (outcome.cells.length > 0) print(`\n${summary(sumOf(outcome), screen)}`);
+  return codeOf(outcome);
+}
+
+/** Plans and runs; whatever the listener returns is printed. Returns early if the user interrupts. */
+export async function run(request: Request, listener: Listener): Promise<Outcome> {
+  const started = performance.now();
+  let stop = (): void => {};
+  const deaf = onInterrupt(() => stop());
+  const suite = await Suite.start(request, (how) => (stop = how));
+  if (suite === undefined) return { cells: [], results: [], stopped: true, milliseconds: performance.now() - started };
+  const { cells } = suite;
+  const results: (CellResult | undefined)[] = [];
+  const status = new Status(cells.length);
+  try {
+    let head = listener.planned?.(cells) ?? '';
+    for (const [i, cell] of cells.entries()) {
+      const what = `${cell.id} ${cell.profile}`;
+      status.update(i, what);
+      const result = await suite.run(i, ({ states, executions }) => {
+        status.update(i, `${what}: ${states > 0 ? `${number(states)} states` : `${number(executions)} executions`}`);
+      });
+      results.push(result);
+      status.write(head + (listener.finished?.(cell, result) ?? ''));
+      head = '';
+      if (suite.stopped) break;
+    }
+  } finally {
+    status.end();
+    deaf();
+  }
+  const { stopped } = suite;
+  await suite.close();
+  return { cells, results, stopped, milliseconds: performance.now() - started };
+}
+
+/** The results that there are. */
+export function resultsOf({ results }: Outcome): CellResult[] {
+  return results.filter((result) => result !== undefined);
+}
+
+/** What there is to sum up. */
+export function sumOf(outcome: Outcome): Sum {
+  const { milliseconds, stopped } = outcome;
+  return { results: resultsOf(outcome), planned: outcome.cells.length, milliseconds, stopped };
+}
+
+function codeOf(outcome: Outcome): number {
+  if (outcome.stopped) return exitCode.stopped;
+  return resultsOf(outcome).every((result) => result.ok) ? exitCode.expected : exitCode.unexpected;
+}
+
+/** The diagrams that are worth showing: of what is not as expected, and of a twin that was asked for alone. */
+function races({ cells, results }: Outcome, command: string, screen: Terminal): string[] {
+  const alone = new Set(cells.map((cell) => cell.id)).size === 1;
+  return cells.flatMap((cell, i) => {
+    const result = results[i];
+    const worth =
+      result !== undefined &&
+      result.verdict !== 'incomplete' &&
+      (!result.ok || (alone && result.verdict === 'violated'));
+    return worth ? [race(cell, result, command, screen)] : [];
+  });
+}
+
+function requestOf(files: readonly string[], options: SuiteOptions, width: number): Request {
+  const { arch, profile, scenario, memoryModel, strategy, maxStates, maxExecutions, timeLimit, seed, rerun, full } =
+    options;
+  return {
+    files,
+    selection: {
+      ...(arch !== undefined && { archs: arch }),
+      ...(profile !== undefined && { profiles: profile }),
+      ...(scenario !== undefined && { scenarios: scenario }),
+      ...(memoryModel !== undefined && { memoryModel }),
+    },
+    run: {
+      width,
+      ...(strategy !== undefined && { strategy }),
+      ...(maxStates !== undefined && { maxStates }),
+      ...(maxExecutions !== undefined && { maxExecutions }),
+      ...(timeLimit !== undefined && { timeLimit }),
+      ...(seed !== undefined && { seed }),
+      ...(full !== undefined && { full }),
+    },
+    ...(rerun !== undefined && { rerun }),
+  };
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,68 @@
+/**
+ * Status: one line on standard error that says how far a long run is, if somebody is looking. It gives way to results.
+ */
+import { SingleBar } from 'cli-progress';
+
+/** Results are held back this long at most, so that the line need not be redrawn for each. */
+const HOLD = 150;
+
+/** The line. */
+export class Status {
+  readonly #bar: SingleBar | undefined;
+  readonly #total: number;
+  #done = 0;
+  #what = '';
+  #held = '';
+  #shown = 0;
+
+  /** @param total parts of the work, if they can be counted beforehand */
+  constructor(total?: number) {
+    this.#total = total ?? 1;
+    if (!process.stderr.isTTY) return;
+    const columns = process.stderr.columns;
+    this.#bar = new SingleBar({
+      stream: process.stderr,
+      format: total === undefined ? '{what}' : '{bar} {value}/{total}  {what}',
+      barsize: Math.max(10, Math.min(24, columns - 60)),
+      clearOnComplete: true,
+      fps: 10,
+    });
+    this.#start();
+  }
+
+  /** Says what is being done. */
+  update(done: number, what: string): void {
+    this.#done = done;
+    this.#what = what;
+    this.#bar?.update(done, { what });
+  }
+
+  /** Writes results to standard output. */
+  write(text: string): void {
+    if (this.#bar === undefined) process.stdout.write(text);
+    else {
+      this.#held += text;
+      if (performance.now() - this.#shown >= HOLD) this.flush();
+    }
+  }
+
+  /** Shows what was held back. */
+  flush(): void {
+    if (this.#held === '') return;
+    this.#bar?.stop();
+    process.stdout.write(this.#held);
+    this.#held = '';
+    this.#shown = performance.now();
+    this.#start();
+  }
+
+  /** Removes the line. */
+  end(): void {
+    this.flush();
+    this.#bar?.stop();
+  }
+
+  #start(): void {
+    this.#bar?.start(this.#total, this.#done, { what: this.#what });
+  }
+}

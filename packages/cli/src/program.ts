@@ -1,0 +1,163 @@
+/**
+ * Program: the commands and their options. Errors come out as one line, whoever finds them.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { exitCode } from './index.ts';
+import { firstLine, Misuse } from './misuse.ts';
+import { suggestion } from './nearest.ts';
+import { count, duration, oneOf, seed, several, share } from './values.ts';
+import type { ReplayOptions } from './commands/replay.ts';
+import type { SuiteOptions } from './commands/suite.ts';
+import type { ListName } from './commands/list.ts';
+
+const NAME = 'mmu-gather';
+
+/** Runs a command line. Returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  let code: number = exitCode.expected;
+  const program = commands((result) => {
+    code = result;
+  });
+  try {
+    if (args.length === 0) {
+      const names = program.commands.map((command) => command.name()).join(', ');
+      throw new Misuse(`no command: give one of ${names}; '${NAME} --help' says more`);
+    }
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.expected : exitCode.misuse;
+    if (!(error instanceof Misuse)) return internal(error);
+    complain(error.message);
+    return exitCode.misuse;
+  }
+  return code;
+}
+
+function commands(done: (code: number) => void): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command(NAME)
+    .description("Linux's TLB-flush algorithms: checked under every interleaving, replayed on recorded traces.")
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: (text) => complain(mended(text, program)) })
+    .addHelpText('after', example('conformance --arch x86'))
+    .addHelpText('after', EXIT_CODES);
+
+  suiteOptions(program.command('conformance'))
+    .description('Run the suite: every scenario must hold, every wrong twin must be refuted.')
+    .addHelpText('after', example("conformance --profile linux-6.18 --scenario 'bug:B13/*'"))
+    .action(async (options: SuiteOptions) => {
+      const { runSuite } = await import('./commands/suite.ts');
+      done(await runSuite([], options));
+    });
+
+  suiteOptions(program.command('check'))
+    .description('Run scenarios of your own.')
+    .argument('<file.ts...>', 'files that export what defineScenario returns')
+    .addHelpText('after', example('check my-scenario.ts --json'))
+    .action(async (files: string[], options: SuiteOptions) => {
+      const { runSuite } = await import('./commands/suite.ts');
+      done(await runSuite(files, options));
+    });
+
+  program
+    .command('replay')
+    .description('Replay a recording (tracefs text or trace-cmd report, gzip too), and compare its TLB flushes.')
+    .argument('<trace>', 'the recording')
+    .option('--arch <id>', 'the architecture that recorded it (default: x86)')
+    .option('--profile <id>', 'the kernel that recorded it (default: linux-6.18)')
+    .option('--facts <file>', 'what is known of the machine that recorded it, as JSON')
+    .option('--fail-under <score>', 'exit 1 if recall or precision is less, for instance 0.95', share)
+    .option('--full', 'list every mismatch')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('replay trace.txt.gz --fail-under 0.95'))
+    .action(async (trace: string, options: ReplayOptions) => {
+      const { runReplay } = await import('./commands/replay.ts');
+      done(await runReplay(trace, options));
+    });
+
+  const names: readonly ListName[] = ['archs', 'profiles', 'scenarios', 'oracles', 'bugs'];
+  program
+    .command('list')
+    .description('List what there is to choose from.')
+    .argument('<what>', names.join(', '))
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('list scenarios'))
+    .action(async (typed: string, { json }: { json?: boolean }) => {
+      const what = names.find((name) => name === typed);
+      if (what === undefined)
+        throw new Misuse(`list: there is no '${typed}':${suggestion(typed, names)} there are: ${names.join(', ')}`);
+      const { list } = await import('./commands/list.ts');
+      list(what, json === true);
+    });
+
+  program
+    .command('demo')
+    .description('Show in a minute what this is.')
+    .addHelpText('after', example('demo'))
+    .action(async () => {
+      const { demo } = await import('./commands/demo.ts');
+      done(await demo());
+    });
+  return program;
+}
+
+/** Options of the commands that run scenarios. */
+function suiteOptions(command: Command): Command {
+  return command
+    .option('--arch <id>', 'only this architecture (repeatable)', several)
+    .option('--profile <id>', 'only this profile (repeatable)', several)
+    .option('--scenario <id>', "only these scenarios or twins; '*' stands for anything (repeatable)", several)
+    .addOption(
+      new Option('--memory-model <model>', "instead of the architecture's own: sc, tso").argParser(
+        oneOf(['sc', 'tso']),
+      ),
+    )
+    .addOption(
+      new Option('--strategy <name>', 'how to search: states, dpor, bounded, random (default: states)').argParser(
+        oneOf(['states', 'dpor', 'bounded', 'random']),
+      ),
+    )
+    .option('--max-states <n>', 'most states of a cell (states, bounded)', count)
+    .option('--max-executions <n>', 'most executions of a cell (dpor, random)', count)
+    .option('--time-limit <time>', 'most time for a cell: 500ms, 30s, 5m', duration)
+    .option('--seed <n>', 'seed of random', seed)
+    .option('--rerun <id>', 'take one recorded execution again')
+    .option('--full', 'show every step in race diagrams')
+    .option('--json', 'print JSON');
+}
+
+const EXIT_CODES = `
+Exit codes: 0 every verdict is the expected one, 1 it is not, 2 bad input or usage, 3 stopped before the end.`;
+
+function example(line: string): string {
+  return `\nExample: ${NAME} ${line}`;
+}
+
+/** What commander says, in one line, with the way to mend it where it gives none. */
+function mended(text: string, program: Command): string {
+  const line = text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ');
+  const names = program.commands.map((command) => command.name()).join(', ');
+  if (line.startsWith('unknown command')) return `${line}: there are: ${names}`;
+  return /^(unknown option|missing|too many|option .* argument missing)/.test(line)
+    ? `${line}; see '${NAME} COMMAND --help'`
+    : line;
+}
+
+/** One line on standard error. */
+function complain(message: string): void {
+  process.stderr.write(`${NAME}: ${message}\n`);
+}
+
+/** A mistake of ours: one line, too; the stack for those who ask. */
+function internal(error: unknown): number {
+  if (process.env['MMU_GATHER_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  complain(`internal error: ${firstLine(error)} (please report it; MMU_GATHER_DEBUG=1 prints the stack)`);
+  return exitCode.unexpected;
+}

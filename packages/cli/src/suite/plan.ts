@@ -1,0 +1,52 @@
+/**
+ * Plan: scenarios and a selection to the cells that are run. A selection that names what does not exist, or selects nothing,
+ * is refused in one line that says what there is.
+ */
+import { type AnyScenario, ARCHITECTURES, type Cell, cells, PROFILES, type Selection } from '@mmu-gather/conformance';
+import { firstLine, Misuse } from '../misuse.ts';
+import { suggestion } from '../nearest.ts';
+
+/** The cells of a selection, at least one. */
+export function plan(scenarios: readonly AnyScenario[], selection: Selection): Cell[] {
+  mustExist('--arch', selection.archs, ids(ARCHITECTURES));
+  mustExist('--profile', selection.profiles, Object.keys(PROFILES));
+  const found = cellsOf(scenarios, selection);
+  const wanted = selection.scenarios ?? [];
+  const missed = wanted.find((pattern) => cellsOf(scenarios, { ...selection, scenarios: [pattern] }).length === 0);
+  if (missed === undefined && found.length > 0) return found;
+  // Nothing there: is it the name, or does it not apply here?
+  const anywhere = cellsOf(scenarios, missed === undefined ? {} : { scenarios: [missed] });
+  if (anywhere.length === 0 && missed !== undefined) {
+    const names = scenarios.flatMap((scenario) => [scenario.id, ...scenario.twins.map((twin) => twin.id)]);
+    const all = names.length <= 8 ? `there are: ${names.join(', ')}` : "'mmu-gather list scenarios' names all";
+    throw new Misuse(`--scenario: no scenario '${missed}':${suggestion(missed, names)} ${all}`);
+  }
+  const where = [...new Set(anywhere.map((cell) => `${cell.arch.id}, ${cell.profile.id}, ${cell.memoryModel}`))];
+  throw new Misuse(
+    `nothing to run: ${missed === undefined ? 'the scenarios apply' : `'${missed}' applies`} to ${where.join('; ') || 'nothing'} only`,
+  );
+}
+
+/** Cells, with whatever a scenario says wrongly of its backend reported as its mistake. */
+function cellsOf(scenarios: readonly AnyScenario[], selection: Selection): Cell[] {
+  return scenarios.flatMap((scenario) => {
+    try {
+      return cells([scenario], ARCHITECTURES, selection);
+    } catch (error) {
+      throw new Misuse(`scenario '${scenario.id}': ${firstLine(error)}`, { cause: error });
+    }
+  });
+}
+
+function ids(items: readonly { readonly id: string }[]): string[] {
+  return items.map((item) => item.id);
+}
+
+function mustExist(option: string, typed: readonly string[] | undefined, names: readonly string[]): void {
+  const unknown = typed?.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new Misuse(
+      `${option}: there is no '${unknown}':${suggestion(unknown, names)} there are: ${names.join(', ')}`,
+    );
+  }
+}

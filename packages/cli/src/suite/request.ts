@@ -1,0 +1,63 @@
+/**
+ * What the command asks a worker thread to run, and what the worker answers: plain data.
+ *
+ *     command                              worker
+ *     Request (its workerData)        ->   loads scenarios, plans cells
+ *                                     <-   planned | misuse
+ *     run i                           ->   runs cell i
+ *                                     <-   progress ..., then finished | misuse
+ *     stop (a shared word)            ->   the search under way ends, and its cell is incomplete
+ */
+import type { CellResult, RunOptions, Selection } from '@mmu-gather/conformance';
+
+/** A run of scenarios. */
+export interface Request {
+  /** Files that hold the scenarios; this repository's suite if there are none. */
+  readonly files: readonly string[];
+  readonly selection: Selection;
+  readonly run: Omit<RunOptions, 'onProgress'>;
+  /** Instead of searching: the id of an execution to take once more. */
+  readonly rerun?: string;
+}
+
+/** A cell, as far as tables need it. */
+export interface PlannedCell {
+  /** Id of the scenario or twin. */
+  readonly id: string;
+  /** Of a twin: the scenario's id. */
+  readonly twinOf?: string;
+  /** What it is, in one line. */
+  readonly title: string;
+  readonly arch: string;
+  readonly profile: string;
+  readonly memoryModel: string;
+  readonly expected: 'holds' | 'violated';
+  /** Oracles of which one must be violated. */
+  readonly oracles: readonly string[];
+}
+
+/** How far the cell under way is. */
+export interface CellProgress {
+  readonly states: number;
+  readonly executions: number;
+}
+
+/** What the worker is started with. */
+export interface WorkerData {
+  readonly request: Request;
+  /** Not 0: stop the search under way. */
+  readonly stop: Int32Array<SharedArrayBuffer>;
+}
+
+/** What the worker is told. */
+export interface Order {
+  /** Number of the cell to run. */
+  readonly run: number;
+}
+
+/** What the worker says. */
+export type Reply =
+  | { readonly kind: 'planned'; readonly cells: readonly PlannedCell[] }
+  | { readonly kind: 'progress'; readonly progress: CellProgress }
+  | { readonly kind: 'finished'; readonly result: CellResult }
+  | { readonly kind: 'misuse'; readonly message: string };
