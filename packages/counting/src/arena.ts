@@ -24,6 +24,7 @@ export class GrowingArena implements Arena {
   /** The words. Replaced by larger ones as the arena grows: read the field anew each time. */
   words: Float64Array<ArrayBuffer> = new Float64Array(1 << 16);
   #top = 1;
+  readonly #reserved: Address[] = [];
   readonly #pools: Record<CacheName, Pool>;
 
   constructor(options: BootOptions) {
@@ -33,7 +34,15 @@ export class GrowingArena implements Arena {
 
   /** Reserves words, all 0. */
   reserve(_name: string, fields: readonly string[]): Address {
-    return this.#take(fields.length);
+    const address = this.#take(fields.length);
+    this.#reserved.push(address);
+    return address;
+  }
+
+  /** The same reservations once more, in order, for a second machine in this memory; first values stay as they are. */
+  again(): Arena {
+    let next = 0;
+    return { reserve: () => this.#reserved[next++]!, initialise: () => {} };
   }
 
   /** Gives a word its first value. */

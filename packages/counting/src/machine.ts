@@ -3,7 +3,10 @@
  *
  * It has no TLB: what it answers is which flushes the running code makes, on which CPU, in which order. An IPI runs its
  * handler on the target at once. In the direct build nothing pauses; in the stepped build an operation pauses where it has
- * to wait for another one, so that operations that overlapped in a recording can be run on its schedule.
+ * to wait for another one, so that operations that overlapped in a recording can be run on its schedule. With `holdIpis`
+ * they also wait for their IPIs, until the user of the machine delivers them.
+ *
+ * A direct and a stepped machine may share one memory: each operation then runs on the one that suits it.
  */
 import {
   type Address,
@@ -59,6 +62,18 @@ export interface Complaint {
   readonly message: string;
 }
 
+/** An interrupt that was sent and is not handled yet. */
+export interface PendingIpi {
+  /** The CPU that waits for it. */
+  readonly from: number;
+  /** The CPU that handles it. */
+  readonly target: number;
+  /** Index among `kernel.handlers`. */
+  readonly handler: number;
+  /** What the handler is given. */
+  readonly argument: Address;
+}
+
 /** Receives tracepoints of the running code. */
 export type OnTrace = (cpu: number, event: string, values: readonly number[]) => void;
 
@@ -78,11 +93,22 @@ export class CountingMachine {
   now = 0;
   /** Called at each tracepoint. */
   onTrace: OnTrace = () => {};
+  /** Leaves interrupts pending until {@link deliver}. Only in the stepped build, where their senders can wait. */
+  holdIpis = false;
+  /** Interrupts that were sent and are not handled yet, in order. */
+  readonly pending: PendingIpi[] = [];
 
-  constructor(options: BootOptions) {
-    this.arena = new GrowingArena(options);
-    this.kernel = bootKernel(this.arena, options);
+  /** @param memory that of another machine, booted with the same options, to share it */
+  constructor(options: BootOptions, memory?: GrowingArena) {
+    this.arena = memory ?? new GrowingArena(options);
+    this.kernel = bootKernel(memory?.again() ?? this.arena, options);
     this.cpus = Array.from({ length: options.cpus }, (_, id) => new CountingCpu(this, id));
+  }
+
+  /** Handles one of the pending interrupts on its target. */
+  *deliver(ipi: PendingIpi): Steps<void> {
+    this.pending.splice(this.pending.indexOf(ipi), 1);
+    yield* this.kernel.handlers[ipi.handler]!(this.cpus[ipi.target]!, ipi.argument);
   }
 }
 
@@ -208,9 +234,19 @@ class CountingCpu implements Cpu {
   *sendIpi(target: number, handler: number, argument: Address): Steps<void> {
     this.#machine.counts.ipis++;
     this.#machine.onTrace(this.id, 'csd_queue_cpu', [target, handler]);
+    if (this.#machine.holdIpis) {
+      this.#machine.pending.push({ from: this.id, target, handler, argument });
+      return;
+    }
     yield* this.kernel.handlers[handler]!(this.#machine.cpus[target]!, argument);
   }
-  *awaitIpis(): Steps<void> {}
+  *awaitIpis(): Steps<void> {
+    const { pending } = this.#machine;
+    for (let turns = 0; pending.some(({ from }) => from === this.id); turns++) {
+      this.#patience(turns);
+      yield WAITS;
+    }
+  }
 
   *loadContext(root: Address, _asid: number, noflush: boolean): Steps<void> {
     this.#root = root;

@@ -13,7 +13,9 @@ import {
   LINUX_6_18,
   type Profile,
 } from '@mmu-gather/core';
+import type { BootOptions as SteppedBootOptions } from '@mmu-gather/core/stepped';
 import { x86, X86_LINUX_5_11, X86_LINUX_6_1, X86_LINUX_6_18, type X86Switches } from '@mmu-gather/x86';
+import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
 
 /** What is known of a machine; nothing is required. */
 export interface MachineFacts {
@@ -44,6 +46,8 @@ export interface Assumed {
 /** What boots, and on which assumptions. */
 export interface Machine {
   readonly boot: BootOptions;
+  /** The same for the stepped build. */
+  readonly steppedBoot: SteppedBootOptions;
   readonly hz: number;
   readonly aslr: boolean;
   readonly assumed: readonly Assumed[];
@@ -89,12 +93,18 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null): Machine
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
   const geometry: Geometry = given('foldedLevels', DEFAULT_FACTS.foldedLevels) ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
-  const backend = x86({
+  const all: X86Switches = {
     ...switches,
     hz,
     pcid: given('pcid', DEFAULT_FACTS.pcid),
     dynAsids: given('dynAsids', DEFAULT_FACTS.dynAsids),
     ceiling: given('ceiling', DEFAULT_FACTS.ceiling),
-  });
-  return { boot: { cpus, geometry, backend, profile }, hz, aslr: given('aslr', DEFAULT_FACTS.aslr), assumed };
+  };
+  return {
+    boot: { cpus, geometry, backend: x86(all), profile },
+    steppedBoot: { cpus, geometry, backend: steppedX86(all), profile },
+    hz,
+    aslr: given('aslr', DEFAULT_FACTS.aslr),
+    assumed,
+  };
 }

@@ -34,6 +34,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   let events = 0;
   const drain = (end: boolean): void => {
     for (let step = schedule.next(end); step !== null; step = schedule.next(end)) model.take(step);
+    if (end) model.end();
     ledger.settle(end);
   };
   for await (const batch of trace.batches()) {

@@ -15,11 +15,12 @@ import {
   type Vma,
   VM_WRITE,
 } from '@mmu-gather/core';
-import { doUserAddrFault, findVma, insertVma, madviseDontneed, pteProtnone, vmaLookup } from '@mmu-gather/mm';
+import { findVma, insertVma, pteProtnone, vmaLookup } from '@mmu-gather/mm';
 import { VM_GROWSDOWN } from '@mmu-gather/core';
-import type { FaultAction } from '../schedule/action.ts';
+import type { FaultAction, Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
+import { type Call, call, type Job, quietly } from './library.ts';
 import { leafEntry } from './space.ts';
 
 /** Bits of an x86 page fault's error code. */
@@ -41,55 +42,51 @@ export class Faults {
   }
 
   /** A fault of the current task of a CPU. */
-  handle(cpu: Cpu, mm: Mm, { address, errorCode, filePages }: FaultAction): void {
-    if (address < 0 || address >= this.#host.taskSize) return;
+  handle(cpu: Cpu, mm: Mm, { operation, address, errorCode, filePages }: FaultAction): Job {
+    if (address < 0 || address >= this.#host.taskSize) return { calls: [] };
     const page = address - (address % this.#host.pageSize);
     const write = (errorCode & WRITE) !== 0;
-    const vma = this.#vmaOf(cpu, mm, page, errorCode);
-    if (vma !== null) this.#expectFilePages(cpu, vma, page, filePages);
+    const vma = this.#vmaOf(cpu, mm, page, errorCode, operation);
+    if (vma !== null) this.#expectFilePages(cpu, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
-    if ((errorCode & PROTECTION) === 0) this.#bringAbsent(cpu, mm, page, entry);
-    else if (entryNone(entry)) this.#bringPresent(cpu, mm, page);
-    doUserAddrFault(cpu, mm, address, write, this.#files);
+    const calls: Call[] = [];
+    if ((errorCode & PROTECTION) === 0 && entryPresent(entry) && !pteProtnone(entry)) {
+      this.#host.note(operation, 'a page was gone, and nothing in the recording took it away');
+      calls.push(quietly((lib, port) => lib.madviseDontneed(port, mm, page, this.#host.pageSize)));
+    } else if ((errorCode & PROTECTION) !== 0 && entryNone(entry)) {
+      // It could not be used as it should be, so it allows less than a write.
+      this.#host.note(operation, 'a page was there, and nothing in the recording mapped it');
+      calls.push(quietly((lib, port, files) => lib.doUserAddrFault(port, mm, page, false, files)));
+    }
+    calls.push(call((lib, port, files) => lib.doUserAddrFault(port, mm, address, write, files)));
+    return { calls };
   }
 
   /** The mapping that must be there; null if it is a stack that is about to grow. */
-  #vmaOf(cpu: Cpu, mm: Mm, page: number, errorCode: number): Vma | null {
+  #vmaOf(cpu: Cpu, mm: Mm, page: number, errorCode: number, operation: Operation): Vma | null {
     const flags =
       (errorCode & WRITE) !== 0 ? VM_READ | VM_WRITE : (errorCode & FETCH) !== 0 ? VM_READ | VM_EXEC : VM_READ;
     const vma = vmaLookup(cpu, mm, page);
     if (vma !== null) {
       if (!this.#files.isImplied(cpu.read(vma.file))) return vma;
-      this.#host.note('a mapping that the recording does not hold (made by exec, or before)');
+      this.#host.note(operation, 'a mapping that the recording does not hold (made by exec, or before)');
       cpu.write(vma.flags, cpu.read(vma.flags) | flags);
       return vma;
     }
     const above = findVma(cpu, mm, page);
     if (above !== null && (cpu.read(above.flags) & VM_GROWSDOWN) !== 0 && cpu.read(above.start) - page < STACK_LIMIT)
       return null;
-    this.#host.note('a mapping that the recording does not hold (made by exec, or before)');
+    this.#host.note(operation, 'a mapping that the recording does not hold (made by exec, or before)');
     const backing = { file: this.#files.openImplied(), pgoff: 0 };
     return insertVma(cpu, mm, page, page + this.#host.pageSize, flags, backing);
   }
 
-  #expectFilePages(cpu: Cpu, vma: Vma, page: number, filePages: number | null): void {
+  #expectFilePages(cpu: Cpu, vma: Vma, page: number, filePages: number | null, operation: Operation): void {
     const file = cpu.read(vma.file);
     const index = (page - cpu.read(vma.start)) / this.#host.pageSize + cpu.read(vma.pgoff);
     if (file === 0) return;
     this.#files.expect(index, filePages);
-    if (this.#files.isReal(file)) this.#host.note('pages of a file: which of them were cached is not recorded');
-  }
-
-  /** The hardware found no page: neither may the model. */
-  #bringAbsent(cpu: Cpu, mm: Mm, page: number, entry: Entry): void {
-    if (!entryPresent(entry) || pteProtnone(entry)) return;
-    this.#host.note('a page was gone, and nothing in the recording took it away');
-    this.#host.quietly(() => madviseDontneed(cpu, mm, page, this.#host.pageSize));
-  }
-
-  /** The hardware found a page that it could not use: the model must have one that only allows reading. */
-  #bringPresent(cpu: Cpu, mm: Mm, page: number): void {
-    this.#host.note('a page was there, and nothing in the recording mapped it');
-    doUserAddrFault(cpu, mm, page, false, this.#files);
+    if (this.#files.isReal(file))
+      this.#host.note(operation, 'pages of a file: which of them were cached is not recorded');
   }
 }

@@ -7,6 +7,8 @@
  */
 import type { Address, Cpu } from '@mmu-gather/core';
 import { allocFilePage, type PageCache } from '@mmu-gather/mm';
+import type { PageCache as SteppedCache } from '@mmu-gather/mm/stepped';
+import type { Host } from './host.ts';
 
 /** fault_around_bytes of 64 KiB. */
 const FAULT_AROUND = 16;
@@ -66,5 +68,20 @@ export class Files implements PageCache {
     if (file % KINDS === SHARED_MEMORY) return this.#pages.get(file)?.get(index) ?? 0;
     if (index !== this.#faulting && this.#more !== null && this.#more-- <= 0) return 0;
     return this.fault(cpu, file, index);
+  }
+
+  /** The same page cache for the stepped build. */
+  stepped(host: Host): SteppedCache {
+    // oxlint-disable-next-line unicorn/no-this-assignment -- generators have no arrow form
+    const files = this;
+    return {
+      faultAround: FAULT_AROUND,
+      *fault(cpu, file, index) {
+        return files.fault(host.cpu(cpu.id), file, index);
+      },
+      *cached(cpu, file, index) {
+        return files.cached(host.cpu(cpu.id), file, index);
+      },
+    };
   }
 }

@@ -1,20 +1,23 @@
 /**
- * Host: the counting machine that runs mm, core and x86, and where its tlb_flush events go.
+ * Host: the counting machines that run mm, core and x86, and where their tlb_flush events go.
  *
- * Every prediction is an event that the running code traced. Nothing else makes one. What runs `quietly` changes the
- * state and predicts nothing: it brings the model to where the recording shows the machine to be.
+ * Two machines share one memory: the direct build for most operations, the stepped one for those that must wait. Every
+ * prediction is an event that the running code traced. Nothing else makes one.
  */
-import { type Cpu, type Mm, taskSize } from '@mmu-gather/core';
-import { CountingMachine } from '@mmu-gather/counting';
-import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
-import { VM_READ } from '@mmu-gather/core';
+import { type Cpu, type Mm, taskSize, VM_READ } from '@mmu-gather/core';
+import { CountingMachine, type GrowingArena, type OnTrace } from '@mmu-gather/counting';
+import { CountingMachine as SteppedMachine, type GrowingArena as SteppedArena } from '@mmu-gather/counting/stepped';
+import { contextSwitch, exitMm, insertVma, mmAlloc } from '@mmu-gather/mm';
 import type { Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
 import type { Ledger } from './ledger.ts';
 
 /** The machine under replay. */
 export class Host {
-  readonly machine: CountingMachine;
+  /** Runs what can run at once. */
+  readonly direct: CountingMachine;
+  /** Runs what has to wait; shares the memory of {@link Host.direct}. */
+  readonly stepped: SteppedMachine;
   /** Bytes in a page. */
   readonly pageSize: number;
   /** First address past user space. */
@@ -22,59 +25,67 @@ export class Host {
   readonly #ledger: Ledger;
   readonly #hz: number;
   #operation: Operation | null = null;
+  #quiet = false;
   #time = 0;
   #early = true;
-  #quiet = 0;
 
-  constructor(machine: Machine, ledger: Ledger) {
-    this.machine = new CountingMachine(machine.boot);
-    this.pageSize = 2 ** machine.boot.geometry.pageShift;
-    this.taskSize = taskSize(machine.boot.geometry);
-    this.#hz = machine.hz;
+  constructor({ boot, steppedBoot, hz }: Machine, ledger: Ledger) {
+    this.direct = new CountingMachine(boot);
+    this.stepped = new SteppedMachine(steppedBoot, this.direct.arena as GrowingArena as unknown as SteppedArena);
+    this.stepped.holdIpis = true;
+    this.pageSize = 2 ** boot.geometry.pageShift;
+    this.taskSize = taskSize(boot.geometry);
+    this.#hz = hz;
     this.#ledger = ledger;
-    this.machine.onTrace = (cpu, event, values) => {
-      if (event !== 'tlb_flush' || this.#quiet > 0 || this.#operation === null) return;
+    const onTrace: OnTrace = (cpu, event, values) => {
+      if (event !== 'tlb_flush' || this.#quiet || this.#operation === null) return;
       const flush = { time: this.#time, cpu, reason: values[0]!, pages: values[1]!, early: this.#early };
-      this.#ledger.predict(this.#operation, flush);
+      ledger.predict(this.#operation, flush);
     };
+    this.direct.onTrace = onTrace;
+    this.stepped.onTrace = onTrace;
+    this.#age(boot.backend.isa.asids);
   }
 
-  /** A CPU of the machine. */
+  /** Number of CPUs. */
+  get cpus(): number {
+    return this.direct.cpus.length;
+  }
+
+  /** A CPU as direct code sees it. */
   cpu(id: number): Cpu {
-    return this.machine.cpus[id]!;
+    return this.direct.cpus[id]!;
   }
 
   /** Moves the clock. @param early the workload proper has not begun */
   at(time: number, ticksPerSecond: number, early: boolean): void {
     this.#time = time;
     this.#early = early;
-    this.machine.now = Math.floor((time / ticksPerSecond) * this.#hz);
+    this.direct.now = this.stepped.now = Math.floor((time / ticksPerSecond) * this.#hz);
   }
 
-  /** Runs what an operation does; its flushes are predictions for that operation. */
-  run(operation: Operation, work: () => void): void {
+  /** Runs what an operation does; its flushes are predictions for that operation, unless `quiet`. */
+  run<T>(operation: Operation | null, quiet: boolean, work: () => T): T {
     const outer = this.#operation;
+    const outerQuiet = this.#quiet;
     this.#operation = operation;
+    this.#quiet = quiet;
     try {
-      work();
+      return work();
     } finally {
       this.#operation = outer;
+      this.#quiet = outerQuiet;
     }
   }
 
   /** Runs what the recording leaves out, flushes included. */
   quietly(work: () => void): void {
-    this.#quiet++;
-    try {
-      work();
-    } finally {
-      this.#quiet--;
-    }
+    this.run(null, true, work);
   }
 
-  /** States an assumption that the operation at work rests on. */
-  note(text: string): void {
-    if (this.#operation !== null) this.#ledger.note(this.#operation, text);
+  /** States an assumption that an operation rests on. */
+  note(operation: Operation, text: string): void {
+    this.#ledger.note(operation, text);
   }
 
   /** An address space of which nothing is known, but that it is not empty. */
@@ -84,12 +95,15 @@ export class Host {
     return mm;
   }
 
-  /** A machine that was at work before the recording: all ASID slots of each CPU hold address spaces that are gone. */
-  age(slots: number): void {
+  /**
+   * A machine that was at work before the recording: the ASID slots of each CPU hold address spaces that are not heard of
+   * again, and init_mm, which every exit loads.
+   */
+  #age(slots: number): void {
     this.quietly(() => {
-      for (const cpu of this.machine.cpus) {
+      for (const cpu of this.direct.cpus) {
         for (let slot = 0; slot < slots; slot++) contextSwitch(cpu, this.unknownMm(cpu));
-        contextSwitch(cpu, null);
+        exitMm(cpu);
       }
     });
   }

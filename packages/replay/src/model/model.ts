@@ -1,15 +1,18 @@
 /**
  * Model: the machine that was recorded, rebuilt from the steps of its recording.
  */
-import type { SchedSwitch } from '../read/event.ts';
+import type { SchedSwitch, TlbFlush } from '../read/event.ts';
 import type { Machine } from '../facts.ts';
 import type { Action, Step } from '../schedule/action.ts';
+import { inHardirq, isQuiet, runsFlush } from '../schedule/context.ts';
 import { Faults } from './faults.ts';
 import { Files } from './files.ts';
 import { Host } from './host.ts';
 import type { Ledger } from './ledger.ts';
+import type { Job } from './library.ts';
+import { Runner } from './runner.ts';
 import { Spaces } from './space.ts';
-import { changesSpace, type Context, runSyscall } from './syscalls.ts';
+import { changesSpace, type Context, syscallCalls } from './syscalls.ts';
 import { OTHER, type Task, Tasks } from './tasks.ts';
 
 /** How often the model had to be brought to where the recording shows the machine to be. */
@@ -18,17 +21,23 @@ export interface Adjustments {
   readonly hidden: Record<'wake' | 'interrupt' | 'seen', number>;
   /** Actions of a task on a CPU that, for all that was known, ran another one. */
   elsewhere: number;
+  /** Interrupts whose arrival was not recorded. */
+  readonly unseen: number;
+  /** Operations that still waited for a lock when their task went on. */
+  readonly stuck: number;
 }
 
 /** Runs steps. */
 export class Model {
   readonly host: Host;
-  readonly adjustments: Adjustments = { hidden: { wake: 0, interrupt: 0, seen: 0 }, elsewhere: 0 };
+  readonly #hidden = { wake: 0, interrupt: 0, seen: 0 };
+  #elsewhere = 0;
   readonly #ledger: Ledger;
   readonly #tasks: Tasks;
   readonly #files: Files;
   readonly #spaces: Spaces;
   readonly #faults: Faults;
+  readonly #runner: Runner;
   readonly #context: Context;
   readonly #ticks: number;
   #early = true;
@@ -37,11 +46,11 @@ export class Model {
     this.#ledger = ledger;
     this.#ticks = ticksPerSecond;
     this.host = new Host(machine, ledger);
-    this.host.age(machine.boot.backend.isa.asids);
     this.#files = new Files();
     this.#tasks = new Tasks(this.host);
     this.#spaces = new Spaces(this.host, this.#files);
     this.#faults = new Faults(this.host, this.#files);
+    this.#runner = new Runner(this.host, this.#files, (cpu) => this.#tasks.current(cpu)?.pid === 0);
     this.#context = { host: this.host, files: this.#files, spaces: this.#spaces };
   }
 
@@ -55,23 +64,42 @@ export class Model {
     this.#early = false;
   }
 
+  /** How often the model was brought to where the recording shows the machine to be. */
+  get adjustments(): Adjustments {
+    const { unseen, stuck } = this.#runner;
+    return { hidden: this.#hidden, elsewhere: this.#elsewhere, unseen, stuck };
+  }
+
+  /** No more steps will come. */
+  end(): void {
+    this.#runner.end();
+  }
+
   /** Runs a step. */
   take(step: Step): void {
     const { event } = step;
-    if (event.cpu >= this.host.machine.cpus.length) return;
+    if (event.cpu >= this.host.cpus) return;
     if (event.kind === 'mark') this.begin();
     this.host.at(event.time, this.#ticks, this.#early);
     if (this.#tasks.current(event.cpu) === null) {
       this.#tasks.settle(event.cpu, this.#tasks.task(event.cpu, event.pid, event.comm));
     }
+    const own = !inHardirq(event) && !isQuiet(event);
+    if (own) this.#goesOn(step);
     if (step.before !== null) for (const action of step.before) this.#act(event.cpu, action);
-    if (event.kind === 'schedSwitch') {
-      this.#switch(event, step);
-    } else if (event.kind === 'tlbFlush') {
-      const { time, cpu, reason, pages } = event;
-      this.#ledger.record(step.operation!, { time, cpu, reason, pages, early: this.#early });
-    }
+    if (own) this.#goesOn(step);
+    if (event.kind === 'schedSwitch') this.#switch(event, step);
+    else if (event.kind === 'tlbFlush') this.#record(event, step);
+    else if (runsFlush(event) && (inHardirq(event) || event.pid === 0)) this.#runner.arrive(event.cpu);
     if (step.after !== null) for (const action of step.after) this.#act(event.cpu, action);
+  }
+
+  #goesOn({ event }: Step): void {
+    if (!this.#runner.atRest) this.#runner.goesOn(event.pid, event.kind === 'schedSwitch');
+  }
+
+  #record({ time, cpu, reason, pages }: TlbFlush, step: Step): void {
+    this.#ledger.record(step.operation!, { time, cpu, reason, pages, early: this.#early });
   }
 
   #switch(event: SchedSwitch, step: Step): void {
@@ -79,47 +107,39 @@ export class Model {
     const next = this.#tasks.task(cpu, event.nextPid, event.nextComm);
     const prev = this.#tasks.current(cpu);
     if (prev !== null && prev.pid !== event.prevPid) {
-      this.adjustments.elsewhere++;
+      this.#elsewhere++;
       this.#tasks.settle(cpu, this.#tasks.task(cpu, event.prevPid, event.prevComm));
     }
     // The recorder looks at the next task: what the switch to one that it leaves out flushes is left out, too.
-    if (event.nextComm === OTHER) this.host.quietly(() => this.#tasks.switchTo(cpu, next));
-    else this.host.run(step.operation!, () => this.#tasks.switchTo(cpu, next));
+    this.host.run(step.operation, event.nextComm === OTHER, () => this.#tasks.switchTo(cpu, next));
   }
 
   #act(cpu: number, action: Action): void {
     if (action.kind === 'hidden') {
-      this.adjustments.hidden[action.placed]++;
+      this.#hidden[action.placed]++;
       this.#tasks.settle(action.cpu, this.#tasks.task(action.cpu, action.pid, action.comm));
       return;
     }
     if (action.kind === 'syscall' && !changesSpace(action.name)) return;
     const task = this.#tasks.task(cpu, action.pid, '');
-    if (!this.#tasks.settle(cpu, task)) this.adjustments.elsewhere++;
-    this.host.run(action.operation, () => this.#run(cpu, task, action));
+    if (!this.#tasks.settle(cpu, task)) this.#elsewhere++;
+    this.#runner.run(action.operation, cpu, action.pid, this.#job(cpu, task, action), action.interrupts);
   }
 
-  #run(cpu: number, task: Task, action: Exclude<Action, { kind: 'hidden' }>): void {
+  #job(cpu: number, task: Task, action: Exclude<Action, { kind: 'hidden' }>): Job {
     const port = this.host.cpu(cpu);
     switch (action.kind) {
       case 'syscall':
-        runSyscall(this.#context, port, this.#tasks.userMm(cpu, task), action.name, action.args, action.ret);
-        return;
+        return { calls: syscallCalls(this.#context, port, this.#tasks.userMm(cpu, task), action) };
       case 'fault':
-        this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
-        return;
-      case 'clone': {
-        const copy = this.#tasks.clone(cpu, task, action.child, action.flags);
-        if (copy !== null) this.#spaces.fork(task.mm!, copy);
-        return;
-      }
+        return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
+      case 'clone':
+        return this.#tasks.clone(task, action.child, action.flags, (copy) => this.#spaces.fork(task.mm!, copy));
       case 'exec':
         this.#tasks.userMm(cpu, task);
-        this.#tasks.exec(cpu, task, this.#spaces.exec(port));
-        return;
+        return this.#tasks.exec(task, this.#spaces.exec(port));
       case 'exit':
-        this.#tasks.exit(cpu, task);
-        return;
+        return this.#tasks.exit(task);
     }
   }
 }

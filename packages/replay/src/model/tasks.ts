@@ -5,8 +5,9 @@
  * address space is unknown. Any other unknown task is taken for a kernel thread until it faults or makes a system call.
  */
 import { Mm } from '@mmu-gather/core';
-import { contextSwitch, dupMm, execMmap, exitMm, mmget } from '@mmu-gather/mm';
+import { contextSwitch } from '@mmu-gather/mm';
 import type { Host } from './host.ts';
+import { call, type Job } from './library.ts';
 
 /** The name that a recorder gives to tasks that it does not trace. */
 export const OTHER: string = 'other';
@@ -33,7 +34,7 @@ export class Tasks {
 
   constructor(host: Host) {
     this.#host = host;
-    this.#current = host.machine.cpus.map(() => null);
+    this.#current = host.direct.cpus.map(() => null);
   }
 
   /** The task that a CPU runs, or null if nothing was heard of that CPU yet. */
@@ -75,29 +76,34 @@ export class Tasks {
     return task.mm;
   }
 
-  /** clone, fork, vfork. @returns the child's address space if it is a copy */
-  clone(cpu: number, parent: Task, child: number, flags: number): Mm | null {
-    const port = this.#host.cpu(cpu);
-    let mm = parent.mm;
-    let copy: Mm | null = null;
-    if (mm !== null) {
-      if ((flags & CLONE_VM) !== 0) mmget(port, mm);
-      else mm = copy = dupMm(port, mm);
-    }
-    this.#tasks.set(child, { pid: child, mm, traced: true });
-    return copy;
+  /** clone, fork, vfork. @param copied told the child's address space, if it is a copy */
+  clone(parent: Task, child: number, flags: number, copied: (mm: Mm) => void): Job {
+    const add = (mm: Mm | null): void => {
+      this.#tasks.set(child, { pid: child, mm, traced: true });
+    };
+    const { mm } = parent;
+    if (mm === null) return { calls: [], done: () => add(null) };
+    if ((flags & CLONE_VM) !== 0) return { calls: [call((lib, cpu) => lib.mmget(cpu, mm))], done: () => add(mm) };
+    return {
+      calls: [call((lib, cpu) => lib.dupMm(cpu, mm))],
+      done: ([copy]) => {
+        add(copy as Mm);
+        copied(copy as Mm);
+      },
+    };
   }
 
   /** exec: the current task goes on in a new address space. */
-  exec(cpu: number, task: Task, mm: Mm): void {
+  exec(task: Task, mm: Mm): Job {
     task.mm = mm;
-    execMmap(this.#host.cpu(cpu), mm);
+    return { calls: [call((lib, cpu) => lib.execMmap(cpu, mm))] };
   }
 
   /** The current task gives up its address space, and is not heard of again. */
-  exit(cpu: number, task: Task): void {
-    if (task.mm !== null) exitMm(this.#host.cpu(cpu));
+  exit(task: Task): Job {
+    const kernel = task.mm === null;
     task.mm = null;
     this.#tasks.delete(task.pid);
+    return { calls: kernel ? [] : [call((lib, cpu) => lib.exitMm(cpu))] };
   }
 }

@@ -22,11 +22,14 @@ export interface Operation {
   readonly time: number;
 }
 
+// `interrupts`: the recording shows that it asked CPUs to flush, and the action stands where it did so first.
+
 /** A system call that changes an address space. */
 export interface SyscallAction {
   readonly kind: 'syscall';
   readonly operation: Operation;
   readonly pid: number;
+  readonly interrupts: boolean;
   readonly name: string;
   readonly args: readonly number[];
   readonly ret: number;
@@ -37,6 +40,7 @@ export interface CloneAction {
   readonly kind: 'clone';
   readonly operation: Operation;
   readonly pid: number;
+  readonly interrupts: boolean;
   readonly child: number;
   readonly childComm: string;
   readonly flags: number;
@@ -47,6 +51,7 @@ export interface ExecAction {
   readonly kind: 'exec';
   readonly operation: Operation;
   readonly pid: number;
+  readonly interrupts: boolean;
 }
 
 /** A task gives up its address space. */
@@ -54,6 +59,7 @@ export interface ExitAction {
   readonly kind: 'exit';
   readonly operation: Operation;
   readonly pid: number;
+  readonly interrupts: boolean;
 }
 
 /** A page fault. */
@@ -61,6 +67,7 @@ export interface FaultAction {
   readonly kind: 'fault';
   readonly operation: Operation;
   readonly pid: number;
+  readonly interrupts: boolean;
   readonly address: number;
   /** x86: bit 0 the page is present, 1 write, 4 instruction fetch. */
   readonly errorCode: number;

@@ -50,8 +50,8 @@ interface CpuTail {
   /** The switch that was the last event here. */
   switched: Operation | null;
   prevPid: number;
-  /** Operations that asked this CPU to flush, in order. */
-  readonly asked: Operation[];
+  /** Operations that asked this CPU to flush and are not known to be answered, in order. */
+  asked: Operation[];
   /** The one whose request ran here last. */
   remote: Operation | null;
 }
@@ -103,6 +103,7 @@ export class Operations {
     if (event.kind === 'rssStat') this.#takeRss(task, event);
     if (isQuiet(event)) return;
     this.#closeFault(task, step);
+    this.#answered(event.pid);
     switch (event.kind) {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
@@ -138,6 +139,13 @@ export class Operations {
     }
   }
 
+  /** A task that goes on has got its answers, also those that the recording does not show. */
+  #answered(pid: number): void {
+    for (const tail of this.#cpus.values()) {
+      if (tail.asked.length > 0) tail.asked = tail.asked.filter((operation) => operation.pid !== pid);
+    }
+  }
+
   /** The innermost thing that a task is at takes effect here, if it did not before. */
   #anchor(task: Task, step: Step): void {
     if (task.fault !== null) {
@@ -168,7 +176,11 @@ export class Operations {
     const { pid, address, errorCode } = event;
     first.holds--;
     if (anchor !== null) anchor.holds--;
-    this.#window.before(anchor ?? first, { kind: 'fault', operation, pid, address, errorCode, filePages }, now);
+    this.#window.before(
+      anchor ?? first,
+      { kind: 'fault', operation, pid, address, errorCode, filePages, interrupts: anchor !== null },
+      now,
+    );
   }
 
   #takeRss(task: Task, event: RssStat): void {
@@ -187,7 +199,11 @@ export class Operations {
     if (anchor !== null) anchor.holds--;
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
     const { pid, name, ret } = event;
-    this.#window.before(anchor ?? step, { kind: 'syscall', operation, pid, name, args, ret }, step);
+    this.#window.before(
+      anchor ?? step,
+      { kind: 'syscall', operation, pid, name, args, ret, interrupts: anchor !== null },
+      step,
+    );
   }
 
   #takeNewtask(task: Task, step: Step, event: TaskNewtask): void {
@@ -196,7 +212,11 @@ export class Operations {
     if (at !== null) at.holds--;
     if (task.syscall !== null) task.syscall.anchor = null;
     const { pid, childPid: child, childComm, cloneFlags: flags } = event;
-    this.#window.before(at ?? step, { kind: 'clone', operation, pid, child, childComm, flags }, step);
+    this.#window.before(
+      at ?? step,
+      { kind: 'clone', operation, pid, child, childComm, flags, interrupts: at !== null },
+      step,
+    );
   }
 
   #takeExec(task: Task, step: Step, event: SchedProcessExec): void {
@@ -204,14 +224,14 @@ export class Operations {
     const at = task.syscall?.anchor ?? null;
     if (at !== null) at.holds--;
     if (task.syscall !== null) task.syscall.anchor = null;
-    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid }, step);
+    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid, interrupts: at !== null }, step);
   }
 
   #closeExit(task: Task, at: Step, now: Step): void {
     const { operation, first } = task.exit!;
     task.exit = null;
     first.holds--;
-    this.#window.before(at, { kind: 'exit', operation, pid: now.event.pid }, now);
+    this.#window.before(at, { kind: 'exit', operation, pid: now.event.pid, interrupts: at === now }, now);
   }
 
   /** The operation that a recorded flush belongs to. */

@@ -1,0 +1,150 @@
+/**
+ * Runner: jobs that run at once, and jobs that wait while the recording goes on.
+ *
+ *     CPU 0 (mprotect)                          CPU 1
+ *     csd_queue_cpu: the job starts, sends
+ *       its interrupts, and waits
+ *                                               sched_switch to idle: takes effect
+ *                                               csd_function_entry: the interrupt is delivered, and finds it lazy
+ *     the task's next event: the job is over
+ *
+ * A job that interrupts others is run in steps, and so is every job that starts while another one waits: it may find a lock
+ * taken, or a gather open. When a task goes on, its job must be over: interrupts whose arrival the recording does not show
+ * are delivered then.
+ */
+import type { PendingIpi } from '@mmu-gather/counting/stepped';
+import { type Cpu, finish, type Step } from '@mmu-gather/core/stepped';
+import type { Operation } from '../schedule/action.ts';
+import type { Files } from './files.ts';
+import type { Host } from './host.ts';
+import { type Job, runDirect, stepsOf } from './library.ts';
+
+/** A job that waits. */
+interface Waiting {
+  readonly operation: Operation;
+  readonly cpu: number;
+  readonly pid: number;
+  readonly steps: Iterator<Step, unknown>;
+  quiet: boolean;
+}
+
+/** Runs jobs. */
+export class Runner {
+  readonly #host: Host;
+  readonly #files: Files;
+  /** Whether an interrupt that arrives in idle context without a line is one whose flush has no line either. */
+  readonly #idle: (cpu: number) => boolean;
+  #waiting: Waiting[] = [];
+  /** Interrupts whose arrival was not recorded. */
+  unseen = 0;
+  /** Jobs that still waited for a lock when their task went on. */
+  stuck = 0;
+
+  constructor(host: Host, files: Files, idle: (cpu: number) => boolean) {
+    this.#host = host;
+    this.#files = files;
+    this.#idle = idle;
+  }
+
+  /** Nothing waits. */
+  get atRest(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** Runs a job of a task. @param interrupts the recording shows that it interrupts other CPUs */
+  run(operation: Operation, cpu: number, pid: number, job: Job, interrupts: boolean): void {
+    if (!interrupts && this.atRest) {
+      const port = this.#host.cpu(cpu);
+      const results = job.calls.map((call) =>
+        this.#host.run(operation, call.quiet, () => runDirect(call, port, this.#files)),
+      );
+      job.done?.(results);
+      return;
+    }
+    const port = this.#host.stepped.cpus[cpu]!;
+    const waiting: Waiting = {
+      operation,
+      cpu,
+      pid,
+      steps: this.#sequence(job, port, () => waiting),
+      quiet: false,
+    };
+    this.#waiting.push(waiting);
+    this.#pump();
+  }
+
+  /** A request to flush begins to run on a CPU. */
+  arrive(cpu: number): void {
+    const ipi = this.#host.stepped.pending.find(({ target }) => target === cpu);
+    if (ipi === undefined) return;
+    this.#deliver(ipi, false);
+    this.#pump();
+  }
+
+  /** A task goes on: its job is over. @param sleeps it only left its CPU, so the job may still wait for a lock */
+  goesOn(pid: number, sleeps: boolean): void {
+    while (this.#waiting.some((waiting) => waiting.pid === pid)) {
+      const cpus = this.#waiting.filter((waiting) => waiting.pid === pid).map(({ cpu }) => cpu);
+      const { pending } = this.#host.stepped;
+      const ipi = pending.find(({ from }) => cpus.includes(from)) ?? (sleeps ? undefined : pending[0]);
+      if (ipi === undefined) {
+        if (!sleeps) this.#giveUp(pid);
+        return;
+      }
+      this.unseen++;
+      this.#deliver(ipi, this.#idle(ipi.target));
+      this.#pump();
+    }
+  }
+
+  /** No more events will come. */
+  end(): void {
+    for (const { pid } of [...this.#waiting]) this.goesOn(pid, false);
+  }
+
+  #deliver(ipi: PendingIpi, quiet: boolean): void {
+    const sender = this.#waiting.findLast(({ cpu }) => cpu === ipi.from);
+    this.#host.run(sender?.operation ?? null, quiet || sender?.quiet === true, () =>
+      finish(this.#host.stepped.deliver(ipi)),
+    );
+  }
+
+  /** Takes every job as far as it gets. */
+  #pump(): void {
+    for (let moved = true; moved; ) {
+      moved = false;
+      for (const waiting of this.#waiting) {
+        if (this.#host.stepped.pending.some(({ from }) => from === waiting.cpu)) continue;
+        const { done } = waiting.steps.next();
+        if (done !== true) continue;
+        this.#waiting = this.#waiting.filter((other) => other !== waiting);
+        moved = true;
+      }
+    }
+  }
+
+  #giveUp(pid: number): void {
+    this.stuck++;
+    this.#waiting = this.#waiting.filter((waiting) => waiting.pid !== pid);
+  }
+
+  /** The steps of all calls of a job. */
+  *#sequence(job: Job, cpu: Cpu, self: () => Waiting): Generator<Step, void> {
+    const files = this.#files.stepped(this.#host);
+    const results: unknown[] = [];
+    for (const call of job.calls) {
+      const waiting = self();
+      waiting.quiet = call.quiet;
+      const steps = stepsOf(call, cpu, files);
+      const next = (): IteratorResult<Step, unknown> =>
+        this.#host.run(waiting.operation, call.quiet, () => steps.next());
+      let result = next();
+      while (result.done !== true) {
+        yield result.value;
+        result = next();
+      }
+      results.push(result.value);
+    }
+    job.done?.(results);
+  }
+}
