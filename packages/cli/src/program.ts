@@ -131,7 +131,8 @@ function suiteOptions(command: Command): Command {
 }
 
 const EXIT_CODES = `
-Exit codes: 0 every verdict is the expected one, 1 it is not, 2 bad input or usage, 3 stopped before the end.`;
+Exit codes: 0 every verdict is the expected one, 1 it is not, 2 bad input or usage,
+            3 stopped before the end.`;
 
 function example(line: string): string {
   return `\nExample: ${NAME} ${line}`;
@@ -146,7 +147,7 @@ function mended(text: string, program: Command): string {
   const names = program.commands.map((command) => command.name()).join(', ');
   if (line.startsWith('unknown command')) return `${line}: there are: ${names}`;
   return /^(unknown option|missing|too many|option .* argument missing)/.test(line)
-    ? `${line}; see '${NAME} COMMAND --help'`
+    ? `${line.replace(/\.$/, '')}; see '${NAME} COMMAND --help'`
     : line;
 }
 

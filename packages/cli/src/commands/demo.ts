@@ -1,16 +1,37 @@
 /**
  * `demo`: what `npm start` shows.
  */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { summary } from '@mmu-gather/replay';
 import { Overview } from '../human/overview.ts';
 import { race } from '../human/race.ts';
-import { summary } from '../human/summary.ts';
+import { summary as sumUp } from '../human/summary.ts';
 import { terminal } from '../human/terminal.ts';
 import { wrap } from '../human/text.ts';
 import { exitCode } from '../index.ts';
+import { fromHere } from '../suite/site.ts';
+import { readFacts, replayed } from './replay.ts';
 import { resultsOf, run, sumOf } from './suite.ts';
 
 /** The race that is drawn: recent, real, and two CPUs wide. */
 const DRAWN = { id: 'bug:B13/buggy', profile: 'linux-6.18' };
+
+interface Recording {
+  readonly trace: string;
+  readonly facts: string;
+}
+
+/** The recording that is replayed. */
+const RECORDING: Recording = { trace: 'm01-ceiling.trace.txt.gz', facts: 'x86-6.18-host.json' };
+
+/** What to try next. */
+const NEXT = [
+  "npm run --silent mmu-gather -- conformance --scenario 'munmap/*'",
+  'npm run --silent mmu-gather -- check FILE.ts    (README.md: yours in 20 lines)',
+  'npm run --silent mmu-gather -- replay TRACE     (a recording of your machine)',
+];
 
 /** Shows what the project is. Returns the exit code. */
 export async function demo(): Promise<number> {
@@ -49,7 +70,7 @@ export async function demo(): Promise<number> {
       },
     },
   );
-  process.stdout.write(`${flush()}\n${summary(sumOf(outcome), screen)}\n\n`);
+  process.stdout.write(`${flush()}\n${sumUp(sumOf(outcome), screen)}\n\n`);
   if (outcome.stopped) return exitCode.stopped;
 
   const drawn = outcome.cells.findIndex((cell) => cell.id === DRAWN.id && cell.profile === DRAWN.profile);
@@ -57,10 +78,34 @@ export async function demo(): Promise<number> {
   if (found !== undefined) {
     title('2. A counterexample: CVE-2025-37964 found again');
     say(
-      'One column a CPU, one line a step, with what was read and from which step it came, and with the line of our source. ' +
+      "One column a CPU, one line a step, with what was read and from which step it came, and the line of our source; ~ is a store that leaves its CPU's store buffer. " +
         'The search returns the execution with the fewest preemptions.',
     );
     process.stdout.write(`${race(outcome.cells[drawn]!, found, 'mmu-gather conformance', screen)}\n\n`);
   }
+  const recording = fixture(RECORDING);
+  if (recording !== undefined) {
+    title('3. Replay: a recording of Linux 6.18 drives the same code');
+    say(
+      'On a real machine a program unmapped, protected and dropped 1 to 64 pages while a second thread ran. Its system calls, page ' +
+        'faults and switches drive the code of part 1, and what that flushes is compared with what the kernel flushed. ' +
+        'A match is the same CPU, reason and number of pages in the same operation.',
+    );
+    const { report, stopped } = await replayed(recording.trace, readFacts(recording.facts));
+    process.stdout.write(`${summary(report)}\n\n`);
+    if (stopped) return exitCode.stopped;
+  }
+  title('Next');
+  process.stdout.write(`${NEXT.map((line) => `  ${line}`).join('\n')}\n`);
   return resultsOf(outcome).every((result) => result.ok) ? exitCode.expected : exitCode.unexpected;
+}
+
+/** A recording of the replay package, with what is known of its machine; an installed package does not hold it. */
+function fixture({ trace, facts }: Recording): Recording | undefined {
+  const folder = new URL(
+    './test/fixtures/',
+    pathToFileURL(createRequire(import.meta.url).resolve('@mmu-gather/replay/package.json')),
+  );
+  const path = (name: string): string => fromHere(fileURLToPath(new URL(name, folder)));
+  return existsSync(path(trace)) && existsSync(path(facts)) ? { trace: path(trace), facts: path(facts) } : undefined;
 }

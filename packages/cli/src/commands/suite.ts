@@ -1,16 +1,18 @@
 /**
  * `conformance` and `check`: runs scenarios and shows verdicts, as a table or as JSON.
  */
+import module from 'node:module';
 import { type CellResult, report, type StrategyName } from '@mmu-gather/conformance';
 import type { MemoryModel } from '@mmu-gather/core/stepped';
 import { race } from '../human/race.ts';
-import { ResultTable } from '../human/results.ts';
+import { countsStates, ResultTable } from '../human/results.ts';
 import { Status } from '../human/status.ts';
 import { type Sum, summary } from '../human/summary.ts';
 import { type Terminal, terminal } from '../human/terminal.ts';
 import { number } from '../human/text.ts';
 import { exitCode } from '../index.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { Misuse } from '../misuse.ts';
 import type { PlannedCell, Request } from '../suite/request.ts';
 import { Suite } from '../suite/suite.ts';
 
@@ -52,6 +54,10 @@ export interface Listener {
 
 /** Runs a command. Returns its exit code. */
 export async function runSuite(files: readonly string[], options: SuiteOptions): Promise<number> {
+  if (files.length > 0 && !('registerHooks' in module)) {
+    throw new Misuse(`check needs Node 22.18 or newer, and this is ${process.version}`);
+  }
+  mustFit(options);
   const screen = terminal();
   const request = requestOf(files, options, options.json === true ? JSON_COLUMNS : screen.columns);
   if (options.json === true) {
@@ -138,6 +144,22 @@ function races({ cells, results }: Outcome, command: string, screen: Terminal): 
       (!result.ok || (alone && result.verdict === 'violated'));
     return worth ? [race(cell, result, command, screen)] : [];
   });
+}
+
+/** Refuses options that would have no effect: somebody would take an unlimited search for a limited one. */
+function mustFit(options: SuiteOptions): void {
+  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, rerun } = options;
+  const refuse = (what: string): never => {
+    throw new Misuse(what);
+  };
+  const searching = options.strategy ?? maxStates ?? maxExecutions ?? timeLimit ?? seed;
+  if (rerun !== undefined && searching !== undefined)
+    refuse('--rerun takes one execution again: leave out strategy, limits and seed');
+  if (maxStates !== undefined && !countsStates(strategy))
+    refuse(`--max-states does not limit ${strategy}: give --max-executions`);
+  if (maxExecutions !== undefined && countsStates(strategy))
+    refuse(`--max-executions does not limit ${strategy}: give --max-states`);
+  if (seed !== undefined && strategy !== 'random') refuse(`--seed is for --strategy random, not ${strategy}`);
 }
 
 function requestOf(files: readonly string[], options: SuiteOptions, width: number): Request {

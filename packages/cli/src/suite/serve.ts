@@ -5,7 +5,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Cell, type CellResult, runCell, SCENARIOS } from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
-import { hookUsersModules } from './hooks.ts';
 import { loadScenarios } from './load.ts';
 import { plan } from './plan.ts';
 import type { Order, PlannedCell, Reply, WorkerData } from './request.ts';
@@ -23,7 +22,7 @@ export async function serve(): Promise<void> {
   };
   const jobs: { readonly cell: Cell; run(): CellResult }[] = [];
   try {
-    if (request.files.length > 0) hookUsersModules();
+    if (request.files.length > 0) (await import('./hooks.ts')).hookUsersModules();
     const scenarios = request.files.length > 0 ? await loadScenarios(request.files) : SCENARIOS;
     if (request.rerun !== undefined) {
       const id = request.rerun;
