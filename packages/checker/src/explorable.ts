@@ -47,6 +47,11 @@ export interface Explorable {
   /** Second half of the key. */
   readonly keyHigh: number;
   /**
+   * The next step of every actor, as text. A key must determine it: searches with `checkKeys` compare it wherever two paths
+   * meet in one key.
+   */
+  nextSteps(): string;
+  /**
    * What the actor's next step touches, for dependence: two steps of different actors are dependent if they share a location
    * and not both only read it ('acquire' and 'release' of one lock, 'await' and a write of its cell are dependent, too).
    * `add` is a write unless commuting is switched on, and then only `add` with `add` commutes.

@@ -259,6 +259,15 @@ export class Machine<E = unknown> implements Explorable {
     else stepFootprint(this.#footprints, actor, cpu, touch);
   }
 
+  nextSteps(): string {
+    const step = (p: Process): string => {
+      if (!this.#words.running(p.number)) return '-';
+      const args = Array.from({ length: ARGUMENTS }, (_, i) => this.#words.arg(p.number, i));
+      return `${this.#words.kind(p.number)}(${args.join()})`;
+    };
+    return this.#processes.map(step).join(' ');
+  }
+
   observation(): string {
     const at = (p: Process): number => this.#words.processAt(p.number, PROCESS.history);
     const known = this.#processes.map((p) => `${this.state.words[at(p)]}.${this.state.words[at(p) + 1]}`);

@@ -56,4 +56,7 @@ export class Graph implements Explorable {
   observation(): string {
     return this.#now;
   }
+  nextSteps(): string {
+    return this.#now;
+  }
 }

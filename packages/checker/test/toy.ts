@@ -248,6 +248,10 @@ export class Toy implements Explorable {
     return this.#state.words.join();
   }
 
+  nextSteps(): string {
+    return this.observation();
+  }
+
   /** Of an observation what other machines that run the program see, too: the cells, and what each op read, plus 1. */
   end(observation: string): string {
     const words = observation.split(',');

@@ -33,6 +33,11 @@ export interface SearchOptions {
   readonly timeLimit?: number;
   /** End the search at the first violation (the default), or go on and count. */
   readonly stopAtFirst?: boolean;
+  /**
+   * Debug mode of `states`: wherever two paths meet in one key, their next steps must be the same. Throws if not: the key
+   * leaves out something that the code depends on. Slow, and takes memory for every state.
+   */
+  readonly checkKeys?: boolean;
   /** Called at most every 100 ms. Return false to stop the search. */
   readonly onProgress?: (progress: Progress) => boolean | void;
   /** Collect the observations of all executions that end without a violation on their way. */

@@ -107,6 +107,7 @@ export function states(machine: Explorable, options: SearchOptions = {}): Result
   const stack = new Stack(machine.actors);
   const path = (): Path => stack.path();
   const start = machine.mark();
+  const known = options.checkKeys === true ? new Map<string, string>() : undefined;
 
   /** Goes down to the machine's state if it can be left; else it is an end, and is done with. */
   const enter = (): boolean => {
@@ -135,6 +136,7 @@ export function states(machine: Explorable, options: SearchOptions = {}): Result
     stack.mark[top] = machine.mark();
     machine.perform(stack.actor[top]!, stack.choice[top]!);
     tally.step();
+    if (known !== undefined && machine.violation === undefined) compareNextSteps(machine, known);
     if (machine.violation !== undefined) {
       tally.found(machine.violation, path);
     } else if (visited.add(machine.keyLow, machine.keyHigh)) {
@@ -149,6 +151,15 @@ export function states(machine: Explorable, options: SearchOptions = {}): Result
   }
   machine.undo(start);
   return tally.result({ states: tally.states, collisionOdds: collisionOdds(tally.states) });
+}
+
+/** Debug mode: what may happen next must follow from the key. */
+function compareNextSteps(machine: Explorable, known: Map<string, string>): void {
+  const key = `${machine.keyLow}:${machine.keyHigh}`;
+  const next = machine.nextSteps();
+  const before = known.get(key);
+  if (before === undefined) known.set(key, next);
+  else if (before !== next) throw new Error(`two paths meet in one key, and go on differently: ${before} or ${next}`);
 }
 
 function livelock(steps: number): string {
