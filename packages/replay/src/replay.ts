@@ -16,6 +16,9 @@ export interface ReplayOptions {
   readonly onProgress?: (events: number) => boolean | void;
 }
 
+/** Events after which operations that nothing was heard of any more are compared, and forgotten. */
+const SETTLE = 200_000;
+
 /** Stamps with microseconds: what clocks that only count are taken for. */
 const MICROSECONDS = 1_000_000;
 
@@ -32,9 +35,12 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   const model = new Model(machine, ledger, ticks);
   const schedule = new Schedule();
   let events = 0;
+  let settled = 0;
   const drain = (end: boolean): void => {
     for (let step = schedule.next(end); step !== null; step = schedule.next(end)) model.take(step);
     if (end) model.end();
+    if (!end && events - settled < SETTLE) return;
+    settled = events;
     ledger.settle(end);
   };
   for await (const batch of trace.batches()) {

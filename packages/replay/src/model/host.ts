@@ -7,7 +7,7 @@
 import { type Cpu, type Mm, taskSize, VM_READ } from '@mmu-gather/core';
 import { CountingMachine, type GrowingArena, type OnTrace } from '@mmu-gather/counting';
 import { CountingMachine as SteppedMachine, type GrowingArena as SteppedArena } from '@mmu-gather/counting/stepped';
-import { contextSwitch, exitMm, insertVma, mmAlloc } from '@mmu-gather/mm';
+import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
 import type { Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
 import type { Ledger } from './ledger.ts';
@@ -96,14 +96,14 @@ export class Host {
   }
 
   /**
-   * A machine that was at work before the recording: the ASID slots of each CPU hold address spaces that are not heard of
-   * again, and init_mm, which every exit loads.
+   * A machine that was at work before the recording: all ASID slots of each CPU hold address spaces that are not heard of
+   * again. Whether init_mm, which every exit loads, still had a slot is not recorded: it is taken to have none.
    */
   #age(slots: number): void {
     this.quietly(() => {
       for (const cpu of this.direct.cpus) {
         for (let slot = 0; slot < slots; slot++) contextSwitch(cpu, this.unknownMm(cpu));
-        exitMm(cpu);
+        contextSwitch(cpu, null);
       }
     });
   }

@@ -87,7 +87,8 @@ export class Model {
     const own = !inHardirq(event) && !isQuiet(event);
     if (own) this.#goesOn(step);
     if (step.before !== null) for (const action of step.before) this.#act(event.cpu, action);
-    if (own) this.#goesOn(step);
+    // A fault begins with its event; whatever else stands at an event of its own task ends with it.
+    if (own && event.kind !== 'pageFault') this.#goesOn(step);
     if (event.kind === 'schedSwitch') this.#switch(event, step);
     else if (event.kind === 'tlbFlush') this.#record(event, step);
     else if (runsFlush(event) && (inHardirq(event) || event.pid === 0)) this.#runner.arrive(event.cpu);

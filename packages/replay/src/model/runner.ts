@@ -28,7 +28,7 @@ interface Waiting {
   quiet: boolean;
 }
 
-/** Runs jobs. */
+/** Runs jobs, at once or in steps. */
 export class Runner {
   readonly #host: Host;
   readonly #files: Files;

@@ -17,6 +17,8 @@ interface OpenSyscall {
   readonly args: readonly number[];
   /** Where it takes effect, once that is known. */
   anchor: Step | null;
+  /** The anchor is a request to flush. */
+  interrupts: boolean;
 }
 
 interface OpenFault {
@@ -32,6 +34,16 @@ interface OpenExit {
   readonly first: Step;
 }
 
+/** A fault flushes only where it replaces a page: at a write to one that is there. */
+function mayFlush({ errorCode }: PageFault): boolean {
+  return (errorCode & COPIES) === COPIES;
+}
+
+/** Error code: the page was present, and the access a write. */
+const COPIES = 3;
+/** Error code: the access was a write. */
+const WRITE = 2;
+
 /** Where a task is in its own work. */
 interface Task {
   syscall: OpenSyscall | null;
@@ -40,6 +52,8 @@ interface Task {
   /** The operation that is not over, or was the last one. */
   last: Operation | null;
   exited: boolean;
+  /** The tag of its address space in rss_stat; 0 if none was seen. */
+  mmId: number;
 }
 
 /** Reason of tlb_flush: others are about to be interrupted. */
@@ -100,14 +114,14 @@ export class Operations {
       if (event.kind === 'csdQueueCpu' && task.last !== null) this.#cpu(event.target).asked.push(task.last);
       return;
     }
-    if (event.kind === 'rssStat') this.#takeRss(task, event);
+    if (event.kind === 'rssStat') this.#takeRss(task, step, event);
     if (isQuiet(event)) return;
     this.#closeFault(task, step);
     this.#answered(event.pid);
     switch (event.kind) {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
-        task.syscall = { operation: task.last, args: event.args, anchor: null };
+        task.syscall = { operation: task.last, args: event.args, anchor: null, interrupts: false };
         return;
       case 'sysExit':
         this.#takeSysExit(task, step, event);
@@ -129,7 +143,7 @@ export class Operations {
         return;
       case 'exitMmap':
         if (task.exit !== null) this.#closeExit(task, task.exit.first, step);
-        else if (task.syscall?.operation.name === 'execve') this.#anchor(task, step);
+        else this.#switched(task, step);
         return;
       case 'schedSwitch':
         if (task.exit !== null) this.#closeExit(task, task.exit.first, step);
@@ -148,21 +162,33 @@ export class Operations {
 
   /** The innermost thing that a task is at takes effect here, if it did not before. */
   #anchor(task: Task, step: Step): void {
-    if (task.fault !== null) {
+    if (task.fault !== null && mayFlush(task.fault.event)) {
       if (task.fault.anchor === null) task.fault.anchor = step;
       else return;
     } else if (task.exit !== null) {
       this.#closeExit(task, step, step);
       return;
-    } else if (task.syscall !== null && task.syscall.anchor === null) {
+    } else if (task.syscall !== null && !task.syscall.interrupts) {
+      if (task.syscall.anchor !== null) task.syscall.anchor.holds--;
       task.syscall.anchor = step;
+      task.syscall.interrupts = true;
     } else {
       return;
     }
     step.holds++;
   }
 
+  /** An execve has switched to the new address space, at the latest now. */
+  #switched(task: Task, step: Step): void {
+    const { syscall } = task;
+    if (syscall === null || syscall.anchor !== null || !EXECS.has(syscall.operation.name)) return;
+    syscall.anchor = step;
+    step.holds++;
+  }
+
   #takeFault(task: Task, step: Step, event: PageFault): void {
+    // Before the switch execve only reads the caller's memory.
+    if ((event.errorCode & WRITE) !== 0) this.#switched(task, step);
     if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
     task.fault = { operation: task.last!, event, first: step, anchor: null, filePages: null };
     step.holds++;
@@ -183,7 +209,10 @@ export class Operations {
     );
   }
 
-  #takeRss(task: Task, event: RssStat): void {
+  #takeRss(task: Task, step: Step, event: RssStat): void {
+    // In execve: the old address space is not the task's any more, or another one is.
+    if (task.mmId !== 0 && event.current !== (event.mmId === task.mmId)) this.#switched(task, step);
+    if (event.current) task.mmId = event.mmId;
     if (event.type !== 'MM_FILEPAGES') return;
     const before = this.#filePages.get(event.mmId);
     this.#filePages.set(event.mmId, event.bytes);
@@ -195,36 +224,31 @@ export class Operations {
     const { syscall } = task;
     task.syscall = null;
     if (syscall === null) return;
-    const { operation, args, anchor } = syscall;
+    const { operation, args, anchor, interrupts } = syscall;
     if (anchor !== null) anchor.holds--;
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
     const { pid, name, ret } = event;
-    this.#window.before(
-      anchor ?? step,
-      { kind: 'syscall', operation, pid, name, args, ret, interrupts: anchor !== null },
-      step,
-    );
+    this.#window.before(anchor ?? step, { kind: 'syscall', operation, pid, name, args, ret, interrupts }, step);
   }
 
   #takeNewtask(task: Task, step: Step, event: TaskNewtask): void {
-    const operation = task.syscall?.operation ?? this.#operation('syscall', 'clone', event);
-    const at = task.syscall?.anchor ?? null;
-    if (at !== null) at.holds--;
-    if (task.syscall !== null) task.syscall.anchor = null;
+    const [operation, at, interrupts] = this.#settleSyscall(task, 'clone', event);
     const { pid, childPid: child, childComm, cloneFlags: flags } = event;
-    this.#window.before(
-      at ?? step,
-      { kind: 'clone', operation, pid, child, childComm, flags, interrupts: at !== null },
-      step,
-    );
+    this.#window.before(at ?? step, { kind: 'clone', operation, pid, child, childComm, flags, interrupts }, step);
   }
 
   #takeExec(task: Task, step: Step, event: SchedProcessExec): void {
-    const operation = task.syscall?.operation ?? this.#operation('syscall', 'execve', event);
-    const at = task.syscall?.anchor ?? null;
-    if (at !== null) at.holds--;
-    if (task.syscall !== null) task.syscall.anchor = null;
-    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid, interrupts: at !== null }, step);
+    const [operation, at, interrupts] = this.#settleSyscall(task, 'execve', event);
+    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid, interrupts }, step, true);
+  }
+
+  /** A system call takes effect before it returns. @returns it, where, and whether it interrupts others */
+  #settleSyscall({ syscall }: Task, name: string, event: TaskEvent): [Operation, Step | null, boolean] {
+    if (syscall === null) return [this.#operation('syscall', name, event), null, false];
+    const { operation, anchor, interrupts } = syscall;
+    if (anchor !== null) anchor.holds--;
+    syscall.anchor = null;
+    return [operation, anchor, interrupts];
   }
 
   #closeExit(task: Task, at: Step, now: Step): void {
@@ -253,7 +277,7 @@ export class Operations {
   #task(pid: number): Task {
     let task = this.#tasks.get(pid);
     if (task === undefined)
-      this.#tasks.set(pid, (task = { syscall: null, fault: null, exit: null, last: null, exited: false }));
+      this.#tasks.set(pid, (task = { syscall: null, fault: null, exit: null, last: null, exited: false, mmId: 0 }));
     return task;
   }
 
@@ -263,6 +287,9 @@ export class Operations {
     return tail;
   }
 }
+
+/** System calls that replace the address space. */
+const EXECS: ReadonlySet<string> = new Set(['execve', 'execveat']);
 
 /** System calls whose effect has an event of its own. */
 const NO_ACTION: ReadonlySet<string> = new Set([
