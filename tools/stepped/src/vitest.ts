@@ -23,6 +23,8 @@ const common = (root: string, { condition }: SourceOptions) => {
     test: {
       include: ['test/**/*.test.ts'],
       pool: 'forks' as const,
+      // A search of all interleavings takes seconds, and longer where others use the same cores.
+      testTimeout: 60_000,
       // Threads that a test starts are plain Node: they inherit these flags and strip types themselves.
       execArgv: [`--conditions=${condition}`],
     },
