@@ -74,6 +74,11 @@ export function* pageDupAnonRmap(cpu: Cpu, page: Address): Steps<void> {
   yield* pageAddRmap(cpu, page);
 }
 
+/** folio_try_share_anon_rmap: a swap entry takes the mapping's place, and fork copies those without looking at the page. */
+export function pageShareAnonRmap(cpu: Cpu, page: Address): Steps<void> {
+  return cpu.atomicAndNot(page + FLAGS, PG_ANON_EXCLUSIVE);
+}
+
 /** folio_remove_rmap_pte. */
 export function* pageRemoveRmap(cpu: Cpu, page: Address): Steps<void> {
   const left = yield* cpu.atomicAddReturn(page + MAPCOUNT, -1);

@@ -36,6 +36,7 @@ import {
   pageMarkDirty,
   pageRefcount,
   pageRemoveRmap,
+  pageShareAnonRmap,
   vmNormalPage,
 } from './page.ts';
 import { pmdOffset, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
@@ -196,7 +197,10 @@ function* unmapPte(
     yield* setPteAt(cpu, pte, entry);
     return false;
   }
-  if (anon && !lazyfree) yield* setPteAt(cpu, pte, mkSwapPte(page));
+  if (anon && !lazyfree) {
+    yield* pageShareAnonRmap(cpu, page);
+    yield* setPteAt(cpu, pte, mkSwapPte(page));
+  }
   yield* pageRemoveRmap(cpu, page);
   if (!anon || lazyfree) yield* putPage(cpu, page);
   return true;

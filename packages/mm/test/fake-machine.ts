@@ -1,7 +1,8 @@
 /**
  * A machine for these tests: one thing at a time, and strict about what a sequential run can show.
  *
- * - Freed objects must not be touched; a page is freed with no reference, no mapping and no cached entry, a table empty.
+ * - Freed objects must not be touched; a page is freed with no reference, no mapping and no cached entry, a table empty,
+ *   and all without a lock held.
  * - A lock that is taken while it is held is a deadlock, since nobody else will run; mmap_lock may sleep.
  * - The TLB keeps what user accesses filled until a flush covers it: a missing flush shows as an access that succeeds.
  * - `before` is called ahead of every marked access, so that a test can let another CPU run in the middle of an operation.
@@ -29,7 +30,7 @@ import {
   type Kernel,
   LINUX_6_18,
   maxEntries,
-  type Mm,
+  Mm,
   type OracleId,
   Page,
   type Profile,
@@ -37,6 +38,7 @@ import {
   RW,
   type Scope,
   type Steps,
+  tablePtl,
   type Test,
   USER,
 } from '@mmu-gather/core/stepped';
@@ -328,8 +330,14 @@ export class FakeCpu implements Cpu {
       if (this.read(page.refcount) !== 0 || this.read(page.mapcount) !== 0) throw new Error(`page ${object} is in use`);
       if (machine.cached(object)) throw new Error(`page ${object} is cached`);
     } else if (cache === 'table') {
-      for (let i = 0; i < maxEntries(machine.options.geometry); i++) {
+      const entries = maxEntries(machine.options.geometry);
+      for (let i = 0; i < entries; i++)
         if (this.read(object + i) !== 0) throw new Error(`table ${object} is not empty`);
+      if (this.read(tablePtl(machine.options.geometry, object)) !== 0) throw new Error(`table ${object} is locked`);
+    } else if (cache === 'mm') {
+      const mm = Mm.at(object);
+      for (const cell of [mm.mmapLock, mm.pageTableLock, mm.tlbFlushPending, mm.mmap, mm.mmUsers]) {
+        if (this.read(cell) !== 0) throw new Error(`word ${cell - object} of an mm is not 0`);
       }
     }
     const words = cacheFields(machine.options, cache).length;

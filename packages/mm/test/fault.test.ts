@@ -6,6 +6,7 @@ import {
   entryTarget,
   getPage,
   type Mm,
+  Page,
   PG_DIRTY,
   pteWrite,
   type Steps,
@@ -19,8 +20,10 @@ import {
 import {
   allocFilePage,
   brk,
+  dupMm,
   doUserAddrFault,
   mmap,
+  mmput,
   munmap,
   type PageCache,
   userLoad,
@@ -50,6 +53,18 @@ function* file(m: FakeMachine, count: number, faultAround: number, cold: readonl
     },
   };
 }
+
+/** References and mappings of each page of a file. */
+function* counts(m: FakeMachine, files: PageCache, pages: number): Steps<number[][]> {
+  const all: number[][] = [];
+  for (let i = 0; i < pages; i++) {
+    const page = Page.at(yield* files.fault(m.cpu, 1, i));
+    all.push([m.words[page.refcount]!, m.words[page.mapcount]!]);
+  }
+  return all;
+}
+/** Nobody but the cache holds a page. */
+const unused = (pages: number): number[][] => Array.from({ length: pages }, () => [1, 0]);
 
 /** Pages of a range that are mapped. */
 function present(m: FakeMachine, mm: Mm, start: number, pages: number): number[] {
@@ -102,6 +117,15 @@ test(
     yield* mmap(m.cpu, mm, top - 100 * PAGE, PAGE, RW);
     expect(yield* userStore(m.cpu, mm, top - 10 * PAGE + 16, 1)).toBe(0);
     expect(vmasOf(m.cpu, mm).map((vma) => m.words[vma.start])).toEqual([top - 100 * PAGE, top - 10 * PAGE]);
+    expect(m.takeClaims('limit').at(-1)).toEqual({
+      kind: 'limit',
+      start: top - 10 * PAGE,
+      end: top - PAGE,
+      access: 'write',
+    });
+    expect(yield* userStore(m.cpu, mm, top - 10 * PAGE, 1)).toBe(0);
+    // What lies below another mapping is not the stack.
+    expect(yield* userStore(m.cpu, mm, top - 101 * PAGE, 1)).toBe(EFAULT);
     expect(m.words[mm.mmapLock]).toBe(0);
   }),
 );
@@ -115,6 +139,10 @@ test(
     expect(yield* brk(m.cpu, mm, heap, heap + 5000)).toBe(heap + 5000);
     expect(yield* brk(m.cpu, mm, heap + 5000, heap + 8 * PAGE)).toBe(heap + 8 * PAGE);
     expect(vmasOf(m.cpu, mm)).toHaveLength(1);
+    expect(m.takeClaims('limit').map(({ start, end, access }) => [start - heap, end - heap, access])).toEqual([
+      [0, 2 * PAGE, 'write'],
+      [2 * PAGE, 8 * PAGE, 'write'],
+    ]);
     for (let i = 0; i < 8; i++) yield* userStore(m.cpu, mm, heap + i * PAGE, i);
     yield* brk(m.cpu, mm, heap + 8 * PAGE, heap + 8 * PAGE - 1);
     expect(m.takeFlushes()).toEqual([]);
@@ -141,7 +169,66 @@ test(
     expect(yield* userLoad(m.cpu, mm, PAGE, files)).toBe(7);
     expect(yield* doUserAddrFault(m.cpu, mm, 4 * PAGE, false, files)).toBe(VM_FAULT_SIGBUS);
     expect(yield* doUserAddrFault(m.cpu, mm, 4 * PAGE, true, files)).toBe(VM_FAULT_SIGBUS);
+    expect(yield* counts(m, files, 4)).toEqual([
+      [1, 0],
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+    // Only the fault, so that the copy shows: into an empty entry, and over a mapped page.
+    expect(yield* doUserAddrFault(m.cpu, mm, 2 * PAGE, true, files)).toBe(0);
+    expect(yield* userLoad(m.cpu, mm, 2 * PAGE, files)).toBe(103);
+    yield* munmap(m.cpu, mm, 0, PAGE);
+    yield* mmap(m.cpu, mm, 0, PAGE, RW, { file: 1, pgoff: 0 });
+    expect(yield* userLoad(m.cpu, mm, 0, files)).toBe(100);
+    expect(yield* counts(m, files, 1)).toEqual([[2, 1]]);
+    expect(yield* doUserAddrFault(m.cpu, mm, 0, true, files)).toBe(0);
+    expect(yield* userLoad(m.cpu, mm, 0, files)).toBe(100);
     expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 4 });
+    expect(yield* counts(m, files, 4)).toEqual(unused(4));
+  }),
+);
+
+test(
+  'a part of a file mapping still maps what it did',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const files = yield* file(m, 8, 1);
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 8 * PAGE, VM_READ, { file: 1, pgoff: 0 });
+    yield* munmap(m.cpu, mm, 2 * PAGE, 3 * PAGE);
+    expect([yield* userLoad(m.cpu, mm, PAGE, files), yield* userLoad(m.cpu, mm, 6 * PAGE, files)]).toEqual([101, 106]);
+    const child = yield* dupMm(m.cpu, mm);
+    const other = m.cpus[1]!;
+    yield* m.kernel.backend.switchMm(other, child);
+    expect([yield* userLoad(other, child, 0, files), yield* userLoad(other, child, 7 * PAGE, files)]).toEqual([
+      100, 107,
+    ]);
+    yield* mmput(m.cpu, child);
+    expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 8 });
+    expect(yield* counts(m, files, 8)).toEqual(unused(8));
+  }),
+);
+
+test(
+  'a mapping over another one: the old pages go, and their flush comes before the new mapping can be used',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 8 * PAGE, RW);
+    for (let i = 0; i < 8; i++) yield* userStore(m.cpu, mm, i * PAGE, i + 1);
+    yield* mmap(m.cpu, mm, 2 * PAGE, 3 * PAGE, VM_READ);
+    expect(m.takeFlushes().map((flush) => flush.local)).toEqual([3]);
+    expect(m.live.page.size).toBe(5);
+    expect([yield* userLoad(m.cpu, mm, 2 * PAGE), yield* userLoad(m.cpu, mm, 5 * PAGE)]).toEqual([0, 6]);
+    expect(yield* userStore(m.cpu, mm, 2 * PAGE, 1)).toBe(EFAULT);
+    for (const bad of [() => mmap(m.cpu, mm, 1, PAGE, RW), () => mmap(m.cpu, mm, PAGE, 0, RW)]) {
+      expect(yield* bad()).toBe(-22);
+    }
+    for (const bad of [() => munmap(m.cpu, mm, 1, PAGE), () => munmap(m.cpu, mm, PAGE, 0)]) {
+      expect(yield* bad()).toBe(-22);
+    }
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );
 
@@ -186,7 +273,21 @@ test(
     expect(yield* userLoad(m.cpu, mm, 0, files)).toBe(5);
     expect(yield* userStore(m.cpu, mm, PAGE, 6, files)).toBe(0);
     expect(pteWrite(m.entry(mm, PAGE))).toBe(true);
+    expect(m.words[m.pageAt(mm, PAGE).flags]! & PG_DIRTY).toBe(PG_DIRTY);
     expect(m.takeFlushes()).toEqual([]);
+    // Mapped by a read, dirtied by the hardware alone: unmapping finds the bit.
+    expect(yield* userLoad(m.cpu, mm, 2 * PAGE, files)).toBe(102);
+    expect(yield* userStore(m.cpu, mm, 2 * PAGE, 9, files)).toBe(0);
+    const third = m.pageAt(mm, 2 * PAGE);
+    expect(m.words[third.flags]! & PG_DIRTY).toBe(0);
+    expect(yield* doUserAddrFault(m.cpu, mm, 11 * PAGE, true, files)).toBe(0);
+    expect(pteWrite(m.entry(mm, 11 * PAGE))).toBe(true);
+    const child = yield* dupMm(m.cpu, mm);
+    yield* mmput(m.cpu, child);
+    expect(pteWrite(m.entry(mm, 0))).toBe(true);
+    expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 4 });
+    expect(m.words[third.flags]! & PG_DIRTY).toBe(PG_DIRTY);
+    expect(yield* counts(m, files, 4)).toEqual(unused(4));
   }),
 );
 
@@ -266,6 +367,7 @@ test(
           m.words[leaf] = 0;
         }
         expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 4 });
+        expect(yield* counts(m, files, 1)).toEqual(unused(1));
       }
     }
   }),

@@ -1,5 +1,8 @@
 /** fork and copy-on-write: who owns which page, what is flushed, and that nothing is left. */
 import {
+  DIRTY,
+  entryClear,
+  entrySet,
   finish,
   getPage,
   type Mm,
@@ -12,6 +15,9 @@ import {
   VM_READ,
   VM_SHARED,
   VM_WRITE,
+  RW as RW_BIT,
+  SAVED_DIRTY,
+  VM_UFFD_WP,
 } from '@mmu-gather/core/stepped';
 import {
   allocFilePage,
@@ -22,6 +28,11 @@ import {
   type PageCache,
   userLoad,
   userStore,
+  doUserAddrFault,
+  findVma,
+  isSwapPte,
+  shrinkPages,
+  uffdRegisterWp,
 } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { type FakeCpu, FakeMachine, NO_LEAKS, run } from './fake-machine.ts';
@@ -223,5 +234,58 @@ test(
     expect(m.live.table.size).toBe(2);
     expect([yield* userLoad(m.cpu, mm, 0), yield* userLoad(m.cpu, mm, PAGE)]).toEqual([7, 8]);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'the copy has the contents, before anybody writes',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ geometry: TINY });
+    const { parent, child } = yield* forked(m);
+    expect(yield* doUserAddrFault(m.cpu, parent, 0, true)).toBe(0);
+    expect(m.pageAt(parent, 0).address).not.toBe(m.pageAt(child, 0).address);
+    expect(yield* userLoad(m.cpu, parent, 0)).toBe(11);
+  }),
+);
+
+test(
+  'the hardware sets a bit while fork write-protects: it stays, on both sides',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ geometry: TINY });
+    const parent = yield* m.newMm();
+    yield* mmap(m.cpu, parent, 0, PAGE, RW);
+    yield* userStore(m.cpu, parent, 0, 11);
+    const leaf = m.leaf(m.words[parent.pgd]!, 0);
+    m.words[leaf] = entryClear(m.words[leaf]!, DIRTY);
+    let looks = 0;
+    m.before = (cell) => {
+      if (cell === leaf && ++looks === 2) m.words[leaf] = entrySet(m.words[leaf]!, DIRTY);
+    };
+    yield* dupMm(m.cpu, parent);
+    expect(looks).toBe(3);
+    expect(m.entry(parent, 0) & (RW_BIT | SAVED_DIRTY)).toBe(SAVED_DIRTY);
+  }),
+);
+
+test(
+  'what is swapped out is shared by its swap entries; a second child is not registered with userfaultfd',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ geometry: TINY });
+    const { parent, child, other } = yield* forked(m);
+    yield* userStore(other, child, PAGE, 7);
+    const page = m.pageAt(child, PAGE).address;
+    yield* shrinkPages(m.cpu, [{ page, mm: child, address: PAGE }]);
+    yield* uffdRegisterWp(other, child, 0, PAGE);
+    const second = yield* dupMm(other, child);
+    expect(m.words[findVma(m.cpu, second, 0)!.flags]! & VM_UFFD_WP).toBe(0);
+    expect(m.words[findVma(m.cpu, child, 0)!.flags]! & VM_UFFD_WP).toBe(VM_UFFD_WP);
+    expect([m.entry(second, PAGE), isSwapPte(m.entry(second, PAGE))]).toEqual([m.entry(child, PAGE), true]);
+    // The first to come back may not write to it: the other one still has its entry.
+    expect(yield* userStore(other, child, PAGE, 8)).toBe(0);
+    yield* m.kernel.backend.switchMm(other, second);
+    expect(yield* userLoad(other, second, PAGE)).toBe(7);
+    yield* mmput(other, second);
+    yield* mmput(other, child);
+    expect(yield* m.leaks(parent)).toEqual(NO_LEAKS);
   }),
 );

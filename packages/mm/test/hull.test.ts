@@ -219,3 +219,33 @@ test(
     expect(m.live.table.size).toBe(3);
   }),
 );
+
+test(
+  'neighbours that begin and end exactly where tables do leave them free to go',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    const gigabyte = 2 ** 30;
+    const start = REGION + 4 * gigabyte;
+    yield* mapped(m, mm, start - PAGE, 1, [0]);
+    yield* mapped(m, mm, start + gigabyte, 1, [0]);
+    // Three tables each for the neighbours, of which they share the upper two.
+    expect(m.live.table.size).toBe(6);
+    yield* mapped(m, mm, start, gigabyte / PAGE, [0, 1]);
+    expect(m.live.table.size).toBe(8);
+    expect(yield* unmapped(m, mm, start, gigabyte / PAGE)).toEqual([gather(2, 2, true)]);
+    expect(m.live.table.size).toBe(6);
+    // One page less at either end, and the PMD table stays; at the lower end the PTE table, too.
+    for (const [from, pages] of [
+      [start, gigabyte / PAGE - 1],
+      [start + PAGE, gigabyte / PAGE - 1],
+    ] as const) {
+      yield* mapped(m, mm, start, gigabyte / PAGE, [0, 1]);
+      yield* unmapped(m, mm, from, pages);
+      expect(m.live.table.size).toBe(from === start ? 7 : 8);
+      yield* unmapped(m, mm, start, gigabyte / PAGE);
+      expect(m.live.table.size).toBe(6);
+    }
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);

@@ -15,6 +15,8 @@ import {
   mmget,
   mmput,
   relocateVmaDown,
+  tlbBatch,
+  tryToUnmapOne,
   userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
@@ -74,10 +76,18 @@ test(
     const m = new FakeMachine();
     const mm = yield* withPages(m);
     const other = m.cpus[1]!;
+    const before = yield* mmAlloc(other);
+    yield* contextSwitch(other, before);
+    yield* contextSwitch(other, null);
     yield* kthreadUseMm(other, mm);
     expect(refs(m, mm)).toEqual([1, 2]);
+    expect(refs(m, before)).toEqual([1, 1]);
+    expect([currentMm(other)?.address, activeMm(other).address]).toEqual([mm.address, mm.address]);
+    expect([currentMm(m.cpu)?.address, other.irqsOff, other.lazy]).toEqual([mm.address, 0, false]);
+    yield* mmput(other, before);
     expect(other.root).toBe(m.words[mm.pgd]);
     yield* kthreadUnuseMm(other, mm);
+    expect([currentMm(other), activeMm(other).address, other.irqsOff]).toEqual([null, mm.address, 0]);
     expect(other.lazy).toBe(true);
     expect(refs(m, mm)).toEqual([1, 2]);
     yield* contextSwitch(m.cpu, null);
@@ -194,6 +204,27 @@ test(
     yield* relocateVmaDown(m.cpu, mm, vma, PAGE);
     expect(m.takeFlushes().map(({ by, local }) => [by, local])).toEqual([['range', 2]]);
     expect([yield* userLoad(m.cpu, mm, end - 2 * PAGE), yield* userLoad(m.cpu, mm, end - 3 * PAGE)]).toEqual([3, 4]);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'moving entries asks reclaim first, and does nothing where there is no table',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    const top = 2 ** 40;
+    yield* mmap(m.cpu, mm, top - 4 * PAGE, 4 * PAGE, RW);
+    const vma = findVma(m.cpu, mm, top - PAGE)!;
+    yield* relocateVmaDown(m.cpu, mm, vma, 2 ** 30);
+    yield* relocateVmaDown(m.cpu, mm, vma, PAGE);
+    expect(m.takeFlushes().filter(({ by }) => by !== 'gather')).toEqual([]);
+    const end = m.words[vma.end]!;
+    yield* userStore(m.cpu, mm, end - PAGE, 3);
+    yield* tryToUnmapOne(m.cpu, m.pageAt(mm, end - PAGE).address, mm, end - PAGE, tlbBatch());
+    yield* relocateVmaDown(m.cpu, mm, vma, PAGE);
+    expect(m.takeFlushes().map(({ by }) => by)).toEqual(['mm']);
+    expect(yield* userLoad(m.cpu, mm, end - 2 * PAGE)).toBe(3);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );

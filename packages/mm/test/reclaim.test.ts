@@ -1,5 +1,15 @@
 /** Reclaim's deferred flushes: who sees that one is pending, and what happens if nobody can. */
-import { finish, getPage, type Mm, putPage, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  finish,
+  getPage,
+  type Mm,
+  putPage,
+  type Steps,
+  VM_READ,
+  VM_WRITE,
+  Page,
+  PG_DIRTY,
+} from '@mmu-gather/core/stepped';
 import {
   allocFilePage,
   flushTlbBatchedPending,
@@ -11,6 +21,7 @@ import {
   type PageCache,
   shrinkPages,
   tlbBatch,
+  tryGetPage,
   tryToUnmapFlush,
   tryToUnmapFlushDirty,
   tryToUnmapOne,
@@ -179,5 +190,45 @@ test(
     yield* tryToUnmapFlushDirty(m.cpu, batch);
     expect(m.takeFlushes()).toHaveLength(1);
     expect(batch).toMatchObject({ flushRequired: false, writable: false });
+  }),
+);
+
+test(
+  'an entry that no TLB can hold needs no deferral, and that is claimed',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const { mm, page } = yield* touched(m);
+    yield* mprotect(m.cpu, mm, 0, PAGE, 0);
+    m.takeFlushes();
+    m.claims.length = 0;
+    const batch = tlbBatch();
+    expect(yield* tryToUnmapOne(m.cpu, page, mm, 0, batch)).toBe(true);
+    expect(batch.flushRequired).toBe(false);
+    expect(m.takeClaims('settled')).toEqual([{ kind: 'settled', start: 0, end: PAGE }]);
+    expect(m.words[mm.tlbFlushBatched]).toBe(0);
+    // A dirty entry tells the page.
+    expect(m.words[Page.at(page).flags]! & PG_DIRTY).toBe(PG_DIRTY);
+    expect(yield* tryToUnmapOne(m.cpu, page, mm, PAGE, batch)).toBe(false);
+    expect(yield* tryToUnmapOne(m.cpu, page, mm, 2 ** 40, batch)).toBe(false);
+    expect(yield* tryToUnmapOne(m.cpu, page, mm, 0, batch)).toBe(false);
+  }),
+);
+
+test(
+  'a reference is taken only while there is one',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const { page } = yield* touched(m);
+    const { refcount } = Page.at(page);
+    m.before = (cell) => {
+      // Somebody else takes one in between: try again.
+      if (cell === refcount && m.words[refcount] === 1) m.words[refcount] = 2;
+    };
+    expect(yield* tryGetPage(m.cpu, page)).toBe(true);
+    m.before = undefined;
+    expect(m.words[refcount]).toBe(3);
+    m.words[refcount] = 0;
+    expect(yield* tryGetPage(m.cpu, page)).toBe(false);
+    expect(m.words[refcount]).toBe(0);
   }),
 );

@@ -60,8 +60,13 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
   }
   const backend: Omit<Backend, 'id' | 'isa'> = {
     handlers: [],
-    *initNewContext(): Steps<void> {},
+    *initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
+      cpu.write(mm.context, 1);
+    },
     *switchMm(cpu: Cpu, next: Mm): Steps<void> {
+      if (next.address !== cpu.kernel.initMm && cpu.read(next.context) !== 1)
+        throw new Error('an mm without a context');
+      if (cpu.kernel !== machine.kernel) throw new Error('a CPU of another machine');
       const fake = cpu as FakeCpu;
       fake.root = machine.words[next.pgd]!;
       fake.lazy = false;

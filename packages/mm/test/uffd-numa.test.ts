@@ -1,5 +1,14 @@
 /** Write-protection that others rely on before it is flushed: userfaultfd (trace T10) and NUMA hints (trace T12). */
-import { incTlbFlushPending, type Mm, pteWrite, type Steps, TINY, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  VM_UFFD_WP,
+  incTlbFlushPending,
+  type Mm,
+  pteWrite,
+  type Steps,
+  TINY,
+  VM_READ,
+  VM_WRITE,
+} from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   dupMm,
@@ -13,6 +22,7 @@ import {
   uffdRegisterWp,
   userLoad,
   userStore,
+  vmasOf,
 } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, NO_LEAKS, run } from './fake-machine.ts';
@@ -166,5 +176,68 @@ test(
     yield* changeProtNuma(m.cpu, mm, 0, PAGE);
     expect(yield* migrateMisplacedPage(m.cpu, mm, 0)).toBe(false);
     expect(m.words[mm.mmapLock]).toBe(0);
+  }),
+);
+
+test(
+  'a page that goes while it migrates takes its copy along',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* touched(m);
+    yield* changeProtNuma(m.cpu, mm, 0, PAGE);
+    const leaf = m.leaf(m.words[mm.pgd]!, 0);
+    let looks = 0;
+    m.before = (cell) => {
+      // The look at the entry after the copy: MADV_DONTNEED was quicker.
+      if (cell === leaf && ++looks === 4) m.words[leaf] = 0;
+    };
+    yield* migrateMisplacedPage(m.cpu, mm, 0);
+    m.before = undefined;
+    expect(m.live.page.size).toBe(0);
+    expect(yield* userLoad(m.cpu, mm, 0)).toBe(0);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'hints and protection keep to the range and the VMA',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW);
+    yield* mmap(m.cpu, mm, 4 * PAGE, 4 * PAGE, RW);
+    for (let i = 0; i < 8; i++) yield* userStore(m.cpu, mm, i * PAGE, i);
+    expect(yield* changeProtNuma(m.cpu, mm, 2 * PAGE, 6 * PAGE)).toBe(4);
+    const hinted = (): number[] => [0, 1, 2, 3, 4, 5, 6, 7].filter((i) => pteProtnone(m.entry(mm, i * PAGE)));
+    expect(hinted()).toEqual([2, 3, 4, 5]);
+    expect(m.takeFlushes().map((flush) => flush.local)).toEqual([2, 2]);
+    expect(yield* uffdRegisterWp(m.cpu, mm, PAGE, 2 * PAGE)).toBe(0);
+    expect(vmasOf(m.cpu, mm).map((vma) => (m.words[vma.flags]! & VM_UFFD_WP) !== 0)).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
+    expect(yield* uffdRegisterWp(m.cpu, mm, 4 * PAGE, 4 * PAGE)).toBe(0);
+    expect(vmasOf(m.cpu, mm)).toHaveLength(4);
+    // Not registered: nothing happens.
+    expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, true)).toBe(0);
+    expect(pteWrite(m.entry(mm, 0))).toBe(true);
+    for (const call of [
+      () => uffdRegisterWp(m.cpu, mm, 1, PAGE),
+      () => uffdRegisterWp(m.cpu, mm, 0, 0),
+      () => mwriteprotectRange(m.cpu, mm, 1, PAGE, true),
+      () => mwriteprotectRange(m.cpu, mm, 0, 0, true),
+    ]) {
+      expect(yield* call()).toBe(-22);
+    }
+    expect(yield* uffdRegisterWp(m.cpu, mm, 2 ** 40, PAGE)).toBe(-22);
+    expect(yield* mwriteprotectRange(m.cpu, mm, 2 ** 40, PAGE, true)).toBe(-12);
+    // A read-only VMA gets read-only entries back.
+    yield* mprotect(m.cpu, mm, 4 * PAGE, 4 * PAGE, VM_READ);
+    yield* changeProtNuma(m.cpu, mm, 6 * PAGE, 7 * PAGE);
+    yield* userLoad(m.cpu, mm, 6 * PAGE);
+    expect(pteWrite(m.entry(mm, 6 * PAGE))).toBe(false);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );
