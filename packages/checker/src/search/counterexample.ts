@@ -29,7 +29,7 @@ export interface CounterexampleOptions {
   readonly timeLimit?: number;
 }
 
-/** About a second on the exploring machine: far more than any path that fits on a screen needs. */
+/** A second or two on the exploring machine: far more than any path that fits on a screen needs. */
 const MAX_STATES = 100_000;
 const TIME_LIMIT = 5_000;
 

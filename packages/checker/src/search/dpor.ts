@@ -18,7 +18,7 @@
  * - If no step of v conflicts with p's, which then is its actor's next step before e already, it is enabled after v if it is
  *   enabled before e. If it is not, there is no race.
  * - Else nobody knows without trying, and it counts as one. An alternative too many costs an execution that is given up
- *   (3 in 100 on the ring of L2), never a trace run twice.
+ *   (3 to 6 in 100 on the ring of L2), never a trace run twice.
  * - So the latest event that conflicts with p may be no race, or not a real one, and an earlier one may be: all are looked at.
  * - Steps that are still blocked where an execution ends or is given up race like steps that were performed: what disabled
  *   them may have come first only in this order.
@@ -221,9 +221,7 @@ class Dpor {
       if (enabled === 0) this.#end();
       else this.#tally.blocked++;
     }
-    if (at >= MAX_DEPTH) {
-      this.#tally.stop('depth');
-    }
+    if (at >= MAX_DEPTH) this.#tally.stop('depth');
   }
 
   /** The execution ends here. */
