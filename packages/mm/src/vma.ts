@@ -17,12 +17,15 @@ export interface Backing {
 /** Private memory without a file. */
 export const ANONYMOUS: Backing = { file: 0, pgoff: 0 };
 
+// Lists are long and walked at each fault: fields are found by offset, without a handle for each VMA that is passed.
+const START = Vma.fields.indexOf('start');
+const END = Vma.fields.indexOf('end');
+const NEXT = Vma.fields.indexOf('next');
+
 /** find_vma: the first VMA that ends after the address; null if none does. */
 export function findVma(cpu: Cpu, mm: Mm, address: number): Vma | null {
-  for (let at = cpu.read(mm.mmap); at !== 0; ) {
-    const vma = Vma.at(at);
-    if (cpu.read(vma.end) > address) return vma;
-    at = cpu.read(vma.next);
+  for (let at = cpu.read(mm.mmap); at !== 0; at = cpu.read(at + NEXT)) {
+    if (cpu.read(at + END) > address) return Vma.at(at);
   }
   return null;
 }
@@ -35,14 +38,12 @@ export function vmaLookup(cpu: Cpu, mm: Mm, address: number): Vma | null {
 
 /** The last VMA that starts before the address; null if none does. */
 export function findVmaBefore(cpu: Cpu, mm: Mm, address: number): Vma | null {
-  let before: Vma | null = null;
-  for (let at = cpu.read(mm.mmap); at !== 0; ) {
-    const vma = Vma.at(at);
-    if (cpu.read(vma.start) >= address) break;
-    before = vma;
-    at = cpu.read(vma.next);
+  let before = 0;
+  for (let at = cpu.read(mm.mmap); at !== 0; at = cpu.read(at + NEXT)) {
+    if (cpu.read(at + START) >= address) break;
+    before = at;
   }
-  return before;
+  return before === 0 ? null : Vma.at(before);
 }
 
 /** The next VMA by address; null at the end. */

@@ -1,15 +1,34 @@
 /**
- * Causes: why a prediction and a recording differ, in plain words.
+ * Causes: why recording and prediction differ, in plain words.
+ *
+ * What was assumed for the operation comes first. Else the kind of flush tells which unknown decides it.
  */
-import type { Difference } from './model/ledger.ts';
+import { TLB_FLUSH_ON_TASK_SWITCH, TLB_REMOTE_SHOOTDOWN, TLB_REMOTE_WRONG_CPU } from '@mmu-gather/x86';
+import type { Difference, Flush } from './model/ledger.ts';
+import type { Operation } from './schedule/action.ts';
 
 /** The sentence for one difference. */
 export function causeOf({ operation, recorded, predicted, notes }: Difference): string {
-  const where = operation.kind === 'syscall' ? operation.name : operation.kind;
-  if (notes.length > 0) return `${where}: ${notes.join('; ')}`;
-  if (operation.kind === 'unknown') return 'no operation of the recording explains this flush';
-  const reason = (recorded ?? predicted)!.reason;
-  if (reason === 0)
-    return `${where}: the ASID slots from before the recording, or taken by tasks outside of it, are unknown`;
-  return `${where}: other CPUs did something else at that moment than the order of events tells`;
+  if (notes.length > 0) return notes.join('; ');
+  const flush = (recorded ?? predicted)!;
+  if (operation.kind === 'unknown') return 'no operation in the recording explains this flush';
+  if (recorded !== null && predicted !== null) return pagesCause(operation, flush);
+  if (flush.reason === TLB_FLUSH_ON_TASK_SWITCH && flush.cpu === operation.cpu) return SLOTS;
+  if (operation.kind === 'fault' && flush.cpu === operation.cpu) return recorded === null ? REUSED : COPIED;
+  if (flush.reason === TLB_REMOTE_WRONG_CPU) return 'when a CPU leaves mm_cpumask depends on what runs there as the request arrives';
+  if (flush.reason === TLB_FLUSH_ON_TASK_SWITCH || flush.reason === TLB_REMOTE_SHOOTDOWN) return ARRIVAL;
+  return 'the order of events does not tell what other CPUs and threads were doing';
+}
+
+const SLOTS = 'which ASID slots were taken before the recording, or by tasks that it leaves out, is not recorded';
+const INIT_SLOT = 'whether init_mm had an ASID slot when the recording began is not recorded; taken to have none';
+const COPIED =
+  'the page was copied, not reused: somebody held another reference to it (a batch for the LRU lists, say), which is not recorded';
+const REUSED = 'the page was reused, not copied: its other user was gone by then';
+const ARRIVAL = 'the CPU became idle, or busy, between the choice of targets and the arrival of the interrupt';
+
+/** The flush was predicted with other pages. */
+function pagesCause(operation: Operation, flush: Flush): string {
+  if (flush.reason !== TLB_FLUSH_ON_TASK_SWITCH) return 'how much was flushed depends on other flushes that were under way';
+  return operation.kind === 'switch' ? SLOTS : INIT_SLOT;
 }

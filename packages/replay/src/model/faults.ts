@@ -47,7 +47,7 @@ export class Faults {
     const page = address - (address % this.#host.pageSize);
     const write = (errorCode & WRITE) !== 0;
     const vma = this.#vmaOf(cpu, mm, page, errorCode, operation);
-    if (vma !== null) this.#expectFilePages(cpu, vma, page, filePages, operation);
+    if (vma !== null && !write) this.#expectFilePages(cpu, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
     const calls: Call[] = [];
     if ((errorCode & PROTECTION) === 0 && entryPresent(entry) && !pteProtnone(entry)) {

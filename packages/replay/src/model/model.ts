@@ -79,6 +79,7 @@ export class Model {
   take(step: Step): void {
     const { event } = step;
     if (event.cpu >= this.host.cpus) return;
+    if (event.kind === 'rssStat' && step.before === null && step.after === null) return;
     if (event.kind === 'mark') this.begin();
     this.host.at(event.time, this.#ticks, this.#early);
     if (this.#tasks.current(event.cpu) === null) {

@@ -17,6 +17,8 @@ export interface Operation {
   /** The system call; for the others the kind. */
   readonly name: string;
   readonly pid: number;
+  /** The CPU on which it begins. */
+  readonly cpu: number;
   /** Its first event. */
   readonly line: number;
   readonly time: number;

@@ -270,8 +270,8 @@ export class Operations {
     return this.#operation('unknown', event.comm, event);
   }
 
-  #operation(kind: OperationKind, name: string, { pid, line, time }: TaskEvent): Operation {
-    return { id: this.#ids++, kind, name, pid, line, time };
+  #operation(kind: OperationKind, name: string, { pid, cpu, line, time }: TaskEvent): Operation {
+    return { id: this.#ids++, kind, name, pid, cpu, line, time };
   }
 
   #task(pid: number): Task {
