@@ -54,7 +54,8 @@ export interface Explorable {
   /**
    * What the actor's next step touches, for dependence: two steps of different actors are dependent if they share a location
    * and not both only read it ('acquire' and 'release' of one lock, 'await' and a write of its cell are dependent, too).
-   * `add` is a write unless commuting is switched on, and then only `add` with `add` commutes.
+   * A step also touches whatever decides whether it is enabled and what its outcomes are; an actor without a next step touches
+   * nothing. `add` counts as a write.
    */
   footprint(actor: number, touch: Touch): void;
   /** The final observation of a finished execution (shared memory and results), for comparing strategies in tests. */

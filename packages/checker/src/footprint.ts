@@ -7,7 +7,7 @@
  */
 import type { Touch } from './explorable.ts';
 import { OP } from './op.ts';
-import { CPU, type Words } from './words.ts';
+import { BUFFER, CPU, QUIET, type Words } from './words.ts';
 
 /** What footprints need to know of the machine. */
 export interface FootprintHost {
@@ -23,8 +23,17 @@ export interface FootprintHost {
 /** The drain of a CPU's oldest buffered store. */
 export function drainFootprint(host: FootprintHost, cpu: number, cell: number, touch: Touch): void {
   touch(cell, 'write');
-  touch(host.words.cpuAt(cpu, CPU.buffered), 'write');
+  const drained = host.words.quiet(cpu, QUIET.stored) - host.words.cpu(cpu, CPU.buffered);
+  touch(slotAt(host.words, cpu, drained), 'write');
   if (host.isEntry(cell)) touch(host.tlbs, 'write');
+}
+
+/**
+ * The place of a store in its CPU's buffer, by its number. A store and its own drain share it, and so do a store that waits
+ * for room and the drain that makes it; a store and the drain of an older one do not, for they commute.
+ */
+function slotAt(words: Words, cpu: number, store: number): number {
+  return words.cpuAt(cpu, CPU.buffer + 2 * (store % BUFFER));
 }
 
 /** The delivery of an interrupt. */
@@ -39,22 +48,24 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
   const { words, tso, tlbs } = host;
   const kind = words.kind(process);
   const a = words.arg(process, 0);
-  const buffer = words.cpuAt(cpu, CPU.buffered);
+  const stored = words.quiet(cpu, QUIET.stored);
   if (host.hasKernel) {
     touch(words.cpuAt(cpu, CPU.inIrq), 'read');
     touch(tlbs, 'read');
   }
+  // A plain store that follows the step may go into the buffer, too.
+  if (tso) touch(slotAt(words, cpu, stored), 'read');
   switch (kind) {
     case OP.writeOnce:
     case OP.storeRelease:
-      if (tso) touch(buffer, 'write');
+      if (tso) touch(slotAt(words, cpu, stored), 'write');
       else {
         touch(a, 'write');
         if (host.isEntry(a)) touch(tlbs, 'write');
       }
       return;
     case OP.spinUnlock:
-      if (tso) touch(buffer, 'write');
+      if (tso) touch(slotAt(words, cpu, stored), 'write');
       else touch(a, 'release');
       return;
     case OP.alloc:
@@ -64,13 +75,18 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
       touch(words.cpuAt(cpu, CPU.inIrq), 'write');
       return;
   }
-  // All others look into the buffer, or wait until it is empty.
-  if (tso) touch(buffer, 'read');
   switch (kind) {
     case OP.readOnce:
     case OP.loadAcquire:
       touch(a, 'read');
       return;
+    case OP.waitFor:
+      touch(a, 'await');
+      return;
+  }
+  // All others wait until the last store has left the buffer.
+  if (tso) touch(slotAt(words, cpu, stored + BUFFER - 1), 'read');
+  switch (kind) {
     case OP.atomicAdd:
       touch(a, 'add');
       return;
@@ -82,9 +98,6 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
     case OP.atomicFetchAndNot:
       touch(a, 'write');
       if (host.isEntry(a)) touch(tlbs, 'write');
-      return;
-    case OP.waitFor:
-      touch(a, 'await');
       return;
     case OP.spinLock:
       touch(a, 'acquire');

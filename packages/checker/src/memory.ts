@@ -5,7 +5,7 @@
  * cell, or memory. Draining the oldest store is a step of its own. Page walks read memory only.
  */
 import type { Cell } from '@mmu-gather/core/stepped';
-import { BUFFER, CPU, type Words } from './words.ts';
+import { BUFFER, CPU, QUIET, type Words } from './words.ts';
 
 /** Shared memory with store buffers. */
 export class Memory {
@@ -51,6 +51,7 @@ export class Memory {
     this.#words.setCpu(cpu, CPU.buffer + 2 * count, cell);
     this.#words.setCpu(cpu, CPU.buffer + 2 * count + 1, value);
     this.#words.setCpu(cpu, CPU.buffered, count + 1);
+    this.#words.setQuiet(cpu, QUIET.stored, this.#words.quiet(cpu, QUIET.stored) + 1);
   }
 
   /**

@@ -59,7 +59,7 @@ export const PROCESS_WORDS = 3;
 
 /** Quiet words of each process. */
 export const QUIET: Readonly<
-  Record<'logLength' | 'logBase' | 'savedHistory' | 'pending' | 'segmentLength' | 'segment', number>
+  Record<'logLength' | 'logBase' | 'savedHistory' | 'pending' | 'segmentLength' | 'segment' | 'stored', number>
 > = {
   logLength: 0,
   /** Where the log of the present body begins. */
@@ -71,9 +71,11 @@ export const QUIET: Readonly<
   /** Plain accesses since its last step: count, then cell * 2 + (1 if a store). */
   segmentLength: 5 + ARGUMENTS,
   segment: 6 + ARGUMENTS,
+  /** Of a CPU's main code: stores that went into the CPU's buffer since the beginning. */
+  stored: 6 + ARGUMENTS + SEGMENT,
 };
 /** Number of them. */
-export const QUIET_WORDS: number = QUIET.segment + SEGMENT;
+export const QUIET_WORDS: number = QUIET.stored + 1;
 
 /** Names the machine's words. */
 export class Words {
