@@ -49,6 +49,17 @@ test.for([
   expect(search(bare(cpus, program(), 'tso'))).toMatchObject({ verdict: 'holds', exhaustive: true });
 });
 
+test.for([
+  ['handshake with fences', 2, () => handshake(true), 4],
+  ['ring 2+1', 3, () => ring([2, 1], 2), 308],
+  ['ring 2+2', 3, () => ring([2, 2], 2), 1_934],
+  ['gather force', 2, () => gather('force'), 124],
+  ['gather sync', 2, () => gather('sync'), 28],
+] as const)('%s: as many traces under TSO as other checkers count', ([, cpus, program, traces]) => {
+  const result = search(bare(cpus, program(), 'tso'), { strategy: 'dpor' });
+  expect(result).toMatchObject({ verdict: 'holds', executions: traces });
+});
+
 const wrong: readonly [name: string, machine: () => Machine, oracle: string, preemptions: number, steps: number][] = [
   ['handshake without fences, TSO', () => bare(2, handshake(false), 'tso'), 'assert', 0, 9],
   ['ring without the second check', () => bare(3, ring([2, 1], 2, false)), 'O16', 1, 25],
