@@ -55,7 +55,12 @@ export const ORACLES: readonly Oracle[] = [
     says: 'what a gather saw under the page-table lock is flushed when it finishes',
     asked: true,
   },
-  { id: 'O11', name: 'generations mean something', says: 'no generation runs ahead of what was flushed', asked: true },
+  {
+    id: 'O11',
+    name: 'generations mean something',
+    says: 'a CPU that claims a generation holds nothing that this generation covers',
+    asked: true,
+  },
   { id: 'O12', name: 'no request lost', says: 'nothing that was deferred stays unflushed', asked: true },
   {
     id: 'O13',
@@ -84,5 +89,10 @@ export const ORACLES: readonly Oracle[] = [
   { id: 'deadlock', name: 'deadlock', says: 'somebody can always go on, or everybody is done', asked: true },
   { id: 'livelock', name: 'livelock', says: 'no fair cycle leads back to where it began', asked: true },
   { id: 'race', name: 'data race', says: 'plain accesses of two CPUs to one word are ordered', asked: true },
-  { id: 'assert', name: "the scenario's own", says: "the scenario's final check passes", asked: true },
+  {
+    id: 'assert',
+    name: "the scenario's own",
+    says: "the scenario's final check passes, and its code throws nothing",
+    asked: true,
+  },
 ];

@@ -10,7 +10,7 @@ import { number, time } from './text.ts';
 /** Names of scenarios are not cut shorter than this. */
 const SHORTEST_NAME = 16;
 /** What a cell is about is told if there is this much room. */
-const ROOM_FOR_TITLE = 24;
+const ROOM_FOR_TITLE = 36;
 
 const ARCH: Column = { head: 'arch', width: 4 };
 

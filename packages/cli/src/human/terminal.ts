@@ -1,6 +1,7 @@
 /**
  * Terminal: what the output may look like.
  */
+import { isatty } from 'node:tty';
 import picocolors from 'picocolors';
 
 /** Narrower terminals are written to as if they had this many columns; files and pipes, too. */
@@ -20,8 +21,8 @@ export interface Terminal {
 
 /** Standard output as it is now. Colours are for terminals, unless FORCE_COLOR or NO_COLOR say otherwise. */
 export function terminal(): Terminal {
-  const { isTTY, columns } = process.stdout;
-  const interactive = Boolean(isTTY);
+  const { columns } = process.stdout;
+  const interactive = isatty(1);
   const forced = (process.env['FORCE_COLOR'] ?? '') !== '';
   const wanted = interactive ? columns : Number(process.env['COLUMNS']);
   return {

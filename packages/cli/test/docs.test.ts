@@ -1,0 +1,48 @@
+/**
+ * The examples of the documentation do what it says of them.
+ */
+import { readFileSync } from 'node:fs';
+import type { Report } from '@mmu-gather/conformance';
+import { describe, expect, test } from 'vitest';
+import { exampleOf, folder, mmuGather } from './command.ts';
+
+const page = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+
+describe.each(['README.md', 'docs/scenarios.md'])('the scenario of %s', (path) => {
+  const example = exampleOf(page(path));
+
+  test('holds exhaustively, and its twins are refuted', { timeout: 60_000 }, async () => {
+    const { code, out } = await mmuGather(['check', 'mine.ts', '--json'], { cwd: folder({ 'mine.ts': example }) });
+    const { results } = JSON.parse(out) as Report;
+    expect(
+      results.filter((result) => result.expected === 'holds').map((result) => [result.verdict, result.exhaustive]),
+    ).toEqual([
+      ['holds', true],
+      ['holds', true],
+    ]);
+    expect(
+      results.filter((result) => result.expected === 'violated').map((result) => [result.verdict, result.oracle]),
+    ).toEqual([
+      ['violated', 'O1'],
+      ['violated', 'O1'],
+    ]);
+    expect(code).toBe(0);
+  });
+});
+
+test("the README's scenario has 20 lines, and is violated without its flush", { timeout: 60_000 }, async () => {
+  const lines = exampleOf(page('README.md')).trimEnd().split('\n');
+  expect(lines).toHaveLength(20);
+  const cwd = folder({ 'mine.ts': lines.filter((line) => !line.includes('flushTlbRange')).join('\n') });
+  const { code, out } = await mmuGather(['check', 'mine.ts', '--scenario', 'mine/zap'], { cwd });
+  expect(code).toBe(1);
+  expect(out).toContain('violated O1, but it should hold');
+  expect(out).toMatch(/xchg table1\[0\] := none -> page0 RW dirty +mine\.ts:14\n/);
+});
+
+test('docs/scenarios.md shows the oracles that there are', async () => {
+  const { out } = await mmuGather(['list', 'oracles', '--json']);
+  const { oracles } = JSON.parse(out) as { oracles: { oracle: string; asked: boolean; says: string }[] };
+  const rows = oracles.map(({ oracle, asked, says }) => `| \`${oracle}\` | ${asked ? 'yes' : 'not yet'} | ${says} |\n`);
+  expect(page('docs/scenarios.md')).toContain(rows.join(''));
+});

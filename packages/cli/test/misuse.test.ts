@@ -1,0 +1,129 @@
+/**
+ * Bad input and usage: exit code 2, nothing on standard output, and one line that says what, where, and how to mend it.
+ */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { FIXTURES, folder, mmuGather } from './command.ts';
+
+const DEFINE = "import { defineScenario } from '@mmu-gather/conformance';\n";
+/** A scenario file with these fields in place of good ones. */
+const scenario = (fields: string): string =>
+  `${DEFINE}const good = { id: 'a', title: 'a', cpus: 2, setup() {}, threads: () => [function* (cpu) { yield* cpu.smpMb(); }], twins: [] };\n` +
+  `export default defineScenario({ ...good, ${fields} });\n`;
+
+const files = folder({
+  'syntax.ts': 'export const x = {',
+  'enum.ts': 'export enum A { x }',
+  'no-export.ts': "import { nothing } from '@mmu-gather/conformance';\nexport default nothing;",
+  'no-package.ts': "import x from 'no-such-package';\nexport default x;",
+  'no-file.ts': "import x from './gone.ts';\nexport default x;",
+  'throws.ts': "const a: number = 1;\nthrow new Error('boom\\nsecond line');",
+  'throws-text.ts': "throw 'text';",
+  'none.ts': 'export const a = 1;',
+  'direct.ts': "import { munmap } from '@mmu-gather/mm';\nexport default munmap;",
+  'exits.ts': 'process.exit(0);',
+  'waits.ts': 'await new Promise(() => {});',
+  'plain.ts': "export default { id: 'a', setup() {} };",
+  'id.ts': scenario("id: 'x y'"),
+  'cpus.ts': scenario('cpus: 99'),
+  'no-twins.ts': scenario('twins: undefined'),
+  'no-change.ts': scenario("twins: [{ id: 'a/b', why: 'b', oracle: 'O1' }]"),
+  'oracle.ts': scenario("twins: [{ id: 'a/b', why: 'b', oracle: '01', threads: () => [] }]"),
+  'profile.ts': scenario("profile: { freePage: 'before-flush' }"),
+  'switch.ts': scenario('backend: { x86: { localFlsh: false } }'),
+  'setup.ts': scenario("setup() { throw new Error('no stage'); }"),
+  'no-yield.ts': scenario('threads: () => [function* (cpu) { cpu.smpMb(); yield* cpu.smpMb(); }]'),
+  'changes.ts': `let n = 0;\n${scenario(
+    'threads: () => [function* (cpu) { n++; for (let i = 0; i < n; i++) yield* cpu.smpMb(); yield* cpu.enterKernel(); }, function* (cpu) { yield* cpu.smpMb(); yield* cpu.smpMb(); }]',
+  )}`,
+  'facts.json': '{ "hz": "fast" }',
+  'list.json': '[]',
+  'garbage.txt': '\u0000\u0001\u0002 no trace',
+  'empty.txt': '',
+});
+
+const TRACE = join(FIXTURES, 'm02-lazy.trace.txt.gz');
+
+describe('one line, exit code 2', () => {
+  test.for<[args: string[], line: RegExp]>([
+    [[], /no command: give one of conformance, check, replay, list, demo/],
+    [['conformanc'], /unknown command 'conformanc'.*conformance/],
+    [['conformance', '--jsn'], /unknown option '--jsn'.*--json/],
+    [['conformance', 'extra'], /too many arguments/],
+    [['conformance', '--arch'], /'--arch <id>' argument missing/],
+    [['conformance', '--arch', 'x87'], /--arch: there is no 'x87': did you mean 'x86'\? there are: x86/],
+    [
+      ['conformance', '--profile', 'linux-6.81'],
+      /--profile: .*did you mean 'linux-6.18'\? there are: linux-5.11, linux-6.18/,
+    ],
+    [
+      ['conformance', '--scenario', 'munmap/runing'],
+      /no scenario 'munmap\/runing': did you mean 'munmap\/running-thread'\?/,
+    ],
+    [
+      ['conformance', '--scenario', 'bug:B13/fixed', '--profile', 'linux-5.11'],
+      /nothing to run: 'bug:B13\/fixed' applies to x86, linux-6.18, tso only/,
+    ],
+    [['conformance', '--memory-model', 'weak'], /'weak' is invalid\. There are: sc, tso/],
+    [
+      ['conformance', '--strategy', 'stats'],
+      /'stats' is invalid\. Did you mean 'states'\? There are: states, dpor, bounded, random/,
+    ],
+    [['conformance', '--max-states', '0'], /'0' is invalid\. Give a whole number from 1 on/],
+    [['conformance', '--max-states', '-5'], /'-5' is invalid/],
+    [['conformance', '--time-limit', 'soon'], /'soon' is invalid\. Give a time such as 500ms/],
+    [['conformance', '--strategy', 'random', '--seed', 'x'], /'x' is invalid\. Give a whole number/],
+    [['conformance', '--seed', '1'], /--seed is for --strategy random/],
+    [
+      ['conformance', '--strategy', 'dpor', '--max-states', '9'],
+      /--max-states does not limit dpor: give --max-executions/,
+    ],
+    [['conformance', '--rerun', 'abc'], /--rerun: bad id 'abc'/],
+    [['conformance', '--rerun', 'abc', '--seed', '1'], /--rerun takes one execution again/],
+    [['check'], /missing required argument/],
+    [['check', 'gone.ts'], /gone\.ts: no such file/],
+    [['check', '.'], /\.: not a file/],
+    [['check', 'syntax.ts'], /syntax\.ts:1: Unexpected/],
+    [['check', 'enum.ts'], /enum\.ts:1: .*enum is not supported/],
+    [['check', 'no-export.ts'], /no-export\.ts:1: .*'nothing'/],
+    [['check', 'no-package.ts'], /no-package\.ts: cannot find package 'no-such-package'/],
+    [['check', 'no-file.ts'], /no-file\.ts: cannot find module '.*gone\.ts'/],
+    [['check', 'throws.ts'], /throws\.ts:2: throws Error: boom$/],
+    [['check', 'throws-text.ts'], /throws-text\.ts: throws text$/],
+    [['check', 'none.ts'], /none\.ts: exports no scenario: add 'export default defineScenario/],
+    [['check', 'direct.ts'], /direct\.ts: .*import '@mmu-gather\/mm\/stepped'/],
+    [['check', 'exits.ts'], /exits\.ts: ended the process \(exit code 0\)/],
+    [['check', 'waits.ts'], /waits\.ts: its import never ends/],
+    [['check', 'plain.ts'], /plain\.ts: scenario "a": 'title' is missing/],
+    [['check', 'id.ts'], /id\.ts:3: scenario "x y": 'id' must be/],
+    [['check', 'cpus.ts'], /cpus\.ts:3: .*'cpus' is 99: give a number from 1 to 8/],
+    [['check', 'no-twins.ts'], /'twins' is missing/],
+    [['check', 'no-change.ts'], /twin 'a\/b' changes nothing/],
+    [['check', 'oracle.ts'], /names oracle '01': there are O1 to O16/],
+    [['check', 'profile.ts'], /profile switch 'freePage', which does not exist: there are .*freePages/],
+    [['check', 'switch.ts'], /scenario 'a': x86 has no switch 'localFlsh': it has .*localFlush/],
+    [['check', 'setup.ts'], /setup\.ts:3: scenario 'a' on x86, linux-5.11: no stage/],
+    [['check', 'no-yield.ts'], /no-yield\.ts:3: .*a yield\* is missing/],
+    [['check', 'changes.ts'], /step functions may depend on nothing but what the port returned/],
+    [['check', 'no-yield.ts', '--scenario', 'b'], /no scenario 'b':.* there are: a$/],
+    [['list'], /missing required argument/],
+    [['list', 'bug'], /list: there is no 'bug': did you mean 'bugs'\? there are: archs, profiles/],
+    [['replay'], /missing required argument/],
+    [['replay', 'gone.txt'], /gone\.txt: no such file/],
+    [['replay', 'empty.txt'], /empty\.txt: an empty file/],
+    [['replay', 'garbage.txt'], /garbage\.txt:1: /],
+    [['replay', TRACE, '--profile', '6.18'], /--profile: there is no '6.18': did you mean 'linux-6.18'\?/],
+    [['replay', TRACE, '--arch', 'arm64'], /--arch: there is no 'arm64': there are: x86/],
+    [['replay', TRACE, '--fail-under', '95'], /'95' is invalid\. Give a number from 0 to 1/],
+    [['replay', TRACE, '--facts', 'none.json'], /none\.json: no such file/],
+    [['replay', TRACE, '--facts', 'none.ts'], /none\.ts: no JSON/],
+    [['replay', TRACE, '--facts', 'list.json'], /list\.json: give one JSON object/],
+    [['replay', TRACE, '--facts', 'facts.json'], /facts\.json: 'hz' is "fast": give a number/],
+  ])('%j', { concurrent: true, timeout: 30_000 }, async ([args, line]) => {
+    const { code, out, err } = await mmuGather(args, { cwd: files });
+    expect(err).toMatch(/^mmu-gather: [^\n]+\n$/);
+    expect(err.trimEnd()).toMatch(line);
+    expect(err).not.toContain('internal error');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+  });
+});

@@ -1,0 +1,95 @@
+/**
+ * replay, list, demo and help.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { FIXTURES, folder, mmuGather } from './command.ts';
+
+const SLOW = { timeout: 120_000 };
+const TRACE = join(FIXTURES, 'm10-pcid8.trace.txt.gz');
+const FACTS = join(FIXTURES, 'x86-6.18-host.json');
+
+describe('replay', () => {
+  test('prints the score as a table of 80 columns', SLOW, async () => {
+    const { code, out, err } = await mmuGather(['replay', TRACE.slice(FIXTURES.length), '--facts', FACTS], {
+      cwd: FIXTURES,
+    });
+    expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(out).toMatch(/^flushes +recorded +predicted +matched +recall +precision$/m);
+    expect(out).toContain('Assumed of the machine: ');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+  });
+
+  test('prints JSON of schema 1', SLOW, async () => {
+    const { code, out } = await mmuGather(['replay', TRACE, '--facts', FACTS, '--json']);
+    const report = JSON.parse(out) as Record<string, unknown>;
+    const counts = ['events', 'recorded', 'predicted', 'matched', 'precision', 'recall', 'seconds'];
+    expect(report).toMatchObject({ schema: 1, byReason: expect.any(Object), mismatches: expect.any(Array) });
+    expect(report).toMatchObject(Object.fromEntries(counts.map((key) => [key, expect.any(Number)])));
+    expect(report['recall']).toBeGreaterThanOrEqual(0.95);
+    expect(report['precision']).toBeGreaterThanOrEqual(0.95);
+    expect(code).toBe(0);
+  });
+
+  test('makes a gate of the score if asked to', SLOW, async () => {
+    const text = gunzipSync(readFileSync(TRACE)).toString('utf8');
+    const cwd = folder({ 'forged.txt': text.replaceAll(/pages:\d+ (reason:local MM shootdown)/g, 'pages:30 $1') });
+    const [enough, missed] = await Promise.all([
+      mmuGather(['replay', TRACE, '--facts', FACTS, '--fail-under', '0.95']),
+      mmuGather(['replay', 'forged.txt', '--facts', FACTS, '--fail-under', '0.95'], { cwd }),
+    ]);
+    expect(enough.code).toBe(0);
+    expect(missed.out).toMatch(/^\d+ mismatches:$/m);
+    expect(missed.code).toBe(1);
+  });
+
+  test('reports what it could read of a cut recording', SLOW, async () => {
+    const cwd = folder({});
+    writeFileSync(join(cwd, 'cut.gz'), readFileSync(TRACE).subarray(0, 9_000));
+    const { code, out } = await mmuGather(['replay', 'cut.gz', '--json'], { cwd });
+    const report = JSON.parse(out) as { events: number; truncated: unknown };
+    expect(report.events).toBeGreaterThan(100);
+    expect(report.truncated).not.toBeNull();
+    expect(code).toBe(0);
+  });
+});
+
+describe('list', () => {
+  test.each(['archs', 'profiles', 'scenarios', 'oracles', 'bugs'])('%s, as a table and as JSON', SLOW, async (what) => {
+    const [table, json] = await Promise.all([mmuGather(['list', what]), mmuGather(['list', what, '--json'])]);
+    const parsed = JSON.parse(json.out) as Record<string, Record<string, unknown>[]>;
+    const rows = parsed[what]!;
+    expect(parsed).toMatchObject({ schema: 1 });
+    expect(table.out.trimEnd().split('\n')).toHaveLength(1 + rows.length);
+    for (const row of rows) expect(table.out).toContain(String(Object.values(row)[0]));
+  });
+});
+
+describe('help', () => {
+  test.each([[], ['conformance'], ['check'], ['replay'], ['list'], ['demo']])(
+    '%s ends with an example',
+    async (...command) => {
+      const { code, out, err } = await mmuGather([...command, '--help']);
+      expect(out).toMatch(/\nExample: mmu-gather \w+/);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+    },
+  );
+
+  test('the version', async () => {
+    expect(await mmuGather(['--version'])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+});
+
+test('demo shows the suite, a race and a recording in a minute', SLOW, async () => {
+  const started = performance.now();
+  const { code, out, err } = await mmuGather(['demo']);
+  expect(performance.now() - started).toBeLessThan(60_000);
+  expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  expect(out).toMatch(/^T8\/fixed +holds +[\d,]+ +holds +[\d,]+ /m);
+  expect(out).toMatch(/all \d+ as expected/);
+  expect(out).toContain('O1: CPU 1 is in user mode and can access page0');
+  expect(out).toMatch(/^all +\d+ +\d+ +\d+ +0\.99|^all +\d+ +\d+ +\d+ +1\.0/m);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+});
