@@ -51,7 +51,7 @@ export function madviseDontneed(cpu: Cpu, mm: Mm, start: number, length: number)
   return madvise(cpu, mm, start, length, MADV_DONTNEED);
 }
 
-/** process_madvise, vector_madvise: one advice for several ranges. */
+/** process_madvise, vector_madvise: one advice for several ranges; stops behind the first that fails, or has holes. */
 export function* processMadvise(cpu: Cpu, mm: Mm, ranges: readonly Extent[], advice: number): Steps<number> {
   if (![MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, MADV_COLD].includes(advice)) return -EINVAL;
   if (ranges.length === 0) return 0;
@@ -66,7 +66,7 @@ export function* processMadvise(cpu: Cpu, mm: Mm, ranges: readonly Extent[], adv
   let result = 0;
   for (const extent of extents) {
     result = yield* madviseWalkVmas(cpu, mm, tlb, extent, advice);
-    if (result !== 0 && result !== -ENOMEM) break;
+    if (result !== 0) break;
   }
   if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, extents[0]!.start, extents[extents.length - 1]!.end);
   if (exchanges) for (const extent of extents) cpu.claim.changing(root, extent, false);

@@ -37,7 +37,6 @@ export function* contextSwitch(cpu: Cpu, next: Mm | null): Steps<void> {
     yield* cpu.kernel.backend.enterLazyTlb(cpu, prevActive);
     if (prevMm !== null) yield* mmgrab(cpu, prevActive);
     cpu.write(rq.mm, 0);
-    cpu.write(rq.activeMm, prevActive.address);
   } else {
     yield* cpu.kernel.backend.switchMm(cpu, next);
     cpu.write(rq.mm, next.address);

@@ -333,9 +333,9 @@ test(
     const leaf = m.leaf(m.words[mm.pgd]!, 0);
     m.words[leaf] = entryClear(m.words[leaf]!, DIRTY | ACCESSED);
     expect(yield* doUserAddrFault(m.cpu, mm, 0, false)).toBe(0);
-    expect(m.words[leaf]! & (DIRTY | ACCESSED)).toBe(ACCESSED);
+    expect(m.entry(mm, 0) & (DIRTY | ACCESSED)).toBe(ACCESSED);
     expect(yield* doUserAddrFault(m.cpu, mm, 0, true)).toBe(0);
-    expect(m.words[leaf]! & (DIRTY | ACCESSED)).toBe(DIRTY | ACCESSED);
+    expect(m.entry(mm, 0) & (DIRTY | ACCESSED)).toBe(DIRTY | ACCESSED);
     expect(m.takeFlushes()).toEqual([]);
   }),
 );
@@ -370,5 +370,23 @@ test(
         expect(yield* counts(m, files, 1)).toEqual(unused(1));
       }
     }
+  }),
+);
+
+test(
+  'fault-around leaves alone what is mapped, and a copy at first touch makes fork copy',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const files = yield* file(m, 16, 16);
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 16 * PAGE, RW, { file: 1, pgoff: 0 });
+    yield* userStore(m.cpu, mm, 3 * PAGE, 7, files);
+    expect(yield* userLoad(m.cpu, mm, 5 * PAGE, files)).toBe(105);
+    expect(yield* userLoad(m.cpu, mm, 3 * PAGE, files)).toBe(7);
+    const child = yield* dupMm(m.cpu, mm);
+    expect(m.entry(child, 3 * PAGE)).not.toBe(0);
+    yield* mmput(m.cpu, child);
+    expect(yield* m.leaks(mm)).toEqual({ ...NO_LEAKS, page: 16 });
+    expect(yield* counts(m, files, 16)).toEqual(unused(16));
   }),
 );

@@ -18,9 +18,13 @@ import {
   MADV_FREE,
   madvise,
   madviseFreePageRange,
+  mkMigrationPte,
   mmap,
+  munmap,
   processMadvise,
   shrinkPages,
+  tlbBatch,
+  tryToUnmapOne,
   userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
@@ -158,5 +162,47 @@ test(
     expect(yield* madvise(m.cpu, mm, 0, 17 * PAGE, MADV_FREE)).toBe(-22);
     expect(m.words[mm.mmapLock]).toBe(0);
     expect(m.words[mm.tlbFlushPending]).toBe(0);
+  }),
+);
+
+test(
+  'MADV_FREE asks reclaim first, claims what it saw, and leaves what is on its way',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* touched(m, 3);
+    yield* tryToUnmapOne(m.cpu, m.pageAt(mm, 0).address, mm, 0, tlbBatch());
+    const swapped = m.entry(mm, 0);
+    yield* madvise(m.cpu, mm, 0, PAGE, MADV_COLD);
+    expect(m.entry(mm, 0)).toBe(swapped);
+    expect(m.takeFlushes().map((flush) => flush.by)).toEqual(['mm']);
+    const leaf = m.leaf(m.words[mm.pgd]!, 2 * PAGE);
+    const entry = m.words[leaf]!;
+    m.words[leaf] = mkMigrationPte(m.pageAt(mm, 2 * PAGE).address);
+    m.claims.length = 0;
+    yield* madvise(m.cpu, mm, 0, 3 * PAGE, MADV_FREE);
+    expect(m.claims.map((claim) => claim.kind)).toEqual(['observed', 'finished']);
+    expect([m.entry(mm, 0), isSwapPte(m.entry(mm, 2 * PAGE))]).toEqual([0, true]);
+    m.words[leaf] = entry;
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'a hole in one range of a vector keeps it from the ranges after it',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* touched(m, 4);
+    const ranges = [
+      { start: 16 * PAGE, end: 18 * PAGE },
+      { start: 0, end: 2 * PAGE },
+    ];
+    expect(yield* processMadvise(m.cpu, mm, ranges, MADV_DONTNEED)).toBe(-12);
+    expect(m.live.page.size).toBe(4);
+    expect(yield* processMadvise(m.cpu, mm, ranges.reverse(), MADV_DONTNEED)).toBe(-12);
+    expect(m.live.page.size).toBe(2);
+    m.claims.length = 0;
+    // Nothing there: no gather is opened.
+    expect(yield* munmap(m.cpu, mm, 20 * PAGE, PAGE)).toBe(0);
+    expect(m.claims.map((claim) => claim.kind)).toEqual(['limit']);
   }),
 );
