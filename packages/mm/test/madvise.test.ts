@@ -198,7 +198,7 @@ test(
     ];
     expect(yield* processMadvise(m.cpu, mm, ranges, MADV_DONTNEED)).toBe(-12);
     expect(m.live.page.size).toBe(4);
-    expect(yield* processMadvise(m.cpu, mm, ranges.reverse(), MADV_DONTNEED)).toBe(-12);
+    expect(yield* processMadvise(m.cpu, mm, ranges.toReversed(), MADV_DONTNEED)).toBe(-12);
     expect(m.live.page.size).toBe(2);
     m.claims.length = 0;
     // Nothing there: no gather is opened.
