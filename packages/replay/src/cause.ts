@@ -15,7 +15,8 @@ export function causeOf({ operation, recorded, predicted, notes }: Difference): 
   if (recorded !== null && predicted !== null) return pagesCause(operation, flush);
   if (flush.reason === TLB_FLUSH_ON_TASK_SWITCH && flush.cpu === operation.cpu) return SLOTS;
   if (operation.kind === 'fault' && flush.cpu === operation.cpu) return recorded === null ? REUSED : COPIED;
-  if (flush.reason === TLB_REMOTE_WRONG_CPU) return 'when a CPU leaves mm_cpumask depends on what runs there as the request arrives';
+  if (flush.reason === TLB_REMOTE_WRONG_CPU)
+    return 'when a CPU leaves mm_cpumask depends on what runs there as the request arrives';
   if (flush.reason === TLB_FLUSH_ON_TASK_SWITCH || flush.reason === TLB_REMOTE_SHOOTDOWN) return ARRIVAL;
   return 'the order of events does not tell what other CPUs and threads were doing';
 }
@@ -29,6 +30,7 @@ const ARRIVAL = 'the CPU became idle, or busy, between the choice of targets and
 
 /** The flush was predicted with other pages. */
 function pagesCause(operation: Operation, flush: Flush): string {
-  if (flush.reason !== TLB_FLUSH_ON_TASK_SWITCH) return 'how much was flushed depends on other flushes that were under way';
+  if (flush.reason !== TLB_FLUSH_ON_TASK_SWITCH)
+    return 'how much was flushed depends on other flushes that were under way';
   return operation.kind === 'switch' ? SLOTS : INIT_SLOT;
 }

@@ -82,8 +82,10 @@ export class Model {
     if (event.kind === 'rssStat' && step.before === null && step.after === null) return;
     if (event.kind === 'mark') this.begin();
     this.host.at(event.time, this.#ticks, this.#early);
-    if (this.#tasks.current(event.cpu) === null) {
-      this.#tasks.settle(event.cpu, this.#tasks.task(event.cpu, event.pid, event.comm));
+    const current = this.#tasks.current(event.cpu);
+    if (current === null) this.#tasks.settle(event.cpu, this.#tasks.task(event.cpu, event.pid, event.comm));
+    else if (current.met && current.pid === event.pid && event.tgid !== null) {
+      this.#tasks.join(event.cpu, current, event.tgid);
     }
     const own = !inHardirq(event) && !isQuiet(event);
     if (own) this.#goesOn(step);
@@ -113,7 +115,8 @@ export class Model {
       this.#tasks.settle(cpu, this.#tasks.task(cpu, event.prevPid, event.prevComm));
     }
     // The recorder looks at the next task: what the switch to one that it leaves out flushes is left out, too.
-    this.host.run(step.operation, event.nextComm === OTHER, () => this.#tasks.switchTo(cpu, next));
+    const quiet = event.nextComm === OTHER || this.#tasks.mayBeLoaded(cpu, next);
+    this.host.run(step.operation, quiet, () => this.#tasks.switchTo(cpu, next));
   }
 
   #act(cpu: number, action: Action): void {

@@ -1,12 +1,13 @@
 /**
  * Tasks: which address space each task has, and which task each CPU runs.
  *
- * Tasks that were there before the recording are met on the way. One that the recorder left out is called `other`; its
- * address space is unknown. Any other unknown task is taken for a kernel thread until it faults or makes a system call.
+ * Tasks that were there before the recording are met on the way. They are kernel threads by their names, or else have
+ * address spaces of which nothing is known; which ones share theirs shows in the process ids of their own events.
  */
 import { Mm } from '@mmu-gather/core';
-import { contextSwitch } from '@mmu-gather/mm';
+import { contextSwitch, mmget } from '@mmu-gather/mm';
 import type { Host } from './host.ts';
+import { isKernelThread } from './kthread.ts';
 import { call, type Job } from './library.ts';
 
 /** The name that a recorder gives to tasks that it does not trace. */
@@ -17,8 +18,10 @@ export interface Task {
   readonly pid: number;
   /** Null for a kernel thread, and for a task that is exiting. */
   mm: Mm | null;
-  /** The recording holds its events. */
-  readonly traced: boolean;
+  /** It was there before the recording, and which process it belongs to is not known yet. */
+  met: boolean;
+  /** It has exited: when it leaves its CPU, it is gone. */
+  dead: boolean;
 }
 
 /** clone(2): child and parent share the address space. */
@@ -30,7 +33,11 @@ export class Tasks {
   readonly #tasks = new Map<number, Task>();
   /** What each CPU runs. */
   readonly #current: (Task | null)[];
-  readonly #idle: Task = { pid: 0, mm: null, traced: true };
+  /** Whether a CPU ran user code since it was met. */
+  readonly #ranUser: boolean[] = [];
+  readonly #idle: Task = { pid: 0, mm: null, met: false, dead: false };
+  /** Address spaces of processes that were met, by process id. */
+  readonly #processes = new Map<number, Mm>();
 
   constructor(host: Host) {
     this.#host = host;
@@ -47,16 +54,41 @@ export class Tasks {
     if (pid === 0) return this.#idle;
     let task = this.#tasks.get(pid);
     if (task === undefined) {
-      const traced = comm !== OTHER;
-      task = { pid, mm: traced ? null : this.#host.unknownMm(this.#host.cpu(cpu)), traced };
+      const kernel = isKernelThread(comm);
+      task = { pid, mm: kernel ? null : this.#host.unknownMm(this.#host.cpu(cpu)), met: !kernel, dead: false };
       this.#tasks.set(pid, task);
     }
     return task;
   }
 
+  /** The process of the task that a CPU runs is known now: threads that were met share one address space. */
+  join(cpu: number, task: Task, tgid: number): void {
+    task.met = false;
+    if (task.mm === null) return;
+    const shared = this.#processes.get(tgid);
+    if (shared === undefined) {
+      this.#processes.set(tgid, task.mm);
+      return;
+    }
+    mmget(this.#host.cpu(cpu), shared);
+    task.mm = shared;
+    this.#host.quietly(() => this.switchTo(cpu, task));
+  }
+
+  /**
+   * Whether a switch may find its address space loaded, as the last user task before the recording left it: the first one
+   * on a CPU to a task that was met.
+   */
+  mayBeLoaded(cpu: number, next: Task): boolean {
+    return next.met && this.#ranUser[cpu] !== true;
+  }
+
   /** A context switch. */
   switchTo(cpu: number, next: Task): void {
+    const prev = this.#current[cpu];
+    if (prev?.dead === true && prev !== next && this.#tasks.get(prev.pid) === prev) this.#tasks.delete(prev.pid);
     this.#current[cpu] = next;
+    if (next.mm !== null) this.#ranUser[cpu] = true;
     contextSwitch(this.#host.cpu(cpu), next.mm);
   }
 
@@ -67,7 +99,7 @@ export class Tasks {
     return false;
   }
 
-  /** A task that does what only user code does has an address space, if only an unknown one. */
+  /** A task that does what only user code does has an address space, whatever its name. */
   userMm(cpu: number, task: Task): Mm {
     if (task.mm === null) {
       task.mm = this.#host.unknownMm(this.#host.cpu(cpu));
@@ -79,7 +111,7 @@ export class Tasks {
   /** clone, fork, vfork. @param copied told the child's address space, if it is a copy */
   clone(parent: Task, child: number, flags: number, copied: (mm: Mm) => void): Job {
     const add = (mm: Mm | null): void => {
-      this.#tasks.set(child, { pid: child, mm, traced: true });
+      this.#tasks.set(child, { pid: child, mm, met: false, dead: false });
     };
     const { mm } = parent;
     if (mm === null) return { calls: [], done: () => add(null) };
@@ -103,7 +135,7 @@ export class Tasks {
   exit(task: Task): Job {
     const kernel = task.mm === null;
     task.mm = null;
-    this.#tasks.delete(task.pid);
+    task.dead = true;
     return { calls: kernel ? [] : [call((lib, cpu) => lib.exitMm(cpu))] };
   }
 }

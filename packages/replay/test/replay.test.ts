@@ -1,0 +1,200 @@
+// Recordings of a real kernel, replayed: how many of its flushes the running code makes, to the flush.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TraceError } from '../src/read/error.ts';
+import { replay } from '../src/replay.ts';
+import { type ReplayReport, summary } from '../src/report.ts';
+
+const fixtures = join(import.meta.dirname, 'fixtures');
+const fixture = (name: string): string => join(fixtures, `${name}.trace.txt.gz`);
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mmu-gather-replay-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function fileOf(content: string | Buffer): Promise<string> {
+  const path = join(folder, 'trace.txt');
+  await writeFile(path, content);
+  return path;
+}
+
+/** The lines of a fixture. */
+async function linesOf(name: string): Promise<string[]> {
+  return gunzipSync(await readFile(fixture(name)))
+    .toString()
+    .split('\n');
+}
+
+function counts({ recorded, predicted, matched }: ReplayReport): [number, number, number] {
+  return [recorded, predicted, matched];
+}
+
+describe('recordings', () => {
+  test.each([
+    // Lower bounds of neither: exact counts, so that any change of the kernel code or of the driver shows.
+    ['m01-ceiling', 1540, 1540, 1539],
+    ['m02-lazy', 439, 439, 438],
+    ['m10-pcid8', 859, 859, 859],
+    ['m12-migrate', 639, 639, 638],
+  ])('%s: %i recorded, %i predicted, %i matched', async (name, recorded, predicted, matched) => {
+    const report = await replay(fixture(name));
+    expect(counts(report)).toEqual([recorded, predicted, matched]);
+    expect(report.recall).toBeGreaterThanOrEqual(0.95);
+    expect(report.precision).toBeGreaterThanOrEqual(0.95);
+    expect(report.truncated).toBeNull();
+    // Programs are loaded in the same way each time: 12 flushes, all predicted.
+    expect(report.before).toMatchObject({ recorded: 12, predicted: 12, matched: 12 });
+  });
+
+  test('the report adds up', async () => {
+    const report = await replay(fixture('m12-migrate'));
+    const sum = { recorded: 0, predicted: 0, matched: 0 };
+    for (const score of Object.values(report.byReason)) {
+      sum.recorded += score.recorded;
+      sum.predicted += score.predicted;
+      sum.matched += score.matched;
+    }
+    expect(sum).toEqual({ recorded: 639, predicted: 639, matched: 638 });
+    expect(Object.keys(report.byReason)).toEqual(['0', '3', '4', '5']);
+    expect(report.mismatches).toHaveLength(1);
+    expect(report.mismatches[0]).toMatchObject({
+      recorded: { reason: 0, pages: 0 },
+      predicted: { reason: 0, pages: -1 },
+      operation: 'munmap',
+    });
+    expect(report.mismatches[0]!.cause).toMatch(/init_mm had an ASID slot/);
+    expect(report.schema).toBe(1);
+    expect(report.events).toBe(4073);
+    expect(report.seconds).toBeGreaterThan(0);
+  });
+
+  test('marks decide what counts, and nothing else', async () => {
+    const lines = await linesOf('m10-pcid8');
+    const unmarked = lines.filter((line) => !line.includes('tracing_mark_write'));
+    const header = (line: string): string => line.replace(/^# entries-in-buffer.*/, '#');
+    const report = await replay(await fileOf(unmarked.map(header).join('\n')));
+    expect(counts(report)).toEqual([859 + 12, 859 + 12, 859 + 12]);
+    expect(report.before).toBeNull();
+  });
+
+  test('recorded flushes are no input: without them the same ones are predicted', async () => {
+    for (const name of ['m02-lazy', 'm12-migrate']) {
+      const lines = await linesOf(name);
+      const blind = lines.filter((line) => !line.includes(': tlb_flush: '));
+      const header = (line: string): string => line.replace(/^# entries-in-buffer.*/, '#');
+      const report = await replay(await fileOf(blind.map(header).join('\n')));
+      const seeing = await replay(fixture(name));
+      expect(report.recorded).toBe(0);
+      expect(report.predicted).toBe(seeing.predicted);
+      const predictions = ({ byReason }: ReplayReport): number[] => Object.values(byReason).map((s) => s.predicted);
+      expect(predictions(report)).toEqual(predictions(seeing));
+    }
+  });
+
+  test('a summary fits into 80 columns', async () => {
+    const text = summary(await replay(fixture('m02-lazy'), {}));
+    expect(text).toMatch(/^all +439 +439 +438 +0\.9977 +0\.9977$/m);
+    expect(text).toMatch(/1 mismatches/);
+    const own = text.split('\n').filter((line) => !line.includes(folder) && !line.startsWith('replay of'));
+    expect(Math.max(...own.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  test('progress can end a replay', async () => {
+    let calls = 0;
+    const report = await replay(fixture('m01-ceiling'), { onProgress: () => ++calls < 3 });
+    expect(calls).toBe(3);
+    expect(report.events).toBeLessThan(25758);
+    expect(report.recorded).toBeGreaterThan(0);
+    expect(report.precision).toBeGreaterThan(0.95);
+  });
+});
+
+describe('facts', () => {
+  test('another ceiling predicts other flushes', async () => {
+    const report = await replay(fixture('m01-ceiling'), { facts: { ceiling: 10 } });
+    expect(report.recall).toBeLessThan(0.9);
+    expect(report.assumed.map(({ fact }) => fact)).not.toContain('ceiling');
+  });
+
+  test('fewer ASID slots predict more flushes on switches', async () => {
+    const report = await replay(fixture('m12-migrate'), { facts: { pcid: false } });
+    expect(report.byReason['0']!.matched).toBeLessThan(report.byReason['0']!.recorded);
+  });
+
+  test('an older kernel does not know reason 5', async () => {
+    const report = await replay(fixture('m12-migrate'), { facts: { kernel: '6.1' } });
+    expect(report.byReason['5']).toMatchObject({ recorded: 3, predicted: 0 });
+  });
+
+  test('what is not given is assumed, and said', async () => {
+    const { assumed } = await replay(fixture('m02-lazy'), { facts: { kernel: '6.18.44', hz: 250 } });
+    expect(assumed.map(({ fact }) => fact)).toEqual(['foldedLevels', 'pcid', 'dynAsids', 'ceiling', 'aslr']);
+  });
+});
+
+describe('bad input', () => {
+  test('no file', async () => {
+    await expect(replay(join(folder, 'nowhere'))).rejects.toThrow(TraceError);
+  });
+
+  test('no trace, and an empty file', async () => {
+    await expect(replay(await fileOf('hello\nworld\n'))).rejects.toThrow(/^[^\n]*trace\.txt[^\n]*$/);
+    await expect(replay(await fileOf(''))).rejects.toThrow(/an empty file/);
+    await expect(replay(await fileOf(Buffer.from([0, 1, 2, 3, 255, 254, 10, 0])))).rejects.toThrow(TraceError);
+  });
+
+  test('a malformed line is named', async () => {
+    const lines = await linesOf('m12-migrate');
+    lines[500] = 'what is this?';
+    await expect(replay(await fileOf(lines.join('\n')))).rejects.toThrow(/trace\.txt:501: /);
+  });
+
+  test('a trace that is cut off is reported as far as it goes', async () => {
+    const text = (await linesOf('m12-migrate')).join('\n');
+    const whole = await replay(fixture('m12-migrate'));
+    const half = await replay(await fileOf(text.slice(0, text.length / 2)));
+    expect(half.truncated).not.toBeNull();
+    expect(half.recorded).toBeGreaterThan(200);
+    expect(half.recorded).toBeLessThan(whole.recorded);
+    expect(half.recall).toBeGreaterThan(0.95);
+    expect(half.precision).toBeGreaterThan(0.95);
+    expect(summary(half)).toMatch(/cut off at line \d+/);
+    // Wherever it is cut, something is said and nothing breaks.
+    for (const share of [0.02, 0.1, 0.35, 0.77, 0.99]) {
+      const part = await replay(await fileOf(text.slice(0, Math.floor(text.length * share))));
+      expect(part.truncated).not.toBeNull();
+    }
+  });
+
+  test('a gzip file that is cut off', async () => {
+    const bytes = await readFile(fixture('m02-lazy'));
+    const path = join(folder, 'cut.gz');
+    await writeFile(path, bytes.subarray(0, bytes.length >> 1));
+    const report = await replay(path);
+    expect(report.truncated).not.toBeNull();
+    expect(report.recorded).toBeGreaterThan(50);
+  });
+
+  test('a recording that starts in the middle', async () => {
+    const lines = await linesOf('m10-pcid8');
+    const report = await replay(await fileOf(lines.slice(1200).join('\n')));
+    expect(report.recorded).toBeGreaterThan(300);
+    expect(report.recall).toBeGreaterThan(0.5);
+  });
+
+  test('lines that are missing at random do not break it', async () => {
+    const lines = await linesOf('m12-migrate');
+    for (let seed = 1; seed <= 5; seed++) {
+      let state = seed;
+      const keep = (): boolean => (state = (state * 1103515245 + 12345) % 2147483648) % 10 !== 0;
+      const some = lines.filter((line) => line.startsWith('#') || keep());
+      const report = await replay(await fileOf(some.join('\n')));
+      expect(report.recorded).toBeGreaterThan(400);
+    }
+  });
+});
