@@ -4,7 +4,7 @@
 import type { SchedSwitch, TlbFlush } from '../read/event.ts';
 import type { Machine } from '../facts.ts';
 import type { Action, Step } from '../schedule/action.ts';
-import { inHardirq, isQuiet, runsFlush } from '../schedule/context.ts';
+import { inHardirq, isQuiet, leavesForGood, runsFlush } from '../schedule/context.ts';
 import { Faults } from './faults.ts';
 import { Files } from './files.ts';
 import { Host } from './host.ts';
@@ -117,6 +117,7 @@ export class Model {
     // The recorder looks at the next task: what the switch to one that it leaves out flushes is left out, too.
     const quiet = event.nextComm === OTHER || this.#tasks.mayBeLoaded(cpu, next);
     this.host.run(step.operation, quiet, () => this.#tasks.switchTo(cpu, next));
+    if (leavesForGood(event)) this.#tasks.forget(event.prevPid);
   }
 
   #act(cpu: number, action: Action): void {

@@ -20,8 +20,6 @@ export interface Task {
   mm: Mm | null;
   /** It was there before the recording, and which process it belongs to is not known yet. */
   met: boolean;
-  /** It has exited: when it leaves its CPU, it is gone. */
-  dead: boolean;
 }
 
 /** clone(2): child and parent share the address space. */
@@ -35,7 +33,7 @@ export class Tasks {
   readonly #current: (Task | null)[];
   /** Whether a CPU ran user code since it was met. */
   readonly #ranUser: boolean[] = [];
-  readonly #idle: Task = { pid: 0, mm: null, met: false, dead: false };
+  readonly #idle: Task = { pid: 0, mm: null, met: false };
   /** Address spaces of processes that were met, by process id. */
   readonly #processes = new Map<number, Mm>();
 
@@ -55,7 +53,7 @@ export class Tasks {
     let task = this.#tasks.get(pid);
     if (task === undefined) {
       const kernel = isKernelThread(comm);
-      task = { pid, mm: kernel ? null : this.#host.unknownMm(this.#host.cpu(cpu)), met: !kernel, dead: false };
+      task = { pid, mm: kernel ? null : this.#host.unknownMm(this.#host.cpu(cpu)), met: !kernel };
       this.#tasks.set(pid, task);
     }
     return task;
@@ -83,10 +81,13 @@ export class Tasks {
     return next.met && this.#ranUser[cpu] !== true;
   }
 
+  /** A task has left its CPU for good: its id may name another one soon. */
+  forget(pid: number): void {
+    this.#tasks.delete(pid);
+  }
+
   /** A context switch. */
   switchTo(cpu: number, next: Task): void {
-    const prev = this.#current[cpu];
-    if (prev?.dead === true && prev !== next && this.#tasks.get(prev.pid) === prev) this.#tasks.delete(prev.pid);
     this.#current[cpu] = next;
     if (next.mm !== null) this.#ranUser[cpu] = true;
     contextSwitch(this.#host.cpu(cpu), next.mm);
@@ -111,7 +112,7 @@ export class Tasks {
   /** clone, fork, vfork. @param copied told the child's address space, if it is a copy */
   clone(parent: Task, child: number, flags: number, copied: (mm: Mm) => void): Job {
     const add = (mm: Mm | null): void => {
-      this.#tasks.set(child, { pid: child, mm, met: false, dead: false });
+      this.#tasks.set(child, { pid: child, mm, met: false });
     };
     const { mm } = parent;
     if (mm === null) return { calls: [], done: () => add(null) };
@@ -131,11 +132,10 @@ export class Tasks {
     return { calls: [call((lib, cpu) => lib.execMmap(cpu, mm))] };
   }
 
-  /** The current task gives up its address space, and is not heard of again. */
+  /** The current task gives up its address space. */
   exit(task: Task): Job {
     const kernel = task.mm === null;
     task.mm = null;
-    task.dead = true;
     return { calls: kernel ? [] : [call((lib, cpu) => lib.exitMm(cpu))] };
   }
 }

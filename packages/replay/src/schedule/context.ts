@@ -1,7 +1,7 @@
 /**
  * In which context an event was written: what its flags and its kind say.
  */
-import type { TaskEvent } from '../read/event.ts';
+import type { SchedSwitch, TaskEvent } from '../read/event.ts';
 
 /** In a hardware interrupt: the task that is named was only interrupted. */
 export function inHardirq(event: TaskEvent): boolean {
@@ -20,6 +20,11 @@ export function queuesFlush(event: TaskEvent): boolean {
 /** A request to flush begins to run here. */
 export function runsFlush(event: TaskEvent): boolean {
   return event.kind === 'csdFunctionEntry' && event.func.startsWith(FLUSH_FUNC);
+}
+
+/** The task that is switched away from is dead. */
+export function leavesForGood({ prevState }: SchedSwitch): boolean {
+  return prevState.startsWith('Z') || prevState.startsWith('X');
 }
 
 /** The CPU that an event says is about to be given a task to run; -1 if it says nothing of that kind. */

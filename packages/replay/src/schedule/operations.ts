@@ -9,7 +9,7 @@
  */
 import type { PageFault, RssStat, SchedProcessExec, SysExit, TaskEvent, TaskNewtask, TlbFlush } from '../read/event.ts';
 import type { Operation, OperationKind, Step } from './action.ts';
-import { inHardirq, isQuiet, queuesFlush, runsFlush } from './context.ts';
+import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
 import type { Window } from './window.ts';
 
 interface OpenSyscall {
@@ -51,7 +51,6 @@ interface Task {
   exit: OpenExit | null;
   /** The operation that is not over, or was the last one. */
   last: Operation | null;
-  exited: boolean;
   /** The tag of its address space in rss_stat; 0 if none was seen. */
   mmId: number;
 }
@@ -138,7 +137,6 @@ export class Operations {
       case 'schedProcessExit':
         if (task.syscall === null) task.last = this.#operation('exit', 'exit', event);
         task.exit = { operation: task.last!, first: step };
-        task.exited = true;
         step.holds++;
         return;
       case 'exitMmap':
@@ -147,7 +145,7 @@ export class Operations {
         return;
       case 'schedSwitch':
         if (task.exit !== null) this.#closeExit(task, task.exit.first, step);
-        if (task.exited) this.#tasks.delete(event.pid);
+        if (leavesForGood(event)) this.#tasks.delete(event.pid);
         return;
       default:
     }
@@ -277,7 +275,7 @@ export class Operations {
   #task(pid: number): Task {
     let task = this.#tasks.get(pid);
     if (task === undefined)
-      this.#tasks.set(pid, (task = { syscall: null, fault: null, exit: null, last: null, exited: false, mmId: 0 }));
+      this.#tasks.set(pid, (task = { syscall: null, fault: null, exit: null, last: null, mmId: 0 }));
     return task;
   }
 
