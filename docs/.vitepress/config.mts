@@ -8,6 +8,11 @@ export default defineConfig({
   themeConfig: {
     search: { provider: 'local' },
     nav: [{ text: 'API', link: '/api/' }],
-    sidebar: [{ text: 'API', link: '/api/' }],
+    sidebar: [
+      { text: 'Getting started', link: '/getting-started' },
+      { text: 'Scenarios', link: '/scenarios' },
+      { text: 'Architecture', link: '/architecture' },
+      { text: 'API', link: '/api/' },
+    ],
   },
 });
