@@ -4,20 +4,18 @@
  *     process    pauses before each port call and announces it (process.ts)
  *     machine    knows which calls can take effect now, performs one, feeds its result to the process
  *     state      all words that this changed, with a journal and a key (state.ts, words.ts)
+ *     effects    what each call waits for and does (effects.ts)
  *     memory     loads and stores under SC and TSO (memory.ts), races of plain ones (races.ts)
  *     mmu        what TLBs may hold (mmu.ts), user accesses through it (user-access.ts)
  *     oracles    what must hold (oracles.ts)
  *
- * Atomics, barriers and serialising instructions wait until their CPU's store buffer is empty. The interrupt side of a CPU
- * excludes its main code and shares its store buffer.
+ * The interrupt side of a CPU excludes its main code and shares its store buffer (interrupts.ts).
  */
 import {
-  type Address,
   type BootOptions,
   bootKernel,
   type Cell,
   type Cpu,
-  EVERYTHING,
   type Kernel,
   type MemoryModel,
   Mm,
@@ -25,21 +23,22 @@ import {
   type Steps,
 } from '@mmu-gather/core/stepped';
 import type { Explorable, Touch, Violation } from './explorable.ts';
+import { Effects } from './effects.ts';
 import { deliveryFootprint, drainFootprint, type FootprintHost, stepFootprint } from './footprint.ts';
+import { Interrupts } from './interrupts.ts';
 import { DEFAULT_POOLS, Layout, type PoolSizes } from './layout.ts';
 import { Memory } from './memory.ts';
 import { Mmu } from './mmu.ts';
 import { Objects } from './objects.ts';
-import { ARGUMENTS, OP, OP_NAMES, type OpName, passes, WRITER } from './op.ts';
+import { ARGUMENTS, OP, OP_NAMES, type OpName } from './op.ts';
 import { type OracleHost, Oracles } from './oracles.ts';
-import { CACHE_NAMES } from './port.ts';
 import { type Body, NotRepeatable, Process, type ProcessHost } from './process.ts';
 import { Races } from './races.ts';
 import { placeIn } from './site.ts';
 import { chain, State } from './state.ts';
 import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
-import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUEUE, QUIET, QUIET_WORDS, Words } from './words.ts';
+import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUIET, QUIET_WORDS, Words } from './words.ts';
 
 /** Where an mm keeps its root table and its generation. */
 const PGD: number = Mm.fields.indexOf('pgd');
@@ -95,9 +94,10 @@ export class Machine<E = unknown> implements Explorable {
   readonly #cpus: number;
   readonly #words: Words;
   readonly #memory: Memory;
-  readonly #objects: Objects;
   readonly #races: Races;
-  readonly #user: UserAccess;
+  readonly #objects: Objects;
+  readonly #interrupts: Interrupts;
+  readonly #effects: Effects;
   readonly #oracles: Oracles;
   readonly #footprints: FootprintHost;
   readonly #processes: Process[] = [];
@@ -134,6 +134,7 @@ export class Machine<E = unknown> implements Explorable {
 
     const words = (this.#words = new Words(state, n, cpuBase, processBase));
     const objects = (this.#objects = new Objects(words, layout, objectBase));
+    this.#interrupts = new Interrupts(words);
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
     this.text = new Text(words, layout, isEntry, (address) => objects.starts(address));
     this.#races = new Races(words, (cell, other, otherWrites, cpu, writes) => {
@@ -161,7 +162,18 @@ export class Machine<E = unknown> implements Explorable {
         this.#oracles.generationMade(cpu, state.words[cell - TLB_GEN + PGD]!, state.words[cell]!);
       }
     });
-    this.#user = new UserAccess(state, this.mmu, this.#memory);
+    this.#effects = new Effects({
+      words,
+      memory: this.#memory,
+      objects,
+      races: this.#races,
+      interrupts: this.#interrupts,
+      mmu: this.mmu,
+      user: new UserAccess(state, this.mmu, this.#memory),
+      oracles: this.#oracles,
+      text: this.text,
+      violate: (oracle, message) => this.#violate(oracle, message),
+    });
     this.#footprints = {
       words,
       tso: this.#memory.tso,
@@ -212,10 +224,10 @@ export class Machine<E = unknown> implements Explorable {
     const n = this.#cpus;
     const cpu = actor % n;
     if (actor >= 2 * n) return this.#words.cpu(cpu, CPU.buffered) > 0 ? 1 : 0;
-    const inIrq = this.#words.cpu(cpu, CPU.inIrq) !== 0;
-    if (actor < n) return inIrq || !this.#words.running(actor) ? 0 : this.#enabled(actor, cpu);
-    if (inIrq) return this.#enabled(actor, cpu);
-    return this.#words.cpu(cpu, CPU.queued) > 0 && this.#words.cpu(cpu, CPU.irqOff) === 0 ? 1 : 0;
+    const inIrq = this.#interrupts.running(cpu);
+    if (actor < n) return inIrq || !this.#words.running(actor) ? 0 : this.#effects.outcomes(actor, cpu);
+    if (inIrq) return this.#effects.outcomes(actor, cpu);
+    return this.#interrupts.mayBeTaken(cpu) ? 1 : 0;
   }
 
   finished(): boolean {
@@ -337,7 +349,7 @@ export class Machine<E = unknown> implements Explorable {
       this.#irqReturn(cpu);
       return;
     }
-    const value = this.#execute(number, cpu, choice);
+    const value = this.#effects.perform(number, cpu, choice);
     this.#lastResult[number] = value;
     if (this.violation !== undefined) return;
     this.#learn(number, kind, value);
@@ -405,192 +417,10 @@ export class Machine<E = unknown> implements Explorable {
     this.state.set(at + 1, chain(high, value + 0x51, 1));
   }
 
-  /** Number of outcomes of a process's pending step now; 0 while it has to wait. */
-  #enabled(number: number, cpu: number): number {
-    const arg = (i: number): number => this.#words.arg(number, i);
-    const a = arg(0);
-    const kind = this.#words.kind(number);
-    switch (kind) {
-      case OP.readOnce:
-      case OP.loadAcquire:
-      case OP.alloc:
-      case OP.localIrqDisable:
-      case OP.localIrqEnable:
-        return 1;
-      case OP.writeOnce:
-      case OP.storeRelease:
-      case OP.spinUnlock:
-        return this.#memory.isFull(cpu) ? 0 : 1;
-      case OP.waitFor:
-        return passes(arg(2), this.#memory.load(cpu, a), arg(1)) ? 1 : 0;
-    }
-    // All others are ordered after the CPU's own stores.
-    if (!this.#memory.isEmpty(cpu)) return 0;
-    const value = this.state.words[a]!;
-    switch (kind) {
-      case OP.spinLock:
-      case OP.downWrite:
-        return value === 0 ? 1 : 0;
-      case OP.downRead:
-        return value !== WRITER ? 1 : 0;
-      case OP.awaitIpis:
-        return this.#words.cpu(cpu, CPU.outstanding) === 0 ? 1 : 0;
-      case OP.sendIpi:
-        return this.#words.cpu(a, CPU.queued) < QUEUE ? 1 : 0;
-      case OP.userRead:
-        return this.#user.translations(cpu, a, false).length;
-      case OP.userWrite:
-        return this.#user.translations(cpu, a, true).length;
-      default:
-        return 1;
-    }
-  }
-
-  /** Lets a process's pending step take effect. Returns its result. */
-  #execute(number: number, cpu: number, choice: number): number {
-    const arg = (i: number): number => this.#words.arg(number, i);
-    const a = arg(0);
-    const b = arg(1);
-    const memory = this.#memory;
-    const now = this.state.words[a]!;
-    const kind = this.#words.kind(number);
-    if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot)
-      this.#races.check(number, a, kind !== OP.readOnce && kind !== OP.loadAcquire);
-    switch (kind) {
-      case OP.readOnce:
-      case OP.loadAcquire:
-      case OP.waitFor:
-        return memory.load(cpu, a);
-      case OP.writeOnce:
-      case OP.storeRelease:
-        memory.store(cpu, a, b);
-        return 0;
-      case OP.xchg:
-        return memory.exchange(cpu, a, b);
-      case OP.cmpxchg:
-        return now === arg(2) ? memory.exchange(cpu, a, b) : now;
-      case OP.atomicAdd:
-        memory.exchange(cpu, a, now + b);
-        return 0;
-      case OP.atomicAddReturn:
-        return memory.exchange(cpu, a, now + b) + b;
-      case OP.atomicOr:
-        memory.exchange(cpu, a, now | b);
-        return 0;
-      case OP.atomicAndNot:
-        memory.exchange(cpu, a, now & ~b);
-        return 0;
-      case OP.atomicFetchAndNot:
-        return memory.exchange(cpu, a, now & ~b);
-      case OP.spinLock:
-        this.state.set(a, 1);
-        return 0;
-      case OP.spinUnlock:
-        memory.store(cpu, a, 0);
-        return 0;
-      case OP.downRead:
-        this.state.set(a, now + 1);
-        return 0;
-      case OP.upRead:
-        this.state.set(a, now - 1);
-        return 0;
-      case OP.downWrite:
-        this.state.set(a, WRITER);
-        return 0;
-      case OP.upWrite:
-        this.state.set(a, 0);
-        return 0;
-      case OP.downgradeWrite:
-        this.state.set(a, 1);
-        return 0;
-      case OP.alloc:
-        return this.#objects.alloc(cpu, a);
-      case OP.free:
-        this.#free(a, b);
-        return 0;
-      case OP.localIrqDisable:
-        this.#words.setCpu(cpu, CPU.irqOff, this.#words.cpu(cpu, CPU.irqOff) + 1);
-        return 0;
-      case OP.localIrqEnable:
-        this.#words.setCpu(cpu, CPU.irqOff, this.#words.cpu(cpu, CPU.irqOff) - 1);
-        return 0;
-      case OP.sendIpi:
-        this.#send(cpu, a, b, arg(2));
-        return 0;
-      case OP.loadContext:
-        this.#loadContext(cpu, a, b, arg(2) !== 0);
-        return 0;
-      case OP.invalidate:
-        this.#invalidate(number, cpu);
-        return 0;
-      case OP.userRead:
-      case OP.userWrite:
-        return this.#user.perform(cpu, a, kind === OP.userWrite, b, choice);
-      case OP.enterUser:
-        this.#words.setCpu(cpu, CPU.userMode, 1);
-        this.#oracles.userMode(cpu);
-        return 0;
-      case OP.enterKernel:
-        this.#words.setCpu(cpu, CPU.userMode, 0);
-        return 0;
-      default:
-        return 0;
-    }
-  }
-
-  #free(cache: number, address: Address): void {
-    if (!this.#objects.free(address))
-      this.#violate('O16', `${this.text.object(address)} is freed, which is not allocated`);
-    if (CACHE_NAMES[cache] === 'page') this.#oracles.pageFreed(address);
-    if (CACHE_NAMES[cache] === 'table') this.mmu.refillAll();
-  }
-
-  #loadContext(cpu: number, root: Address, asid: number, noflush: boolean): void {
-    const leaked = this.mmu.loadContext(cpu, root, asid, noflush);
-    if (!noflush) this.#oracles.invalidated();
-    if (leaked === 0) return;
-    const name = root === 0 ? 'the kernel' : this.text.object(root);
-    this.#violate(
-      'O8',
-      `CPU ${cpu} loads ${name} under ASID ${asid}, which still holds entries of ${this.text.object(leaked)}`,
-    );
-  }
-
-  #invalidate(number: number, cpu: number): void {
-    const arg = (i: number): number => this.#words.arg(number, i);
-    const end = (i: number): number => (arg(i) === 0x7fffffff ? EVERYTHING : arg(i));
-    if ((arg(1) & 2) !== 0) throw new Error('this machine has no broadcast invalidation yet');
-    this.mmu.invalidate(cpu, {
-      asid: arg(0),
-      globals: (arg(1) & 1) !== 0,
-      broadcast: false,
-      leaves: { start: arg(2), end: end(3) },
-      walks: { start: arg(4), end: end(5) },
-    });
-    this.#oracles.invalidated();
-  }
-
   // ---- interrupts ----
 
-  #send(cpu: number, target: number, handler: number, argument: Address): void {
-    const words = this.#words;
-    const at = CPU.queue + 3 * words.cpu(target, CPU.queued);
-    words.setCpu(target, at, handler);
-    words.setCpu(target, at + 1, argument);
-    words.setCpu(target, at + 2, cpu);
-    words.setCpu(target, CPU.queued, words.cpu(target, CPU.queued) + 1);
-    words.setCpu(cpu, CPU.outstanding, words.cpu(cpu, CPU.outstanding) + 1);
-  }
-
   #deliver(cpu: number): void {
-    const words = this.#words;
-    words.setCpu(cpu, CPU.inIrq, words.cpu(cpu, CPU.queue) + 1);
-    words.setCpu(cpu, CPU.irqArgument, words.cpu(cpu, CPU.queue + 1));
-    words.setCpu(cpu, CPU.irqSource, words.cpu(cpu, CPU.queue + 2));
-    const left = words.cpu(cpu, CPU.queued) - 1;
-    for (let i = 0; i < 3 * left; i++) words.setCpu(cpu, CPU.queue + i, words.cpu(cpu, CPU.queue + i + 3));
-    for (let i = 3 * left; i < 3 * left + 3; i++) words.setCpu(cpu, CPU.queue + i, 0);
-    words.setCpu(cpu, CPU.queued, left);
+    this.#interrupts.take(cpu);
     this.#start(this.#cpus + cpu, this.#irqBody(cpu));
   }
 
@@ -606,16 +436,9 @@ export class Machine<E = unknown> implements Explorable {
   }
 
   #irqReturn(cpu: number): void {
-    const words = this.#words;
-    const source = words.cpu(cpu, CPU.irqSource);
-    words.setCpu(source, CPU.outstanding, words.cpu(source, CPU.outstanding) - 1);
-    for (const word of [CPU.inIrq, CPU.irqArgument, CPU.irqSource]) words.setCpu(cpu, word, 0);
-    for (let w = 0; w < PROCESS_WORDS; w++) this.state.set(words.processAt(this.#cpus + cpu, w), 0);
-    if (this.#canAccess(cpu)) this.#oracles.userMode(cpu);
-  }
-
-  #canAccess(cpu: number): boolean {
-    return this.#words.cpu(cpu, CPU.userMode) !== 0 && this.#words.cpu(cpu, CPU.inIrq) === 0;
+    this.#interrupts.end(cpu);
+    for (let w = 0; w < PROCESS_WORDS; w++) this.state.set(this.#words.processAt(this.#cpus + cpu, w), 0);
+    if (this.#interrupts.inUser(cpu)) this.#oracles.userMode(cpu);
   }
 
   // ---- setup ----
@@ -655,7 +478,7 @@ export class Machine<E = unknown> implements Explorable {
   #oracleHost(): OracleHost {
     return {
       cpus: this.#cpus,
-      canAccess: (cpu) => this.#canAccess(cpu),
+      canAccess: (cpu) => this.#interrupts.inUser(cpu),
       load: (cpu, cell) => this.#memory.load(cpu, cell),
       freed: (address) => this.#objects.freed(address),
       nameOf: (address) => this.text.object(address),

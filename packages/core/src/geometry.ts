@@ -18,7 +18,7 @@ export interface Geometry {
   /**
    * A level above the top one that is folded at run time: the P4D of an x86 kernel that was built for five levels and runs
    * on four. It has no table of its own, but free_pgtables still "frees" one for each top-level entry whose span is
-   * unmapped, and the gather records that (reference/x86.md, fact 0.10). A level folded at compile time leaves no trace.
+   * unmapped, and the gather records that (seen on 6.18). A level folded at compile time leaves no trace.
    */
   readonly foldedTop?: boolean;
 }

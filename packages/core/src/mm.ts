@@ -71,7 +71,16 @@ export interface Vma extends Handle {
   readonly deferTlbGen: Cell;
 }
 /** Struct type of {@link Vma}. */
-export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'pgoff', 'anonVma', 'deferTlbGen']);
+export const Vma: Struct<Vma> = struct<Vma>('vma', [
+  'start',
+  'end',
+  'flags',
+  'next',
+  'file',
+  'pgoff',
+  'anonVma',
+  'deferTlbGen',
+]);
 
 /** Readable. */
 export const VM_READ: number = 1;

@@ -137,7 +137,7 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
 
 /**
  * p4d_free_tlb of a level that is folded at run time: there is no table, but the gather takes note as if there were
- * (reference/x86.md, fact 0.10). No level bit.
+ * (seen on 6.18). No level bit.
  */
 export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number): void {
   adjustRange(tlb, address, 2 ** cpu.kernel.geometry.pageShift);

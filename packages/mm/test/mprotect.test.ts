@@ -1,4 +1,4 @@
-/** mprotect: which entries change and which need a flush (reference/x86.md, 6.3). */
+/** mprotect: which entries change and which need a flush, by the rules of 6.18. */
 import {
   pteWrite,
   SAVED_DIRTY,

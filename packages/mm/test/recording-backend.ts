@@ -1,6 +1,6 @@
 /**
  * An architecture that flushes at once and writes down what it was asked for, with the hull and level arithmetic that
- * x86 reports (reference/x86.md, 4.1 and 6.1).
+ * x86 reports.
  */
 import {
   ACCESSED,

@@ -1,0 +1,207 @@
+/**
+ * Effects: what each port call waits for, and what it does.
+ *
+ * Atomics, barriers and serialising instructions wait until their CPU's store buffer is empty; locks, waits and calls to
+ * other CPUs until they can succeed. A step that has to wait is not enabled: nothing spins.
+ */
+import { type Address, EVERYTHING, type OracleId } from '@mmu-gather/core/stepped';
+import type { Interrupts } from './interrupts.ts';
+import type { Memory } from './memory.ts';
+import type { Mmu } from './mmu.ts';
+import type { Objects } from './objects.ts';
+import { OP, passes, WRITER } from './op.ts';
+import type { Oracles } from './oracles.ts';
+import { CACHE_NAMES } from './port.ts';
+import type { Races } from './races.ts';
+import type { Text } from './text.ts';
+import type { UserAccess } from './user-access.ts';
+import { CPU, type Words } from './words.ts';
+
+/** What steps have effects on. */
+export interface Parts {
+  readonly words: Words;
+  readonly memory: Memory;
+  readonly objects: Objects;
+  readonly races: Races;
+  readonly interrupts: Interrupts;
+  readonly mmu: Mmu;
+  readonly user: UserAccess;
+  readonly oracles: Oracles;
+  readonly text: Text;
+  /** Reports a broken oracle. */
+  violate(oracle: OracleId, message: string): void;
+}
+
+/** The steps of one machine. */
+export class Effects {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Number of outcomes of a process's pending step now; 0 while it has to wait. */
+  outcomes(number: number, cpu: number): number {
+    const arg = (i: number): number => this.#parts.words.arg(number, i);
+    const a = arg(0);
+    const kind = this.#parts.words.kind(number);
+    switch (kind) {
+      case OP.readOnce:
+      case OP.loadAcquire:
+      case OP.alloc:
+      case OP.localIrqDisable:
+      case OP.localIrqEnable:
+        return 1;
+      case OP.writeOnce:
+      case OP.storeRelease:
+      case OP.spinUnlock:
+        return this.#parts.memory.isFull(cpu) ? 0 : 1;
+      case OP.waitFor:
+        return passes(arg(2), this.#parts.memory.load(cpu, a), arg(1)) ? 1 : 0;
+    }
+    // All others are ordered after the CPU's own stores.
+    if (!this.#parts.memory.isEmpty(cpu)) return 0;
+    const value = this.#parts.words.state.words[a]!;
+    switch (kind) {
+      case OP.spinLock:
+      case OP.downWrite:
+        return value === 0 ? 1 : 0;
+      case OP.downRead:
+        return value !== WRITER ? 1 : 0;
+      case OP.awaitIpis:
+        return this.#parts.interrupts.allReturned(cpu) ? 1 : 0;
+      case OP.sendIpi:
+        return this.#parts.interrupts.mayBeSent(a) ? 1 : 0;
+      case OP.userRead:
+        return this.#parts.user.translations(cpu, a, false).length;
+      case OP.userWrite:
+        return this.#parts.user.translations(cpu, a, true).length;
+      default:
+        return 1;
+    }
+  }
+
+  /** Lets a process's pending step take effect. Returns its result. */
+  perform(number: number, cpu: number, choice: number): number {
+    const arg = (i: number): number => this.#parts.words.arg(number, i);
+    const a = arg(0);
+    const b = arg(1);
+    const memory = this.#parts.memory;
+    const now = this.#parts.words.state.words[a]!;
+    const kind = this.#parts.words.kind(number);
+    if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot)
+      this.#parts.races.check(number, a, kind !== OP.readOnce && kind !== OP.loadAcquire);
+    switch (kind) {
+      case OP.readOnce:
+      case OP.loadAcquire:
+      case OP.waitFor:
+        return memory.load(cpu, a);
+      case OP.writeOnce:
+      case OP.storeRelease:
+        memory.store(cpu, a, b);
+        return 0;
+      case OP.xchg:
+        return memory.exchange(cpu, a, b);
+      case OP.cmpxchg:
+        return now === arg(2) ? memory.exchange(cpu, a, b) : now;
+      case OP.atomicAdd:
+        memory.exchange(cpu, a, now + b);
+        return 0;
+      case OP.atomicAddReturn:
+        return memory.exchange(cpu, a, now + b) + b;
+      case OP.atomicOr:
+        memory.exchange(cpu, a, now | b);
+        return 0;
+      case OP.atomicAndNot:
+        memory.exchange(cpu, a, now & ~b);
+        return 0;
+      case OP.atomicFetchAndNot:
+        return memory.exchange(cpu, a, now & ~b);
+      case OP.spinLock:
+        this.#parts.words.state.set(a, 1);
+        return 0;
+      case OP.spinUnlock:
+        memory.store(cpu, a, 0);
+        return 0;
+      case OP.downRead:
+        this.#parts.words.state.set(a, now + 1);
+        return 0;
+      case OP.upRead:
+        this.#parts.words.state.set(a, now - 1);
+        return 0;
+      case OP.downWrite:
+        this.#parts.words.state.set(a, WRITER);
+        return 0;
+      case OP.upWrite:
+        this.#parts.words.state.set(a, 0);
+        return 0;
+      case OP.downgradeWrite:
+        this.#parts.words.state.set(a, 1);
+        return 0;
+      case OP.alloc:
+        return this.#parts.objects.alloc(cpu, a);
+      case OP.free:
+        this.#free(a, b);
+        return 0;
+      case OP.localIrqDisable:
+        this.#parts.words.setCpu(cpu, CPU.irqOff, this.#parts.words.cpu(cpu, CPU.irqOff) + 1);
+        return 0;
+      case OP.localIrqEnable:
+        this.#parts.words.setCpu(cpu, CPU.irqOff, this.#parts.words.cpu(cpu, CPU.irqOff) - 1);
+        return 0;
+      case OP.sendIpi:
+        this.#parts.interrupts.send(cpu, a, b, arg(2));
+        return 0;
+      case OP.loadContext:
+        this.#loadContext(cpu, a, b, arg(2) !== 0);
+        return 0;
+      case OP.invalidate:
+        this.#invalidate(number, cpu);
+        return 0;
+      case OP.userRead:
+      case OP.userWrite:
+        return this.#parts.user.perform(cpu, a, kind === OP.userWrite, b, choice);
+      case OP.enterUser:
+        this.#parts.words.setCpu(cpu, CPU.userMode, 1);
+        this.#parts.oracles.userMode(cpu);
+        return 0;
+      case OP.enterKernel:
+        this.#parts.words.setCpu(cpu, CPU.userMode, 0);
+        return 0;
+      default:
+        return 0;
+    }
+  }
+
+  #free(cache: number, address: Address): void {
+    if (!this.#parts.objects.free(address))
+      this.#parts.violate('O16', `${this.#parts.text.object(address)} is freed, which is not allocated`);
+    if (CACHE_NAMES[cache] === 'page') this.#parts.oracles.pageFreed(address);
+    if (CACHE_NAMES[cache] === 'table') this.#parts.mmu.refillAll();
+  }
+
+  #loadContext(cpu: number, root: Address, asid: number, noflush: boolean): void {
+    const leaked = this.#parts.mmu.loadContext(cpu, root, asid, noflush);
+    if (!noflush) this.#parts.oracles.invalidated();
+    if (leaked === 0) return;
+    const name = root === 0 ? 'the kernel' : this.#parts.text.object(root);
+    this.#parts.violate(
+      'O8',
+      `CPU ${cpu} loads ${name} under ASID ${asid}, which still holds entries of ${this.#parts.text.object(leaked)}`,
+    );
+  }
+
+  #invalidate(number: number, cpu: number): void {
+    const arg = (i: number): number => this.#parts.words.arg(number, i);
+    const end = (i: number): number => (arg(i) === 0x7fffffff ? EVERYTHING : arg(i));
+    if ((arg(1) & 2) !== 0) throw new Error('this machine has no broadcast invalidation yet');
+    this.#parts.mmu.invalidate(cpu, {
+      asid: arg(0),
+      globals: (arg(1) & 1) !== 0,
+      broadcast: false,
+      leaves: { start: arg(2), end: end(3) },
+      walks: { start: arg(4), end: end(5) },
+    });
+    this.#parts.oracles.invalidated();
+  }
+}
