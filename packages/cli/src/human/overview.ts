@@ -10,8 +10,12 @@ import { number } from './text.ts';
 
 /** Wide enough for `violated O10` and for `holds` with its states. */
 const PROFILE_WIDTH = 14;
-/** Where twins have more room than this, they are named. */
+/** Twins have at least this much room, */
 const LEAST_TWINS = 18;
+/** and where there is more than this, the rest says what the scenario is about, */
+const MOST_TWINS = 36;
+/** unless that is too little for it. */
+const LEAST_TITLE = 36;
 
 interface Cell {
   readonly planned: PlannedCell;
@@ -23,6 +27,7 @@ export class Overview {
   readonly #profiles: readonly string[];
   readonly #table: Table;
   readonly #twinsWidth: number;
+  readonly #withTitle: boolean;
   readonly #terminal: Terminal;
 
   constructor(cells: readonly PlannedCell[], terminal: Terminal) {
@@ -35,8 +40,13 @@ export class Overview {
       },
       ...this.#profiles.map((profile) => ({ head: profile, width: Math.max(PROFILE_WIDTH, profile.length) })),
     ];
-    this.#twinsWidth = Math.max(LEAST_TWINS, terminal.columns - Table.width(columns) - 2);
-    this.#table = new Table([...columns, { head: 'wrong twins', width: this.#twinsWidth }], terminal.paint);
+    const room = terminal.columns - Table.width(columns) - 2;
+    const title = room - MOST_TWINS - 2;
+    this.#withTitle = title >= LEAST_TITLE;
+    this.#twinsWidth = this.#withTitle ? MOST_TWINS : Math.max(LEAST_TWINS, room);
+    columns.push({ head: 'wrong twins', width: this.#twinsWidth });
+    if (this.#withTitle) columns.push({ head: 'what', width: title });
+    this.#table = new Table(columns, terminal.paint);
   }
 
   /** The titles of the columns. */
@@ -52,6 +62,7 @@ export class Overview {
       own[0]?.planned.id ?? '',
       ...this.#profiles.map((profile) => this.#verdict(own.find(({ planned }) => planned.profile === profile)?.result)),
       this.#twins(twins),
+      ...(this.#withTitle ? [this.#terminal.paint.dim(own[0]?.planned.title ?? '')] : []),
     ]);
   }
 

@@ -19,7 +19,7 @@ export class Status {
   constructor(total?: number) {
     this.#total = total ?? 1;
     if (!process.stderr.isTTY) return;
-    const columns = process.stderr.columns;
+    const columns = process.stderr.columns || 80;
     this.#bar = new SingleBar({
       stream: process.stderr,
       format: total === undefined ? '{what}' : '{bar} {value}/{total}  {what}',
