@@ -33,7 +33,8 @@ const COLUMNS = [
   ['precision', 10],
   ['seconds', 8],
 ];
-const row = (cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(COLUMNS[i][1]) : cell.padStart(COLUMNS[i][1]))).join(' ');
+const row = (cells) =>
+  cells.map((cell, i) => (i === 0 ? cell.padEnd(COLUMNS[i][1]) : cell.padStart(COLUMNS[i][1]))).join(' ');
 
 console.log(row(COLUMNS.map(([name]) => name)));
 const files = readdirSync(folder).sort();
@@ -53,7 +54,8 @@ for (const id of wanted) {
   const name = file.slice(0, -'.trace.txt.gz'.length);
   const shares = [recall, precision].map((share) => share.toFixed(4));
   console.log(row([name, ...[recorded, predicted, matched].map(String), ...shares, report.seconds.toFixed(2)]));
-  if (Math.min(recall, precision) < BAR) failed.push(`${name}: recall ${recall.toFixed(4)}, precision ${precision.toFixed(4)}`);
+  if (Math.min(recall, precision) < BAR)
+    failed.push(`${name}: recall ${recall.toFixed(4)}, precision ${precision.toFixed(4)}`);
 }
 console.log(`${events} events in ${seconds.toFixed(2)} s: ${Math.round(events / seconds)} a second`);
 for (const line of failed) console.error(`below ${BAR}: ${line}`);

@@ -39,17 +39,23 @@ export interface MachineFacts {
 
 /** A fact that was not given, and what stands in for it. */
 export interface Assumed {
+  /** Which fact. */
   readonly fact: keyof MachineFacts;
+  /** What stands in for it. */
   readonly value: string | number | boolean;
 }
 
 /** What boots, and on which assumptions. */
 export interface Machine {
+  /** What boots. */
   readonly boot: BootOptions;
   /** The same for the stepped build. */
   readonly steppedBoot: SteppedBootOptions;
+  /** Jiffies in a second. */
   readonly hz: number;
+  /** Whether addresses are randomised. */
   readonly aslr: boolean;
+  /** What is assumed. */
   readonly assumed: readonly Assumed[];
 }
 

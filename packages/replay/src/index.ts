@@ -6,7 +6,16 @@
 export * from './facts.ts';
 export * from './read/error.ts';
 export * from './read/event.ts';
+export type { Format } from './read/format.ts';
 export * from './read/trace.ts';
 export * from './replay.ts';
-export { type Mismatch, REASONS, type ReplayReport, type Score, type FlushValues, summary } from './report.ts';
+export {
+  type Cut,
+  type Mismatch,
+  REASONS,
+  type ReplayReport,
+  type Score,
+  type FlushValues,
+  summary,
+} from './report.ts';
 export type { Adjustments } from './model/model.ts';

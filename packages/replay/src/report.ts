@@ -8,8 +8,11 @@ import { causeOf } from './cause.ts';
 
 /** Flushes of one kind, and how many of them agree one to one. */
 export interface Score {
+  /** Flushes that the kernel recorded. */
   readonly recorded: number;
+  /** Flushes that the running code made. */
   readonly predicted: number;
+  /** Pairs of equal CPU, reason and pages in one operation. */
   readonly matched: number;
   /** matched / predicted; 1 if nothing was predicted. */
   readonly precision: number;
@@ -19,6 +22,7 @@ export interface Score {
 
 /** Reason and pages of a tlb_flush event. */
 export interface FlushValues {
+  /** Number of the reason. */
   readonly reason: number;
   /** -1: everything. */
   readonly pages: number;
@@ -28,28 +32,45 @@ export interface FlushValues {
 export interface Mismatch {
   /** Seconds of the trace's clock. */
   readonly time: number;
+  /** The CPU. */
   readonly cpu: number;
+  /** What was recorded, if anything. */
   readonly recorded?: FlushValues;
+  /** What was predicted, if anything. */
   readonly predicted?: FlushValues;
+  /** Why, as far as is known. */
   readonly cause: string;
   /** What the flush belongs to: a system call, `fault`, `switch` or `exit`. */
   readonly operation: string;
+  /** The task. */
   readonly pid: number;
   /** The line of the recording at which the operation begins. */
   readonly line: number;
 }
 
+/** Where a recording ends too early. */
+export interface Cut {
+  /** Line at which it ends. */
+  readonly line: number;
+  /** What is missing, in words. */
+  readonly what: string;
+}
+
 /** What a replay found. */
 export interface ReplayReport extends Score {
+  /** Version of this form. */
   readonly schema: 1;
+  /** The recording. */
   readonly file: string;
   /** Events of the whole recording. */
   readonly events: number;
   /** By number of the reason. */
   readonly byReason: Readonly<Record<string, Score>>;
+  /** All differences. */
   readonly mismatches: readonly Mismatch[];
   /** Time that the replay took. */
   readonly seconds: number;
+  /** Speed of the replay. */
   readonly eventsPerSecond: number;
   /** What came before the workload proper (its first mark); not in the numbers above. Null if there is no mark. */
   readonly before: Score | null;
@@ -60,7 +81,7 @@ export interface ReplayReport extends Score {
   /** Gaps that the recorder reported. */
   readonly lost: number;
   /** Where and how the recording ends too early; null if it does not. */
-  readonly truncated: { readonly line: number; readonly what: string } | null;
+  readonly truncated: Cut | null;
 }
 
 /** Names of the reasons (include/trace/events/tlb.h). */

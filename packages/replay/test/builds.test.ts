@@ -41,7 +41,7 @@ function sequence(seed: number, length: number): Op[] {
 interface Build {
   readonly machine: DirectMachine | SteppedMachine;
   readonly mm: typeof directMm;
-  run<T>(steps: T): T;
+  readonly run: <T>(steps: T) => T;
 }
 
 /** Runs a sequence. Returns everything that can be seen of it. */

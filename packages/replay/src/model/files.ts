@@ -72,15 +72,15 @@ export class Files implements PageCache {
 
   /** The same page cache for the stepped build. */
   stepped(host: Host): SteppedCache {
-    // oxlint-disable-next-line unicorn/no-this-assignment -- generators have no arrow form
-    const files = this;
+    const fault = (id: number, file: number, index: number): Address => this.fault(host.cpu(id), file, index);
+    const cached = (id: number, file: number, index: number): Address => this.cached(host.cpu(id), file, index);
     return {
       faultAround: FAULT_AROUND,
       *fault(cpu, file, index) {
-        return files.fault(host.cpu(cpu.id), file, index);
+        return fault(cpu.id, file, index);
       },
       *cached(cpu, file, index) {
-        return files.cached(host.cpu(cpu.id), file, index);
+        return cached(cpu.id, file, index);
       },
     };
   }

@@ -99,7 +99,8 @@ export class Runner {
 
   /** No more events will come. */
   end(): void {
-    for (const { pid } of [...this.#waiting]) this.goesOn(pid, false);
+    const waiting = this.#waiting.map(({ pid }) => pid);
+    for (const pid of waiting) this.goesOn(pid, false);
   }
 
   #deliver(ipi: PendingIpi, quiet: boolean): void {

@@ -298,7 +298,7 @@ function ipiSendCpu(head: Head, text: string): TaskEvent | null {
 
 /** `cpumask=00000000,00000012`: words of 32 bits, the highest CPUs first. */
 function ipiSendCpumask(head: Head, text: string): TaskEvent | null {
-  const words = word(text, 'cpumask=').split(',').reverse();
+  const words = word(text, 'cpumask=').split(',').toReversed();
   const targets: number[] = [];
   for (const [index, bits] of words.entries()) {
     const mask = hex(bits, 0);

@@ -2,10 +2,13 @@
  * A recording that cannot be read: which file, which line, what is wrong and how to mend it, in one line of text.
  */
 export class TraceError extends Error {
+  /** The file. */
   readonly file: string;
   /** Line of the uncompressed text, from 1; null if it is about the file as a whole. */
   readonly line: number | null;
+  /** What is wrong. */
   readonly what: string;
+  /** How to mend it. */
   readonly mend: string;
 
   constructor(file: string, line: number | null, what: string, mend: string) {

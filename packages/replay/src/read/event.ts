@@ -19,6 +19,7 @@ export interface Head {
   line: number;
   /** Ticks of the trace's clock, an exact integer; `Clock.ticksPerSecond` tells their length. */
   time: number;
+  /** CPU that it happened on. */
   cpu: number;
   /** The thread's id as the kernel has it (a Linux pid); 0 for the idle tasks. */
   pid: number;
@@ -30,77 +31,123 @@ export interface Head {
   flags: string;
 }
 
+/** A system call begins. */
 export interface SysEnter extends Head {
+  /** Kind of the event. */
   kind: 'sysEnter';
+  /** Name of the system call. */
   name: string;
+  /** Arguments, by position. */
   args: number[];
 }
 
+/** A system call returns. */
 export interface SysExit extends Head {
+  /** Kind of the event. */
   kind: 'sysExit';
+  /** Name of the system call. */
   name: string;
+  /** What it returned; negative: an errno. */
   ret: number;
 }
 
 /** A fault on x86: bit 0 of errorCode protection (else not present), 1 write, 2 user, 3 reserved bit, 4 fetch. */
 export interface PageFault extends Head {
+  /** Kind of the event. */
   kind: 'pageFault';
   /** Where the CPU was: page_fault_user or page_fault_kernel. */
   mode: 'user' | 'kernel';
+  /** Faulting address. */
   address: number;
+  /** Bits of the error code, see above. */
   errorCode: number;
   /** As printed: a number for user code, usually a symbol for the kernel's. */
   ip: string;
 }
 
+/** A CPU goes from one task to another. */
 export interface SchedSwitch extends Head {
+  /** Kind of the event. */
   kind: 'schedSwitch';
+  /** Name of the task that leaves the CPU. */
   prevComm: string;
+  /** Its id. */
   prevPid: number;
+  /** Its priority. */
   prevPrio: number;
   /** `R`, `R+` (preempted), `S`, `D`, `X`, `Z`, ...; what `trace-cmd report` prints lacks the plus. */
   prevState: string;
+  /** Name of the task that takes the CPU. */
   nextComm: string;
+  /** Its id. */
   nextPid: number;
+  /** Its priority. */
   nextPrio: number;
 }
 
+/** A task moves to another CPU. */
 export interface SchedMigrateTask extends Head {
+  /** Kind of the event. */
   kind: 'schedMigrateTask';
+  /** Name of the task. */
   taskComm: string;
+  /** Id of the task. */
   taskPid: number;
+  /** Its priority. */
   prio: number;
+  /** CPU that it leaves. */
   origCpu: number;
+  /** CPU that it goes to. */
   destCpu: number;
 }
 
 /** In the parent, before `schedProcessFork`: the only event that holds the clone flags of clone3. */
 export interface TaskNewtask extends Head {
+  /** Kind of the event. */
   kind: 'taskNewtask';
+  /** Id of the new task. */
   childPid: number;
+  /** Name of the new task. */
   childComm: string;
+  /** CLONE_* bits. */
   cloneFlags: number;
 }
 
+/** A task has forked. */
 export interface SchedProcessFork extends Head {
+  /** Kind of the event. */
   kind: 'schedProcessFork';
+  /** Name of the task that forks. */
   parentComm: string;
+  /** Its id. */
   parentPid: number;
+  /** Name of the new task. */
   childComm: string;
+  /** Id of the new task. */
   childPid: number;
 }
 
+/** A task runs another program. */
 export interface SchedProcessExec extends Head {
+  /** Kind of the event. */
   kind: 'schedProcessExec';
+  /** Program that is run. */
   filename: string;
+  /** Id of the task. */
   taskPid: number;
+  /** Id before; differs if a thread other than the leader called exec. */
   oldPid: number;
 }
 
+/** A task exits. */
 export interface SchedProcessExit extends Head {
+  /** Kind of the event. */
   kind: 'schedProcessExit';
+  /** Name of the task. */
   taskComm: string;
+  /** Id of the task. */
   taskPid: number;
+  /** Its priority. */
   prio: number;
   /** Last thread of its process; null on kernels that do not print it (before 6.17). */
   groupDead: boolean | null;
@@ -108,7 +155,9 @@ export interface SchedProcessExit extends Head {
 
 /** An address space is torn down. `mm` is an opaque tag: equal tags are one address space, while it lives. */
 export interface ExitMmap extends Head {
+  /** Kind of the event. */
   kind: 'exitMmap';
+  /** Opaque tag of the mm. */
   mm: string;
 }
 
@@ -117,74 +166,107 @@ export interface ExitMmap extends Head {
  * 3 local MM shootdown, 4 remote send, 5 remote wrong CPU.
  */
 export interface TlbFlush extends Head {
+  /** Kind of the event. */
   kind: 'tlbFlush';
+  /** Reason, 0 to 5, see above. */
   reason: number;
   /** -1: everything of the mm. */
   pages: number;
 }
 
+/** A call is queued for another CPU. */
 export interface CsdQueueCpu extends Head {
+  /** Kind of the event. */
   kind: 'csdQueueCpu';
+  /** CPU that the call is queued for. */
   target: number;
+  /** Kernel code that asked for it. */
   callsite: string;
+  /** Kernel function that is called. */
   func: string;
 }
 
+/** A queued call begins or ends on its CPU. */
 export interface CsdFunction extends Head {
+  /** Kind of the event. */
   kind: 'csdFunctionEntry' | 'csdFunctionExit';
+  /** Kernel function that is called. */
   func: string;
 }
 
 /** ipi_send_cpu and ipi_send_cpumask. */
 export interface IpiSend extends Head {
+  /** Kind of the event. */
   kind: 'ipiSend';
+  /** CPUs that are interrupted. */
   targets: number[];
+  /** Kernel code that asked for it. */
   callsite: string;
+  /** Kernel function that is called. */
   callback: string;
 }
 
 /** The interrupt itself. `single`: sent to one CPU (vector 251), else to several (252). */
 export interface CallFunction extends Head {
+  /** Kind of the event. */
   kind: 'callFunctionEntry' | 'callFunctionExit';
+  /** Sent to one CPU only. */
   single: boolean;
+  /** Interrupt vector. */
   vector: number;
 }
 
+/** An mm has more or fewer pages of a kind. */
 export interface RssStat extends Head {
+  /** Kind of the event. */
   kind: 'rssStat';
   /** Opaque tag of the mm (not the one of `exitMmap`). */
   mmId: number;
   /** The current task's own mm. */
   current: boolean;
+  /** Kind of pages that is counted. */
   type: string;
   /** Size after the change, in bytes. */
   bytes: number;
 }
 
+/** khugepaged has tried to make a huge page. */
 export interface MmCollapseHugePage extends Head {
+  /** Kind of the event. */
   kind: 'mmCollapseHugePage';
+  /** Opaque tag of the mm. */
   mm: string;
+  /** Pages that were taken. */
   isolated: number;
+  /** How it ended. */
   status: string;
 }
 
 /** What the workload wrote into trace_marker: for people, never an input of a model. */
 export interface Mark extends Head {
+  /** Kind of the event. */
   kind: 'mark';
+  /** The text. */
   text: string;
 }
 
 /** An event that no kind above stands for; `fieldsOf(text)` takes it apart. */
 export interface Other extends Head {
+  /** Kind of the event. */
   kind: 'other';
+  /** Name of the system call. */
   name: string;
+  /** The text. */
   text: string;
 }
 
 /** The recorder's ring buffer overflowed on a CPU, before the next event of that CPU. */
 export interface Lost {
+  /** Kind of the event. */
   kind: 'lost';
+  /** Line of the file, from 1. */
   line: number;
+  /** CPU that it happened on. */
   cpu: number;
   /** null: unknown how many. 0: the CPU's buffer holds nothing at all. */
   count: number | null;
@@ -192,12 +274,15 @@ export interface Lost {
 
 /** The file is shorter than the recording: what came before is good, what is missing is unknown. */
 export interface Truncated {
+  /** Kind of the event. */
   kind: 'truncated';
   /** The line at which it ends. */
   line: number;
+  /** What is missing, in words. */
   what: string;
 }
 
+/** An event that a task caused. */
 export type TaskEvent =
   | SysEnter
   | SysExit
@@ -219,6 +304,8 @@ export type TaskEvent =
   | Mark
   | Other;
 
+/** All there is in a recording. */
 export type TraceEvent = TaskEvent | Lost | Truncated;
 
+/** Names of the kinds. */
 export type EventKind = TraceEvent['kind'];

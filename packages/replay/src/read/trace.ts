@@ -16,14 +16,19 @@ import { linesOf, type Lines } from './lines.ts';
  * event is `truncated`.
  */
 export interface Trace extends AsyncIterable<TraceEvent> {
+  /** The file. */
   readonly file: string;
+  /** Its form. */
   readonly format: Format;
+  /** Its clock. */
   readonly clock: Clock;
+  /** Its header. */
   readonly header: Header;
   /** The same events, some thousands at a time: half the cost for who can take them so. */
   batches(): AsyncIterable<TraceEvent[]>;
 }
 
+/** The clock of a recording. */
 export interface Clock {
   /** 1e6 where stamps have six digits after the point, 1e9 for nine; null for clocks that count (x86-tsc, counter). */
   ticksPerSecond: number | null;
@@ -31,13 +36,17 @@ export interface Clock {
 
 /** What the comments at the top say; null for what they do not. */
 export interface Header {
+  /** The tracer. */
   tracer: string | null;
   /** Entries that the ring buffer still held, and that were ever written: if fewer, the oldest are overwritten. */
   inBuffer: number | null;
+  /** Entries that were ever written. */
   written: number | null;
+  /** CPUs of the machine. */
   cpus: number | null;
 }
 
+/** Opens a recording, finds out its form, and reads up to its first event. Throws a TraceError if it is none. */
 export async function openTrace(file: string): Promise<Trace> {
   const source = linesOf(file);
   const header: Header = { tracer: null, inBuffer: null, written: null, cpus: null };
