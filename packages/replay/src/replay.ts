@@ -49,6 +49,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     drain(false);
     if (options.onProgress?.(events) === false) break;
   }
+  schedule.end();
   drain(true);
   const seconds = (performance.now() - started) / 1000;
   return {

@@ -38,6 +38,7 @@ const fault = (address: number, errorCode: number): TaskEvent =>
 function stepsOf(...events: TaskEvent[]): Step[] {
   const schedule = new Schedule();
   schedule.take(events);
+  schedule.end();
   const steps: Step[] = [];
   for (let step = schedule.next(true); step !== null; step = schedule.next(true)) steps.push(step);
   return steps;

@@ -105,6 +105,14 @@ export class Operations {
     }
   }
 
+  /** No more events will come: what had begun and is not over took effect all the same. */
+  end(): void {
+    for (const [pid, task] of this.#tasks) {
+      if (task.fault !== null) this.#closeFault(task, task.fault.first);
+      if (task.exit !== null) this.#closeExit(task, task.exit.first, pid);
+    }
+  }
+
   /** An event of a task's own context. */
   #takeOwn(step: Step, event: TaskEvent): void {
     const task = this.#task(event.pid);
@@ -140,11 +148,11 @@ export class Operations {
         step.holds++;
         return;
       case 'exitMmap':
-        if (task.exit !== null) this.#closeExit(task, task.exit.first, step);
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid);
         else this.#switched(task, step);
         return;
       case 'schedSwitch':
-        if (task.exit !== null) this.#closeExit(task, task.exit.first, step);
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid);
         if (leavesForGood(event)) this.#tasks.delete(event.pid);
         return;
       default:
@@ -164,7 +172,7 @@ export class Operations {
       if (task.fault.anchor === null) task.fault.anchor = step;
       else return;
     } else if (task.exit !== null) {
-      this.#closeExit(task, step, step);
+      this.#closeExit(task, step, step.event.pid);
       return;
     } else if (task.syscall !== null && !task.syscall.interrupts) {
       if (task.syscall.anchor !== null) task.syscall.anchor.holds--;
@@ -249,11 +257,11 @@ export class Operations {
     return [operation, anchor, interrupts];
   }
 
-  #closeExit(task: Task, at: Step, now: Step): void {
+  #closeExit(task: Task, at: Step, pid: number): void {
     const { operation, first } = task.exit!;
     task.exit = null;
     first.holds--;
-    this.#window.before(at, { kind: 'exit', operation, pid: now.event.pid, interrupts: at === now }, now);
+    this.#window.before(at, { kind: 'exit', operation, pid, interrupts: at !== first }, at);
   }
 
   /** The operation that a recorded flush belongs to. */

@@ -38,6 +38,11 @@ export class Schedule {
     }
   }
 
+  /** No more events will come. */
+  end(): void {
+    this.#operations.end();
+  }
+
   /** The next step whose facts are complete; null if there is none yet. @param end no more events will come */
   next(end = false): Step | null {
     return this.#window.shift(end);

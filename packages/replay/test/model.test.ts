@@ -1,0 +1,280 @@
+// Small recordings written by hand: what the model makes of each kind of event.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { replay } from '../src/replay.ts';
+import type { ReplayReport } from '../src/report.ts';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mmu-gather-model-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** One line of a trace; times follow from the order. */
+type Line = (time: number) => string;
+
+function line(pid: number, cpu: number, text: string, comm = 'task', flags = '.....'): Line {
+  return (time) => {
+    const stamp = `${Math.floor(time / 1e6)}.${String(time % 1e6).padStart(6, '0')}`;
+    return `${comm.padStart(16)}-${pid} (${String(pid).padStart(7)}) [00${cpu}] ${flags}  ${stamp}: ${text}`;
+  };
+}
+
+const enter = (pid: number, cpu: number, text: string): Line => line(pid, cpu, `sys_${text}`);
+const exit = (pid: number, cpu: number, name: string, ret = 0): Line =>
+  line(pid, cpu, `sys_${name} -> 0x${(ret < 0 ? 2n ** 64n + BigInt(ret) : BigInt(ret)).toString(16)}`);
+const mmap = (pid: number, cpu: number, at: number, bytes: number, prot = 3, flags = 0x22): Line[] => [
+  enter(
+    pid,
+    cpu,
+    `mmap(addr: 0, len: 0x${bytes.toString(16)}, prot: ${prot}, flags: 0x${flags.toString(16)}, fd: 0xffffffff, off: 0)`,
+  ),
+  exit(pid, cpu, 'mmap', at),
+];
+const range = (pid: number, cpu: number, name: string, at: number, bytes: number, last = ''): Line[] => [
+  enter(pid, cpu, `${name}(addr: 0x${at.toString(16)}, len: 0x${bytes.toString(16)}${last})`),
+  exit(pid, cpu, name),
+];
+const fault = (pid: number, cpu: number, at: number, code: number): Line =>
+  line(pid, cpu, `page_fault_user: address=0x${at.toString(16)} ip=0x1000 error_code=0x${code.toString(16)}`);
+const touch = (pid: number, cpu: number, at: number, pages: number): Line[] =>
+  Array.from({ length: pages }, (_, page) => fault(pid, cpu, at + page * 4096, 6));
+const switchTo = (cpu: number, from: number, to: number, state = 'S', fromName = 'task', toName = 'task'): Line =>
+  line(
+    from,
+    cpu,
+    `sched_switch: prev_comm=${fromName} prev_pid=${from} prev_prio=120 prev_state=${state} ==> next_comm=${toName} next_pid=${to} next_prio=120`,
+    fromName,
+    'd..2.',
+  );
+const newtask = (pid: number, cpu: number, child: number, flags: number): Line =>
+  line(pid, cpu, `task_newtask: pid=${child} comm=task clone_flags=${flags.toString(16)} oom_score_adj=0`);
+
+const AT = 0x7f0000000000;
+
+/** Replays lines. The recorded side is empty: what counts is what is predicted. */
+async function predictions(...lines: (Line | Line[])[]): Promise<string[]> {
+  const report = await run(...lines);
+  expect(report.recorded).toBe(0);
+  return report.mismatches.map(
+    ({ operation, cpu, predicted }) => `${operation} ${cpu} ${predicted!.reason}/${predicted!.pages}`,
+  );
+}
+
+async function run(...lines: (Line | Line[])[]): Promise<ReplayReport> {
+  const path = join(folder, 'trace.txt');
+  const text = lines.flat().map((make, i) => make(1_000_000 + i));
+  await writeFile(path, `# tracer: nop\n#\n${text.join('\n')}\n`);
+  return replay(path);
+}
+
+describe('one task', () => {
+  test('what was touched is flushed, and only that', async () => {
+    expect(
+      await predictions(
+        mmap(10, 0, AT, 16 * 4096),
+        touch(10, 0, AT, 5),
+        range(10, 0, 'munmap', AT, 16 * 4096),
+        range(10, 0, 'munmap', AT, 16 * 4096),
+      ),
+    ).toEqual(['munmap 0 3/5']);
+  });
+
+  test('33 pages one by one, 34 as a whole', async () => {
+    const all = (pages: number): Line[] => [
+      ...mmap(10, 0, AT, 64 * 4096),
+      ...touch(10, 0, AT, pages),
+      ...range(10, 0, 'madvise', AT, 64 * 4096, ', behavior: 4'),
+    ];
+    expect(await predictions(all(33))).toEqual(['madvise 0 3/33']);
+    expect(await predictions(all(34))).toEqual(['madvise 0 3/-1']);
+  });
+
+  test('a call that failed did nothing', async () => {
+    const failed = [enter(10, 0, `munmap(addr: 0x${AT.toString(16)}, len: 0x1000)`), exit(10, 0, 'munmap', -22)];
+    expect(await predictions(mmap(10, 0, AT, 4096), touch(10, 0, AT, 1), failed)).toEqual([]);
+  });
+
+  test('a new mapping in a place that the model takes for used is no munmap', async () => {
+    expect(
+      await predictions(mmap(10, 0, AT, 4096), touch(10, 0, AT, 1), mmap(10, 0, AT, 4096), touch(10, 0, AT, 1)),
+    ).toEqual([]);
+    const fixed = mmap(10, 0, AT, 4096, 3, 0x32);
+    expect(await predictions(mmap(10, 0, AT, 4096), touch(10, 0, AT, 1), fixed)).toEqual(['mmap 0 3/1']);
+  });
+
+  test('a write to a page that nobody saw being mapped is a copy, and says so', async () => {
+    const report = await run(fault(10, 0, AT, 7));
+    expect(report.mismatches.map(({ predicted }) => predicted)).toEqual([{ reason: 3, pages: 1 }]);
+    expect(report.mismatches[0]!.cause).toMatch(
+      /a mapping that the recording does not hold.*nothing in the recording mapped it/,
+    );
+  });
+
+  test('what is not modelled says so', async () => {
+    const flushed = line(10, 0, 'tlb_flush: pages:1 reason:local MM shootdown (3)');
+    const report = await run(
+      enter(10, 0, 'msync(start: 0x1000, len: 0x1000, flags: 4)'),
+      flushed,
+      exit(10, 0, 'msync'),
+    );
+    expect(report.mismatches).toMatchObject([{ recorded: { reason: 3, pages: 1 }, cause: 'msync is not modelled' }]);
+  });
+
+  test('the heap shrinks', async () => {
+    const brk = (to: number): Line[] => [enter(10, 0, `brk(brk: 0x${to.toString(16)})`), exit(10, 0, 'brk', to)];
+    expect(
+      await predictions(
+        [enter(10, 0, 'brk(brk: 0)'), exit(10, 0, 'brk', AT)],
+        brk(AT + 8 * 4096),
+        touch(10, 0, AT, 8),
+        brk(AT + 4096),
+      ),
+    ).toEqual(['brk 0 3/7']);
+  });
+});
+
+describe('several tasks', () => {
+  const threads = [
+    enter(10, 0, 'clone3(uargs: 0x1000, size: 0x58)'),
+    newtask(10, 0, 11, 0x3d0f00),
+    exit(10, 0, 'clone3', 11),
+  ];
+  const fork = [enter(10, 0, 'clone(clone_flags: 0x1200011)'), newtask(10, 0, 12, 0x1200000), exit(10, 0, 'clone', 12)];
+
+  test('threads share: the other CPU is interrupted if it runs one, and not if it is idle', async () => {
+    const start = [...mmap(10, 0, AT, 4096 * 8), ...threads, line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11)];
+    const shrink = [...touch(10, 0, AT, 2), ...range(10, 0, 'madvise', AT, 4096 * 8, ', behavior: 4')];
+    expect(await predictions(start, shrink)).toEqual([
+      'switch 1 0/-1',
+      'madvise 0 4/2',
+      'madvise 1 1/2',
+      'madvise 0 3/2',
+    ]);
+    expect(await predictions(start, switchTo(1, 11, 0), shrink)).toEqual([
+      'switch 1 0/-1',
+      'madvise 0 4/2',
+      'madvise 0 3/2',
+    ]);
+  });
+
+  test('an interrupt takes effect where its arrival is recorded: the CPU has become idle', async () => {
+    const start = [...mmap(10, 0, AT, 4096 * 8), ...threads, line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11)];
+    const shrink = [
+      ...touch(10, 0, AT, 2),
+      enter(10, 0, `madvise(start: 0x${AT.toString(16)}, len: 0x8000, behavior: 4)`),
+      line(10, 0, 'csd_queue_cpu: cpu=1 callsite=x func=flush_tlb_func csd=0000000000000001'),
+      switchTo(1, 11, 0),
+      line(0, 1, 'csd_function_entry: func=flush_tlb_func, csd=0000000000000001', 'swapper/1', 'd.h1.'),
+      exit(10, 0, 'madvise'),
+    ];
+    expect(await predictions(start, shrink)).toEqual([
+      'switch 1 0/-1',
+      'madvise 0 4/2',
+      'madvise 0 3/2',
+      'madvise 1 0/-1',
+    ]);
+  });
+
+  test('two operations at once: the second waits for the lock of the first, and finds a gather open', async () => {
+    const start = [...mmap(10, 0, AT, 4096 * 8), ...threads, line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11)];
+    const report = await run(
+      start,
+      touch(10, 0, AT, 4),
+      enter(10, 0, `madvise(start: 0x${AT.toString(16)}, len: 0x2000, behavior: 4)`),
+      line(10, 0, 'csd_queue_cpu: cpu=1 callsite=x func=flush_tlb_func csd=0000000000000001'),
+      // On CPU 1 another thread's call ends while the first waits for CPU 1.
+      enter(11, 1, `madvise(start: 0x${(AT + 0x4000).toString(16)}, len: 0x2000, behavior: 4)`),
+      exit(11, 1, 'madvise'),
+      exit(10, 0, 'madvise'),
+    );
+    // The second emptied nothing, but the first one's gather is open: it flushes the whole mm.
+    const second = report.mismatches.filter(({ pid, predicted }) => pid === 11 && predicted?.reason === 4);
+    expect(second.map(({ predicted }) => predicted!.pages)).toEqual([-1]);
+    expect(report.adjustments.stuck).toBe(0);
+  });
+
+  test('fork flushes the parent; then either side copies, and the last one does not', async () => {
+    expect(
+      await predictions(
+        mmap(10, 0, AT, 4096),
+        touch(10, 0, AT, 1),
+        fork,
+        fault(10, 0, AT, 7),
+        switchTo(0, 10, 12),
+        fault(12, 0, AT, 7),
+      ),
+    ).toEqual(['clone 0 3/-1', 'fault 0 3/1', 'switch 0 0/-1']);
+  });
+
+  test('more address spaces than slots: each switch flushes', async () => {
+    const forks = [20, 21, 22, 23, 24, 25, 26].flatMap((child) => [
+      enter(10, 0, 'clone(clone_flags: 0x1200011)'),
+      newtask(10, 0, child, 0x1200000),
+      exit(10, 0, 'clone', child),
+    ]);
+    const ring = (n: number): Line[] => {
+      const pids = [10, 20, 21, 22, 23, 24, 25, 26].slice(0, n);
+      return pids.map((pid, i) => switchTo(0, pid, pids[(i + 1) % n]!));
+    };
+    const switches = async (n: number): Promise<string[]> => {
+      const all = await predictions(mmap(10, 0, AT, 4096), touch(10, 0, AT, 1), forks, ring(n), ring(n));
+      return all.filter((text) => text.startsWith('switch')).slice(n);
+    };
+    expect(new Set(await switches(6))).toEqual(new Set(['switch 0 0/0']));
+    expect(new Set(await switches(7))).toEqual(new Set(['switch 0 0/-1']));
+  });
+
+  test('a dead task may be preempted and come back', async () => {
+    const vfork = [enter(10, 0, 'vfork()'), newtask(10, 0, 13, 0x4100)];
+    expect(
+      await predictions(
+        mmap(10, 0, AT, 4096),
+        vfork,
+        switchTo(0, 10, 13, 'D'),
+        line(13, 0, 'sched_process_exit: comm=task pid=13 prio=120 group_dead=true'),
+        switchTo(0, 13, 10, 'R+'),
+        exit(10, 0, 'vfork', 13),
+        switchTo(0, 10, 13),
+        switchTo(0, 13, 10, 'Z'),
+      ),
+    ).toEqual([]);
+  });
+
+  test('tasks that the recorder leaves out take slots, and their flushes have no line', async () => {
+    const others = [31, 32, 33, 34, 35, 36].flatMap((pid) => [
+      switchTo(0, 10, pid, 'S', 'task', 'other'),
+      switchTo(0, pid, 10, 'S', 'other', 'task'),
+    ]);
+    const all = await predictions(mmap(10, 0, AT, 4096), others);
+    // The first five find a free slot, then the own one is taken.
+    expect(all).toEqual([...Array.from({ length: 5 }, () => 'switch 0 0/0'), 'switch 0 0/-1']);
+  });
+
+  test('kernel threads borrow: nothing is flushed', async () => {
+    expect(
+      await predictions(
+        mmap(10, 0, AT, 4096),
+        switchTo(0, 10, 40, 'S', 'task', 'kworker/0:1'),
+        switchTo(0, 40, 10, 'I', 'kworker/0:1', 'task'),
+      ),
+    ).toEqual([]);
+  });
+
+  test('threads from before the recording share an address space, once their process is known', async () => {
+    const of =
+      (pid: number, tgid: number, cpu: number, text: string): Line =>
+      (time) =>
+        line(pid, cpu, text)(time).replace(`(${String(pid).padStart(7)})`, `(${String(tgid).padStart(7)})`);
+    const all = await predictions(
+      of(50, 50, 0, 'noise: x'),
+      of(50, 50, 0, 'noise: y'),
+      switchTo(0, 50, 51),
+      of(51, 50, 0, 'noise: z'),
+      switchTo(0, 51, 50),
+    );
+    expect(all.slice(1)).toEqual([]);
+  });
+});
