@@ -32,6 +32,19 @@ export const FOUR_LEVELS_FOLDED: Geometry = { ...FOUR_LEVELS, foldedTop: true };
 /** Two levels of two entries: four pages in two tables, the smallest shape in which tables can be freed. */
 export const TINY: Geometry = { pageShift: PAGE_SHIFT, bits: [1, 1] };
 
+/** 2 to the power of 0 to 63: looked up, for `**` costs more than what is done with its result. */
+const POWERS: readonly number[] = Array.from({ length: 64 }, (_, n) => 2 ** n);
+
+/** 2 to the power of `n`, 0 to 63. */
+export function powerOfTwo(n: number): number {
+  return POWERS[n]!;
+}
+
+/** Bytes in a base page. */
+export function pageSize(geometry: Geometry): number {
+  return POWERS[geometry.pageShift]!;
+}
+
 /** log2 of the bytes that one entry of a level maps: 12, 21, 30, 39 with {@link FOUR_LEVELS}. */
 export function entryShift(geometry: Geometry, level: number): number {
   let shift = geometry.pageShift;
@@ -41,12 +54,12 @@ export function entryShift(geometry: Geometry, level: number): number {
 
 /** Bytes that one entry of a level maps. */
 export function entrySize(geometry: Geometry, level: number): number {
-  return 2 ** entryShift(geometry, level);
+  return POWERS[entryShift(geometry, level)]!;
 }
 
 /** Number of entries in a table of a level. */
 export function tableEntries(geometry: Geometry, level: number): number {
-  return 2 ** geometry.bits[level]!;
+  return POWERS[geometry.bits[level]!]!;
 }
 
 /** Index into the table of a level for an address (pte_index, pmd_index, ...). */
@@ -69,5 +82,5 @@ export function entryStart(geometry: Geometry, level: number, address: number): 
 /** First address past user space (TASK_SIZE). Real four-level machines give the upper half to the kernel. */
 export function taskSize(geometry: Geometry): number {
   const all = entrySize(geometry, geometry.bits.length);
-  return all >= 2 ** 48 ? 2 ** 47 - 2 ** geometry.pageShift : all;
+  return all >= 2 ** 48 ? 2 ** 47 - pageSize(geometry) : all;
 }

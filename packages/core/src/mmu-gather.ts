@@ -14,7 +14,7 @@
  * {@link tlbFinishMmu}.
  */
 import type { Cpu } from './cpu.ts';
-import { entryShift, taskSize } from './geometry.ts';
+import { entryShift, entrySize, pageSize, taskSize } from './geometry.ts';
 import type { Mm } from './mm.ts';
 import { putPage } from './page.ts';
 import { decTlbFlushPending, incTlbFlushPending, mmTlbFlushNested } from './tlb-flush-pending.ts';
@@ -101,7 +101,7 @@ export function tlbFlushLevelRange(tlb: MmuGather, address: number, size: number
 
 /** tlb_remove_tlb_entry and its sisters: a present entry of a level was cleared. After the write, under its PTL. */
 export function tlbRemoveTlbEntry(cpu: Cpu, tlb: MmuGather, address: number, level: number): void {
-  tlbFlushLevelRange(tlb, address, 2 ** entryShift(cpu.kernel.geometry, level), level);
+  tlbFlushLevelRange(tlb, address, entrySize(cpu.kernel.geometry, level), level);
 }
 
 /** Pages that fit before the gather must flush: every batch keeps one slot free for a folio's page count. */
@@ -125,7 +125,7 @@ export function tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): boolean 
  * after the flush. The hull takes one page at the table's first address: a one-page invalidation drops the whole walk path.
  */
 export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, address: number, level: number): Steps<void> {
-  adjustRange(tlb, address, 2 ** cpu.kernel.geometry.pageShift);
+  adjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
   tlb.tables.push(table);
@@ -140,7 +140,7 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
  * (seen on 6.18). No level bit.
  */
 export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number): void {
-  adjustRange(tlb, address, 2 ** cpu.kernel.geometry.pageShift);
+  adjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
 }
 

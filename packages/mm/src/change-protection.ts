@@ -35,6 +35,7 @@ import {
   VM_SHARED,
   VM_UFFD_WP,
   VM_WRITE,
+  pageSize,
 } from '@mmu-gather/core/stepped';
 import { pageAnon, pageAnonExclusive, vmNormalPage } from './page.ts';
 import {
@@ -153,10 +154,10 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return 0;
   yield* flushTlbBatchedPending(cpu, mm);
-  const pageSize = 2 ** cpu.kernel.geometry.pageShift;
+  const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   let pages = 0;
-  for (let at = start; at < end; at += pageSize, pte++) {
+  for (let at = start; at < end; at += size, pte++) {
     const seen = yield* ptepGet(cpu, pte);
     if (!ptePresent(seen)) continue;
     // A hinting fault on the zero page would tell nothing; one that is still pending need not be repeated.
@@ -164,7 +165,7 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
     const old = yield* ptepModifyProtStart(cpu, pte);
     const entry = yield* changedPte(cpu, change, old);
     yield* ptepModifyProtCommit(cpu, pte, entry);
-    if (tlb !== null && needsFlush(cpu, old, entry)) tlbFlushLevelRange(tlb, at, pageSize, 0);
+    if (tlb !== null && needsFlush(cpu, old, entry)) tlbFlushLevelRange(tlb, at, size, 0);
     pages++;
   }
   if (tlb !== null) cpu.claim.observed(cpu.read(mm.pgd), { start, end });

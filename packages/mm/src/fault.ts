@@ -20,6 +20,7 @@ import {
   pteWrite,
   type Steps,
   type Vma,
+  pageSize,
 } from '@mmu-gather/core/stepped';
 import { doFault } from './file-fault.ts';
 import { doNumaPage } from './numa.ts';
@@ -53,8 +54,8 @@ export function* handleMmFault(
   files: PageCache,
 ): Steps<number> {
   const geometry = cpu.kernel.geometry;
-  const pageSize = 2 ** geometry.pageShift;
-  const page = address - (address % pageSize);
+  const size = pageSize(geometry);
+  const page = address - (address % size);
   const pmd = yield* pmdAlloc(cpu, mm, page);
   const table = yield* pteAlloc(cpu, mm, pmd);
   const pte = entryCell(geometry, table, 0, page);

@@ -18,6 +18,7 @@ import {
   tableEntries,
   VM_SHARED,
   VM_WRITE,
+  pageSize,
 } from '@mmu-gather/core/stepped';
 import { VM_FAULT_SIGBUS } from './errno.ts';
 import { allocZeroedPage, copyPage, pageAddRmap, pageMarkDirty } from './page.ts';
@@ -33,7 +34,7 @@ export function* doFault(cpu: Cpu, vmf: Vmf): Steps<number> {
 
 /** linear_page_index. */
 function pageIndex(cpu: Cpu, vmf: Vmf, address: number): number {
-  const pages = (address - cpu.read(vmf.vma.start)) / 2 ** cpu.kernel.geometry.pageShift;
+  const pages = (address - cpu.read(vmf.vma.start)) / pageSize(cpu.kernel.geometry);
   return cpu.read(vmf.vma.pgoff) + pages;
 }
 
@@ -59,14 +60,14 @@ function* doReadFault(cpu: Cpu, vmf: Vmf): Steps<number> {
  */
 function* doFaultAround(cpu: Cpu, vmf: Vmf): Steps<boolean> {
   const geometry = cpu.kernel.geometry;
-  const pageSize = 2 ** geometry.pageShift;
+  const size = pageSize(geometry);
   const file = cpu.read(vmf.vma.file);
   const prot = vmPageProt(vmf.vmFlags);
   const width = vmf.files.faultAround;
   const offset = entryIndex(geometry, 0, vmf.address);
-  const tableStart = vmf.address - offset * pageSize;
-  const vmaFirst = (cpu.read(vmf.vma.start) - tableStart) / pageSize;
-  const vmaEnd = (cpu.read(vmf.vma.end) - tableStart) / pageSize;
+  const tableStart = vmf.address - offset * size;
+  const vmaFirst = (cpu.read(vmf.vma.start) - tableStart) / size;
+  const vmaEnd = (cpu.read(vmf.vma.end) - tableStart) / size;
   const aligned = offset - (offset % width);
   const from = Math.max(aligned, vmaFirst);
   // The window starts where the kernel's does, so it is not aligned at its end if the VMA starts inside of it.
@@ -74,7 +75,7 @@ function* doFaultAround(cpu: Cpu, vmf: Vmf): Steps<boolean> {
   if (!(yield* pteLock(cpu, vmf.pmd, vmf.table))) return false;
   for (let i = from; i < to; i++) {
     if (!entryNone(yield* ptepGet(cpu, vmf.table + i))) continue;
-    const page = yield* vmf.files.cached(cpu, file, pageIndex(cpu, vmf, tableStart + i * pageSize));
+    const page = yield* vmf.files.cached(cpu, file, pageIndex(cpu, vmf, tableStart + i * size));
     if (page === 0) continue;
     yield* getPage(cpu, page);
     yield* pageAddRmap(cpu, page);

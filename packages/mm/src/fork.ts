@@ -28,6 +28,7 @@ import {
   VM_PFNMAP,
   VM_SHARED,
   VM_UFFD_WP,
+  pageSize,
 } from '@mmu-gather/core/stepped';
 import { mmAlloc } from './mm.ts';
 import { pageAddRmap, pageAnon, pageDupAnonRmap, vmNormalPage } from './page.ts';
@@ -108,14 +109,14 @@ function* copyTableRange(cpu: Cpu, copy: Copy, table: Address, level: number, st
 /** copy_pte_range: both PTLs, the child's outside. */
 function* copyPteRange(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number, end: number): Steps<void> {
   const geometry = cpu.kernel.geometry;
-  const pageSize = 2 ** geometry.pageShift;
+  const size = pageSize(geometry);
   const pmd = yield* pmdAlloc(cpu, copy.mm, start);
   const table = yield* pteAllocMapLock(cpu, copy.mm, pmd);
   const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
   if (oldTable !== 0) {
     let pte = entryCell(geometry, table, 0, start);
     let oldPte = entryCell(geometry, oldTable, 0, start);
-    for (let at = start; at < end; at += pageSize, pte++, oldPte++) {
+    for (let at = start; at < end; at += size, pte++, oldPte++) {
       const entry = yield* ptepGet(cpu, oldPte);
       if (entryNone(entry)) continue;
       if (ptePresent(entry)) yield* copyPresentPte(cpu, copy, pte, oldPte, entry);

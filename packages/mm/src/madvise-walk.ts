@@ -23,6 +23,7 @@ import {
   putPage,
   type Steps,
   tlbRemoveTlbEntry,
+  pageSize,
 } from '@mmu-gather/core/stepped';
 import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
@@ -45,9 +46,9 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return;
   yield* flushTlbBatchedPending(cpu, tlb.mm);
-  const pageSize = 2 ** cpu.kernel.geometry.pageShift;
+  const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
-  for (let at = start; at < end; at += pageSize, pte++) {
+  for (let at = start; at < end; at += size, pte++) {
     const entry = yield* ptepGet(cpu, pte);
     if (entryNone(entry)) continue;
     if (ptePresent(entry)) yield* clearPresentPte(cpu, tlb, pte, entry, at, free);

@@ -36,6 +36,8 @@ import {
   tlbRemoveTlbEntry,
   type Vma,
   VM_PFNMAP,
+  pageSize,
+  tableEntries,
 } from '@mmu-gather/core/stepped';
 import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
@@ -120,7 +122,7 @@ export function* zapPteRange(
   reclaim: boolean,
 ): Steps<void> {
   const geometry = cpu.kernel.geometry;
-  const pageSize = 2 ** geometry.pageShift;
+  const size = pageSize(geometry);
   const root = cpu.read(tlb.mm.pgd);
   const whole = reclaim && end - start >= entrySize(geometry, 1);
   let at = start;
@@ -132,7 +134,7 @@ export function* zapPteRange(
     const from = at;
     let force = 0;
     let pte = entryCell(geometry, table, 0, at);
-    for (; at < end && (force & FORCE_BREAK) === 0; at += pageSize, pte++) {
+    for (; at < end && (force & FORCE_BREAK) === 0; at += size, pte++) {
       const entry = yield* ptepGet(cpu, pte);
       if (entryNone(entry)) continue;
       if (ptePresent(entry)) force |= yield* zapPresentPte(cpu, tlb, pte, entry, at, dirty);
@@ -191,7 +193,7 @@ function* zapNonpresentPte(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
  */
 function* tryGetAndClearPmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, table: Address, recheck: boolean): Steps<boolean> {
   if (recheck) {
-    const entries = 2 ** cpu.kernel.geometry.bits[0]!;
+    const entries = tableEntries(cpu.kernel.geometry, 0);
     for (let i = 0; i < entries; i++) if (!entryNone(yield* ptepGet(cpu, table + i))) return false;
   }
   yield* cpu.spinLock(tlb.mm.pageTableLock);

@@ -11,7 +11,16 @@
  * Claims: when munmap returns, and when mmap replaced a mapping, no access to the old one is left (O2); a new VMA allows
  * what its flags say.
  */
-import { type Cpu, type Mm, type Steps, tlbFinishMmu, tlbGatherMmu, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  type Mm,
+  type Steps,
+  tlbFinishMmu,
+  tlbGatherMmu,
+  VM_READ,
+  VM_WRITE,
+  pageSize,
+} from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
 import { freePgtables } from './free-pgtables.ts';
 import { unmapVmas } from './memory.ts';
@@ -20,13 +29,13 @@ import { ANONYMOUS, type Backing, type DetachedVmas, detachVmas, findVmaBefore, 
 
 /** PAGE_ALIGN. */
 export function pageAlign(cpu: Cpu, bytes: number): number {
-  const size = 2 ** cpu.kernel.geometry.pageShift;
+  const size = pageSize(cpu.kernel.geometry);
   return Math.ceil(bytes / size) * size;
 }
 
 /** Is it the address of a page? */
 export function pageAligned(cpu: Cpu, address: number): boolean {
-  return address % 2 ** cpu.kernel.geometry.pageShift === 0;
+  return address % pageSize(cpu.kernel.geometry) === 0;
 }
 
 /** vms_clear_ptes and remove_vma: one gather for the mappings and tables of detached VMAs. */

@@ -7,7 +7,16 @@
  *     unlock                              - old PTL: who finds the entry gone there may believe that nobody writes through it
  *                                         - new PTL: who zaps the page at its new place frees it (bug B04)
  */
-import { type Cpu, entryCell, entryNone, type Mm, ptePresent, type Steps, tablePtl } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  entryCell,
+  entryNone,
+  type Mm,
+  ptePresent,
+  type Steps,
+  tablePtl,
+  pageSize,
+} from '@mmu-gather/core/stepped';
 import {
   pmdAlloc,
   pmdOffset,
@@ -23,7 +32,7 @@ import { flushTlbBatchedPending } from './rmap.ts';
 /** move_ptes: `length` bytes that lie within one PTE table on either side. mmap_lock for write. */
 export function* movePtes(cpu: Cpu, mm: Mm, from: number, to: number, length: number): Steps<void> {
   const geometry = cpu.kernel.geometry;
-  const pageSize = 2 ** geometry.pageShift;
+  const size = pageSize(geometry);
   const oldPmd = yield* pmdOffset(cpu, mm, from);
   if (oldPmd === 0 || entryNone(yield* cpu.readOnce(oldPmd))) return;
   const newTable = yield* pteAlloc(cpu, mm, yield* pmdAlloc(cpu, mm, to));
@@ -34,7 +43,7 @@ export function* movePtes(cpu: Cpu, mm: Mm, from: number, to: number, length: nu
   let force = false;
   let oldPte = entryCell(geometry, oldTable, 0, from);
   let newPte = entryCell(geometry, newTable, 0, to);
-  for (let at = from; at < from + length; at += pageSize, oldPte++, newPte++) {
+  for (let at = from; at < from + length; at += size, oldPte++, newPte++) {
     if (entryNone(yield* ptepGet(cpu, oldPte))) continue;
     const entry = yield* ptepGetAndClear(cpu, oldPte);
     if (ptePresent(entry)) force = true;

@@ -1,7 +1,16 @@
 /**
  * User mode: accesses that fault until they succeed, and the fault's entry point (arch/x86/mm/fault.c: do_user_addr_fault).
  */
-import { type Cpu, FAULT, type Mm, type Steps, type Vma, VM_GROWSDOWN, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  FAULT,
+  type Mm,
+  type Steps,
+  type Vma,
+  VM_GROWSDOWN,
+  VM_WRITE,
+  pageSize,
+} from '@mmu-gather/core/stepped';
 import { EFAULT, VM_FAULT_ERROR, VM_FAULT_RETRY, VM_FAULT_SIGSEGV } from './errno.ts';
 import { handleMmFault } from './fault.ts';
 import { NO_FILES, type PageCache } from './page-cache.ts';
@@ -49,7 +58,7 @@ function* findFaultVma(cpu: Cpu, mm: Mm, address: number): Steps<Vma | null> {
   const grows = vma !== null && (cpu.read(vma.flags) & VM_GROWSDOWN) !== 0;
   if (vma !== null && grows && cpu.read(vma.start) > address) {
     const old = cpu.read(vma.start);
-    const start = address - (address % 2 ** cpu.kernel.geometry.pageShift);
+    const start = address - (address % pageSize(cpu.kernel.geometry));
     cpu.write(vma.start, start);
     cpu.claim.limit(cpu.read(mm.pgd), { start, end: old }, vmAccess(cpu.read(vma.flags)));
   }
@@ -92,8 +101,8 @@ export function* userLoad(cpu: Cpu, mm: Mm, address: number, files: PageCache = 
 
 /** mm_populate: faults a range in, as MAP_POPULATE and mlock do. Private writable mappings get pages of their own. */
 export function* mmPopulate(cpu: Cpu, mm: Mm, start: number, end: number, files: PageCache = NO_FILES): Steps<number> {
-  const pageSize = 2 ** cpu.kernel.geometry.pageShift;
-  for (let at = start; at < end; at += pageSize) {
+  const size = pageSize(cpu.kernel.geometry);
+  for (let at = start; at < end; at += size) {
     const vma = findVma(cpu, mm, at);
     const write = vma !== null && vmAccess(cpu.read(vma.flags)) === 'write';
     const fault = yield* doUserAddrFault(cpu, mm, at, write, files);

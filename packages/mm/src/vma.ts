@@ -4,7 +4,7 @@
  * Readers hold mmap_lock for read, changes need it for write; so all accesses are plain. Neighbours are never merged:
  * flush ranges and table freeing look at gaps between VMAs only, and two neighbours without a gap give the same as one.
  */
-import { type Cpu, EVERYTHING, type Mm, type Steps, Vma } from '@mmu-gather/core/stepped';
+import { type Cpu, EVERYTHING, type Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';
 
 /** What a new VMA maps. */
 export interface Backing {
@@ -96,7 +96,7 @@ export function* dupVma(cpu: Cpu, vma: Vma): Steps<Vma> {
 /** __split_vma: cuts a VMA in two at an address inside it. @returns the upper part; `vma` is the lower one */
 export function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vma> {
   const upper = yield* dupVma(cpu, vma);
-  const pages = (address - cpu.read(vma.start)) / 2 ** cpu.kernel.geometry.pageShift;
+  const pages = (address - cpu.read(vma.start)) / pageSize(cpu.kernel.geometry);
   cpu.write(upper.start, address);
   cpu.write(upper.pgoff, cpu.read(vma.pgoff) + pages);
   cpu.write(vma.end, address);

@@ -11,8 +11,8 @@
  *                              IPI                       3 != 1 + 1: full flush, has 3
  *     IPI                                                2 <= 3: nothing to do
  */
-import { type Address, type Cpu, Mm, PAGE_SHIFT, type Steps } from '@mmu-gather/core/stepped';
-import { FlushTlbInfo, sizeOf, TLB_GENERATION_INVALID, unitsIn } from './flush-tlb-info.ts';
+import { type Address, type Cpu, Mm, PAGE_SHIFT, type Steps, powerOfTwo } from '@mmu-gather/core/stepped';
+import { FlushTlbInfo, TLB_GENERATION_INVALID, unitsIn } from './flush-tlb-info.ts';
 import { invlpg } from './isa.ts';
 import {
   TLB_FLUSH_ALL,
@@ -92,7 +92,7 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
   let pages = TLB_FLUSH_ALL;
   if (end !== TLB_FLUSH_ALL && (consecutive || !switches.gapRule)) {
     const strideShift = cpu.read(info.strideShift);
-    const stride = sizeOf(strideShift);
+    const stride = powerOfTwo(strideShift);
     for (let address = start; address < end; address += stride) yield* cpu.invalidate(invlpg(asid, address));
     pages = unitsIn(start, end, strideShift);
   } else {

@@ -12,6 +12,7 @@ import {
   type Handle,
   type Struct,
   struct,
+  powerOfTwo,
 } from '@mmu-gather/core/stepped';
 import { TLB_FLUSH_ALL } from './reason.ts';
 import { x86Of } from './tlbstate.ts';
@@ -55,16 +56,9 @@ export function reserveFlushTlbInfo(arena: Arena, cpu: number): FlushTlbInfo {
   return FlushTlbInfo.at(arena.reserve(`flush_tlb_info[${cpu}]`, FlushTlbInfo.fields));
 }
 
-const SIZES: readonly number[] = Array.from({ length: 64 }, (_, shift) => 2 ** shift);
-
-/** Bytes of a unit: 1 << shift, for shifts that bit operators cannot do. */
-export function sizeOf(shift: number): number {
-  return SIZES[shift]!;
-}
-
 /** Whole units in a range: (end - start) >> shift. */
 export function unitsIn(start: number, end: number, shift: number): number {
-  return Math.floor((end - start) / sizeOf(shift));
+  return Math.floor((end - start) / powerOfTwo(shift));
 }
 
 /**

@@ -19,9 +19,10 @@ import {
   type Mm,
   NO_GENERATION,
   type Steps,
+  powerOfTwo,
 } from '@mmu-gather/core/stepped';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
-import { type FlushTlbInfo, getFlushTlbInfo, sizeOf } from './flush-tlb-info.ts';
+import { type FlushTlbInfo, getFlushTlbInfo } from './flush-tlb-info.ts';
 import { TLB_FLUSH_ALL } from './reason.ts';
 import { mmNextTrimCpumask, thisCpuTlbstate, x86Of } from './tlbstate.ts';
 
@@ -97,7 +98,7 @@ export function flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, leve
 /** flush_tlb_page. */
 export function flushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   const { pageShift } = cpu.kernel.geometry;
-  return flushTlbMmRange(cpu, mm, address, address + sizeOf(pageShift), pageShift, false);
+  return flushTlbMmRange(cpu, mm, address, address + powerOfTwo(pageShift), pageShift, false);
 }
 
 /** inc_mm_tlb_gen, or its wrong form without LOCK, which leaves the page-table writes in the store buffer. */
