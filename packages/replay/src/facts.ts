@@ -33,7 +33,7 @@ export interface MachineFacts {
   readonly hz?: number;
   /** Whether the kernel was built for five page-table levels and runs on four. */
   readonly foldedLevels?: boolean;
-  /** Whether addresses are randomised (randomize_va_space and no `setarch -R`). */
+  /** Whether addresses are randomised (randomize_va_space and no `setarch -R`); else learned from the recording. */
   readonly aslr?: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface Machine {
   /** Jiffies in a second. */
   readonly hz: number;
   /** Whether addresses are randomised. */
-  readonly aslr: boolean;
+  readonly aslr: boolean | null;
   /** What is assumed. */
   readonly assumed: readonly Assumed[];
 }
@@ -110,7 +110,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null): Machine
     boot: { cpus, geometry, backend: x86(all), profile },
     steppedBoot: { cpus, geometry, backend: steppedX86(all), profile },
     hz,
-    aslr: given('aslr', DEFAULT_FACTS.aslr),
+    aslr: facts.aslr ?? null,
     assumed,
   };
 }

@@ -113,6 +113,20 @@ describe('one task', () => {
     );
   });
 
+  test('exec loads; with randomised addresses it also moves the stack', async () => {
+    const exec = [
+      enter(10, 0, 'execve(filename: 0x1000, argv: 0, envp: 0)'),
+      line(10, 0, 'sched_process_exec: filename=x pid=10 old_pid=10'),
+      exit(10, 0, 'execve'),
+    ];
+    const fixed = fault(10, 0, 0x7ffff7fe4b70, 0x14);
+    const random = fault(10, 0, 0x7f21a4a54359, 0x14);
+    const unknown = ['execve 0 0/-1'];
+    // Of the first program nothing is known yet.
+    expect(await predictions(exec, fixed, exec)).toEqual([...unknown, 'execve 0 0/-1']);
+    expect(await predictions(exec, random, exec)).toEqual([...unknown, 'execve 0 0/-1', 'execve 0 3/1', 'execve 0 3/-1']);
+  });
+
   test('what is not modelled says so', async () => {
     const flushed = line(10, 0, 'tlb_flush: pages:1 reason:local MM shootdown (3)');
     const report = await run(

@@ -48,7 +48,7 @@ export class Model {
     this.host = new Host(machine, ledger);
     this.#files = new Files();
     this.#tasks = new Tasks(this.host);
-    this.#spaces = new Spaces(this.host, this.#files);
+    this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
     this.#faults = new Faults(this.host, this.#files);
     this.#runner = new Runner(this.host, this.#files, (cpu) => this.#tasks.current(cpu)?.pid === 0);
     this.#context = { host: this.host, files: this.#files, spaces: this.#spaces };
@@ -138,12 +138,15 @@ export class Model {
       case 'syscall':
         return { calls: syscallCalls(this.#context, port, this.#tasks.userMm(cpu, task), action) };
       case 'fault':
+        this.#spaces.learn(action.address);
         return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
       case 'clone':
         return this.#tasks.clone(task, action.child, action.flags, (copy) => this.#spaces.fork(task.mm!, copy));
-      case 'exec':
+      case 'exec': {
         this.#tasks.userMm(cpu, task);
-        return this.#tasks.exec(task, this.#spaces.exec(port));
+        const { mm, after } = this.#spaces.exec(port);
+        return this.#tasks.exec(task, mm, after);
+      }
       case 'exit':
         return this.#tasks.exit(task);
     }

@@ -17,19 +17,44 @@ import {
 import { doUserAddrFault, findVma, insertVma, mmAlloc, pmdOffset, vmaNext } from '@mmu-gather/mm';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
+import { call, type Job } from './library.ts';
 
-/** What execve maps for the stack at first (stack_expand in setup_arg_pages), with the page of the arguments. */
-const STACK_PAGES = 33;
+/** Without randomisation: where executables and the loader begin (mmap_base, ELF_ET_DYN_BASE), and a bit above. */
+const FIXED = [
+  [0x555555554000, 0x555557000000],
+  [0x7ffff7000000, 0x7ffffffff000],
+] as const;
+/** With randomisation: where they may begin. */
+const RANDOM = [
+  [0x550000000000, 0x580000000000],
+  [0x7e0000000000, 0x7ffff7000000],
+] as const;
+
+/** How far down a randomised stack is taken to move: to another 1 GiB, as in 15 of 16 cases. */
+const SHIFT = 2 ** 33;
+
+/** Pages that execve adds to the stack below the arguments (stack_expand in setup_arg_pages). */
+const STACK_EXPAND = 32;
 
 /** The end of the heap of each address space, by its address; unknown until brk was called. */
 export class Spaces {
   readonly #host: Host;
   readonly #files: Files;
   readonly #brk = new Map<number, number>();
+  /** Whether addresses are randomised; null while that is not known. */
+  #randomised: boolean | null;
 
-  constructor(host: Host, files: Files) {
+  constructor(host: Host, files: Files, randomised: boolean | null) {
     this.#host = host;
     this.#files = files;
+    this.#randomised = randomised;
+  }
+
+  /** A user address of some program: tells whether addresses are randomised, if it is one of the first. */
+  learn(address: number): void {
+    if (this.#randomised !== null) return;
+    if (FIXED.some(([start, end]) => address >= start && address < end)) this.#randomised = false;
+    else if (RANDOM.some(([start, end]) => address >= start && address < end)) this.#randomised = true;
   }
 
   /** The end of the heap, null if it is not known. */
@@ -48,15 +73,25 @@ export class Spaces {
     else this.setBrk(child, end);
   }
 
-  /** The address space that execve makes: a stack with the arguments in its last page. What else it maps is not recorded. */
-  exec(cpu: Cpu): Mm {
+  /**
+   * The address space that execve makes: a stack with the arguments in its last page. What else it maps is not recorded.
+   * @returns it, and what execve does with it once it is in use: a randomised stack moves down (setup_arg_pages)
+   */
+  exec(cpu: Cpu): { mm: Mm; after: Job } {
     const mm = mmAlloc(cpu);
     this.#brk.delete(mm.address);
-    const top = this.#host.taskSize;
-    const stack = { file: 0, pgoff: 0 };
-    insertVma(cpu, mm, top - STACK_PAGES * this.#host.pageSize, top, VM_READ | VM_WRITE | VM_GROWSDOWN, stack);
-    doUserAddrFault(cpu, mm, top - this.#host.pageSize, true, this.#files);
-    return mm;
+    const { taskSize: top, pageSize } = this.#host;
+    const flags = VM_READ | VM_WRITE | VM_GROWSDOWN;
+    const vma = insertVma(cpu, mm, top - pageSize, top, flags, { file: 0, pgoff: 0 });
+    doUserAddrFault(cpu, mm, top - pageSize, true, this.#files);
+    const move = call((lib, port) => lib.relocateVmaDown(port, mm, vma, SHIFT));
+    return {
+      mm,
+      after: {
+        calls: this.#randomised === true ? [move] : [],
+        done: () => cpu.write(vma.start, cpu.read(vma.start) - STACK_EXPAND * pageSize),
+      },
+    };
   }
 
   /** Fills what is not mapped between two addresses with mappings that must have been there. */

@@ -126,10 +126,10 @@ export class Tasks {
     };
   }
 
-  /** exec: the current task goes on in a new address space. */
-  exec(task: Task, mm: Mm): Job {
+  /** exec: the current task goes on in a new address space. @param after what exec does in it */
+  exec(task: Task, mm: Mm, after: Job): Job {
     task.mm = mm;
-    return { calls: [call((lib, cpu) => lib.execMmap(cpu, mm))] };
+    return { ...after, calls: [call((lib, cpu) => lib.execMmap(cpu, mm)), ...after.calls] };
   }
 
   /** The current task gives up its address space. */

@@ -4,12 +4,12 @@
  *     takes effect    at the first request to flush that it queued or ran itself (csd events), where that was recorded;
  *                     else a fault, a switch and an exit at their first event, a system call at its last
  *
- * Recorded flushes get their operation here, and decide nothing. A flush in interrupt context belongs to the operation
- * that asked for it.
+ * Recorded flushes get their operation here, and decide nothing.
  */
-import type { PageFault, RssStat, SchedProcessExec, SysExit, TaskEvent, TaskNewtask, TlbFlush } from '../read/event.ts';
+import type { PageFault, RssStat, SchedProcessExec, SysExit, TaskEvent, TaskNewtask } from '../read/event.ts';
 import type { Operation, OperationKind, Step } from './action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
+import { Attribution } from './attribution.ts';
 import type { Window } from './window.ts';
 
 interface OpenSyscall {
@@ -55,29 +55,13 @@ interface Task {
   mmId: number;
 }
 
-/** Reason of tlb_flush: others are about to be interrupted. */
-const SEND_IPI = 4;
-
-/** What a CPU did last. */
-interface CpuTail {
-  /** The switch that was the last event here. */
-  switched: Operation | null;
-  prevPid: number;
-  /** Operations that asked this CPU to flush and are not known to be answered, in order. */
-  asked: Operation[];
-  /** The one whose request ran here last. */
-  remote: Operation | null;
-}
-
 /** Finds operations, and puts their actions into the window. */
 export class Operations {
   readonly #window: Window;
   readonly #tasks = new Map<number, Task>();
-  readonly #cpus = new Map<number, CpuTail>();
+  readonly #attribution = new Attribution();
   /** MM_FILEPAGES of each mm, in bytes. */
   readonly #filePages = new Map<number, number>();
-  /** The operation that last said it would interrupt others. */
-  #lastSend: Operation | null = null;
   #ids = 0;
 
   constructor(window: Window) {
@@ -87,21 +71,20 @@ export class Operations {
   /** Takes note of an event. */
   take(step: Step): void {
     const { event } = step;
-    const tail = this.#cpu(event.cpu);
     if (event.kind === 'tlbFlush') {
-      step.operation = this.#operationOf(event, tail);
-      if (event.reason === SEND_IPI) this.#lastSend = step.operation;
+      const current = this.#tasks.get(event.pid)?.last ?? null;
+      step.operation = this.#attribution.operationOf(event, current) ?? this.#operation('unknown', event.comm, event);
       return;
     }
-    tail.switched = null;
+    this.#attribution.pass(event.cpu);
     if (inHardirq(event) || (event.pid === 0 && runsFlush(event))) {
-      if (runsFlush(event)) tail.remote = tail.asked.shift() ?? tail.remote;
+      if (runsFlush(event)) this.#attribution.runs(event.cpu);
     } else {
       this.#takeOwn(step, event);
     }
     if (event.kind === 'schedSwitch') {
-      step.operation = tail.switched = this.#operation('switch', 'switch', event);
-      tail.prevPid = event.pid;
+      step.operation = this.#operation('switch', 'switch', event);
+      this.#attribution.switches(event, step.operation);
     }
   }
 
@@ -118,13 +101,13 @@ export class Operations {
     const task = this.#task(event.pid);
     if (queuesFlush(event) || runsFlush(event)) {
       this.#anchor(task, step);
-      if (event.kind === 'csdQueueCpu' && task.last !== null) this.#cpu(event.target).asked.push(task.last);
+      if (event.kind === 'csdQueueCpu' && task.last !== null) this.#attribution.asks(task.last, event.target);
       return;
     }
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
     if (isQuiet(event)) return;
     this.#closeFault(task, step);
-    this.#answered(event.pid);
+    this.#attribution.answered(event.pid);
     switch (event.kind) {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
@@ -156,13 +139,6 @@ export class Operations {
         if (leavesForGood(event)) this.#tasks.delete(event.pid);
         return;
       default:
-    }
-  }
-
-  /** A task that goes on has got its answers, also those that the recording does not show. */
-  #answered(pid: number): void {
-    for (const tail of this.#cpus.values()) {
-      if (tail.asked.length > 0) tail.asked = tail.asked.filter((operation) => operation.pid !== pid);
     }
   }
 
@@ -264,18 +240,6 @@ export class Operations {
     this.#window.before(at, { kind: 'exit', operation, pid, interrupts: at !== first }, at);
   }
 
-  /** The operation that a recorded flush belongs to. */
-  #operationOf(event: TlbFlush, tail: CpuTail): Operation {
-    if (inHardirq(event)) return tail.remote ?? this.#lastSend ?? this.#unknown(event);
-    if (tail.switched !== null && event.reason === 0 && event.pid === tail.prevPid) return tail.switched;
-    if (event.pid === 0) return tail.remote ?? this.#lastSend ?? this.#unknown(event);
-    return this.#tasks.get(event.pid)?.last ?? this.#unknown(event);
-  }
-
-  #unknown(event: TaskEvent): Operation {
-    return this.#operation('unknown', event.comm, event);
-  }
-
   #operation(kind: OperationKind, name: string, { pid, cpu, line, time }: TaskEvent): Operation {
     return { id: this.#ids++, kind, name, pid, cpu, line, time };
   }
@@ -285,12 +249,6 @@ export class Operations {
     if (task === undefined)
       this.#tasks.set(pid, (task = { syscall: null, fault: null, exit: null, last: null, mmId: 0 }));
     return task;
-  }
-
-  #cpu(cpu: number): CpuTail {
-    let tail = this.#cpus.get(cpu);
-    if (tail === undefined) this.#cpus.set(cpu, (tail = { switched: null, prevPid: 0, asked: [], remote: null }));
-    return tail;
   }
 }
 

@@ -1,0 +1,84 @@
+/**
+ * Attribution: which operation a recorded flush belongs to. It decides nothing but what is compared with what.
+ *
+ *     after a switch, reason 0      the switch
+ *     in an interrupt, or idle      the operation that asked this CPU, in the order of requests (csd events); where those
+ *                                   were not recorded, the one that last said it would send
+ *     else                          what the task is at
+ */
+import type { SchedSwitch, TlbFlush } from '../read/event.ts';
+import type { Operation } from './action.ts';
+import { inHardirq } from './context.ts';
+
+/** Reason of tlb_flush: others are about to be interrupted. */
+const SEND_IPI = 4;
+/** Reason of tlb_flush: a context load. */
+const TASK_SWITCH = 0;
+
+/** What a CPU did last. */
+interface CpuTail {
+  /** The switch that was the last event here. */
+  switched: Operation | null;
+  prevPid: number;
+  /** Operations that asked this CPU to flush and are not known to be answered, in order. */
+  asked: Operation[];
+  /** The one whose request ran here last. */
+  remote: Operation | null;
+}
+
+/** Follows requests to flush from CPU to CPU. */
+export class Attribution {
+  readonly #cpus = new Map<number, CpuTail>();
+  /** The operation that last said it would interrupt others. */
+  #lastSend: Operation | null = null;
+
+  /** An event that is no flush: what follows is not of the last switch. */
+  pass(cpu: number): void {
+    this.#cpu(cpu).switched = null;
+  }
+
+  /** A switch. */
+  switches(event: SchedSwitch, operation: Operation): void {
+    const tail = this.#cpu(event.cpu);
+    tail.switched = operation;
+    tail.prevPid = event.pid;
+  }
+
+  /** An operation asks a CPU to flush. */
+  asks(operation: Operation, target: number): void {
+    this.#cpu(target).asked.push(operation);
+  }
+
+  /** A request begins to run on a CPU. */
+  runs(cpu: number): void {
+    const tail = this.#cpu(cpu);
+    tail.remote = tail.asked.shift() ?? tail.remote;
+  }
+
+  /** A task that goes on has got its answers, also those that the recording does not show. */
+  answered(pid: number): void {
+    for (const tail of this.#cpus.values()) {
+      if (tail.asked.length > 0) tail.asked = tail.asked.filter((operation) => operation.pid !== pid);
+    }
+  }
+
+  /** The operation of a flush; null if there is none. @param current what its task is at */
+  operationOf(event: TlbFlush, current: Operation | null): Operation | null {
+    const operation = this.#find(event, current);
+    if (event.reason === SEND_IPI) this.#lastSend = operation;
+    return operation;
+  }
+
+  #find(event: TlbFlush, current: Operation | null): Operation | null {
+    const tail = this.#cpu(event.cpu);
+    if (inHardirq(event)) return tail.remote ?? this.#lastSend;
+    if (tail.switched !== null && event.reason === TASK_SWITCH && event.pid === tail.prevPid) return tail.switched;
+    return event.pid === 0 ? (tail.remote ?? this.#lastSend) : current;
+  }
+
+  #cpu(cpu: number): CpuTail {
+    let tail = this.#cpus.get(cpu);
+    if (tail === undefined) this.#cpus.set(cpu, (tail = { switched: null, prevPid: 0, asked: [], remote: null }));
+    return tail;
+  }
+}
