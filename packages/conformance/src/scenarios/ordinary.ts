@@ -107,6 +107,15 @@ const munmapArriving = defineScenario<Stage>({
   twins: [noWait('munmap/thread-arrives')],
 });
 
+const munmapThree = defineScenario<Stage>({
+  id: 'munmap/running-and-arriving',
+  title: 'munmap while one thread of the mm runs and another is switched in',
+  cpus: 3,
+  setup: (run) => setStage(run, { running: [0, 1] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), undefined, thread((cpu) => toUser(cpu, mm))],
+  twins: [noWait('munmap/running-and-arriving')],
+});
+
 interface TwoMms {
   readonly a: Mm;
   readonly b: Mm;
@@ -470,6 +479,7 @@ export const ORDINARY: readonly AnyScenario[] = [
   munmapTables,
   munmapTwice,
   munmapArriving,
+  munmapThree,
   munmapAway,
   munmapLazy,
   munmapBatchFull,
