@@ -124,7 +124,12 @@ describe('one task', () => {
     const unknown = ['execve 0 0/-1'];
     // Of the first program nothing is known yet.
     expect(await predictions(exec, fixed, exec)).toEqual([...unknown, 'execve 0 0/-1']);
-    expect(await predictions(exec, random, exec)).toEqual([...unknown, 'execve 0 0/-1', 'execve 0 3/1', 'execve 0 3/-1']);
+    expect(await predictions(exec, random, exec)).toEqual([
+      ...unknown,
+      'execve 0 0/-1',
+      'execve 0 3/1',
+      'execve 0 3/-1',
+    ]);
   });
 
   test('what is not modelled says so', async () => {

@@ -152,6 +152,19 @@ describe('which operation a flush belongs to', () => {
     expect(owner(steps)).toEqual(['munmap 10', 'munmap 10']);
   });
 
+  test('probes between a switch and its flush, in the name of the task that leaves', () => {
+    const probe = event({ kind: 'other', name: 'switch_mm_irqs_off', text: '' });
+    const steps = stepsOf(
+      switchTo(0, 10, 11),
+      probe,
+      flush(0, 10, 0),
+      event({ kind: 'sysEnter', name: 'read', args: [], pid: 11 }),
+    );
+    expect(owner(steps)).toEqual(['switch 10']);
+    // They do not say that the task is back.
+    expect(actions(steps)).toEqual(['', '', '', '']);
+  });
+
   test('nobody', () => {
     expect(stepsOf(flush(0, 99, 3))[0]!.operation!.kind).toBe('unknown');
   });

@@ -32,9 +32,10 @@ export class Attribution {
   /** The operation that last said it would interrupt others. */
   #lastSend: Operation | null = null;
 
-  /** An event that is no flush: what follows is not of the last switch. */
-  pass(cpu: number): void {
-    this.#cpu(cpu).switched = null;
+  /** An event that is no flush: unless it is of the task that was switched away, what follows is not of that switch. */
+  pass(cpu: number, pid: number): void {
+    const tail = this.#cpu(cpu);
+    if (pid !== tail.prevPid) tail.switched = null;
   }
 
   /** A switch. */

@@ -12,12 +12,14 @@
  */
 import type { TaskEvent } from '../read/event.ts';
 import type { HiddenSwitchAction, Step } from './action.ts';
-import { inHardirq, queuesFlush, wakesCpu } from './context.ts';
+import { inHardirq, isQuiet, queuesFlush, wakesCpu } from './context.ts';
 import type { Window } from './window.ts';
 
 /** What was seen of one CPU since its last switch. */
 interface CpuView {
   pid: number;
+  /** The task that was switched away, as long as events may still carry its id; -1 after. */
+  leaving: number;
   /** The last event that woke it. */
   wake: Step | null;
   /** The last event that asked it to flush. */
@@ -40,8 +42,10 @@ export class HiddenSwitches {
     const { event } = step;
     if (event.kind === 'tlbFlush') return;
     const view = this.#views.get(event.cpu);
+    // What probes see between the switch and the end of its work.
+    if (view !== undefined && event.pid === view.leaving && isQuiet(event)) return;
     if (view === undefined) {
-      this.#views.set(event.cpu, { pid: event.pid, wake: null, asked: null, sent: false });
+      this.#views.set(event.cpu, { pid: event.pid, leaving: -1, wake: null, asked: null, sent: false });
     } else if (event.pid !== view.pid) {
       this.#place(view, step);
       view.pid = event.pid;
@@ -54,7 +58,10 @@ export class HiddenSwitches {
     if (event.kind === 'schedSwitch') {
       const now = this.#views.get(event.cpu)!;
       now.pid = event.nextPid;
+      now.leaving = event.pid;
       this.#forget(now);
+    } else if (view !== undefined) {
+      view.leaving = -1;
     }
     this.#takeEvidence(step, event);
   }

@@ -76,7 +76,7 @@ export class Operations {
       step.operation = this.#attribution.operationOf(event, current) ?? this.#operation('unknown', event.comm, event);
       return;
     }
-    this.#attribution.pass(event.cpu);
+    this.#attribution.pass(event.cpu, event.pid);
     if (inHardirq(event) || (event.pid === 0 && runsFlush(event))) {
       if (runsFlush(event)) this.#attribution.runs(event.cpu);
     } else {
