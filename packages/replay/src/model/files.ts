@@ -5,13 +5,15 @@
  * cached, unless the recording tells how many pages a fault mapped (rss_stat); then the faulting page and the first ones of
  * its window are taken. Mappings that the recording only implies (what exec made) are files, too.
  */
-import type { Address, Cpu } from '@mmu-gather/core';
+import { type Address, type Cpu, Page, putPage } from '@mmu-gather/core';
 import { allocFilePage, type PageCache } from '@mmu-gather/mm';
 import type { PageCache as SteppedCache } from '@mmu-gather/mm/stepped';
 import type { Host } from './host.ts';
 
 /** fault_around_bytes of 64 KiB. */
 const FAULT_AROUND = 16;
+/** Pages that are kept in any case. */
+const FIRST_LIMIT = 65_536;
 /** What kind of file a number names is told by its remainder. */
 const KINDS = 3;
 const REAL = 1;
@@ -22,6 +24,9 @@ const IMPLIED = 0;
 export class Files implements PageCache {
   readonly faultAround: number = FAULT_AROUND;
   readonly #pages = new Map<number, Map<number, Address>>();
+  /** Pages in all of them, and how many may be before those that nobody maps are dropped. */
+  #count = 0;
+  #limit = FIRST_LIMIT;
   #files = 1;
   #faulting = 0;
   /** Pages that the fault at work may still map beside its own; null if that is not known. */
@@ -57,9 +62,15 @@ export class Files implements PageCache {
   /** The page at an index, read in if need be. */
   fault(cpu: Cpu, file: number, index: number): Address {
     let pages = this.#pages.get(file);
+    let page = pages?.get(index);
+    if (page !== undefined) return page;
+    if (this.#count >= this.#limit) {
+      this.#shrink(cpu);
+      pages = this.#pages.get(file);
+    }
     if (pages === undefined) this.#pages.set(file, (pages = new Map()));
-    let page = pages.get(index);
-    if (page === undefined) pages.set(index, (page = allocFilePage(cpu, file, 0)));
+    pages.set(index, (page = allocFilePage(cpu, file, 0)));
+    this.#count++;
     return page;
   }
 
@@ -68,6 +79,21 @@ export class Files implements PageCache {
     if (file % KINDS === SHARED_MEMORY) return this.#pages.get(file)?.get(index) ?? 0;
     if (index !== this.#faulting && this.#more !== null && this.#more-- <= 0) return 0;
     return this.fault(cpu, file, index);
+  }
+
+  /** Drops pages that only the cache holds. That shared memory was touched must be remembered. */
+  #shrink(cpu: Cpu): void {
+    for (const [file, pages] of this.#pages) {
+      if (file % KINDS === SHARED_MEMORY) continue;
+      for (const [index, page] of pages) {
+        if (cpu.read(Page.at(page).refcount) !== 1) continue;
+        putPage(cpu, page);
+        pages.delete(index);
+        this.#count--;
+      }
+      if (pages.size === 0) this.#pages.delete(file);
+    }
+    this.#limit = Math.max(FIRST_LIMIT, 2 * this.#count);
   }
 
   /** The same page cache for the stepped build. */
