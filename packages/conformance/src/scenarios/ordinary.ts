@@ -108,12 +108,12 @@ const munmapArriving = defineScenario<Stage>({
 });
 
 const munmapThree = defineScenario<Stage>({
-  id: 'munmap/running-and-arriving',
+  id: 'munmap/three-cpus',
   title: 'munmap while one thread of the mm runs and another is switched in',
   cpus: 3,
   setup: (run) => setStage(run, { running: [0, 1] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), undefined, thread((cpu) => toUser(cpu, mm))],
-  twins: [noWait('munmap/running-and-arriving')],
+  twins: [noWait('munmap/three-cpus')],
 });
 
 interface TwoMms {
