@@ -53,6 +53,11 @@ describe('recordings', () => {
     expect(report.before).toMatchObject({ recorded: 12, predicted: 12, matched: 12 });
   });
 
+  test('trace-cmd report, which shows no interrupt context: 342 recorded, 346 predicted, 339 matched', async () => {
+    const report = await replay(join(fixtures, 'f01-ceiling.report.txt.gz'));
+    expect(counts(report)).toEqual([342, 346, 339]);
+  });
+
   test('the report adds up', async () => {
     const report = await replay(fixture('m12-migrate'));
     const sum = { recorded: 0, predicted: 0, matched: 0 };

@@ -14,6 +14,8 @@ import { inHardirq } from './context.ts';
 const SEND_IPI = 4;
 /** Reason of tlb_flush: a context load. */
 const TASK_SWITCH = 0;
+/** Reason of tlb_flush: another CPU asked for it. */
+const REMOTE_SHOOTDOWN = 1;
 
 /** What a CPU did last. */
 interface CpuTail {
@@ -72,7 +74,8 @@ export class Attribution {
 
   #find(event: TlbFlush, current: Operation | null): Operation | null {
     const tail = this.#cpu(event.cpu);
-    if (inHardirq(event)) return tail.remote ?? this.#lastSend;
+    // A remote shootdown is always an interrupt's, also where the recording has no flags to say so.
+    if (inHardirq(event) || event.reason === REMOTE_SHOOTDOWN) return tail.remote ?? this.#lastSend;
     if (tail.switched !== null && event.reason === TASK_SWITCH && event.pid === tail.prevPid) return tail.switched;
     return event.pid === 0 ? (tail.remote ?? this.#lastSend) : current;
   }
