@@ -1,11 +1,10 @@
 /**
  * Historical bugs: the fixed form, which must hold, and the buggy one, which must be found.
  */
-import type { Run } from '@mmu-gather/checker';
-import { type Mm, VM_READ } from '@mmu-gather/core/stepped';
-import { contextSwitch, madviseDontneed, mmAlloc, mprotect, munmap, shrinkPages } from '@mmu-gather/mm/stepped';
+import { VM_READ } from '@mmu-gather/core/stepped';
+import { madviseDontneed, mprotect, munmap, shrinkPages } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 interface Reclaimed extends Stage {
   readonly p0: Mapping;
@@ -58,20 +57,7 @@ const b03 = defineScenario<Stage>({
   ],
 });
 
-interface Returning {
-  readonly mm: Mm;
-}
-
-/** CPU 1 ran the mm before and has entries of it under its old ASID; now it runs another one. */
-function cameFromAnotherMm(run: Run): Returning {
-  const { mm } = setStage(run);
-  const other = run(1, mmAlloc);
-  run(1, (cpu) => cpu.enterKernel());
-  run(1, (cpu) => contextSwitch(cpu, other));
-  return { mm };
-}
-
-const b13 = defineScenario<Returning>({
+const b13 = defineScenario<Stage>({
   id: 'bug:B13/fixed',
   title: 'a CPU amid switch_mm is a target of flushes',
   source: 'CVE-2025-37964, fea4e317f9e7 (2025)',
@@ -98,7 +84,7 @@ const b13 = defineScenario<Returning>({
   ],
 });
 
-const b31 = defineScenario<Returning>({
+const b31 = defineScenario<Stage>({
   id: 'bug:B31/fixed',
   title: 'mm_cpumask against page walks: a full barrier on both sides',
   source: 'CVE-2016-2069, 71b3c126e611 (2016)',
@@ -135,12 +121,7 @@ const b33 = defineScenario<Stage>({
   source: 'b956575bed91 (2017), 2ff6ddf19c0e (2018)',
   cpus: 2,
   archs: ['x86'],
-  setup(run) {
-    const stage = setStage(run, { pages: 4, touched: [0, 2] });
-    run(1, (cpu) => cpu.enterKernel());
-    run(1, (cpu) => contextSwitch(cpu, null));
-    return stage;
-  },
+  setup: (run) => setStage(run, { pages: 4, touched: [0, 2], lazy: [1] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => toUser(cpu, mm))],
   twins: [
     {

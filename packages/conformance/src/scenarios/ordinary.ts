@@ -16,7 +16,7 @@ import {
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { cameFromAnotherMm, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 const READ_ONLY = VM_READ;
 
@@ -121,18 +121,12 @@ interface TwoMms {
   readonly b: Mm;
 }
 
-const munmapAway = defineScenario<TwoMms>({
+const munmapAway = defineScenario<Stage>({
   id: 'munmap/thread-away',
   title: 'a thread was switched out and comes back to its ASID after its page was unmapped',
   cpus: 2,
-  setup(run) {
-    const { mm: a } = setStage(run);
-    const b = run(1, mmAlloc);
-    run(1, (cpu) => cpu.enterKernel());
-    run(1, (cpu) => contextSwitch(cpu, b));
-    return { a, b };
-  },
-  threads: ({ a }) => [thread((cpu) => munmap(cpu, a, 0, PAGE)), thread((cpu) => toUser(cpu, a))],
+  setup: cameFromAnotherMm,
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
   twins: [
     {
       id: 'munmap/thread-away/mask-first',
@@ -159,12 +153,7 @@ const munmapLazy = defineScenario<Stage>({
   id: 'munmap/lazy-returns',
   title: 'a CPU that borrowed the mm lazily goes back to a thread of it',
   cpus: 2,
-  setup(run) {
-    const stage = setStage(run, { pages: 4, touched: [0, 2] });
-    run(1, (cpu) => cpu.enterKernel());
-    run(1, (cpu) => contextSwitch(cpu, null));
-    return stage;
-  },
+  setup: (run) => setStage(run, { pages: 4, touched: [0, 2], lazy: [1] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
   twins: [
     {
@@ -293,9 +282,8 @@ const cowBoth = defineScenario<Stage>({
   title: 'two threads break copy-on-write of one page at the same time',
   cpus: 2,
   setup(run) {
-    const stage = setStage(run, { touched: [0] });
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
     run(0, (cpu) => dupMm(cpu, stage.mm));
-    run(1, (cpu) => cpu.enterKernel());
     return stage;
   },
   threads: ({ mm }) => [thread((cpu) => userStore(cpu, mm, 0, 7)), thread((cpu) => userStore(cpu, mm, 0, 8))],
@@ -332,12 +320,7 @@ const exitLazy = defineScenario<Stage>({
   id: 'exit/lazy-elsewhere',
   title: 'the last thread exits while another CPU holds the mm lazily and may speculate',
   cpus: 2,
-  setup(run) {
-    const stage = setStage(run, { touched: [0] });
-    run(1, (cpu) => cpu.enterKernel());
-    run(1, (cpu) => contextSwitch(cpu, null));
-    return stage;
-  },
+  setup: (run) => setStage(run, { touched: [0], lazy: [1] }),
   threads: () => [thread((cpu) => exitMm(cpu))],
   twins: [
     {
@@ -355,9 +338,8 @@ const exitRunning = defineScenario<Stage>({
   title: 'two threads exit; the last one tears the mm down while the other CPU is lazy on it',
   cpus: 2,
   setup(run) {
-    const stage = setStage(run, { touched: [0] });
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
     run(1, (cpu) => mmget(cpu, stage.mm));
-    run(1, (cpu) => cpu.enterKernel());
     return stage;
   },
   threads: () => [thread((cpu) => exitMm(cpu)), thread((cpu) => exitMm(cpu))],
@@ -410,10 +392,8 @@ const switchAway = defineScenario<TwoMms>({
   title: 'a thread is switched out, and another mm in, while its page is unmapped',
   cpus: 2,
   setup(run) {
-    const { mm: a } = setStage(run);
-    const b = run(1, mmAlloc);
-    run(1, (cpu) => cpu.enterKernel());
-    return { a, b };
+    const { mm: a } = setStage(run, { inKernel: [1] });
+    return { a, b: run(1, mmAlloc) };
   },
   threads: ({ a, b }) => [
     thread((cpu) => munmap(cpu, a, 0, PAGE)),
@@ -450,10 +430,8 @@ const childExits = defineScenario<{ mm: Mm; child: Mm }>({
   cpus: 2,
   pools: { mm: 3, page: 6, table: 8, vma: 6 },
   setup(run) {
-    const { mm } = setStage(run, { touched: [0] });
-    const child = run(0, (cpu) => dupMm(cpu, mm));
-    run(1, (cpu) => cpu.enterKernel());
-    return { mm, child };
+    const { mm } = setStage(run, { touched: [0], inKernel: [1] });
+    return { mm, child: run(0, (cpu) => dupMm(cpu, mm)) };
   },
   threads: ({ mm, child }) => [thread((cpu) => mmput(cpu, child)), thread((cpu) => userStore(cpu, mm, 0, 7))],
   twins: [

@@ -38,6 +38,10 @@ export interface StageOptions {
   readonly touched?: readonly number[];
   /** CPUs that run user code of the mm; 0 and 1 if not given. */
   readonly running?: readonly number[];
+  /** CPUs of these that are in a system call when the race begins. */
+  readonly inKernel?: readonly number[];
+  /** CPUs of these that have gone idle since, and borrow the mm lazily. */
+  readonly lazy?: readonly number[];
 }
 
 /** Makes an mm on CPU 0 and lets CPUs run it. They end in user mode, except CPU 0, which is left in the kernel. */
@@ -52,7 +56,17 @@ export function setStage(run: Run, options: StageOptions = {}): Stage {
   for (const n of options.running ?? [0, 1]) {
     if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
   }
+  for (const n of [...(options.inKernel ?? []), ...(options.lazy ?? [])]) run(n, (cpu) => cpu.enterKernel());
+  for (const n of options.lazy ?? []) run(n, (cpu) => contextSwitch(cpu, null));
   return { mm, at: 0 };
+}
+
+/** CPU 1 ran the mm of a stage before and has entries of it under its old ASID; now it runs another mm. */
+export function cameFromAnotherMm(run: Run): Stage {
+  const stage = setStage(run, { inKernel: [1] });
+  const other = run(1, mmAlloc);
+  run(1, (cpu) => contextSwitch(cpu, other));
+  return stage;
 }
 
 /** Switches a CPU to an mm and returns to user mode. */

@@ -303,12 +303,7 @@ const t18 = defineScenario<Stage>({
   title: 'a lazy CPU may speculate through a cached path: it is interrupted if tables are freed',
   source: '2ff6ddf19c0e',
   cpus: 2,
-  setup(run) {
-    const stage = setStage(run, { touched: [0] });
-    run(1, (cpu) => cpu.enterKernel());
-    run(1, (cpu) => contextSwitch(cpu, null));
-    return stage;
-  },
+  setup: (run) => setStage(run, { touched: [0], lazy: [1] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
   twins: [
     {
