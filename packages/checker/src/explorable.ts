@@ -19,7 +19,7 @@ export interface Violation {
 }
 
 /** How a step touches a location; what {@link Explorable.footprint} reports. */
-export type TouchMode = 'read' | 'write' | 'add' | 'acquire' | 'release' | 'await';
+export type TouchMode = 'read' | 'write';
 
 /** Receives the locations that an actor's next step will touch. */
 export type Touch = (location: number, mode: TouchMode) => void;
@@ -53,9 +53,9 @@ export interface Explorable {
   nextSteps(): string;
   /**
    * What the actor's next step touches, for dependence: two steps of different actors are dependent if they share a location
-   * and not both only read it ('acquire' and 'release' of one lock, 'await' and a write of its cell are dependent, too).
+   * and not both only read it. A lock is written by who takes it and who lets it go; a wait reads its cell.
    * A step also touches whatever decides whether it is enabled and what its outcomes are; an actor without a next step touches
-   * nothing. `add` counts as a write.
+   * nothing.
    */
   footprint(actor: number, touch: Touch): void;
   /** The final observation of a finished execution (shared memory and results), for comparing strategies in tests. */

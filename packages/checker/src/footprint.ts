@@ -55,18 +55,21 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
   }
   // A plain store that follows the step may go into the buffer, too.
   if (tso) touch(slotAt(words, cpu, stored), 'read');
+  const write = (cell: number): void => {
+    touch(cell, 'write');
+    if (host.isEntry(cell)) touch(tlbs, 'write');
+  };
   switch (kind) {
     case OP.writeOnce:
     case OP.storeRelease:
-      if (tso) touch(slotAt(words, cpu, stored), 'write');
-      else {
-        touch(a, 'write');
-        if (host.isEntry(a)) touch(tlbs, 'write');
-      }
-      return;
     case OP.spinUnlock:
       if (tso) touch(slotAt(words, cpu, stored), 'write');
-      else touch(a, 'release');
+      else write(a);
+      return;
+    case OP.readOnce:
+    case OP.loadAcquire:
+    case OP.waitFor:
+      touch(a, 'read');
       return;
     case OP.alloc:
       return;
@@ -75,39 +78,23 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
       touch(words.cpuAt(cpu, CPU.inIrq), 'write');
       return;
   }
-  switch (kind) {
-    case OP.readOnce:
-    case OP.loadAcquire:
-      touch(a, 'read');
-      return;
-    case OP.waitFor:
-      touch(a, 'await');
-      return;
-  }
   // All others wait until the last store has left the buffer.
   if (tso) touch(slotAt(words, cpu, stored + BUFFER - 1), 'read');
   switch (kind) {
-    case OP.atomicAdd:
-      touch(a, 'add');
-      return;
     case OP.xchg:
     case OP.cmpxchg:
+    case OP.atomicAdd:
     case OP.atomicAddReturn:
     case OP.atomicOr:
     case OP.atomicAndNot:
     case OP.atomicFetchAndNot:
-      touch(a, 'write');
-      if (host.isEntry(a)) touch(tlbs, 'write');
-      return;
     case OP.spinLock:
-      touch(a, 'acquire');
-      return;
     case OP.downRead:
     case OP.downWrite:
     case OP.upRead:
     case OP.upWrite:
     case OP.downgradeWrite:
-      touch(a, 'write');
+      write(a);
       return;
     case OP.smpMb:
       return;

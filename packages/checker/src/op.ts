@@ -43,7 +43,6 @@ export const OP_NAMES = [
   'enterUser',
   'enterKernel',
   'irqReturn',
-  'start',
 ] as const;
 
 /** Name of a kind of step. */

@@ -3,8 +3,9 @@
  *
  * A generator cannot be cloned, but it is a function of the values it was fed. A process keeps the log of these values; to
  * go back, the machine shortens the log, and the generator is made anew and fed from the log only when the process runs
- * again. While that happens every call is answered from the log and has no effect, and the step that the process ends up
- * at must be the one that was recorded: if not, the run fails loudly, for the code depends on something it may not.
+ * again. Steps take effect in the machine, so being fed has none; plain loads are answered from the log, plain stores and claims
+ * are left out. The step that the process ends up at must be the one that was recorded: if not, the run fails loudly, for
+ * the code depends on something it may not.
  */
 import type { Cell, Claims, Cpu, Kernel, Step, Steps } from '@mmu-gather/core/stepped';
 import { ARGUMENTS, OP_NAMES } from './op.ts';
@@ -79,11 +80,6 @@ export class Process implements Step {
     this.#host = host;
     this.#claims = host.claimsOf(this);
     this.port = makePort(this, kernel);
-  }
-
-  /** While true the code is being rebuilt: calls have no effect. */
-  get feeding(): boolean {
-    return this.#feeding;
   }
 
   /**

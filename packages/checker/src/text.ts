@@ -110,7 +110,6 @@ export class Text {
       case 'smpMb':
         return 'smp_mb()';
       case 'none':
-      case 'start':
       case 'invalidationBarrier':
         return name;
       default:

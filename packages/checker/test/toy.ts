@@ -168,7 +168,7 @@ export class Toy implements Explorable {
     if (irq && this.#get(cpu, IRQ_PC) === 0) {
       if (this.#get(cpu, QUEUED) === 0) return;
       for (const w of [IRQ_PC, QUEUED]) {
-        touch(word(w), 'await');
+        touch(word(w), 'read');
         touch(word(w), 'write');
       }
       return;
@@ -176,7 +176,7 @@ export class Toy implements Explorable {
     const op = this.#op(cpu, irq);
     if (op === undefined) {
       if (!irq) return;
-      touch(word(BUFFERED), 'await');
+      touch(word(BUFFERED), 'read');
       touch(word(IRQ_PC), 'write');
       touch(CELLS + (this.#get(cpu, SOURCES) % 8) * CPU_WORDS - CPU_WORDS + OUTSTANDING, 'write');
       touch(word(QUEUED), 'write');
@@ -185,9 +185,9 @@ export class Toy implements Explorable {
     const [kind, at = 0] = op;
     const tso = this.#program.memory === 'tso';
     // The interrupt side of a CPU stops its main code.
-    if (!irq) touch(word(IRQ_PC), 'await');
+    if (!irq) touch(word(IRQ_PC), 'read');
     const buffer = (): void => {
-      if (tso) touch(word(BUFFERED), 'await');
+      if (tso) touch(word(BUFFERED), 'read');
     };
     switch (kind) {
       case 'read':
@@ -197,27 +197,18 @@ export class Toy implements Explorable {
         buffer();
         return;
       case 'write':
+      case 'unlock':
         if (!tso) touch(at, 'write');
         else {
           buffer();
           touch(word(BUFFERED), 'write');
         }
         return;
-      case 'unlock':
-        if (!tso) touch(at, 'release');
-        else {
-          buffer();
-          touch(word(BUFFERED), 'write');
-        }
-        return;
       case 'await':
-        touch(at, 'await');
+        touch(at, 'read');
         buffer();
         return;
       case 'lock':
-        touch(at, 'acquire');
-        buffer();
-        return;
       case 'add':
       case 'rmw':
         touch(at, 'write');
@@ -230,7 +221,7 @@ export class Toy implements Explorable {
         return;
       case 'awaitSent':
         buffer();
-        touch(word(OUTSTANDING), 'await');
+        touch(word(OUTSTANDING), 'read');
         return;
       case 'irqOff':
       case 'irqOn':

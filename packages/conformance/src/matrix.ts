@@ -45,16 +45,6 @@ export interface Cell {
   readonly property: Property | undefined;
 }
 
-/** A scenario that does not apply somewhere, and why. */
-export interface NotApplicable {
-  /** Id of the scenario. */
-  readonly id: string;
-  /** The architecture. */
-  readonly arch: string;
-  /** Why not. */
-  readonly reason: string;
-}
-
 /** All cells of a selection. */
 export function cells(
   scenarios: readonly AnyScenario[],
@@ -106,15 +96,6 @@ export function cells(
     }
   }
   return out;
-}
-
-/** Where scenarios do not apply. */
-export function notApplicable(scenarios: readonly AnyScenario[], archs: readonly Architecture[]): NotApplicable[] {
-  return scenarios.flatMap((scenario) =>
-    archs
-      .filter((arch) => !has(scenario.archs, arch.id))
-      .map((arch) => ({ id: scenario.id, arch: arch.id, reason: `is about ${scenario.archs?.join(', ')}` })),
-  );
 }
 
 function overridesFor(overrides: BackendOverrides | undefined, arch: string): Readonly<Record<string, unknown>> {

@@ -10,10 +10,8 @@ import {
   explain,
   Machine,
   type MachineOptions,
-  type Path,
   type Program,
   type Result,
-  type Row,
   type Search,
   search,
 } from '@mmu-gather/checker';
@@ -88,22 +86,6 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
   const found = search(machine, searchOptions(strategy, options));
   const shortest = found.path === undefined ? undefined : counterexample(machine, found.path);
   return result(cell, strategy, options, machine, found, shortest, performance.now() - started);
-}
-
-/** One execution, run again. */
-export interface Rerun {
-  /** The race, drawn. */
-  readonly diagram: string;
-  /** All its steps. */
-  readonly rows: readonly Row[];
-  /** The oracle that it violates, if any. */
-  readonly violated: string | undefined;
-}
-
-/** One execution of a cell, step by step. */
-export function rerunCell(cell: Cell, path: Path, options: RunOptions = {}): Rerun {
-  const explanation = explain(machineOf(cell), path);
-  return { diagram: draw(explanation, options), rows: explanation.rows, violated: explanation.violation?.oracle };
 }
 
 function searchOptions(strategy: StrategyName, options: RunOptions): Search {

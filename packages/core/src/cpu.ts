@@ -1,5 +1,5 @@
 /**
- * The Cpu port: all that kernel code may do. Three machines implement it (exploring, counting, threaded).
+ * The Cpu port: all that kernel code may do. Each machine implements it: exploring and counting.
  *
  * - Calls that return `Steps` are scheduling points: the machine may run other CPUs before the call takes effect.
  * - Calls that do not return `Steps` never pause. Plain accesses are race-checked by the exploring machine; notes and

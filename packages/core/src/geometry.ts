@@ -73,12 +73,6 @@ export function entryAddrEnd(geometry: Geometry, level: number, address: number,
   return Math.min((Math.floor(address / size) + 1) * size, end);
 }
 
-/** The address rounded down to the start of the entry of a level that maps it. */
-export function entryStart(geometry: Geometry, level: number, address: number): number {
-  const size = entrySize(geometry, level);
-  return Math.floor(address / size) * size;
-}
-
 /** First address past user space (TASK_SIZE). Real four-level machines give the upper half to the kernel. */
 export function taskSize(geometry: Geometry): number {
   const all = entrySize(geometry, geometry.bits.length);

@@ -67,20 +67,9 @@ export interface Vma extends Handle {
   readonly pgoff: Cell;
   /** 1 once a private page was mapped here (anon_vma is set): fork must copy it. Marked accesses: faults run side by side. */
   readonly anonVma: Cell;
-  /** Newest generation deferred for it (RFC 15). */
-  readonly deferTlbGen: Cell;
 }
 /** Struct type of {@link Vma}. */
-export const Vma: Struct<Vma> = struct<Vma>('vma', [
-  'start',
-  'end',
-  'flags',
-  'next',
-  'file',
-  'pgoff',
-  'anonVma',
-  'deferTlbGen',
-]);
+export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'pgoff', 'anonVma']);
 
 /** Readable. */
 export const VM_READ: number = 1;

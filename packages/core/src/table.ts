@@ -11,9 +11,9 @@ export function maxEntries(geometry: Geometry): number {
   return 2 ** Math.max(...geometry.bits);
 }
 
-/** Field names of a table: its entries, its lock, and the generation last deferred in it (RFC 16). */
+/** Field names of a table: its entries and its lock. */
 export function tableFields(geometry: Geometry): readonly string[] {
-  return [...Array.from({ length: maxEntries(geometry) }, (_, i) => `[${i}]`), 'ptl', 'deferredTlbGen'];
+  return [...Array.from({ length: maxEntries(geometry) }, (_, i) => `[${i}]`), 'ptl'];
 }
 
 /** The entry of a table that maps an address (pte_offset, pmd_offset, ...). */
@@ -24,9 +24,4 @@ export function entryCell(geometry: Geometry, table: Address, level: number, add
 /** The split page-table lock of a PTE table (ptlock_ptr). */
 export function tablePtl(geometry: Geometry, table: Address): Cell {
   return table + maxEntries(geometry);
-}
-
-/** Newest generation under which an entry of this table was deferred (RFC 16: page->deferred_tlb_gen). */
-export function tableDeferredTlbGen(geometry: Geometry, table: Address): Cell {
-  return table + maxEntries(geometry) + 1;
 }

@@ -7,24 +7,13 @@
  *   and neither enables, disables or changes the outcomes of the other.
  * - So a step also touches what decides whether it is enabled and which outcomes it has.
  * - What an actor's next step touches changes only by its own steps, or by steps that conflict with it.
- *
- * Commuting adds are not exploited: an `add` is a write here.
  */
-import type { Explorable, Touch, TouchMode } from '../explorable.ts';
+import type { Explorable, Touch } from '../explorable.ts';
 
 /** A touch that only looks. */
 const READ = 0;
 /** A touch that conflicts with every other one of its location. */
 const WRITE = 1;
-
-const MODES: Readonly<Record<TouchMode, number>> = {
-  read: READ,
-  await: READ,
-  write: WRITE,
-  add: WRITE,
-  acquire: WRITE,
-  release: WRITE,
-};
 
 /** Do two touches of one location conflict? */
 export function conflict(a: number, b: number): boolean {
@@ -53,7 +42,7 @@ export class Footprint {
     this.#touch = (location, mode) => {
       if (this.length === this.locations.length) this.#grow();
       this.locations[this.length] = location;
-      this.modes[this.length++] = MODES[mode];
+      this.modes[this.length++] = mode === 'write' ? WRITE : READ;
     };
   }
 
