@@ -135,14 +135,14 @@ export function scores(
   ticksPerSecond: number,
 ): Pick<ReplayReport, keyof Score | 'byReason' | 'mismatches' | 'before'> {
   const proper = marked ? ledger.proper : ledger.early;
-  const reasons = [...proper].sort(([a], [b]) => a - b);
+  const reasons = [...proper].toSorted(([a], [b]) => a - b);
   return {
     ...total(proper),
     byReason: Object.fromEntries(reasons.map(([reason, tally]) => [reason, scoreOf(tally)])),
     mismatches: ledger.differences
       .filter(({ recorded, predicted }) => (recorded ?? predicted)!.early !== marked)
       .map((difference) => mismatchOf(difference, ticksPerSecond))
-      .sort((a, b) => a.time - b.time),
+      .toSorted((a, b) => a.time - b.time),
     before: marked ? total(ledger.early) : null,
   };
 }

@@ -3,7 +3,9 @@
  */
 import type { AnyScenario } from '../scenario.ts';
 import { BUGS } from './bugs.ts';
-import { ORDINARY } from './ordinary.ts';
+import { LIFECYCLE } from './lifecycle.ts';
+import { MUNMAP } from './munmap.ts';
+import { RIGHTS } from './rights.ts';
 import { TRACES } from './traces.ts';
 
 export {
@@ -19,4 +21,4 @@ export {
 } from './stage.ts';
 
 /** All scenarios of this repository, in the order of tables. */
-export const SCENARIOS: readonly AnyScenario[] = [...TRACES, ...BUGS, ...ORDINARY];
+export const SCENARIOS: readonly AnyScenario[] = [...TRACES, ...BUGS, ...MUNMAP, ...RIGHTS, ...LIFECYCLE];

@@ -15,6 +15,7 @@ import {
   VM_WRITE,
 } from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, mmap, pmdOffset, ptepGet, userStore } from '@mmu-gather/mm/stepped';
+import type { Twin } from '../scenario.ts';
 
 /** Bytes in a page. */
 export const PAGE = 4096;
@@ -95,6 +96,17 @@ export interface Mapping {
   readonly pmd: Cell;
   /** The page. */
   readonly page: Address;
+}
+
+/** A twin that every shootdown must refute. */
+export function noWait<E>(scenario: string): Twin<E> {
+  return {
+    id: `${scenario}/no-ipi-wait`,
+    why: 'the initiator does not wait for its IPIs',
+    oracle: ['O1', 'O2', 'O4', 'O6', 'O10', 'O12'],
+    property: 'FUAF',
+    backend: { x86: { waitForIpis: false } },
+  };
 }
 
 /** Looks up how an address is mapped, for scenarios that are written on core's step functions. */

@@ -1,0 +1,126 @@
+/**
+ * Operations that change pages and rights of live memory: MADV_DONTNEED, mprotect, copy-on-write.
+ */
+import { VM_READ } from '@mmu-gather/core/stepped';
+import { dupMm, madviseDontneed, mprotect, userStore } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { PAGE, setStage, type Stage, noWait } from './stage.ts';
+
+const READ_ONLY = VM_READ;
+
+const dontneedRunning = defineScenario<Stage>({
+  id: 'dontneed/running-thread',
+  title: 'MADV_DONTNEED of a page that another thread may be using',
+  cpus: 2,
+  setup: (run) => setStage(run),
+  threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE))],
+  twins: [noWait('dontneed/running-thread')],
+});
+
+const dontneedFault = defineScenario<Stage>({
+  id: 'dontneed/fault',
+  title: 'MADV_DONTNEED of a page against a thread that stores to it and faults',
+  cpus: 2,
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* userStore(cpu, mm, 0, 7);
+    }),
+  ],
+  twins: [noWait('dontneed/fault')],
+});
+
+const mprotectRunning = defineScenario<Stage>({
+  id: 'mprotect/running-thread',
+  title: 'mprotect takes the right to write away from a running thread',
+  cpus: 2,
+  setup: (run) => setStage(run),
+  threads: ({ mm }) => [thread((cpu) => mprotect(cpu, mm, 0, PAGE, READ_ONLY))],
+  twins: [
+    {
+      id: 'mprotect/running-thread/no-flush',
+      why: 'mprotect does not flush',
+      oracle: 'O2',
+      property: 'SAC',
+      profile: { changeProtection: 'none' },
+    },
+  ],
+});
+
+const mprotectStore = defineScenario<Stage>({
+  id: 'mprotect/store',
+  title: 'mprotect against a thread that stores to the page',
+  cpus: 2,
+  setup: (run) => setStage(run),
+  threads: ({ mm }) => [
+    thread((cpu) => mprotect(cpu, mm, 0, PAGE, READ_ONLY)),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* userStore(cpu, mm, 0, 7);
+      yield* cpu.enterUser();
+    }),
+  ],
+  twins: [
+    {
+      id: 'mprotect/store/no-flush',
+      why: 'mprotect does not flush',
+      oracle: 'O2',
+      property: 'SAC',
+      profile: { changeProtection: 'none' },
+    },
+  ],
+});
+
+const cowWriter = defineScenario<Stage>({
+  id: 'cow/running-thread',
+  title: 'a copy-on-write fault while another thread may still read the shared page',
+  cpus: 2,
+  setup(run) {
+    const stage = setStage(run);
+    run(0, (cpu) => dupMm(cpu, stage.mm));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => userStore(cpu, mm, 0, 7))],
+  twins: [
+    {
+      id: 'cow/running-thread/clear-only',
+      why: 'the old entry is cleared and not flushed',
+      oracle: 'O6',
+      property: 'LOSTW',
+      profile: { cowFlush: 'clear' },
+    },
+  ],
+});
+
+const cowBoth = defineScenario<Stage>({
+  id: 'cow/both-write',
+  title: 'two threads break copy-on-write of one page at the same time',
+  cpus: 2,
+  setup(run) {
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
+    run(0, (cpu) => dupMm(cpu, stage.mm));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => userStore(cpu, mm, 0, 7)), thread((cpu) => userStore(cpu, mm, 0, 8))],
+  twins: [
+    {
+      id: 'cow/both-write/clear-only',
+      why: 'the old entry is cleared and not flushed',
+      oracle: ['O6', 'O1'],
+      property: 'LOSTW',
+      profile: { cowFlush: 'clear' },
+    },
+  ],
+});
+
+/** All of them. */
+export const RIGHTS: readonly AnyScenario[] = [
+  dontneedRunning,
+  dontneedFault,
+  mprotectRunning,
+  mprotectStore,
+  cowWriter,
+  cowBoth,
+];
