@@ -4,15 +4,15 @@
  * Atomics, barriers and serialising instructions wait until their CPU's store buffer is empty; locks, waits and calls to
  * other CPUs until they can succeed. A step that has to wait is not enabled: nothing spins.
  */
-import { type Address, EVERYTHING, type OracleId } from '@mmu-gather/core/stepped';
+import { type Address, type Cell, EVERYTHING, type OracleId } from '@mmu-gather/core/stepped';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { Objects } from './objects.ts';
 import { OP, passes, WRITER } from './op.ts';
 import type { Oracles } from './oracles.ts';
-import { CACHE_NAMES } from './port.ts';
 import type { Races } from './races.ts';
+import { Rcu } from './rcu.ts';
 import type { Text } from './text.ts';
 import type { UserAccess } from './user-access.ts';
 import { CPU, type Words } from './words.ts';
@@ -35,9 +35,29 @@ export interface Parts {
 /** The steps of one machine. */
 export class Effects {
   readonly #parts: Parts;
+  readonly #rcu: Rcu;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#rcu = new Rcu(parts.words, parts.objects, (object) => this.#free(object));
+  }
+
+  /** Does anything wait for an RCU reader? */
+  get readersAwaited(): boolean {
+    return this.#rcu.waits;
+  }
+
+  /** Kernel code accesses a word, marked or plainly: a table, a VMA or an mm that was freed is not there any more (O5). */
+  touched(cpu: number, cell: Cell): void {
+    const { objects, text } = this.#parts;
+    if (!objects.gone(cell)) return;
+    const cache = objects.cacheOf(cell);
+    this.#parts.violate('O5', `CPU ${cpu} accesses ${text.cell(cell)} of a freed ${cache}`);
+  }
+
+  /** The interrupt side of a CPU has returned. */
+  irqReturned(cpu: number): void {
+    this.#rcu.left(cpu);
   }
 
   /** Number of outcomes of a process's pending step now; 0 while it has to wait. */
@@ -51,7 +71,11 @@ export class Effects {
       case OP.alloc:
       case OP.localIrqDisable:
       case OP.localIrqEnable:
+      case OP.rcuReadLock:
+      case OP.rcuReadUnlock:
         return 1;
+      case OP.mayFail:
+        return 2;
       case OP.writeOnce:
       case OP.storeRelease:
       case OP.spinUnlock:
@@ -70,6 +94,8 @@ export class Effects {
         return value !== WRITER ? 1 : 0;
       case OP.awaitIpis:
         return this.#parts.interrupts.allReturned(cpu) ? 1 : 0;
+      case OP.awaitReaders:
+        return this.#rcu.ended(cpu) ? 1 : 0;
       case OP.sendIpi:
         return this.#parts.interrupts.mayBeSent(a) ? 1 : 0;
       case OP.userRead:
@@ -89,6 +115,7 @@ export class Effects {
     const memory = this.#parts.memory;
     const now = this.#parts.words.state.words[a]!;
     const kind = this.#parts.words.kind(number);
+    if (kind >= OP.readOnce && kind <= OP.downgradeWrite) this.touched(cpu, a);
     if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot)
       this.#parts.races.check(number, a, kind !== OP.readOnce && kind !== OP.loadAcquire);
     switch (kind) {
@@ -126,6 +153,10 @@ export class Effects {
       case OP.downRead:
         this.#parts.words.state.set(a, now + 1);
         return 0;
+      case OP.downReadTrylock:
+        if (now === WRITER) return 0;
+        this.#parts.words.state.set(a, now + 1);
+        return 1;
       case OP.upRead:
         this.#parts.words.state.set(a, now - 1);
         return 0;
@@ -139,15 +170,30 @@ export class Effects {
         this.#parts.words.state.set(a, 1);
         return 0;
       case OP.alloc:
-        return this.#parts.objects.alloc(cpu, a);
+        return this.#parts.objects.alloc(cpu, a, b);
+      case OP.mayFail:
+        return choice;
       case OP.free:
-        this.#free(a, b);
+        this.#free(b);
+        return 0;
+      case OP.rcuReadLock:
+        this.#rcu.lock(cpu);
+        return 0;
+      case OP.rcuReadUnlock:
+        if (!this.#rcu.unlock(cpu)) this.#parts.violate('O16', `CPU ${cpu} leaves an RCU section that it is not in`);
+        return 0;
+      case OP.freeRcu:
+        this.#rcu.free(b);
+        return 0;
+      case OP.synchronizeRcu:
+        this.#rcu.begin(cpu);
         return 0;
       case OP.localIrqDisable:
         this.#parts.words.setCpu(cpu, CPU.irqOff, this.#parts.words.cpu(cpu, CPU.irqOff) + 1);
         return 0;
       case OP.localIrqEnable:
         this.#parts.words.setCpu(cpu, CPU.irqOff, this.#parts.words.cpu(cpu, CPU.irqOff) - 1);
+        this.#rcu.left(cpu);
         return 0;
       case OP.sendIpi:
         this.#parts.interrupts.send(cpu, a, b, arg(2));
@@ -173,11 +219,12 @@ export class Effects {
     }
   }
 
-  #free(cache: number, address: Address): void {
+  #free(address: Address): void {
     if (!this.#parts.objects.free(address))
       this.#parts.violate('O16', `${this.#parts.text.object(address)} is freed, which is not allocated`);
-    if (CACHE_NAMES[cache] === 'page') this.#parts.oracles.pageFreed(address);
-    if (CACHE_NAMES[cache] === 'table') this.#parts.mmu.refillAll();
+    const cache = this.#parts.objects.cacheOf(address);
+    if (cache === 'page') this.#parts.oracles.pageFreed(address);
+    if (cache === 'table') this.#parts.mmu.refillAll();
   }
 
   #loadContext(cpu: number, root: Address, asid: number, noflush: boolean): void {

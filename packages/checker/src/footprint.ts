@@ -1,7 +1,7 @@
 /**
  * Footprint: what a step touches, for dependence between steps (dpor).
  *
- * Besides cells there are pseudo-locations: a CPU's store buffer, its interrupt state, its queue of calls and the count of its
+ * Besides cells there are pseudo-locations: a CPU's store buffer, its interrupt and RCU state, its queue of calls and the count of its
  * own calls; and one for the TLBs of all CPUs, written by every step that changes or uses what TLBs hold, by page and table
  * frees and by mode changes, and read by every step of kernel code, because a claim may follow it. Coarse, and so safe.
  */
@@ -18,6 +18,8 @@ export interface FootprintHost {
   /** Whether interrupts and claims can matter: bare programs of memory accesses have neither. */
   readonly hasKernel: boolean;
   isEntry(cell: number): boolean;
+  /** Does anything wait for an RCU reader to leave? */
+  readersAwaited(): boolean;
 }
 
 /** The drain of a CPU's oldest buffered store. */
@@ -72,10 +74,17 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
       touch(a, 'read');
       return;
     case OP.alloc:
+    case OP.mayFail:
       return;
     case OP.localIrqDisable:
-    case OP.localIrqEnable:
+    case OP.rcuReadLock:
       touch(words.cpuAt(cpu, CPU.inIrq), 'write');
+      return;
+    case OP.localIrqEnable:
+    case OP.rcuReadUnlock:
+      touch(words.cpuAt(cpu, CPU.inIrq), 'write');
+      // The end of a grace period frees.
+      if (host.readersAwaited()) touch(tlbs, 'write');
       return;
   }
   // All others wait until the last store has left the buffer.
@@ -90,6 +99,7 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
     case OP.atomicFetchAndNot:
     case OP.spinLock:
     case OP.downRead:
+    case OP.downReadTrylock:
     case OP.downWrite:
     case OP.upRead:
     case OP.upWrite:
@@ -108,6 +118,12 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
     case OP.irqReturn:
       touch(words.cpuAt(cpu, CPU.inIrq), 'write');
       touch(words.cpuAt(words.cpu(cpu, CPU.irqSource), CPU.outstanding), 'write');
+      touch(tlbs, 'write');
+      return;
+    case OP.freeRcu:
+    case OP.synchronizeRcu:
+      // Who reads now is what it waits for.
+      for (let other = 0; other < words.cpus; other++) touch(words.cpuAt(other, CPU.inIrq), 'read');
       touch(tlbs, 'write');
       return;
     default:

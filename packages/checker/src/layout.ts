@@ -18,9 +18,9 @@ import {
 export type PoolSizes = Readonly<Record<CacheName, number>>;
 
 /** Enough for most scenarios. */
-export const DEFAULT_POOLS: PoolSizes = { mm: 3, vma: 4, page: 6, table: 6 };
+export const DEFAULT_POOLS: PoolSizes = { mm: 3, vma: 4, page: 6, table: 6, mapping: 1, area: 3 };
 
-const CACHES: readonly CacheName[] = ['mm', 'vma', 'page', 'table'];
+const CACHES: readonly CacheName[] = ['mm', 'vma', 'page', 'table', 'mapping', 'area'];
 
 /** Objects of one kind: `count` of them, one behind the other, those of CPU 0 first. */
 export interface Pool {

@@ -178,7 +178,8 @@ export class Machine<E = unknown> implements Explorable {
       words,
       tso: this.#memory.tso,
       tlbs: state.words.length,
-      hasKernel: this.kernel.handlers.length > 0,
+      hasKernel: this.kernel.handlers.length > 0 || layout.pool('page').count > 0 || layout.pool('table').count > 0,
+      readersAwaited: () => this.#effects.readersAwaited,
       isEntry,
     };
     const host = this.#processHost();
@@ -438,6 +439,7 @@ export class Machine<E = unknown> implements Explorable {
   #irqReturn(cpu: number): void {
     this.#interrupts.end(cpu);
     for (let w = 0; w < PROCESS_WORDS; w++) this.state.set(this.#words.processAt(this.#cpus + cpu, w), 0);
+    this.#effects.irqReturned(cpu);
     if (this.#interrupts.inUser(cpu)) this.#oracles.userMode(cpu);
   }
 
@@ -491,6 +493,7 @@ export class Machine<E = unknown> implements Explorable {
   #processHost(): ProcessHost {
     return {
       plainRead: (process, cell) => {
+        this.#effects.touched(process.cpuId, cell);
         this.#races.plain(process.number, cell, false);
         const value = this.#memory.load(process.cpuId, cell);
         const at = this.#words.processAt(process.number, PROCESS.history);
@@ -498,6 +501,7 @@ export class Machine<E = unknown> implements Explorable {
         return value;
       },
       plainWrite: (process, cell, value) => {
+        this.#effects.touched(process.cpuId, cell);
         this.#races.plain(process.number, cell, true);
         this.#memory.storePlain(process.cpuId, cell, value);
       },

@@ -14,6 +14,10 @@
  * bits are always set here: the walker sets them before it caches, and no algorithm of these profiles asks for them.
  *
  * The set of one path is a bit mask over entry values, which are numbered as they first appear in a run of the checker.
+ *
+ * The kernel's own page table (`init_mm`) is walked on every CPU, whatever it runs, as soon as it has a root. What is cached of it
+ * stands under one more tag, KERNEL: global entries, which context loads keep and which only invalidations of globals drop.
+ * User accesses do not see it, nor kernel ones the user's.
  */
 import {
   ALL_ASIDS,
@@ -24,6 +28,7 @@ import {
   entryShift,
   entryTarget,
   type Extent,
+  Page,
   PSE,
   type Scope,
   tableEntries,
@@ -37,8 +42,21 @@ const BITS = 31;
 /** Different entry values that may appear in one scenario. */
 export const MAX_MESSAGES: number = MASK_WORDS * BITS;
 
-/** Reports that a walk could read a freed table (O4). */
-export type OnFreedTable = (cpu: number, table: Address) => void;
+/** Told of what a fill brings. */
+export interface FillHost {
+  /** Was the object at this address given back? */
+  freed(address: Address): boolean;
+  /** A walk can read a freed table (O4). */
+  freedTable(cpu: number, table: Address): void;
+  /** A huge leaf and a smaller one may be cached for the same address (O14). */
+  twoSizes(cpu: number, page: number, kernel: boolean): void;
+}
+
+/**
+ * Is told of each leaf value that may be cached for a page: the entry, its number, and the frame that it maps the page to (a huge
+ * leaf maps a row of frames).
+ */
+export type VisitLeaf = (entry: Entry, number: number, frame: Address) => void;
 
 /** The TLBs and walk caches of all CPUs. */
 export class Mmu {
@@ -63,13 +81,18 @@ export class Mmu {
   readonly messages: Entry[] = [];
   /** Mask of the values that are leaves above level 0: they share sets with the pointers of their level. */
   readonly #huge = new Int32Array(MASK_WORDS);
-  readonly #freed: (address: Address) => boolean;
-  readonly #onFreedTable: OnFreedTable;
+  readonly #host: FillHost;
+  /** Where the kernel keeps the root of its own table. */
+  readonly #kernelPgd: Address;
+  /** A fill has added something. */
+  #filled = false;
+  /** Level of the cell that leafCell found last. */
+  #level = 0;
 
   /** Words that an Mmu needs. */
   static words(options: BootOptions): number {
     const asid = 1 + MASK_WORDS * slotsPerLevel(options).reduce((a, b) => a + b, 0);
-    return options.cpus * (2 + options.backend.isa.asids * asid);
+    return options.cpus * (2 + (1 + options.backend.isa.asids) * asid);
   }
 
   constructor(
@@ -77,15 +100,15 @@ export class Mmu {
     layout: Layout,
     options: BootOptions,
     base: number,
-    freed: (address: Address) => boolean,
-    onFreedTable: OnFreedTable,
+    kernelPgd: Address,
+    host: FillHost,
   ) {
     this.#state = state;
     this.#layout = layout;
     this.#options = options;
     this.#base = base;
-    this.#freed = freed;
-    this.#onFreedTable = onFreedTable;
+    this.#kernelPgd = kernelPgd;
+    this.#host = host;
     this.levels = options.geometry.bits.length;
     this.#asids = options.backend.isa.asids;
     const slots = slotsPerLevel(options);
@@ -99,7 +122,7 @@ export class Mmu {
     }
     this.#levelOffset = offsets;
     this.#asidWords = at;
-    this.#cpuWords = 2 + this.#asids * at;
+    this.#cpuWords = 2 + (1 + this.#asids) * at;
   }
 
   /** The loaded ASID of a CPU, -1 before the first load. */
@@ -110,6 +133,16 @@ export class Mmu {
   /** The loaded top-level table of a CPU; 0 if it has no user part. */
   liveRoot(cpu: number): Address {
     return this.#state.words[this.#base + cpu * this.#cpuWords + 1]!;
+  }
+
+  /** The tag of what is cached of the kernel's own table. */
+  get kernelTag(): number {
+    return this.#asids;
+  }
+
+  /** The root of the kernel's own table; 0 as long as it has none. */
+  get kernelRoot(): Address {
+    return this.#state.words[this.#kernelPgd]!;
   }
 
   /** Page number of an address. */
@@ -137,8 +170,8 @@ export class Mmu {
 
   /** Drops what a scope covers on one CPU; what is still in memory may be cached again at once. */
   invalidate(cpu: number, scope: Scope): void {
-    for (let asid = 0; asid < this.#asids; asid++) {
-      if (scope.asid !== ALL_ASIDS && scope.asid !== asid) continue;
+    for (let asid = 0; asid <= this.#asids; asid++) {
+      if (asid === this.kernelTag ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== asid) continue;
       this.#clear(cpu, asid, 0, scope.leaves, true);
       for (let level = 1; level < this.levels; level++) {
         this.#clear(cpu, asid, level, scope.walks, false);
@@ -156,16 +189,23 @@ export class Mmu {
   /** Lets one CPU fill. */
   refill(cpu: number): void {
     const root = this.liveRoot(cpu);
-    if (root !== 0) this.#walk(cpu, this.liveAsid(cpu), this.levels - 1, root, 0);
+    if (root !== 0) this.#fill(cpu, this.liveAsid(cpu), root);
+    const kernel = this.kernelRoot;
+    if (kernel !== 0) this.#fill(cpu, this.kernelTag, kernel);
   }
 
   /** Calls back with every leaf value that may be cached for a page on the context that the CPU has loaded. */
-  leaves(cpu: number, page: number, visit: (entry: Entry, number: number) => void): void {
+  leaves(cpu: number, page: number, visit: VisitLeaf): void {
     if (this.liveRoot(cpu) !== 0) this.leavesUnder(cpu, this.liveAsid(cpu), page, visit);
   }
 
+  /** Calls back with every leaf value that may be cached for a page of the kernel on a CPU. */
+  kernelLeaves(cpu: number, page: number, visit: VisitLeaf): void {
+    this.leavesUnder(cpu, this.kernelTag, page, visit);
+  }
+
   /** Calls back with every leaf value that may be cached for a page under an ASID of a CPU. */
-  leavesUnder(cpu: number, asid: number, page: number, visit: (entry: Entry, number: number) => void): void {
+  leavesUnder(cpu: number, asid: number, page: number, visit: VisitLeaf): void {
     for (let level = 0; level < this.levels; level++) {
       const at = this.#mask(cpu, asid, level, Math.floor(page / this.#pagesPerEntry[level]!));
       for (let w = 0; w < MASK_WORDS; w++) {
@@ -175,7 +215,7 @@ export class Mmu {
           bits ^= low;
           const number = w * BITS + (31 - Math.clz32(low));
           const entry = this.messages[number]!;
-          if (level === 0 || (entry & PSE) !== 0) visit(entry, number);
+          if (level === 0 || (entry & PSE) !== 0) visit(entry, number, this.#frame(entry, level, page));
         }
       }
     }
@@ -186,16 +226,18 @@ export class Mmu {
     return this.#numbers.get(entry) ?? -1;
   }
 
-  /** May any CPU hold this value for a page of a root, under whatever ASID? */
+  /** May any CPU hold this leaf value for a page of a root, under whatever ASID? */
   isHeld(root: Address, page: number, number: number): boolean {
+    const huge = (this.messages[number]! & PSE) !== 0;
+    const word = Math.floor(number / BITS);
+    const bit = 1 << (number % BITS);
     for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
       for (let asid = 0; asid < this.#asids; asid++) {
         if (this.#state.words[this.#asidBase(cpu, asid)] !== root) continue;
-        if (
-          (this.#state.words[this.#mask(cpu, asid, 0, page) + Math.floor(number / BITS)]! & (1 << (number % BITS))) !==
-          0
-        )
-          return true;
+        for (let level = huge ? 1 : 0; level < (huge ? this.levels : 1); level++) {
+          const at = this.#mask(cpu, asid, level, Math.floor(page / this.#pagesPerEntry[level]!));
+          if ((this.#state.words[at + word]! & bit) !== 0) return true;
+        }
       }
     }
     return false;
@@ -207,23 +249,78 @@ export class Mmu {
     return cell === 0 ? 0 : this.#state.words[cell]!;
   }
 
+  /** The frame that memory maps a page under a root to; 0 if there is no present entry. */
+  frameInMemory(root: Address, page: number): Address {
+    const cell = this.leafCell(root, page);
+    const entry = cell === 0 ? 0 : this.#state.words[cell]!;
+    return entryPresent(entry) ? this.#frame(entry, this.#level, page) : 0;
+  }
+
   /** The cell of the leaf entry for a page under a root; 0 if a table is missing. */
   leafCell(root: Address, page: number): Address {
-    const { geometry } = this.#options;
-    const address = page * 2 ** geometry.pageShift;
     let table = root;
     for (let level = this.levels - 1; ; level--) {
       if (table === 0) return 0;
-      const cell = table + (Math.floor(address / 2 ** entryShift(geometry, level)) % tableEntries(geometry, level));
+      const cell = this.#cellAt(table, level, page);
       const entry = this.#state.words[cell]!;
+      this.#level = level;
       if (level === 0 || (entry & PSE) !== 0) return cell;
       table = entryPresent(entry) ? entryTarget(entry) : 0;
     }
   }
 
+  /** The level at which a cell is on the way from a root to a page, tables above it being as they are now; -1 if it is not. */
+  levelOf(cell: Address, root: Address, page: number): number {
+    let table = root;
+    for (let level = this.levels - 1; table !== 0; level--) {
+      const here = this.#cellAt(table, level, page);
+      if (here === cell) return level;
+      const entry = this.#state.words[here]!;
+      table = level > 0 && entryPresent(entry) && (entry & PSE) === 0 ? entryTarget(entry) : 0;
+    }
+    return -1;
+  }
+
+  /** The frames that an entry maps: one, or with PSE a row of them, as at the lowest level that has huge leaves. */
+  framesOf(entry: Entry): { first: Address; count: number } {
+    return { first: entryTarget(entry), count: (entry & PSE) === 0 ? 1 : this.#pagesPerEntry[1]! };
+  }
+
+  #cellAt(table: Address, level: number, page: number): Address {
+    const { geometry } = this.#options;
+    return table + (Math.floor(page / this.#pagesPerEntry[level]!) % tableEntries(geometry, level));
+  }
+
+  #frame(entry: Entry, level: number, page: number): Address {
+    const target = entryTarget(entry);
+    return level === 0 ? target : target + (page % this.#pagesPerEntry[level]!) * Page.words;
+  }
+
+  #fill(cpu: number, tag: number, root: Address): void {
+    this.#filled = false;
+    this.#walk(cpu, tag, this.levels - 1, root, 0);
+    if (this.#filled && this.#huge.some((bits) => bits !== 0)) this.#checkSizes(cpu, tag);
+  }
+
+  /** Looks for a huge leaf with a smaller one below it. */
+  #checkSizes(cpu: number, tag: number): void {
+    for (let page = 0; page < this.pages; page++) {
+      let sizes = 0;
+      for (let level = 0; level < this.levels; level++) if (this.#hasLeaf(cpu, tag, level, page)) sizes++;
+      if (sizes > 1) this.#host.twoSizes(cpu, page, tag === this.kernelTag);
+    }
+  }
+
+  #hasLeaf(cpu: number, tag: number, level: number, page: number): boolean {
+    const at = this.#mask(cpu, tag, level, Math.floor(page / this.#pagesPerEntry[level]!));
+    for (let w = 0; w < MASK_WORDS; w++)
+      if ((this.#state.words[at + w]! & (level === 0 ? -1 : this.#huge[w]!)) !== 0) return true;
+    return false;
+  }
+
   #walk(cpu: number, asid: number, level: number, table: Address, prefix: number): void {
-    if (this.#freed(table)) {
-      this.#onFreedTable(cpu, table);
+    if (this.#host.freed(table)) {
+      this.#host.freedTable(cpu, table);
       return;
     }
     if (this.#layout.indexIn('table', table) < 0) return;
@@ -263,7 +360,11 @@ export class Mmu {
   #add(cpu: number, asid: number, level: number, slot: number, entry: Entry): void {
     const number = this.#number(entry);
     const at = this.#mask(cpu, asid, level, slot) + Math.floor(number / BITS);
-    this.#state.set(at, this.#state.words[at]! | (1 << (number % BITS)));
+    const old = this.#state.words[at]!;
+    const bit = 1 << (number % BITS);
+    if ((old & bit) !== 0) return;
+    this.#filled = true;
+    this.#state.set(at, old | bit);
   }
 
   #asidBase(cpu: number, asid: number): number {

@@ -236,6 +236,10 @@ export class Oracles {
         });
         if (!begins) this.coherent();
       },
+      clean: () => {},
+      stable: () => {},
+      moved: () => {},
+      reassigned: () => {},
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) this.#host.violate(oracle, `CPU ${cpu}: ${message}`);
       },

@@ -20,7 +20,7 @@ import type {
 import { OP, TESTS } from './op.ts';
 
 /** Cache names by number, as `alloc` and `free` carry them. */
-export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table'];
+export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table', 'mapping', 'area'];
 
 /** What the port needs of its process. */
 export interface PortOwner extends Step {
@@ -93,12 +93,22 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
     spinLock: (lock: Cell) => announce(OP.spinLock, lock),
     spinUnlock: (lock: Cell) => announce(OP.spinUnlock, lock),
     downRead: (lock: Cell) => announce(OP.downRead, lock),
+    downReadTrylock: (lock: Cell) => announce(OP.downReadTrylock, lock),
     upRead: (lock: Cell) => announce(OP.upRead, lock),
     downWrite: (lock: Cell) => announce(OP.downWrite, lock),
     upWrite: (lock: Cell) => announce(OP.upWrite, lock),
     downgradeWrite: (lock: Cell) => announce(OP.downgradeWrite, lock),
-    alloc: (cache: CacheName) => announce(OP.alloc, CACHE_NAMES.indexOf(cache)),
+    alloc: (cache: CacheName, count = 1) => announce(OP.alloc, CACHE_NAMES.indexOf(cache), count),
     free: (cache: CacheName, object: Address) => announce(OP.free, CACHE_NAMES.indexOf(cache), object),
+    mayFail: () => announce(OP.mayFail),
+    rcuReadLock: () => announce(OP.rcuReadLock),
+    rcuReadUnlock: () => announce(OP.rcuReadUnlock),
+    freeRcu: (cache: CacheName, object: Address) => announce(OP.freeRcu, CACHE_NAMES.indexOf(cache), object),
+    // Two steps: it notes who reads now, and waits until they have left.
+    *synchronizeRcu(): Steps<void> {
+      yield* announce(OP.synchronizeRcu);
+      yield* announce(OP.awaitReaders);
+    },
     localIrqDisable: () => announce(OP.localIrqDisable),
     localIrqEnable: () => announce(OP.localIrqEnable),
     sendIpi: (target: number, handler: number, argument: Address) => announce(OP.sendIpi, target, handler, argument),
@@ -116,6 +126,7 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
     invalidationBarrier: () => announce(OP.invalidationBarrier),
     userRead: (address: number) => announce(OP.userRead, address),
     userWrite: (address: number, value: number) => announce(OP.userWrite, address, value),
+    kernelRead: (address: number) => announce(OP.kernelRead, address),
     enterUser: (value?: number) => announce(OP.enterUser, value ?? 0, value === undefined ? 0 : 1),
     enterKernel: () => announce(OP.enterKernel),
     jiffies: () => 0,
@@ -132,6 +143,10 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
         process.claim((claims) => claims.changing(root, range, begins)),
       caughtUp: (root: Address, asid: number, gen: number) =>
         process.claim((claims) => claims.caughtUp(root, asid, gen)),
+      clean: (page: Address) => process.claim((claims) => claims.clean(page)),
+      stable: (page: Address, begins: boolean) => process.claim((claims) => claims.stable(page, begins)),
+      moved: (root: Address, range: Extent) => process.claim((claims) => claims.moved(root, range)),
+      reassigned: (range: Extent) => process.claim((claims) => claims.reassigned(range)),
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) process.claim((claims) => claims.that(holds, oracle, message));
       },

@@ -40,6 +40,11 @@ export class Text {
     return this.#layout.name(address).replace(/(\[0\]|\.\w+)$/, '');
   }
 
+  /** A word. */
+  cell(cell: Cell): string {
+    return this.#layout.name(cell);
+  }
+
   /** Where a page-table entry leads and what it allows. */
   entry(entry: Entry): string {
     if (entry === 0) return 'none';
@@ -85,6 +90,20 @@ export class Text {
         return `allocate a ${CACHE_NAMES[a(0)]}`;
       case 'free':
         return `free ${this.object(a(1))}`;
+      case 'freeRcu':
+        return `free ${this.object(a(1))} after a grace period`;
+      case 'synchronizeRcu':
+        return 'synchronize_rcu';
+      case 'awaitReaders':
+        return 'wait for RCU readers';
+      case 'rcuReadLock':
+        return 'rcu_read_lock';
+      case 'rcuReadUnlock':
+        return 'rcu_read_unlock';
+      case 'mayFail':
+        return 'an allocation that may fail';
+      case 'kernelRead':
+        return `kernel load page ${Math.floor(a(0) / PAGE)}`;
       case 'sendIpi':
         return `send IPI to CPU ${a(0)}`;
       case 'awaitIpis':

@@ -26,7 +26,9 @@ export const CPU: Readonly<
     | 'queue'
     | 'buffered'
     | 'buffer'
-    | 'taken',
+    | 'taken'
+    | 'rcuNesting'
+    | 'rcuAwaited',
     number
   >
 > = {
@@ -48,9 +50,13 @@ export const CPU: Readonly<
   buffer: 8 + 3 * QUEUE,
   /** Objects taken from this CPU's pools, per cache. */
   taken: 8 + 3 * QUEUE + 2 * BUFFER,
+  /** Open rcu_read_locks. */
+  rcuNesting: 14 + 3 * QUEUE + 2 * BUFFER,
+  /** CPUs that the synchronize_rcu of this CPU still waits for, one bit each. */
+  rcuAwaited: 15 + 3 * QUEUE + 2 * BUFFER,
 };
 /** Number of words of a CPU. */
-export const CPU_WORDS: number = CPU.taken + 4;
+export const CPU_WORDS: number = CPU.rcuAwaited + 1;
 
 /** Words of each process that are part of the key: whether it runs, and the hash of what it was fed. */
 export const PROCESS = { running: 0, history: 1 } as const;

@@ -22,10 +22,10 @@ import type { Layout } from '../src/layout.ts';
 import { Machine, type Program } from '../src/machine.ts';
 
 /** No architecture: programs of bare memory accesses, and interrupts if there are handlers. */
-function bareBackend(handlers: readonly IpiHandler[]): BackendSpec {
+export function bareBackend(handlers: readonly IpiHandler[]): BackendSpec {
   return {
     id: 'bare',
-    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, instructions: {} },
+    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, cleanWalks: true, instructions: {} },
     mmContextFields: ['context'],
     // No program here calls a function of the backend.
     link: () => ({ id: 'bare', handlers }) as unknown as Backend,

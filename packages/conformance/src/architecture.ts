@@ -1,21 +1,34 @@
 /**
- * Architectures: a backend, and which of its switches belong to which profile. A third party's backend is one more.
+ * Architectures: a backend, its switches in each kernel version, and the values that they can take. A third party's backend is one
+ * more.
  */
-import type { BackendSpec, Profile } from '@mmu-gather/core/stepped';
-import { LINUX_5_11, LINUX_6_18 } from '@mmu-gather/core/stepped';
-import { x86, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
+import type { Axis, BackendSpec } from '@mmu-gather/core/stepped';
+import { x86, X86_AXES, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
+
+/** Switches of a backend, by name. */
+export type BackendSwitches = Readonly<Record<string, unknown>>;
 
 /** A backend as the suite uses it. */
 export interface Architecture {
   /** Its id, equal to the backend's. */
   readonly id: string;
-  /** Ids of the profiles it knows. */
-  readonly profiles: readonly string[];
-  /**
-   * The backend for a profile, small enough to be explored, with some switches overridden.
-   * Throws if a switch does not exist.
-   */
-  backend(profile: string, overrides: Readonly<Record<string, unknown>>): BackendSpec;
+  /** Its switches in each kernel version that it knows, by profile id; small enough to be explored. */
+  readonly kernels: Readonly<Record<string, BackendSwitches>>;
+  /** Values of each switch. */
+  readonly axes: Readonly<Record<string, Axis>>;
+  /** The backend with these switches. Reads nothing of them but by name, so that reads can be noted. */
+  backend(switches: BackendSwitches): BackendSpec;
+}
+
+/** The switches of an architecture in a kernel version, with some overridden. Throws if one of these does not exist. */
+export function backendSwitches(arch: Architecture, kernel: string, overrides: BackendSwitches): BackendSwitches {
+  const base = arch.kernels[kernel];
+  if (base === undefined)
+    throw new Error(`${arch.id} has no kernel '${kernel}': it has ${Object.keys(arch.kernels).join(', ')}`);
+  for (const key of Object.keys(overrides)) {
+    if (!(key in base)) throw new Error(`${arch.id} has no switch '${key}': it has ${Object.keys(base).join(', ')}`);
+  }
+  return { ...base, ...overrides };
 }
 
 /** ASID slots of an explored CPU: two show every reuse that six do. */
@@ -24,23 +37,12 @@ const EXPLORED_ASIDS = 2;
 /** x86 with the switches of each kernel version. */
 export const X86: Architecture = {
   id: 'x86',
-  profiles: Object.keys(X86_PROFILES),
-  backend(profile, overrides) {
-    const base = X86_PROFILES[profile];
-    if (base === undefined)
-      throw new Error(`x86 has no profile '${profile}': it has ${Object.keys(X86_PROFILES).join(', ')}`);
-    for (const key of Object.keys(overrides)) {
-      if (!(key in base)) throw new Error(`x86 has no switch '${key}': it has ${Object.keys(base).join(', ')}`);
-    }
-    return x86({ ...base, dynAsids: EXPLORED_ASIDS, ...(overrides as Partial<X86Switches>) });
-  },
+  kernels: Object.fromEntries(
+    Object.entries(X86_PROFILES).map(([id, switches]) => [id, { ...switches, dynAsids: EXPLORED_ASIDS }]),
+  ),
+  axes: X86_AXES,
+  backend: (switches) => x86(switches as unknown as X86Switches),
 };
 
 /** All architectures of this repository. */
 export const ARCHITECTURES: readonly Architecture[] = [X86];
-
-/** The profiles, by id. */
-export const PROFILES: Readonly<Record<string, Profile>> = {
-  'linux-5.11': LINUX_5_11,
-  'linux-6.18': LINUX_6_18,
-};

@@ -37,6 +37,11 @@ export interface Backend {
   switchMm(cpu: Cpu, next: Mm): Steps<void>;
   /** enter_lazy_tlb: a task without an mm goes on with the mm that is loaded. */
   enterLazyTlb(cpu: Cpu, mm: Mm): Steps<void>;
+  /**
+   * Moves every CPU off an mm that nobody will run again, this one and lazy ones too (Fitzhardinge, March 2009). When it returns,
+   * no CPU walks its tables; entries may stay under its ASID.
+   */
+  leaveMmEverywhere(cpu: Cpu, mm: Mm): Steps<void>;
 
   /** tlb_flush: invalidates what the gather recorded. */
   tlbFlush(cpu: Cpu, tlb: MmuGather): Steps<void>;
@@ -46,8 +51,19 @@ export interface Backend {
   flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, level: number): Steps<void>;
   /** flush_tlb_page: one base page. */
   flushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void>;
-  /** Flushes up to a generation that was recorded before (RFC 15: flush_tlb_mm_range_gen); does not make a new one. */
-  flushTlbGen(cpu: Cpu, mm: Mm, start: number, end: number, freedTables: boolean, gen: number): Steps<void>;
+  /**
+   * Flushes up to a generation that was recorded before (RFC 15: flush_tlb_mm_range_gen); does not make a new one. In units of a level;
+   * from 0 to `EVERYTHING` flushes the whole mm.
+   */
+  flushTlbGen(
+    cpu: Cpu,
+    mm: Mm,
+    start: number,
+    end: number,
+    level: number,
+    freedTables: boolean,
+    gen: number,
+  ): Steps<void>;
 
   /** arch_tlbbatch_should_defer. */
   tlbbatchShouldDefer(cpu: Cpu, mm: Mm): Steps<boolean>;

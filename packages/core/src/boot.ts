@@ -1,24 +1,32 @@
 /**
  * Boot: reserves what exists before any CPU runs, and links backend and profile.
  */
+import { designWords } from './design-words.ts';
 import { type Arena, type BootOptions, type Kernel, mmFields, Runqueue } from './kernel.ts';
 import { Page } from './mm.ts';
+import { tlbRemoveTableSmpSync } from './table-free.ts';
+import { VmapLists } from './vmap-area.ts';
 
 /** Makes the kernel of one run in a machine's arena. */
 export function bootKernel(arena: Arena, options: BootOptions): Kernel {
   const initMm = arena.reserve('init_mm', mmFields(options));
   const zeroPage = arena.reserve('zero_page', Page.fields);
+  const batchedCpumask = arena.reserve('tlb_flush_batched_cpumask', ['']);
   const perCpu = Array.from({ length: options.cpus }, (_, cpu) => Runqueue.fields.map((field) => `${field}@${cpu}`));
   const runqueues = arena.reserve('rq', perCpu.flat());
+  const vmap = arena.reserve('vmap', VmapLists.fields);
   const backend = options.backend.link(arena, options, initMm);
   return {
     cpus: options.cpus,
     geometry: options.geometry,
     backend,
     profile: options.profile,
-    handlers: backend.handlers,
+    handlers: [...backend.handlers, tlbRemoveTableSmpSync],
+    designs: designWords(options),
     initMm,
     zeroPage,
+    vmap,
+    batchedCpumask,
     runqueues,
   };
 }

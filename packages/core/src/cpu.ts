@@ -42,7 +42,7 @@ export type OracleId =
   | 'O16';
 
 /** Kinds of objects that kernel code allocates while it runs. */
-export type CacheName = 'mm' | 'vma' | 'page' | 'table';
+export type CacheName = 'mm' | 'vma' | 'page' | 'table' | 'mapping' | 'area';
 
 /** One CPU as kernel code sees it: memory, locks, interrupts, MMU. */
 export interface Cpu {
@@ -101,6 +101,8 @@ export interface Cpu {
   spinUnlock(lock: Cell): Steps<void>;
   /** down_read of a rw_semaphore. */
   downRead(lock: Cell): Steps<void>;
+  /** down_read_trylock. Returns 1 if it was taken, 0 if a writer holds it. */
+  downReadTrylock(lock: Cell): Steps<number>;
   /** up_read. */
   upRead(lock: Cell): Steps<void>;
   /** down_write. */
@@ -112,10 +114,26 @@ export interface Cpu {
 
   // ---- memory management of the machine itself ----
 
-  /** Takes an object from this CPU's pool, all words 0. For 'page' the address of a {@link Page}, for 'table' of its first entry. */
-  alloc(cache: CacheName): Steps<Address>;
+  /**
+   * Takes an object from this CPU's pool, all words 0. For 'page' the address of a {@link Page}, for 'table' of its first entry.
+   * @param count that many objects in a row (a huge page is a row of pages); each is freed on its own. 1 if not given
+   */
+  alloc(cache: CacheName, count?: number): Steps<Address>;
   /** Gives it back. For pages and tables this is the moment after which the hardware must not reach it. */
   free(cache: CacheName, object: Address): Steps<void>;
+  /** Does an allocation that may fail (GFP_NOWAIT) fail now? Returns 1 if so; the exploring machine tries both. */
+  mayFail(): Steps<number>;
+
+  // ---- RCU: code with interrupts off reads under RCU, too ----
+
+  /** rcu_read_lock. Nests. */
+  rcuReadLock(): Steps<void>;
+  /** rcu_read_unlock. */
+  rcuReadUnlock(): Steps<void>;
+  /** call_rcu with a callback that frees: gives an object back once every reader of now has left. */
+  freeRcu(cache: CacheName, object: Address): Steps<void>;
+  /** synchronize_rcu: blocks until every reader of now has left. */
+  synchronizeRcu(): Steps<void>;
 
   // ---- interrupts ----
 
@@ -140,6 +158,8 @@ export interface Cpu {
   userRead(address: number): Steps<number>;
   /** A store from user mode. Returns 0, or {@link FAULT}. */
   userWrite(address: number, value: number): Steps<number>;
+  /** A load through the kernel's own page table (`kernel.initMm`), on whatever CPU. Returns the word, or {@link FAULT}. */
+  kernelRead(address: number): Steps<number>;
 
   // ---- modes ----
 
@@ -190,6 +210,17 @@ export interface Claims {
    * (O11, invariant G0). A change is covered by the next generation that the CPU which made it makes.
    */
   caughtUp(root: Address, asid: number, gen: number): void;
+  /**
+   * From now on every write to the page leaves a trace: no CPU can write through an entry that is dirty already. Made where the
+   * page is declared clean: IO begins, or its contents are given up (O3). Ends when a dirty entry maps it again.
+   */
+  clean(page: Address): void;
+  /** From now on, or no longer, the contents of the page do not change: nobody can write to it (O13). */
+  stable(page: Address, begins: boolean): void;
+  /** The mappings of the range have moved elsewhere; their locks are about to drop, and no CPU can use the old ones (O7). */
+  moved(root: Address, range: Extent): void;
+  /** Kernel addresses of the range are handed out again: no CPU holds an entry for them (O15). */
+  reassigned(range: Extent): void;
   /** VM_BUG_ON: `holds` must be true, or the named oracle is violated. */
   that(holds: boolean, oracle: OracleId, message: string): void;
 }

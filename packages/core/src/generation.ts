@@ -39,25 +39,38 @@ export function* tlbUpdateGeneration(cpu: Cpu, cell: Cell, gen: number): Steps<v
   }
 }
 
-/** mark_mm_tlb_gen_done (RFC 08): every CPU has flushed up to `gen`. Only after the remote CPUs acknowledged. */
-export function markMmTlbGenDone(cpu: Cpu, mm: Mm, gen: number): Steps<void> {
-  return tlbUpdateGeneration(cpu, mm.tlbGenCompleted, gen);
+/**
+ * mark_mm_tlb_gen_done (RFC 08): every CPU has flushed up to `gen`. Only after the remote CPUs acknowledged.
+ * With `completedUpdate: 'conditional'` (RFC 17) nothing is written while nobody has deferred more than is completed.
+ */
+export function* markMmTlbGenDone(cpu: Cpu, mm: Mm, gen: number): Steps<void> {
+  if (cpu.kernel.profile.completedUpdate === 'conditional') {
+    const deferred = yield* cpu.readOnce(mm.tlbGenDeferred);
+    if (deferred <= (yield* cpu.readOnce(mm.tlbGenCompleted))) return;
+  }
+  yield* tlbUpdateGeneration(cpu, mm.tlbGenCompleted, gen);
 }
 
 /**
- * Records a deferral under a PTL: what was changed under it is covered by the returned generation, which the table or VMA
- * that was changed must remember before the PTL is released (contract C2 of the RFC's tracking).
- * One new generation for every deferral: reusing one that is not flushed yet is a bug (traces T1 and T2).
+ * Takes the generation of a deferral, under a PTL: what was changed under it is covered, and the table or VMA that was changed
+ * must remember it before the PTL is released (contract C2 of the RFC's tracking).
  */
 export function* deferTlbFlush(cpu: Cpu, mm: Mm): Steps<number> {
   const gen = yield* incMmTlbGen(cpu, mm);
-  yield* tlbUpdateGeneration(cpu, mm.tlbGenDeferred, gen);
+  // Before the generation can be found in a table: who flushes it and sees an older value here reports less than it did.
+  if (cpu.kernel.profile.completedUpdate === 'conditional') yield* tlbUpdateGeneration(cpu, mm.tlbGenDeferred, gen);
   return gen;
 }
 
 /**
- * The RFC's own form (patch 15, as posted): takes a new generation only if somebody moved it since this gather's last
- * deferral. Wrong, and kept as the twin that shows why: see traces T1 and T2.
+ * The same as posted (RFC 15): a new generation only if somebody moved the mm's since this gather's last deferral. Wrong:
+ *
+ *     gather                                     CPU 1 (switch_mm, or a flush)
+ *     change p0; gen = 2
+ *                                                reads 2; caches p1
+ *     change p1; gen is still 2
+ *     flush to 2                                 has 2: nothing to do
+ *     free p1                                    uses it
  */
 export function* deferTlbFlushReusing(cpu: Cpu, mm: Mm, previous: number): Steps<number> {
   const gen = yield* cpu.readOnce(mm.tlbGen);
@@ -65,8 +78,13 @@ export function* deferTlbFlushReusing(cpu: Cpu, mm: Mm, previous: number): Steps
   return yield* deferTlbFlush(cpu, mm);
 }
 
-/** Is a change recorded under generation `deferred` possibly unflushed? Under the PTL of what recorded it. */
+/**
+ * Is a change recorded under generation `deferred` possibly unflushed? Under the PTL of what recorded it. The inverted form is
+ * that of RFC 15 and 16: it reads pending where nothing ever was deferred, and settled where something just was (D1).
+ */
 export function* tlbGenPending(cpu: Cpu, mm: Mm, deferred: number): Steps<boolean> {
-  if (deferred === NO_GENERATION) return false;
-  return deferred > (yield* cpu.readOnce(mm.tlbGenCompleted));
+  const inverted = cpu.kernel.profile.genPending === 'inverted';
+  if (deferred === NO_GENERATION && !inverted) return false;
+  const completed = yield* cpu.readOnce(mm.tlbGenCompleted);
+  return inverted ? deferred < completed : deferred > completed;
 }

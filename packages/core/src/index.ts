@@ -3,20 +3,27 @@
  *
  * @packageDocumentation
  */
+export * from './address-space.ts';
 export * from './backend.ts';
 export * from './boot.ts';
 export * from './cpu.ts';
+export * from './deferral/index.ts';
+export * from './design-words.ts';
 export * from './entry.ts';
+export * from './fullmm.ts';
 export * from './generation.ts';
+export * from './generic-tlb-flush.ts';
 export * from './geometry.ts';
 export * from './isa.ts';
 export * from './kernel.ts';
 export * from './mm.ts';
 export * from './mmu-gather.ts';
 export * from './page.ts';
-export * from './profile.ts';
+export * from './profile/index.ts';
 export * from './smp.ts';
 export * from './steps.ts';
 export * from './struct.ts';
 export * from './table.ts';
+export * from './table-free.ts';
 export * from './tlb-flush-pending.ts';
+export * from './vmap-area.ts';

@@ -1,15 +1,18 @@
 /**
  * Kernel: what is linked together for one run. Immutable; CPUs share it freely.
  */
+import { MAPPING_FIELDS } from './address-space.ts';
 import type { Backend } from './backend.ts';
 import type { CacheName, Cpu } from './cpu.ts';
+import { type DesignWords, mmDesignFields, tableDesignFields } from './design-words.ts';
 import type { Geometry } from './geometry.ts';
 import type { Isa } from './isa.ts';
 import { Mm, Page, Vma } from './mm.ts';
-import type { Profile } from './profile.ts';
+import type { Profile } from './profile/index.ts';
 import type { Steps } from './steps.ts';
 import { type Address, type Cell, type Handle, type Struct, struct } from './struct.ts';
 import { tableFields } from './table.ts';
+import { VmapArea } from './vmap-area.ts';
 
 /** Runs in interrupt context on the CPU it was sent to. */
 export type IpiHandler = (cpu: Cpu, argument: Address) => Steps<void>;
@@ -32,12 +35,18 @@ export interface Kernel {
   readonly backend: Backend;
   /** Which batching schemes the generic code uses. */
   readonly profile: Profile;
-  /** Interrupt handlers by id. */
+  /** Interrupt handlers by id: the backend's, then those of core. */
   readonly handlers: readonly IpiHandler[];
+  /** Where an mm and a table keep what the profile's designs need. */
+  readonly designs: DesignWords;
   /** The kernel's own mm: no user mappings, never freed. */
   readonly initMm: Address;
   /** The shared page of zeroes (empty_zero_page): never counted, never freed. */
   readonly zeroPage: Address;
+  /** Bit n: CPU n must flush for reclaim (tlb_flush_batched_cpumask, RFC 20); one word for all mms. */
+  readonly batchedCpumask: Cell;
+  /** Areas of kernel addresses: {@link VmapLists}. */
+  readonly vmap: Address;
   /** What each CPU runs: one {@link Runqueue} after another, in the order of CPUs. */
   readonly runqueues: Address;
 }
@@ -48,9 +57,11 @@ export interface Runqueue extends Handle {
   readonly mm: Cell;
   /** current->active_mm: its own mm, or the one it borrowed; 0 after boot stands for init_mm. */
   readonly activeMm: Cell;
+  /** Gathers that the current task has open, where a finish waits for others. */
+  readonly gathers: Cell;
 }
 /** Struct type of {@link Runqueue}. */
-export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', ['mm', 'activeMm']);
+export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', ['mm', 'activeMm', 'gathers']);
 
 /** What {@link bootKernel} needs to know. */
 export interface BootOptions {
@@ -86,11 +97,15 @@ export function cacheFields(options: BootOptions, cache: CacheName): readonly st
     case 'page':
       return Page.fields;
     case 'table':
-      return tableFields(options.geometry);
+      return [...tableFields(options.geometry), ...tableDesignFields(options)];
+    case 'mapping':
+      return MAPPING_FIELDS;
+    case 'area':
+      return VmapArea.fields;
   }
 }
 
-/** Fields of an mm with the backend's context behind it. */
+/** Fields of an mm, behind them the backend's context, and behind that what the profile's designs need. */
 export function mmFields(options: BootOptions): readonly string[] {
-  return [...Mm.fields.slice(0, -1), ...options.backend.mmContextFields];
+  return [...Mm.fields.slice(0, -1), ...options.backend.mmContextFields, ...mmDesignFields(options)];
 }

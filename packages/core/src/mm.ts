@@ -15,6 +15,8 @@ export interface Mm extends Handle {
   readonly tlbFlushPending: Cell;
   /** Reclaim's deferrals: boolean up to 5.16, then pending count (low 16 bits) and flushed count. */
   readonly tlbFlushBatched: Cell;
+  /** How many of reclaim's deferrals are known to be flushed, where that is a word of its own. 64 bits. */
+  readonly tlbFlushBatchedDone: Cell;
   /** Generation of the newest change (x86: mm->context.tlb_gen; RFC 07 makes it generic). 64 bits. */
   readonly tlbGen: Cell;
   /** Newest generation known to be flushed everywhere (RFC 08). 64 bits. */
@@ -40,6 +42,7 @@ export const Mm: Struct<Mm> = struct<Mm>('mm', [
   'cpumask',
   'tlbFlushPending',
   'tlbFlushBatched',
+  'tlbFlushBatchedDone',
   'tlbGen',
   'tlbGenCompleted',
   'tlbGenDeferred',
@@ -65,11 +68,31 @@ export interface Vma extends Handle {
   readonly file: Cell;
   /** Index in the file of the page at `start` (vm_pgoff). */
   readonly pgoff: Cell;
+  /** The mm it belongs to (vm_mm). */
+  readonly mm: Cell;
+  /** The AddressSpace of its file, 0 if it has none (vm_file->f_mapping). */
+  readonly mapping: Cell;
+  /** Next VMA that maps the same file; 0 at the end (shared.rb). Under the file's iMmapLock. */
+  readonly nextShared: Cell;
   /** 1 once a private page was mapped here (anon_vma is set): fork must copy it. Marked accesses: faults run side by side. */
   readonly anonVma: Cell;
+  /** Newest generation of a deferral in it (vm_area_struct.defer_tlb_gen, RFC 15); only rises. 0 if there was none. */
+  readonly deferTlbGen: Cell;
 }
 /** Struct type of {@link Vma}. */
-export const Vma: Struct<Vma> = struct<Vma>('vma', ['start', 'end', 'flags', 'next', 'file', 'pgoff', 'anonVma']);
+export const Vma: Struct<Vma> = struct<Vma>('vma', [
+  'start',
+  'end',
+  'flags',
+  'next',
+  'file',
+  'pgoff',
+  'mm',
+  'mapping',
+  'nextShared',
+  'anonVma',
+  'deferTlbGen',
+]);
 
 /** Readable. */
 export const VM_READ: number = 1;
@@ -90,6 +113,8 @@ export const VM_GROWSDOWN: number = 64;
  * (what vma_wants_writenotify finds out in Linux). Not set for shared memory.
  */
 export const VM_WRITENOTIFY: number = 128;
+/** MADV_HUGEPAGE: huge pages where they fit. Only such VMAs ever hold one here, so others are not asked. */
+export const VM_HUGEPAGE: number = 256;
 
 /** A physical page (struct page / struct folio). */
 export interface Page extends Handle {
@@ -99,13 +124,25 @@ export interface Page extends Handle {
   readonly mapcount: Cell;
   /** The file it caches, 0 for anonymous memory (page->mapping). Written before the page is published, never after. */
   readonly mapping: Cell;
+  /** Its index in that file. Written before the page is published, never after. */
+  readonly index: Cell;
+  /** folio_lock: who holds it may take the page out of its file, unmap it everywhere, or write it out. Taken with spin_lock. */
+  readonly lock: Cell;
   /** PG_* bits, see {@link PG_ANON_EXCLUSIVE} and its sisters. Marked accesses only: PTLs of several mms cover one page. */
   readonly flags: Cell;
   /** One word of contents: what user accesses read and write. */
   readonly data: Cell;
 }
 /** Struct type of {@link Page}. */
-export const Page: Struct<Page> = struct<Page>('page', ['refcount', 'mapcount', 'mapping', 'flags', 'data']);
+export const Page: Struct<Page> = struct<Page>('page', [
+  'refcount',
+  'mapcount',
+  'mapping',
+  'index',
+  'lock',
+  'flags',
+  'data',
+]);
 
 /** Anonymous and mapped by one mm only: a write fault may reuse it (PG_anon_exclusive). */
 export const PG_ANON_EXCLUSIVE: number = 1;
@@ -113,3 +150,5 @@ export const PG_ANON_EXCLUSIVE: number = 1;
 export const PG_DIRTY: number = 2;
 /** Anonymous, and given up by MADV_FREE: reclaim may drop it if it is clean (the opposite of PG_swapbacked). */
 export const PG_LAZYFREE: number = 4;
+/** Merged by KSM: nobody writes to it, whoever holds the only reference included (PageKsm). */
+export const PG_KSM: number = 8;

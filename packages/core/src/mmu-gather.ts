@@ -14,12 +14,26 @@
  * {@link tlbFinishMmu}.
  */
 import type { Cpu } from './cpu.ts';
+import { deferralOf } from './deferral/index.ts';
+import { deadMmNeedsNoFlush } from './fullmm.ts';
+import { NO_GENERATION } from './generation.ts';
 import { entryShift, entrySize, pageSize, taskSize } from './geometry.ts';
-import type { Mm } from './mm.ts';
+import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
+import { freeTables, tableCapacity, tlbRemoveTableOne } from './table-free.ts';
 import { decTlbFlushPending, incTlbFlushPending, mmTlbFlushNested } from './tlb-flush-pending.ts';
 import type { Steps } from './steps.ts';
 import type { Address } from './struct.ts';
+
+/** Entries that were changed: hull and levels. */
+export interface Touched {
+  /** First touched address. */
+  start: number;
+  /** First address past what was touched. */
+  end: number;
+  /** Bit n: leaf entries of level n were changed (cleared_ptes, cleared_pmds, ...). */
+  cleared: number;
+}
 
 /** Deferred invalidation and freeing of one operation on one mm (struct mmu_gather). */
 export interface MmuGather {
@@ -31,14 +45,24 @@ export interface MmuGather {
   end: number;
   /** The whole mm: it dies (exit, exec), or a nested finish says so. */
   fullmm: boolean;
+  /** The mm dies: nobody will run it again. Unlike {@link MmuGather.fullmm} never true of a live one. */
+  readonly exiting: boolean;
   /** The architecture asks for everything, whatever the range. */
   needFlushAll: boolean;
   /** A page-table page was unlinked since the last flush: walk caches and lazy CPUs matter. */
   freedTables: boolean;
   /** Bit n: leaf entries of level n were cleared (cleared_ptes, cleared_pmds, ...). */
   cleared: number;
+  /** The VMA between tlb_start_vma and tlb_end_vma (RFC 12); null outside. */
+  vma: Vma | null;
   /** The current VMA maps pages without struct page: flush before it is unlinked. */
   vmaPfn: boolean;
+  /** What was changed since tlb_start_ptes (RFC 15: cleared_ptes_in_table). */
+  readonly bracket: Touched;
+  /** Generation of the newest deferral (RFC 15: tlb.defer_gen); 0 if none was recorded. */
+  deferGen: number;
+  /** Something was noted that no generation in {@link MmuGather.deferGen} covers yet. */
+  untracked: boolean;
   /** Pages to free after the flush. */
   pages: Address[];
   /** Page-table pages to free after the flush. */
@@ -54,6 +78,7 @@ function resetRange(cpu: Cpu, tlb: MmuGather): void {
   }
   tlb.freedTables = false;
   tlb.cleared = 0;
+  tlb.untracked = false;
 }
 
 function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
@@ -62,10 +87,15 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
     start: 0,
     end: 0,
     fullmm,
+    exiting: fullmm,
     needFlushAll: false,
     freedTables: false,
     cleared: 0,
+    vma: null,
     vmaPfn: false,
+    bracket: { start: 0, end: 0, cleared: 0 },
+    deferGen: NO_GENERATION,
+    untracked: false,
     pages: [],
     tables: [],
   };
@@ -97,6 +127,25 @@ function adjustRange(tlb: MmuGather, start: number, size: number): void {
 export function tlbFlushLevelRange(tlb: MmuGather, address: number, size: number, level: number): void {
   adjustRange(tlb, address, size);
   tlb.cleared |= 1 << level;
+  tlb.untracked = true;
+  const { bracket } = tlb;
+  bracket.start = Math.min(bracket.start, address);
+  bracket.end = Math.max(bracket.end, address + size);
+  bracket.cleared |= 1 << level;
+}
+
+/** tlb_start_vma. */
+export function tlbStartVma(cpu: Cpu, tlb: MmuGather, vma: Vma): void {
+  tlb.vma = vma;
+  if (!tlb.fullmm) tlb.vmaPfn = (cpu.read(vma.flags) & VM_PFNMAP) !== 0;
+}
+
+/** tlb_end_vma: a driver may reuse page frames as soon as it cannot find the VMA any more, so they are flushed before. */
+export function* tlbEndVma(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  tlb.vma = null;
+  if (tlb.fullmm) return;
+  const { mergeVmas, pfnmapFlush } = cpu.kernel.profile;
+  if (!mergeVmas || (pfnmapFlush && tlb.vmaPfn)) yield* tlbFlushMmuTlbonly(cpu, tlb);
 }
 
 /** tlb_remove_tlb_entry and its sisters: a present entry of a level was cleared. After the write, under its PTL. */
@@ -127,11 +176,22 @@ export function tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): boolean 
 export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, address: number, level: number): Steps<void> {
   adjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
+  tlb.untracked = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
-  tlb.tables.push(table);
-  if (tlb.tables.length >= cpu.kernel.profile.tableBatch) {
+  const { tableFree, tableBatchFails } = cpu.kernel.profile;
+  if (tableFree === 'no-sync') {
+    yield* cpu.free('table', table);
+    return;
+  }
+  if (tlb.tables.length === 0 && tableBatchFails && (yield* cpu.mayFail()) !== 0) {
     yield* tlbFlushMmuTlbonly(cpu, tlb);
-    yield* freeTables(cpu, tlb);
+    yield* tlbRemoveTableOne(cpu, table);
+    return;
+  }
+  tlb.tables.push(table);
+  if (tlb.tables.length >= tableCapacity(cpu)) {
+    yield* tlbFlushMmuTlbonly(cpu, tlb);
+    yield* tlbTableFlush(cpu, tlb);
   }
 }
 
@@ -142,6 +202,7 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
 export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number): void {
   adjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
+  tlb.untracked = true;
 }
 
 /** tlb_get_unmap_shift: log2 of the smallest unit that was cleared; the page size if none was. */
@@ -156,20 +217,21 @@ export function tlbGetUnmapLevel(tlb: MmuGather): number {
 
 /** tlb_flush_mmu_tlbonly: invalidates what was recorded; nothing if nothing was. Legal under a PTL. */
 export function* tlbFlushMmuTlbonly(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  if (!tlb.freedTables && tlb.cleared === 0) return;
-  yield* cpu.kernel.backend.tlbFlush(cpu, tlb);
+  if (!tlb.freedTables && tlb.cleared === 0 && !tlb.needFlushAll) return;
+  if (!deadMmNeedsNoFlush(cpu, tlb)) yield* deferralOf(cpu).flush(cpu, tlb);
   resetRange(cpu, tlb);
 }
 
-function* freeTables(cpu: Cpu, tlb: MmuGather): Steps<void> {
+/** tlb_table_flush: hands the batch on to be freed (table-free.ts). Only after {@link tlbFlushMmuTlbonly}. */
+function tlbTableFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const tables = tlb.tables;
   tlb.tables = [];
-  for (const table of tables) yield* cpu.free('table', table);
+  return freeTables(cpu, tables);
 }
 
 /** tlb_flush_mmu_free: tables first, then pages. Only after {@link tlbFlushMmuTlbonly}. */
 function* tlbFlushMmuFree(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  yield* freeTables(cpu, tlb);
+  yield* tlbTableFlush(cpu, tlb);
   const pages = tlb.pages;
   tlb.pages = [];
   for (const page of pages) yield* putPage(cpu, page);
@@ -219,6 +281,12 @@ function forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number):
       // dead-ASID shortcut (arm64) from taking fullmm for the end of the mm.
       tlb.fullmm = true;
       resetRange(cpu, tlb);
+      tlb.freedTables = true;
+      return;
+    case 'need-flush-all':
+      // The mm is not dying: no shortcut for dead ones is taken. The range is empty, so every tlb_flush must look at the bit.
+      resetRange(cpu, tlb);
+      tlb.needFlushAll = true;
       tlb.freedTables = true;
       return;
   }

@@ -11,9 +11,9 @@ export function maxEntries(geometry: Geometry): number {
   return 2 ** Math.max(...geometry.bits);
 }
 
-/** Field names of a table: its entries and its lock. */
+/** Field names of a table: its entries, its lock, and the list of deposited tables. */
 export function tableFields(geometry: Geometry): readonly string[] {
-  return [...Array.from({ length: maxEntries(geometry) }, (_, i) => `[${i}]`), 'ptl'];
+  return [...Array.from({ length: maxEntries(geometry) }, (_, i) => `[${i}]`), 'ptl', 'deposit'];
 }
 
 /** The entry of a table that maps an address (pte_offset, pmd_offset, ...). */
@@ -24,4 +24,17 @@ export function entryCell(geometry: Geometry, table: Address, level: number, add
 /** The split page-table lock of a PTE table (ptlock_ptr). */
 export function tablePtl(geometry: Geometry, table: Address): Cell {
   return table + maxEntries(geometry);
+}
+
+/**
+ * The list of PTE tables that stand ready for the huge entries of a table (pmd_huge_pte): its first in the upper table, the next
+ * one in each deposited table itself. Under the lock of the upper level.
+ */
+export function tableDeposit(geometry: Geometry, table: Address): Cell {
+  return table + maxEntries(geometry) + 1;
+}
+
+/** The generation of the last deferral in a table (page.deferred_tlb_gen, RFC 16). Under its PTL; 0 if there was none. */
+export function tableDeferredTlbGen(geometry: Geometry, table: Address): Cell {
+  return table + maxEntries(geometry) + 1;
 }

@@ -29,7 +29,14 @@ export class GrowingArena implements Arena {
 
   constructor(options: BootOptions) {
     const pool = (cache: CacheName): Pool => ({ size: cacheFields(options, cache).length, free: [], live: 0 });
-    this.#pools = { mm: pool('mm'), vma: pool('vma'), page: pool('page'), table: pool('table') };
+    this.#pools = {
+      mm: pool('mm'),
+      vma: pool('vma'),
+      page: pool('page'),
+      table: pool('table'),
+      mapping: pool('mapping'),
+      area: pool('area'),
+    };
   }
 
   /** Reserves words, all 0. */
@@ -50,12 +57,12 @@ export class GrowingArena implements Arena {
     this.words[cell] = value;
   }
 
-  /** Takes an object, all words 0. */
-  alloc(cache: CacheName): Address {
+  /** Takes `count` objects in a row, all words 0. Returns the address of the first. */
+  alloc(cache: CacheName, count = 1): Address {
     const pool = this.#pools[cache];
-    pool.live++;
-    const address = pool.free.pop();
-    if (address === undefined) return this.#take(pool.size);
+    pool.live += count;
+    const address = count === 1 ? pool.free.pop() : undefined;
+    if (address === undefined) return this.#take(count * pool.size);
     this.words.fill(0, address, address + pool.size);
     return address;
   }

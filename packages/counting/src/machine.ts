@@ -24,6 +24,7 @@ import {
   EVERYTHING,
   FAULT,
   type Kernel,
+  Mm,
   type OracleId,
   Page,
   pteWrite,
@@ -204,6 +205,11 @@ class CountingCpu implements Cpu {
     }
     this.#arena.words[lock] = this.#arena.words[lock]! + 1;
   }
+  *downReadTrylock(lock: Cell): Steps<number> {
+    if (this.#arena.words[lock]! < 0) return 0;
+    this.#arena.words[lock] = this.#arena.words[lock]! + 1;
+    return 1;
+  }
   *upRead(lock: Cell): Steps<void> {
     this.#arena.words[lock] = this.#arena.words[lock]! - 1;
   }
@@ -221,12 +227,23 @@ class CountingCpu implements Cpu {
     this.#arena.words[lock] = 1;
   }
 
-  *alloc(cache: CacheName): Steps<Address> {
-    return this.#arena.alloc(cache);
+  *alloc(cache: CacheName, count = 1): Steps<Address> {
+    return this.#arena.alloc(cache, count);
   }
   *free(cache: CacheName, object: Address): Steps<void> {
     this.#arena.free(cache, object);
   }
+  *mayFail(): Steps<number> {
+    return 0;
+  }
+
+  // Operations run one after another, or pause only where they wait for another: nobody is inside a reader's section.
+  *rcuReadLock(): Steps<void> {}
+  *rcuReadUnlock(): Steps<void> {}
+  *freeRcu(cache: CacheName, object: Address): Steps<void> {
+    this.#arena.free(cache, object);
+  }
+  *synchronizeRcu(): Steps<void> {}
 
   // An interrupt is handled the moment it is sent, so it does not matter whether interrupts are off.
   *localIrqDisable(): Steps<void> {}
@@ -259,18 +276,24 @@ class CountingCpu implements Cpu {
   }
   *invalidationBarrier(): Steps<void> {}
   *userRead(address: number): Steps<number> {
-    const cell = this.#leafCell(address);
+    const cell = this.#leafCell(this.#root, address);
     return cell === 0 || !entryPresent(this.#arena.words[cell]!)
       ? FAULT
       : this.#arena.words[Page.at(entryTarget(this.#arena.words[cell]!)).data]!;
   }
   *userWrite(address: number, value: number): Steps<number> {
-    const cell = this.#leafCell(address);
+    const cell = this.#leafCell(this.#root, address);
     const entry = cell === 0 ? 0 : this.#arena.words[cell]!;
     if (!entryPresent(entry) || !pteWrite(entry)) return FAULT;
     this.#arena.words[cell] = entrySet(entry, DIRTY);
     this.#arena.words[Page.at(entryTarget(entry)).data] = value;
     return 0;
+  }
+  *kernelRead(address: number): Steps<number> {
+    const cell = this.#leafCell(this.#arena.words[Mm.at(this.kernel.initMm).pgd]!, address);
+    return cell === 0 || !entryPresent(this.#arena.words[cell]!)
+      ? FAULT
+      : this.#arena.words[Page.at(entryTarget(this.#arena.words[cell]!)).data]!;
   }
   *enterUser(_result?: number): Steps<void> {}
   *enterKernel(): Steps<void> {}
@@ -282,10 +305,10 @@ class CountingCpu implements Cpu {
     this.#machine.onTrace(this.id, event, values);
   }
 
-  /** The cell of the leaf entry for an address on the loaded context, 0 if a table is missing. */
-  #leafCell(address: number): Cell {
+  /** The cell of the leaf entry for an address under a root, 0 if a table is missing. */
+  #leafCell(root: Address, address: number): Cell {
     const { geometry } = this.kernel;
-    let table = this.#root;
+    let table = root;
     for (let level = geometry.bits.length - 1; table !== 0; level--) {
       const cell = entryCell(geometry, table, level, address);
       if (level === 0) return cell;
@@ -310,6 +333,10 @@ function claims(machine: CountingMachine): Claims {
     finished: nothing,
     changing: nothing,
     caughtUp: nothing,
+    clean: nothing,
+    stable: nothing,
+    moved: nothing,
+    reassigned: nothing,
     that(holds, oracle, message) {
       if (!holds) machine.complaints.push({ oracle, message });
     },

@@ -26,7 +26,7 @@ function backend(log: string[]): BackendSpec {
   };
   return {
     id: 'bare',
-    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, instructions: {} },
+    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, cleanWalks: true, instructions: {} },
     mmContextFields: ['context'],
     link: () => ({ id: 'bare', handlers: [handler] }) as unknown as Backend,
   };

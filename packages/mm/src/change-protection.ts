@@ -29,14 +29,21 @@ import {
   ptePresent,
   pteWrite,
   type Steps,
+  tlbEndPtes,
+  tlbEndVma,
   tlbFlushLevelRange,
   tlbGatherMmu,
+  tlbStartPtes,
+  tlbStartVma,
   type Vma,
+  tableEntries,
+  VM_HUGEPAGE,
   VM_SHARED,
   VM_UFFD_WP,
   VM_WRITE,
   pageSize,
 } from '@mmu-gather/core/stepped';
+import { changeHugePmd, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
 import { pageAnon, pageAnonExclusive, vmNormalPage } from './page.ts';
 import {
   ptepGet,
@@ -112,7 +119,9 @@ export function* changeProtection(
   const change: Change = { mm, tlb, vmFlags, prot, cp };
   const range = cpu.kernel.profile.changeProtection === 'range';
   if (range) yield* incTlbFlushPending(cpu, mm);
+  if (tlb !== null) tlbStartVma(cpu, tlb, vma);
   const pages = yield* changeTableRange(cpu, change, cpu.read(mm.pgd), topLevel(cpu), start, end);
+  if (tlb !== null) yield* tlbEndVma(cpu, tlb);
   if (range && pages > 0) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, start, end, 0);
   if (range) yield* decTlbFlushPending(cpu, mm);
   return pages;
@@ -138,7 +147,7 @@ function* changeTableRange(
   for (let at = start; at < end; cell++) {
     const next = entryAddrEnd(geometry, level, at, end);
     if (level === 1) {
-      pages += yield* changePteRange(cpu, change, cell, at, next);
+      pages += yield* changePmdEntry(cpu, change, cell, at, next);
     } else {
       const entry = yield* cpu.readOnce(cell);
       if (!entryNone(entry)) pages += yield* changeTableRange(cpu, change, entryTarget(entry), level - 1, at, next);
@@ -148,11 +157,26 @@ function* changeTableRange(
   return pages;
 }
 
+/** The entry of level 1: a huge page as a whole, unless userfaultfd wants to see its pages one by one; or a PTE table. */
+function* changePmdEntry(cpu: Cpu, change: Change, pmd: Cell, start: number, end: number): Steps<number> {
+  const { mm, vmFlags, cp } = change;
+  if ((vmFlags & VM_HUGEPAGE) !== 0) {
+    const huge = pmdTransHuge(yield* cpu.readOnce(pmd));
+    // Hinting leaves huge pages alone.
+    if (huge && (cp & MM_CP_PROT_NUMA) !== 0) return 0;
+    if (huge && (cp & (MM_CP_UFFD_WP | MM_CP_UFFD_WP_RESOLVE)) !== 0) yield* splitHugePmd(cpu, mm, pmd, start);
+    const how = { mm, tlb: change.tlb, prot: change.prot, needsFlush: (a: Entry, b: Entry) => needsFlush(cpu, a, b) };
+    if (yield* changeHugePmd(cpu, how, pmd, start, end)) return tableEntries(cpu.kernel.geometry, 0);
+  }
+  return yield* changePteRange(cpu, change, pmd, start, end);
+}
+
 /** change_pte_range: the entries of a range within one PTE table, under its PTL. */
 function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end: number): Steps<number> {
   const { mm, tlb } = change;
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return 0;
+  if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
   yield* flushTlbBatchedPending(cpu, mm);
   const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
@@ -168,7 +192,10 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
     if (tlb !== null && needsFlush(cpu, old, entry)) tlbFlushLevelRange(tlb, at, size, 0);
     pages++;
   }
-  if (tlb !== null) cpu.claim.observed(cpu.read(mm.pgd), { start, end });
+  if (tlb !== null) {
+    cpu.claim.observed(cpu.read(mm.pgd), { start, end });
+    yield* tlbEndPtes(cpu, tlb, table);
+  }
   yield* pteUnmapUnlock(cpu, table);
   return pages;
 }

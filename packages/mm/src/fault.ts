@@ -20,13 +20,23 @@ import {
   pteWrite,
   type Steps,
   type Vma,
+  VM_HUGEPAGE,
   pageSize,
 } from '@mmu-gather/core/stepped';
 import { doFault } from './file-fault.ts';
+import { handleHugeFault } from './huge-memory.ts';
 import { doNumaPage } from './numa.ts';
 import { allocZeroedPage, pageAddRmap, wpCanReuseAnonPage } from './page.ts';
 import type { PageCache } from './page-cache.ts';
-import { pmdAlloc, pteAlloc, ptepGet, ptepSetAccessFlags, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import {
+  pmdAlloc,
+  pteAllocMap,
+  ptepGet,
+  ptepSetAccessFlags,
+  pteUnmap,
+  pteUnmapUnlock,
+  setPteAt,
+} from './page-table.ts';
 import {
   isMigrationPte,
   maybeMkwrite,
@@ -56,11 +66,14 @@ export function* handleMmFault(
   const geometry = cpu.kernel.geometry;
   const size = pageSize(geometry);
   const page = address - (address % size);
+  const vmFlags = cpu.read(vma.flags);
   const pmd = yield* pmdAlloc(cpu, mm, page);
-  const table = yield* pteAlloc(cpu, mm, pmd);
+  if ((vmFlags & VM_HUGEPAGE) !== 0 && (yield* handleHugeFault(cpu, mm, vma, pmd, page, write))) return 0;
+  const table = yield* pteAllocMap(cpu, mm, pmd);
+  if (table === 0) return 0;
   const pte = entryCell(geometry, table, 0, page);
   const orig = yield* ptepGet(cpu, pte);
-  const vmFlags = cpu.read(vma.flags);
+  yield* pteUnmap(cpu);
   return yield* handlePteFault(cpu, { mm, vma, vmFlags, address: page, write, files, pmd, table, pte, orig });
 }
 

@@ -1,9 +1,13 @@
 /**
- * Faults on file mappings, for whom the caller describes the page cache (mm/memory.c: do_fault, mm/filemap.c).
+ * Faults on file mappings (mm/memory.c: do_fault, mm/filemap.c). The page cache is the one of the file's mapping, or, for files
+ * that are only numbers, one that the caller describes.
  *
  *     read                 the page and up to `faultAround` cached neighbours, read-only (or writable if shared memory)
  *     write, private       a copy in anonymous memory; the file page is not mapped
  *     write, shared        the page, writable and dirty
+ *
+ * A page of a mapping stays locked until it is mapped: truncation waits, and then finds it mapped. Page frames without struct
+ * page are mapped by their driver, never by a fault.
  *
  * Neighbours that fault-around maps widen the hulls of later flushes: it must map what the kernel would have mapped.
  */
@@ -16,11 +20,14 @@ import {
   putPage,
   type Steps,
   tableEntries,
+  VM_PFNMAP,
   VM_SHARED,
   VM_WRITE,
   pageSize,
 } from '@mmu-gather/core/stepped';
 import { VM_FAULT_SIGBUS } from './errno.ts';
+import { vmaMapping } from './mapping.ts';
+import { filemapGetLocked, unlockPage } from './mapping-cache.ts';
 import { allocZeroedPage, copyPage, pageAddRmap, pageMarkDirty } from './page.ts';
 import { pteLock, ptepGet, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { maybeMkwrite, mkPte, pteMkdirty, vmPageProt } from './pte.ts';
@@ -28,6 +35,7 @@ import { anonPrepare, installAnonPage, lockSame, type Vmf } from './vmf.ts';
 
 /** do_fault. */
 export function* doFault(cpu: Cpu, vmf: Vmf): Steps<number> {
+  if ((vmf.vmFlags & VM_PFNMAP) !== 0) return VM_FAULT_SIGBUS;
   if (!vmf.write) return yield* doReadFault(cpu, vmf);
   return (vmf.vmFlags & VM_SHARED) === 0 ? yield* doCowFault(cpu, vmf) : yield* doSharedFault(cpu, vmf);
 }
@@ -38,11 +46,18 @@ function pageIndex(cpu: Cpu, vmf: Vmf, address: number): number {
   return cpu.read(vmf.vma.pgoff) + pages;
 }
 
-/** __do_fault: the page, with a reference for the fault. */
+/** __do_fault: the page, with a reference for the fault; locked if its file has a mapping. */
 function* faultPage(cpu: Cpu, vmf: Vmf): Steps<Address> {
+  const mapping = vmaMapping(cpu, vmf.vma);
+  if (mapping !== null) return yield* filemapGetLocked(cpu, mapping, pageIndex(cpu, vmf, vmf.address));
   const page = yield* vmf.files.fault(cpu, cpu.read(vmf.vma.file), pageIndex(cpu, vmf, vmf.address));
   if (page !== 0) yield* getPage(cpu, page);
   return page;
+}
+
+/** The page was mapped, or not: whoever waits for it may go on. */
+function* releaseFaultPage(cpu: Cpu, vmf: Vmf, page: Address): Steps<void> {
+  if (vmaMapping(cpu, vmf.vma) !== null) yield* unlockPage(cpu, page);
 }
 
 /** do_read_fault: what is cached around the address, and if it was not cached, the page itself. */
@@ -98,6 +113,7 @@ function* doCowFault(cpu: Cpu, vmf: Vmf): Steps<number> {
   yield* copyPage(cpu, page, source);
   const entry = maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmf.vmFlags))), vmf.vmFlags);
   yield* installAnonPage(cpu, vmf, page, entry);
+  yield* releaseFaultPage(cpu, vmf, source);
   yield* putPage(cpu, source);
   return 0;
 }
@@ -113,6 +129,7 @@ function* doSharedFault(cpu: Cpu, vmf: Vmf): Steps<number> {
 /** finish_fault: maps a file page, or drops the fault's reference if the entry is not empty any more. */
 function* finishFault(cpu: Cpu, vmf: Vmf, page: Address, write: boolean): Steps<boolean> {
   if (!(yield* lockSame(cpu, vmf))) {
+    yield* releaseFaultPage(cpu, vmf, page);
     yield* putPage(cpu, page);
     return false;
   }
@@ -124,5 +141,6 @@ function* finishFault(cpu: Cpu, vmf: Vmf, page: Address, write: boolean): Steps<
     write && (vmf.vmFlags & VM_WRITE) !== 0 ? maybeMkwrite(pteMkdirty(entry), VM_WRITE) : entry,
   );
   yield* pteUnmapUnlock(cpu, vmf.table);
+  yield* releaseFaultPage(cpu, vmf, page);
   return true;
 }

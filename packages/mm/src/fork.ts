@@ -30,6 +30,8 @@ import {
   VM_UFFD_WP,
   pageSize,
 } from '@mmu-gather/core/stepped';
+import { vmaLinkFile } from './mapping.ts';
+import { copyHugePmd, pmdTransHuge } from './huge-memory.ts';
 import { mmAlloc } from './mm.ts';
 import { pageAddRmap, pageAnon, pageDupAnonRmap, vmNormalPage } from './page.ts';
 import {
@@ -48,8 +50,16 @@ import { dupVma } from './vma.ts';
 /** dup_mm: what fork does without CLONE_VM. @returns the child's mm, with one user */
 export function* dupMm(cpu: Cpu, oldMm: Mm): Steps<Mm> {
   const mm = yield* mmAlloc(cpu);
+  yield* copyGenerations(cpu, mm, oldMm);
   yield* dupMmap(cpu, mm, oldMm);
   return mm;
+}
+
+/** What the memcpy of struct mm_struct leaves in the child's generations: nothing, unless somebody forgets to initialise them. */
+function* copyGenerations(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
+  const { forkMmGens } = cpu.kernel.profile;
+  if (forkMmGens === 'deferred') cpu.write(mm.tlbGenDeferred, yield* cpu.readOnce(oldMm.tlbGenDeferred));
+  if (forkMmGens === 'completed') cpu.write(mm.tlbGenCompleted, yield* cpu.readOnce(oldMm.tlbGenCompleted));
 }
 
 /** dup_mmap: copies VMAs and entries, then flushes the parent. */
@@ -59,11 +69,14 @@ function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
   let link = mm.mmap;
   for (let at = cpu.read(oldMm.mmap); at !== 0; ) {
     const vma = Vma.at(at);
-    const copy = yield* dupVma(cpu, vma);
+    const copy = yield* dupVma(cpu, vma, mm);
     // The child is not registered with the parent's userfaultfd.
     cpu.write(copy.flags, cpu.read(copy.flags) & ~VM_UFFD_WP);
+    // The child counts generations of its own.
+    if (cpu.kernel.profile.forkVmaGen === 'none') cpu.write(copy.deferTlbGen, 0);
     cpu.write(link, copy.address);
     link = copy.next;
+    yield* vmaLinkFile(cpu, copy);
     if (vmaNeedsCopy(cpu, vma)) yield* copyPageRange(cpu, mm, oldMm, vma);
     at = cpu.read(vma.next);
   }
@@ -99,11 +112,18 @@ function* copyTableRange(cpu: Cpu, copy: Copy, table: Address, level: number, st
     const next = entryAddrEnd(geometry, level, at, end);
     const entry = yield* cpu.readOnce(cell);
     if (!entryNone(entry)) {
-      if (level === 1) yield* copyPteRange(cpu, copy, cell, at, next);
+      if (level === 1 && pmdTransHuge(entry)) yield* copyHugeEntry(cpu, copy, cell, at);
+      else if (level === 1) yield* copyPteRange(cpu, copy, cell, at, next);
       else yield* copyTableRange(cpu, copy, entryTarget(entry), level - 1, at, next);
     }
     at = next;
   }
+}
+
+/** A huge page is shared as a whole; nobody splits it meanwhile, for that takes mmap_lock. */
+function* copyHugeEntry(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number): Steps<void> {
+  const pmd = yield* pmdAlloc(cpu, copy.mm, start);
+  yield* copyHugePmd(cpu, copy.mm, copy.oldMm, pmd, oldPmd, start);
 }
 
 /** copy_pte_range: both PTLs, the child's outside. */

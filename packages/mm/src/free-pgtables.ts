@@ -25,9 +25,13 @@ import {
   tlbRemoveTable,
   type Vma,
 } from '@mmu-gather/core/stepped';
+import { unlinkFileVma } from './mapping.ts';
 import { topLevel } from './page-table.ts';
 
-/** free_pgtables: VMAs that are less than one PTE table apart are torn down as one run. */
+/**
+ * free_pgtables: VMAs that are less than one PTE table apart are torn down as one run. Each is taken out of its file's list
+ * first, so that nobody who looks for the file's pages walks tables that go.
+ */
 export function* freePgtables(
   cpu: Cpu,
   tlb: MmuGather,
@@ -38,7 +42,10 @@ export function* freePgtables(
   const span = entrySize(cpu.kernel.geometry, 1);
   for (let i = 0; i < vmas.length; i++) {
     const start = cpu.read(vmas[i]!.start);
-    while (i + 1 < vmas.length && cpu.read(vmas[i + 1]!.start) <= cpu.read(vmas[i]!.end) + span) i++;
+    yield* unlinkFileVma(cpu, vmas[i]!);
+    while (i + 1 < vmas.length && cpu.read(vmas[i + 1]!.start) <= cpu.read(vmas[i]!.end) + span) {
+      yield* unlinkFileVma(cpu, vmas[++i]!);
+    }
     const above = i + 1 < vmas.length ? cpu.read(vmas[i + 1]!.start) : ceiling;
     yield* freePgdRange(cpu, tlb, start, cpu.read(vmas[i]!.end), floor, above);
   }

@@ -4,15 +4,24 @@
  * @packageDocumentation
  */
 export * from './change-protection.ts';
+export * from './clear-refs.ts';
 export * from './errno.ts';
 export * from './exec.ts';
 export * from './fault.ts';
 export * from './file-fault.ts';
 export * from './fork.ts';
 export * from './free-pgtables.ts';
+export * from './gup-fast.ts';
+export * from './huge-memory.ts';
+export * from './khugepaged.ts';
+export * from './ksm.ts';
 export * from './madvise.ts';
 export * from './madvise-walk.ts';
+export * from './mapping.ts';
+export * from './mapping-cache.ts';
+export * from './mapping-unmap.ts';
 export * from './memory.ts';
+export * from './migrate.ts';
 export * from './mm.ts';
 export * from './mmap.ts';
 export * from './mprotect.ts';
@@ -22,6 +31,7 @@ export * from './page-cache.ts';
 export * from './page.ts';
 export * from './page-table.ts';
 export * from './pagewalk.ts';
+export * from './pfnmap.ts';
 export * from './pte.ts';
 export * from './rmap.ts';
 export * from './sched.ts';

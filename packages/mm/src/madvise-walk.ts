@@ -11,6 +11,7 @@
  */
 import {
   ACCESSED,
+  type Address,
   type Cell,
   type Cpu,
   type Entry,
@@ -22,9 +23,13 @@ import {
   ptePresent,
   putPage,
   type Steps,
+  tablePtl,
+  tlbEndPtes,
   tlbRemoveTlbEntry,
+  tlbStartPtes,
   pageSize,
 } from '@mmu-gather/core/stepped';
+import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
 import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
@@ -43,19 +48,38 @@ export function madviseColdPageRange(cpu: Cpu, tlb: MmuGather, start: number, en
 
 /** The entries of a range within one PTE table, under its PTL. */
 function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end: number, free: boolean): Steps<void> {
+  if (mayBeHuge(cpu, tlb.vma) && (yield* madviseHugePmd(cpu, tlb, pmd, start, end, free))) return;
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return;
+  yield* tlbStartPtes(cpu, tlb);
   yield* flushTlbBatchedPending(cpu, tlb.mm);
   const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   for (let at = start; at < end; at += size, pte++) {
     const entry = yield* ptepGet(cpu, pte);
     if (entryNone(entry)) continue;
-    if (ptePresent(entry)) yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
-    else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, pte, entry);
+    if (ptePresent(entry)) {
+      yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
+      if (cpu.kernel.profile.madviseSplits && at + size < end) yield* dropPtlToSplit(cpu, tlb, table);
+    } else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, pte, entry);
   }
   cpu.claim.observed(cpu.read(tlb.mm.pgd), { start, end });
+  yield* tlbEndPtes(cpu, tlb, table);
   yield* pteUnmapUnlock(cpu, table);
+}
+
+/**
+ * The next entry maps a part of a large folio, which is split without the PTL. What was changed so far is recorded first: whoever
+ * takes the PTL meanwhile must find it (trace T30). mmap_lock keeps the table.
+ */
+function* dropPtlToSplit(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
+  const ends = cpu.kernel.profile.madviseRelock === 'ends-bracket';
+  const ptl = tablePtl(cpu.kernel.geometry, table);
+  if (ends) yield* tlbEndPtes(cpu, tlb, table);
+  yield* cpu.spinUnlock(ptl);
+  yield* cpu.spinLock(ptl);
+  if (ends) yield* tlbStartPtes(cpu, tlb);
+  yield* flushTlbBatchedPending(cpu, tlb.mm);
 }
 
 function* clearPresentPte(

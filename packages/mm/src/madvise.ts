@@ -21,8 +21,10 @@ import {
   type Mm,
   type MmuGather,
   type Steps,
+  tlbEndVma,
   tlbFinishMmu,
   tlbGatherMmu,
+  tlbStartVma,
   type Vma,
   VM_PFNMAP,
 } from '@mmu-gather/core/stepped';
@@ -105,8 +107,13 @@ function madviseAllowed(cpu: Cpu, vma: Vma, advice: number): boolean {
 }
 
 /** madvise_vma_behavior: the part of one VMA. */
-function madviseVma(cpu: Cpu, tlb: MmuGather, vma: Vma, from: number, to: number, advice: number): Steps<void> {
-  if (advice === MADV_FREE) return madviseFreePageRange(cpu, tlb, from, to);
-  if (advice === MADV_COLD) return madviseColdPageRange(cpu, tlb, from, to);
-  return unmapPageRange(cpu, tlb, vma, from, to, true);
+function* madviseVma(cpu: Cpu, tlb: MmuGather, vma: Vma, from: number, to: number, advice: number): Steps<void> {
+  if (advice === MADV_DONTNEED || advice === MADV_DONTNEED_LOCKED) {
+    yield* unmapPageRange(cpu, tlb, vma, from, to, true);
+    return;
+  }
+  tlbStartVma(cpu, tlb, vma);
+  if (advice === MADV_FREE) yield* madviseFreePageRange(cpu, tlb, from, to);
+  else yield* madviseColdPageRange(cpu, tlb, from, to);
+  yield* tlbEndVma(cpu, tlb);
 }

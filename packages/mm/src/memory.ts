@@ -29,32 +29,24 @@ import {
   ptePresent,
   putPage,
   type Steps,
+  tlbEndPtes,
+  tlbEndVma,
   tlbFlushMmu,
   tlbFlushMmuTlbonly,
   tlbRemovePage,
   tlbRemoveTable,
   tlbRemoveTlbEntry,
+  tlbStartPtes,
+  tlbStartVma,
   type Vma,
-  VM_PFNMAP,
   pageSize,
   tableEntries,
 } from '@mmu-gather/core/stepped';
+import { mayBeHuge, zapHugePmd } from './huge-memory.ts';
 import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
 import { isMigrationPte } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
-
-/** tlb_start_vma. */
-function tlbStartVma(cpu: Cpu, tlb: MmuGather, vma: Vma): void {
-  if (!tlb.fullmm) tlb.vmaPfn = (cpu.read(vma.flags) & VM_PFNMAP) !== 0;
-}
-
-/** tlb_end_vma: a driver may reuse page frames as soon as it cannot find the VMA any more, so they are flushed before. */
-function* tlbEndVma(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  if (tlb.fullmm) return;
-  const { mergeVmas, pfnmapFlush } = cpu.kernel.profile;
-  if (!mergeVmas || (pfnmapFlush && tlb.vmaPfn)) yield* tlbFlushMmuTlbonly(cpu, tlb);
-}
 
 /** unmap_vmas: zaps the part of each VMA that lies in the range. */
 export function* unmapVmas(cpu: Cpu, tlb: MmuGather, vmas: readonly Vma[], start: number, end: number): Steps<void> {
@@ -68,6 +60,7 @@ export function* unmapVmas(cpu: Cpu, tlb: MmuGather, vmas: readonly Vma[], start
 /**
  * unmap_page_range: zaps a range within one VMA.
  * @param reclaimPt free PTE tables that the range covers as a whole (zap_details.reclaim_pt), if the profile does that
+ * @param evenCows private copies of file pages, and what is swapped out of them, go too (zap_details.even_cows)
  */
 export function* unmapPageRange(
   cpu: Cpu,
@@ -76,10 +69,11 @@ export function* unmapPageRange(
   start: number,
   end: number,
   reclaimPt: boolean,
+  evenCows = true,
 ): Steps<void> {
   tlbStartVma(cpu, tlb, vma);
   const reclaim = reclaimPt && cpu.kernel.profile.ptReclaim;
-  yield* zapTableRange(cpu, tlb, cpu.read(tlb.mm.pgd), topLevel(cpu), start, end, reclaim);
+  yield* zapTableRange(cpu, tlb, cpu.read(tlb.mm.pgd), topLevel(cpu), start, end, reclaim, evenCows);
   yield* tlbEndVma(cpu, tlb);
 }
 
@@ -92,16 +86,19 @@ function* zapTableRange(
   start: number,
   end: number,
   reclaim: boolean,
+  evenCows: boolean,
 ): Steps<void> {
   const geometry = cpu.kernel.geometry;
   let cell = entryCell(geometry, table, level, start);
   for (let at = start; at < end; cell++) {
     const next = entryAddrEnd(geometry, level, at, end);
     if (level === 1) {
-      yield* zapPteRange(cpu, tlb, cell, at, next, reclaim);
+      const huge = mayBeHuge(cpu, tlb.vma) && (yield* zapHugePmd(cpu, tlb, cell, at, next));
+      if (!huge) yield* zapPteRange(cpu, tlb, cell, at, next, reclaim, evenCows);
     } else {
       const entry = yield* cpu.readOnce(cell);
-      if (!entryNone(entry)) yield* zapTableRange(cpu, tlb, entryTarget(entry), level - 1, at, next, reclaim);
+      if (!entryNone(entry))
+        yield* zapTableRange(cpu, tlb, entryTarget(entry), level - 1, at, next, reclaim, evenCows);
     }
     at = next;
   }
@@ -120,6 +117,7 @@ export function* zapPteRange(
   start: number,
   end: number,
   reclaim: boolean,
+  evenCows: boolean,
 ): Steps<void> {
   const geometry = cpu.kernel.geometry;
   const size = pageSize(geometry);
@@ -129,6 +127,7 @@ export function* zapPteRange(
   while (at < end) {
     const table = yield* pteOffsetMapLock(cpu, pmd);
     if (table === 0) return;
+    yield* tlbStartPtes(cpu, tlb);
     yield* flushTlbBatchedPending(cpu, tlb.mm);
     const dirty: Address[] = [];
     const from = at;
@@ -136,12 +135,13 @@ export function* zapPteRange(
     let pte = entryCell(geometry, table, 0, at);
     for (; at < end && (force & FORCE_BREAK) === 0; at += size, pte++) {
       const entry = yield* ptepGet(cpu, pte);
-      if (entryNone(entry)) continue;
+      if (entryNone(entry) || (!evenCows && isCopy(cpu, entry))) continue;
       if (ptePresent(entry)) force |= yield* zapPresentPte(cpu, tlb, pte, entry, at, dirty);
       else yield* zapNonpresentPte(cpu, pte, entry);
     }
     let unlinked = false;
     if (whole && at >= end) unlinked = yield* tryGetAndClearPmd(cpu, tlb, pmd, table, from > start);
+    yield* tlbEndPtes(cpu, tlb, table);
     if (force !== 0) {
       yield* tlbFlushMmuTlbonly(cpu, tlb);
       for (const page of dirty) yield* pageRemoveRmap(cpu, page);
@@ -151,6 +151,13 @@ export function* zapPteRange(
     if (force !== 0) yield* tlbFlushMmu(cpu, tlb);
     if (unlinked) yield* tlbRemoveTable(cpu, tlb, table, start, 0);
   }
+}
+
+/** should_zap_cows, should_zap_folio: is it a private copy of a file's page, in memory or swapped out? */
+function isCopy(cpu: Cpu, entry: Entry): boolean {
+  if (!ptePresent(entry)) return true;
+  const page = vmNormalPage(entry);
+  return page !== 0 && pageAnon(cpu, page);
 }
 
 /**

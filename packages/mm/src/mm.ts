@@ -6,7 +6,8 @@
  *                the last one to go frees the top-level table
  *
  * Between the two no user code runs in the mm, but a lazy CPU may still have it loaded and speculate through its tables:
- * that is why the teardown frees tables only after a flush with freed_tables, and the pgd only with the last reference.
+ * that is why the teardown frees tables only after a flush with freed_tables, and the pgd only with the last reference. Ways to do
+ * with less are in core's fullmm.ts.
  */
 import { type Cpu, EVERYTHING, Mm, tlbFinishMmu, tlbGatherMmuFullmm, type Steps } from '@mmu-gather/core/stepped';
 import { freePgtables } from './free-pgtables.ts';
@@ -63,6 +64,7 @@ export function* exitMmap(cpu: Cpu, mm: Mm): Steps<void> {
     yield* cpu.upRead(mm.mmapLock);
     return;
   }
+  if (cpu.kernel.profile.fullmm === 'F2') yield* cpu.kernel.backend.leaveMmEverywhere(cpu, mm);
   const tlb = yield* tlbGatherMmuFullmm(cpu, mm);
   yield* unmapVmas(cpu, tlb, vmas, 0, EVERYTHING);
   yield* cpu.upRead(mm.mmapLock);

@@ -19,15 +19,8 @@ import {
   MM_CP_PROT_NUMA,
   vmaWantsManualPteWriteUpgrade,
 } from './change-protection.ts';
-import {
-  allocZeroedPage,
-  copyPage,
-  pageAddNewAnonRmap,
-  pageAnon,
-  pageAnonExclusive,
-  pageRemoveRmap,
-  vmNormalPage,
-} from './page.ts';
+import { copyForMigration, mayMigrate, removeMigrationPte, unmapForMigration } from './migrate.ts';
+import { vmNormalPage } from './page.ts';
 import {
   pmdOffset,
   ptepGet,
@@ -35,20 +28,8 @@ import {
   ptepModifyProtStart,
   pteOffsetMapLock,
   pteUnmapUnlock,
-  setPteAt,
 } from './page-table.ts';
-import {
-  maybeMkwrite,
-  mkMigrationPte,
-  mkPte,
-  pteMkdirty,
-  pteMkwrite,
-  pteMkyoung,
-  pteModify,
-  pteProtnone,
-  vmPageProt,
-} from './pte.ts';
-import { ptepClearFlush } from './rmap.ts';
+import { pteMkwrite, pteMkyoung, pteModify, pteProtnone, vmPageProt } from './pte.ts';
 import { findVma, vmaLookup, vmaNext } from './vma.ts';
 import { lockSame, type Vmf } from './vmf.ts';
 
@@ -101,35 +82,13 @@ function* migrate(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
   const pte = entryCell(cpu.kernel.geometry, table, 0, address);
   const seen = yield* ptepGet(cpu, pte);
   const old = pteProtnone(seen) ? vmNormalPage(seen) : 0;
-  if (old === 0 || !pageAnon(cpu, old) || !(yield* pageAnonExclusive(cpu, old))) {
-    yield* pteUnmapUnlock(cpu, table);
-    return false;
-  }
-  // try_to_migrate_one. The mapping's reference stays with us.
-  yield* ptepClearFlush(cpu, mm, address, pte);
-  yield* setPteAt(cpu, pte, mkMigrationPte(old));
-  yield* pageRemoveRmap(cpu, old);
+  const moves = old !== 0 && (yield* mayMigrate(cpu, old));
+  // The mapping's reference stays with us.
+  if (moves) yield* unmapForMigration(cpu, old, { mm, vma, table, pte, address }, null);
   yield* pteUnmapUnlock(cpu, table);
-
-  const page = yield* allocZeroedPage(cpu);
-  yield* copyPage(cpu, page, old);
-
-  // remove_migration_ptes. The table cannot be gone: the entry is not none.
-  yield* remap(cpu, mm, address, old, page, cpu.read(vma.flags));
+  if (!moves) return false;
+  const page = yield* copyForMigration(cpu, old);
+  yield* removeMigrationPte(cpu, mm, vma, address, old, page);
   yield* putPage(cpu, old);
   return true;
-}
-
-function* remap(cpu: Cpu, mm: Mm, address: number, old: number, page: number, vmFlags: number): Steps<void> {
-  const pmd = yield* pmdOffset(cpu, mm, address);
-  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
-  const pte = table === 0 ? 0 : entryCell(cpu.kernel.geometry, table, 0, address);
-  const there = table !== 0 && (yield* ptepGet(cpu, pte)) === mkMigrationPte(old);
-  if (there) {
-    pageAddNewAnonRmap(cpu, page);
-    yield* setPteAt(cpu, pte, maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmFlags))), vmFlags));
-  }
-  if (table !== 0) yield* pteUnmapUnlock(cpu, table);
-  // Zapped meanwhile (MADV_DONTNEED): the copy has no place to go.
-  if (!there) yield* putPage(cpu, page);
 }

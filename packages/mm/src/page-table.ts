@@ -3,14 +3,21 @@
  *
  * Level 0 is the PTE table, the top level is the pgd; entries of level n lead to tables of level n-1.
  * Upper entries are read without a lock and written under mm.pageTableLock (`pmd_lock` and its sisters); leaf entries are
- * written under the lock of their table (split PTLs). A walker that found a table may use it while the table cannot be
- * unlinked: it holds mmap_lock and a VMA covers the address, or it checked the upper entry again under the PTL.
+ * written under the lock of their table (split PTLs). The lock of a table is taken outside of mm.pageTableLock.
+ *
+ * A walker that found a table may use it while the table cannot be unlinked: it holds mmap_lock and a VMA covers the address.
+ * Where tables are unlinked under less than that (PT_RECLAIM, retract_page_tables), a walker gets from the upper entry to the
+ * lock under RCU, and looks at the upper entry again once it holds the lock (profile.pteMap):
  *
  *     CPU 0 (MADV_DONTNEED, PT_RECLAIM)        CPU 1 (fault)
- *                                              read upper entry: table T
+ *                                              rcu_read_lock; read upper entry: table T
  *     lock T; T is empty; clear upper entry
  *     unlock T
- *                                              lock T; read upper entry again: gone, start over
+ *     flush; free T after a grace period       lock T: still a table
+ *                                              read upper entry again: gone; unlock, rcu_read_unlock, start over
+ *
+ * With the lock held RCU is not needed: who unlinks the table takes its lock first. An upper entry that maps a huge page
+ * leads to no table.
  */
 import {
   ACCESSED,
@@ -24,7 +31,9 @@ import {
   entryTarget,
   mkEntry,
   type Mm,
+  entryPresent,
   PRESENT,
+  PSE,
   RW,
   type Steps,
   tablePtl,
@@ -34,6 +43,11 @@ import { pteWrprotect } from './pte.ts';
 
 /** Flags of an entry that leads to a table (_PAGE_TABLE). */
 const TABLE_FLAGS = PRESENT | RW | USER | ACCESSED | DIRTY;
+
+/** Does an upper entry lead to a table, rather than to nothing or to a huge page? */
+export function leadsToTable(entry: Entry): boolean {
+  return entryPresent(entry) && (entry & PSE) === 0;
+}
 
 /** The level of the pgd. */
 export function topLevel(cpu: Cpu): number {
@@ -56,22 +70,25 @@ export function* pmdOffset(cpu: Cpu, mm: Mm, address: number): Steps<Cell> {
  * __p4d_alloc, __pud_alloc, __pmd_alloc, __pte_alloc: makes sure that an upper entry leads to a table.
  * The new table is prepared first and installed only if nobody else did meanwhile; the write barrier keeps its zeroes
  * before the entry, and pairs with the address dependency of walkers, hardware included.
- * @returns the table
+ * @returns the table; 0 if a huge page is there
  */
 function* allocTable(cpu: Cpu, mm: Mm, cell: Cell): Steps<Address> {
   const seen = yield* cpu.readOnce(cell);
-  if (!entryNone(seen)) return entryTarget(seen);
+  if (!entryNone(seen)) return leadsToTable(seen) ? entryTarget(seen) : 0;
   const table = yield* cpu.alloc('table');
   yield* cpu.spinLock(mm.pageTableLock);
   const entry = yield* cpu.readOnce(cell);
-  if (entryNone(entry)) {
-    yield* cpu.smpWmb();
-    yield* cpu.writeOnce(cell, mkEntry(table, TABLE_FLAGS));
-  }
+  if (entryNone(entry)) yield* pmdPopulate(cpu, cell, table);
   yield* cpu.spinUnlock(mm.pageTableLock);
   if (entryNone(entry)) return table;
   yield* cpu.free('table', table);
-  return entryTarget(entry);
+  return leadsToTable(entry) ? entryTarget(entry) : 0;
+}
+
+/** pmd_populate and its sisters: a table that nobody else sees yet becomes reachable. Under mm.pageTableLock. */
+export function* pmdPopulate(cpu: Cpu, cell: Cell, table: Address): Steps<void> {
+  yield* cpu.smpWmb();
+  yield* cpu.writeOnce(cell, mkEntry(table, TABLE_FLAGS));
 }
 
 /** pmd_alloc and the walk to it: like {@link pmdOffset}, but makes the upper tables. */
@@ -84,40 +101,80 @@ export function* pmdAlloc(cpu: Cpu, mm: Mm, address: number): Steps<Cell> {
   return entryCell(geometry, table, 1, address);
 }
 
-/** pte_alloc: makes sure that the PTE table of an address exists. @returns the table */
+/** pte_alloc: makes sure that the PTE table of an address exists. @returns the table; 0 if a huge page is there */
 export function pteAlloc(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
   return allocTable(cpu, mm, pmd);
 }
 
+/** Do walkers need RCU to get from an upper entry to the lock in its table? */
+function needsRcu(cpu: Cpu): boolean {
+  return cpu.kernel.profile.pteMap === 'rcu';
+}
+
 /**
- * The PTL part of pte_offset_map_lock, for a table that `pmd` led to a moment ago.
+ * pte_offset_map: the PTE table that `pmd` leads to; it is not freed before {@link pteUnmap}.
+ * @returns 0, and then there is nothing to unmap, if it leads to none
+ */
+export function* pteOffsetMap(cpu: Cpu, pmd: Cell): Steps<Address> {
+  if (needsRcu(cpu)) yield* cpu.rcuReadLock();
+  const entry = yield* cpu.readOnce(pmd);
+  if (leadsToTable(entry)) return entryTarget(entry);
+  yield* pteUnmap(cpu);
+  return 0;
+}
+
+/** pte_unmap. */
+export function* pteUnmap(cpu: Cpu): Steps<void> {
+  if (needsRcu(cpu)) yield* cpu.rcuReadUnlock();
+}
+
+/** pte_alloc and pte_offset_map. @returns 0, and then there is nothing to unmap, if a huge page is there */
+export function* pteAllocMap(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
+  if (!needsRcu(cpu)) return yield* pteAlloc(cpu, mm, pmd);
+  for (;;) {
+    const table = yield* pteOffsetMap(cpu, pmd);
+    if (table !== 0) return table;
+    if ((yield* pteAlloc(cpu, mm, pmd)) === 0) return 0;
+  }
+}
+
+/** Locks a table that is mapped, and unmaps it. @returns true with the lock held, or false if it was unlinked meanwhile */
+function* lockMapped(cpu: Cpu, pmd: Cell, table: Address): Steps<boolean> {
+  const ptl = tablePtl(cpu.kernel.geometry, table);
+  yield* cpu.spinLock(ptl);
+  if (!needsRcu(cpu)) return true;
+  const entry = yield* cpu.readOnce(pmd);
+  const same = leadsToTable(entry) && entryTarget(entry) === table;
+  if (!same) yield* cpu.spinUnlock(ptl);
+  yield* cpu.rcuReadUnlock();
+  return same;
+}
+
+/**
+ * The second pte_offset_map_lock of a fault, for a table that `pmd` led to a moment ago.
  * @returns true with the lock held, or false without it if the table was unlinked meanwhile
  */
 export function* pteLock(cpu: Cpu, pmd: Cell, table: Address): Steps<boolean> {
-  const ptl = tablePtl(cpu.kernel.geometry, table);
-  yield* cpu.spinLock(ptl);
-  // Only PT_RECLAIM unlinks tables that a walker with mmap_lock may have found.
-  if (!cpu.kernel.profile.ptReclaim) return true;
-  if (entryTarget(yield* cpu.readOnce(pmd)) === table) return true;
-  yield* cpu.spinUnlock(ptl);
+  if (!needsRcu(cpu)) return yield* lockMapped(cpu, pmd, table);
+  const mapped = yield* pteOffsetMap(cpu, pmd);
+  if (mapped === table) return yield* lockMapped(cpu, pmd, table);
+  if (mapped !== 0) yield* pteUnmap(cpu);
   return false;
 }
 
 /** pte_offset_map_lock. @returns the table with its PTL held, or 0 without */
 export function* pteOffsetMapLock(cpu: Cpu, pmd: Cell): Steps<Address> {
   for (;;) {
-    const entry = yield* cpu.readOnce(pmd);
-    if (entryNone(entry)) return 0;
-    const table = entryTarget(entry);
-    if (yield* pteLock(cpu, pmd, table)) return table;
+    const table = yield* pteOffsetMap(cpu, pmd);
+    if (table === 0 || (yield* lockMapped(cpu, pmd, table))) return table;
   }
 }
 
-/** pte_alloc_map_lock. @returns the table with its PTL held */
+/** pte_alloc_map_lock. @returns the table with its PTL held, or 0 without if a huge page is there */
 export function* pteAllocMapLock(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
   for (;;) {
-    const table = yield* pteAlloc(cpu, mm, pmd);
-    if (yield* pteLock(cpu, pmd, table)) return table;
+    const table = yield* pteAllocMap(cpu, mm, pmd);
+    if (table === 0 || (yield* lockMapped(cpu, pmd, table))) return table;
   }
 }
 
@@ -141,10 +198,15 @@ export function ptepGetAndClear(cpu: Cpu, pte: Cell): Steps<Entry> {
   return cpu.xchg(pte, 0);
 }
 
-/** ptep_get_and_clear_full: when the whole mm goes, nobody sets bits any more, and a load and a store will do. */
+/**
+ * ptep_get_and_clear_full: when the whole mm goes, nobody sets bits any more, and a load and a store will do. The store could be
+ * spared, too (March 2009), if nobody else found the entry: the reverse map does (profile.exitZeroes).
+ * @param full the mm dies
+ */
 export function* ptepGetAndClearFull(cpu: Cpu, pte: Cell, seen: Entry, full: boolean): Steps<Entry> {
-  if (!full) return yield* cpu.xchg(pte, 0);
-  yield* cpu.writeOnce(pte, 0);
+  const { fullmm, exitZeroes } = cpu.kernel.profile;
+  if (!full || fullmm === 'F0') return yield* cpu.xchg(pte, 0);
+  if (exitZeroes) yield* cpu.writeOnce(pte, 0);
   return seen;
 }
 

@@ -15,6 +15,7 @@ import {
   Page,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
+  PG_KSM,
   PG_LAZYFREE,
   SPECIAL,
   type Steps,
@@ -57,6 +58,11 @@ export function* copyPage(cpu: Cpu, to: Address, from: Address): Steps<void> {
   cpu.write(to + DATA, yield* cpu.readOnce(from + DATA));
 }
 
+/** pages_identical: compares contents that nobody changes. */
+export function* pagesIdentical(cpu: Cpu, one: Address, other: Address): Steps<boolean> {
+  return (yield* cpu.readOnce(one + DATA)) === (yield* cpu.readOnce(other + DATA));
+}
+
 /** folio_add_new_anon_rmap: first mapping of a page that nobody sees yet. */
 export function pageAddNewAnonRmap(cpu: Cpu, page: Address): void {
   cpu.write(page + MAPCOUNT, 1);
@@ -90,9 +96,13 @@ export function* pageAnonExclusive(cpu: Cpu, page: Address): Steps<boolean> {
   return ((yield* cpu.readOnce(page + FLAGS)) & PG_ANON_EXCLUSIVE) !== 0;
 }
 
-/** wp_can_reuse_anon_folio: the only reference is this mapping's, so the page becomes exclusive. Under its PTL. */
+/**
+ * wp_can_reuse_anon_folio: the only reference is this mapping's, so the page becomes exclusive. Under its PTL. Pages of KSM
+ * are always copied: the tree of merged pages knows them without a reference.
+ */
 export function* wpCanReuseAnonPage(cpu: Cpu, page: Address): Steps<boolean> {
   if ((yield* cpu.readOnce(page + REFCOUNT)) !== 1) return false;
+  if (((yield* pageFlags(cpu, page)) & PG_KSM) !== 0) return false;
   yield* cpu.atomicOr(page + FLAGS, PG_ANON_EXCLUSIVE);
   return true;
 }
@@ -100,6 +110,16 @@ export function* wpCanReuseAnonPage(cpu: Cpu, page: Address): Steps<boolean> {
 /** folio_mark_dirty: newer than its backing store. */
 export function pageMarkDirty(cpu: Cpu, page: Address): Steps<void> {
   return cpu.atomicOr(page + FLAGS, PG_DIRTY);
+}
+
+/** folio_clear_dirty: what is written from now on marks it again, by an entry or by a call. @returns was it dirty? */
+export function* pageClearDirty(cpu: Cpu, page: Address): Steps<boolean> {
+  return ((yield* cpu.atomicFetchAndNot(page + FLAGS, PG_DIRTY)) & PG_DIRTY) !== 0;
+}
+
+/** folio_set_ksm: from now on a merged page. Its contents are stable. */
+export function pageMarkKsm(cpu: Cpu, page: Address): Steps<void> {
+  return cpu.atomicOr(page + FLAGS, PG_KSM);
 }
 
 /**
@@ -128,6 +148,16 @@ export function pageRefcount(cpu: Cpu, page: Address): Steps<number> {
 /** folio_mapcount. */
 export function pageMapcount(cpu: Cpu, page: Address): Steps<number> {
   return cpu.readOnce(page + MAPCOUNT);
+}
+
+/** folio_ref_freeze: takes all references at once, if there are as many as the caller knows of. Nobody gets one any more. */
+export function* freezePage(cpu: Cpu, page: Address, refs: number): Steps<boolean> {
+  return (yield* cpu.cmpxchg(page + REFCOUNT, refs, 0)) === refs;
+}
+
+/** folio_ref_unfreeze: and gives them back. */
+export function unfreezePage(cpu: Cpu, page: Address, refs: number): Steps<void> {
+  return cpu.storeRelease(page + REFCOUNT, refs);
 }
 
 /** folio_try_get: a reference to a page that may be on its way out; false if it is. */

@@ -85,9 +85,9 @@ export function maybeMkwrite(pte: Entry, vmFlags: number): Entry {
 export function pteWrprotect(pte: Entry): Entry {
   return shiftDirty(entryClear(pte, RW));
 }
-/** pte_mkdirty. */
+/** pte_mkdirty: also marks it as written since clear_refs. */
 export function pteMkdirty(pte: Entry): Entry {
-  return shiftDirty(entrySet(pte, DIRTY));
+  return shiftDirty(entrySet(pte, DIRTY | SOFT_DIRTY));
 }
 /** pte_mkclean. */
 export function pteMkclean(pte: Entry): Entry {
@@ -113,6 +113,10 @@ export function pteModify(pte: Entry, prot: number): Entry {
 /** pte_protnone: the page is there, and the hardware may not use it: PROT_NONE, or a NUMA hint. */
 export function pteProtnone(pte: Entry): boolean {
   return (pte & (PRESENT | PROTNONE)) === PROTNONE;
+}
+/** pte_clear_soft_dirty. */
+export function pteClearSoftDirty(pte: Entry): Entry {
+  return entryClear(pte, SOFT_DIRTY);
 }
 /** pte_uffd_wp: write-protected by userfaultfd. */
 export function pteUffdWp(pte: Entry): boolean {

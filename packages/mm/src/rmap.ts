@@ -15,19 +15,20 @@
  */
 import {
   type Address,
-  type Cell,
   type Cpu,
   type Entry,
   entryCell,
   type Mm,
-  mmTlbFlushPending,
   PG_DIRTY,
   PG_LAZYFREE,
+  type PteAt,
   pteDirty,
   ptePresent,
+  pteTlbFlushPending,
   putPage,
   type Steps,
   type TlbBatch,
+  tlbUpdateGeneration,
 } from '@mmu-gather/core/stepped';
 import {
   pageAnon,
@@ -47,24 +48,23 @@ import { vmaLookup } from './vma.ts';
 const FLUSHED = 1 << 16;
 /** TLB_FLUSH_BATCH_PENDING_MASK. */
 const PENDING_MASK = 0x7fff;
-/** TLB_FLUSH_BATCH_PENDING_LARGE: from here on the counts start anew, so that pending never wraps around to flushed. */
-const PENDING_LARGE = 0x3fff;
 
 /**
  * pte_accessible: may some TLB hold this entry? A PROTNONE entry was accessible a moment ago; while a flush is pending for
  * the mm, that moment may not be over (3.13 on; without: bug B06, trace T12).
  */
-export function* pteAccessible(cpu: Cpu, mm: Mm, entry: Entry): Steps<boolean> {
+export function* pteAccessible(cpu: Cpu, at: PteAt, entry: Entry): Steps<boolean> {
   if (cpu.kernel.backend.pteAccessible(entry)) return true;
   if (!pteProtnone(entry) || !cpu.kernel.profile.accessiblePending) return false;
-  return yield* mmTlbFlushPending(cpu, mm);
+  return yield* pteTlbFlushPending(cpu, at);
 }
 
 /** ptep_clear_flush: under the PTL; when it returns no TLB holds the entry. Claims that where it does not flush (O9). */
-export function* ptepClearFlush(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
-  const entry = yield* ptepGetAndClear(cpu, pte);
-  if (yield* pteAccessible(cpu, mm, entry)) yield* cpu.kernel.backend.flushTlbPage(cpu, mm, address);
-  else cpu.claim.settled(cpu.read(mm.pgd), address);
+export function* ptepClearFlush(cpu: Cpu, at: PteAt): Steps<Entry> {
+  const entry = yield* ptepGetAndClear(cpu, at.pte);
+  const asked = cpu.kernel.profile.accessibleEntry === 'slot' ? yield* ptepGet(cpu, at.pte) : entry;
+  if (yield* pteAccessible(cpu, at, asked)) yield* cpu.kernel.backend.flushTlbPage(cpu, at.mm, at.address);
+  else cpu.claim.settled(cpu.read(at.mm.pgd), at.address);
   return entry;
 }
 
@@ -80,8 +80,9 @@ export function* shouldDeferFlush(cpu: Cpu, mm: Mm): Steps<boolean> {
 }
 
 /** set_tlb_ubc_flush_pending: defers the flush of an entry that was just cleared. Under its PTL. */
-export function* setTlbUbcFlushPending(cpu: Cpu, batch: TlbBatch, mm: Mm, entry: Entry, address: number): Steps<void> {
-  if (!(yield* pteAccessible(cpu, mm, entry))) {
+export function* setTlbUbcFlushPending(cpu: Cpu, batch: TlbBatch, at: PteAt, entry: Entry): Steps<void> {
+  const { mm, address } = at;
+  if (!(yield* pteAccessible(cpu, at, entry))) {
     cpu.claim.settled(cpu.read(mm.pgd), address);
     return;
   }
@@ -98,12 +99,19 @@ export function* setTlbUbcFlushPending(cpu: Cpu, batch: TlbBatch, mm: Mm, entry:
     case 'counters':
       yield* incBatchedPending(cpu, mm);
       return;
+    case 'two-words':
+      yield* cpu.atomicAdd(mm.tlbFlushBatched, 1);
+      return;
+    case 'cpumask':
+      // The backend has put the CPUs of the mm into the mask.
+      return;
   }
 }
 
+/** The pending count never wraps around to the flushed one: both start anew before. */
 function* incBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
   let batched = yield* cpu.readOnce(mm.tlbFlushBatched);
-  while ((batched & PENDING_MASK) > PENDING_LARGE) {
+  while ((batched & PENDING_MASK) > cpu.kernel.profile.batchedLarge) {
     const old = yield* cpu.cmpxchg(mm.tlbFlushBatched, batched, 1);
     if (old === batched) return;
     batched = old;
@@ -115,12 +123,34 @@ function* incBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
  * flush_tlb_batched_pending: under a PTL, before an empty entry of its table is taken to mean that nothing is cached.
  *
  * The flag (up to 5.16) is cleared after the flush, and takes with it what reclaim set meanwhile under another PTL (trace T7).
- * The counters (5.17 on) only note what was pending before the flush; if more came, they stay apart.
+ * The counters (5.17 on) only note what was pending before the flush; if more came, they stay apart. They start anew when the
+ * pending one is large, and then may look as they did before the flush (trace T26):
+ *
+ *     CPU 0                                  CPU 1 (reclaim, another PTL)
+ *     read pending 5, flushed 0
+ *     flush
+ *                                            many deferrals: pending > LARGE, start anew at 1, up to 5
+ *     5, 0 as before: flushed := 5           these five are not flushed
+ *
+ * In two words of 64 bits nothing starts anew, so a number of deferrals means the same ones for ever. What is counted was
+ * cleared before; what is not counted yet stands under another PTL.
  */
 export function* flushTlbBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
   const form = cpu.kernel.profile.batchedPending;
   if (form === 'none') return;
+  if (form === 'cpumask') {
+    // CPUs of other mms in it, and such as have switched since, cost a flush.
+    const mask = yield* cpu.readOnce(cpu.kernel.batchedCpumask);
+    if ((mask & (yield* cpu.readOnce(mm.cpumask))) !== 0) yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+    return;
+  }
   const batched = yield* cpu.readOnce(mm.tlbFlushBatched);
+  if (form === 'two-words') {
+    if ((yield* cpu.readOnce(mm.tlbFlushBatchedDone)) >= batched) return;
+    yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+    yield* tlbUpdateGeneration(cpu, mm.tlbFlushBatchedDone, batched);
+    return;
+  }
   if (form === 'flag') {
     if (batched === 0) return;
     yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
@@ -163,32 +193,28 @@ export function* tryToUnmapOne(
 ): Steps<boolean> {
   yield* cpu.downRead(mm.mmapLock);
   let unmapped = false;
-  const pmd = vmaLookup(cpu, mm, address) === null ? 0 : yield* pmdOffset(cpu, mm, address);
+  const vma = vmaLookup(cpu, mm, address);
+  const pmd = vma === null ? 0 : yield* pmdOffset(cpu, mm, address);
   const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
-  if (table !== 0) {
-    unmapped = yield* unmapPte(cpu, page, mm, address, entryCell(cpu.kernel.geometry, table, 0, address), batch);
+  if (vma !== null && table !== 0) {
+    const pte = entryCell(cpu.kernel.geometry, table, 0, address);
+    unmapped = yield* unmapPte(cpu, page, { mm, vma, table, pte, address }, batch);
     yield* pteUnmapUnlock(cpu, table);
   }
   yield* cpu.upRead(mm.mmapLock);
   return unmapped;
 }
 
-function* unmapPte(
-  cpu: Cpu,
-  page: Address,
-  mm: Mm,
-  address: number,
-  pte: Cell,
-  batch: TlbBatch | null,
-): Steps<boolean> {
+function* unmapPte(cpu: Cpu, page: Address, at: PteAt, batch: TlbBatch | null): Steps<boolean> {
+  const { mm, pte } = at;
   const seen = yield* ptepGet(cpu, pte);
   if (!ptePresent(seen) || vmNormalPage(seen) !== page) return false;
   let entry: Entry;
   if (batch !== null && (yield* shouldDeferFlush(cpu, mm))) {
     entry = yield* ptepGetAndClear(cpu, pte);
-    yield* setTlbUbcFlushPending(cpu, batch, mm, entry, address);
+    yield* setTlbUbcFlushPending(cpu, batch, at, entry);
   } else {
-    entry = yield* ptepClearFlush(cpu, mm, address, pte);
+    entry = yield* ptepClearFlush(cpu, at);
   }
   if (pteDirty(entry)) yield* pageMarkDirty(cpu, page);
   const anon = pageAnon(cpu, page);

@@ -4,7 +4,8 @@
  * Readers hold mmap_lock for read, changes need it for write; so all accesses are plain. Neighbours are never merged:
  * flush ranges and table freeing look at gaps between VMAs only, and two neighbours without a gap give the same as one.
  */
-import { type Cpu, EVERYTHING, type Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';
+import { type Address, type Cpu, EVERYTHING, Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';
+import { addToMapping, lockVmaMapping, unlockVmaMapping, vmaLinkFile } from './mapping.ts';
 
 /** What a new VMA maps. */
 export interface Backing {
@@ -12,10 +13,17 @@ export interface Backing {
   readonly file: number;
   /** Index in the file of its first page. */
   readonly pgoff: number;
+  /** Its AddressSpace, if it has one: then it can be asked where its pages are mapped. `file` is the same address. */
+  readonly mapping?: Address;
 }
 
 /** Private memory without a file. */
 export const ANONYMOUS: Backing = { file: 0, pgoff: 0 };
+
+/** A file that has a mapping. */
+export function fileBacking(mapping: Address, pgoff = 0): Backing {
+  return { file: mapping, pgoff, mapping };
+}
 
 // Lists are long and walked at each fault: fields are found by offset, without a handle for each VMA that is passed.
 const START = Vma.fields.indexOf('start');
@@ -69,7 +77,7 @@ function linkVma(cpu: Cpu, mm: Mm, before: Vma | null, vma: Vma): void {
   cpu.write(link, vma.address);
 }
 
-/** vm_area_alloc, and its place in the list. The range must be free. */
+/** vm_area_alloc, its place in the list, and in the list of its file. The range must be free. */
 export function* insertVma(cpu: Cpu, mm: Mm, start: number, end: number, flags: number, backing: Backing): Steps<Vma> {
   const vma = Vma.at(yield* cpu.alloc('vma'));
   cpu.write(vma.start, start);
@@ -77,19 +85,25 @@ export function* insertVma(cpu: Cpu, mm: Mm, start: number, end: number, flags: 
   cpu.write(vma.flags, flags);
   cpu.write(vma.file, backing.file);
   cpu.write(vma.pgoff, backing.pgoff);
+  cpu.write(vma.mm, mm.address);
+  cpu.write(vma.mapping, backing.mapping ?? 0);
   linkVma(cpu, mm, findVmaBefore(cpu, mm, start), vma);
+  yield* vmaLinkFile(cpu, vma);
   return vma;
 }
 
-/** vm_area_dup: a copy that is in no list yet. */
-export function* dupVma(cpu: Cpu, vma: Vma): Steps<Vma> {
+/** vm_area_dup: a copy that is in no list yet. @param mm the mm of the copy; that of the VMA if not given */
+export function* dupVma(cpu: Cpu, vma: Vma, mm: Mm = Mm.at(cpu.read(vma.mm))): Steps<Vma> {
   const copy = Vma.at(yield* cpu.alloc('vma'));
   cpu.write(copy.start, cpu.read(vma.start));
   cpu.write(copy.end, cpu.read(vma.end));
   cpu.write(copy.flags, cpu.read(vma.flags));
   cpu.write(copy.file, cpu.read(vma.file));
   cpu.write(copy.pgoff, cpu.read(vma.pgoff));
+  cpu.write(copy.mm, mm.address);
+  cpu.write(copy.mapping, cpu.read(vma.mapping));
   cpu.write(copy.anonVma, cpu.read(vma.anonVma));
+  cpu.write(copy.deferTlbGen, cpu.read(vma.deferTlbGen));
   return copy;
 }
 
@@ -99,8 +113,12 @@ export function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vm
   const pages = (address - cpu.read(vma.start)) / pageSize(cpu.kernel.geometry);
   cpu.write(upper.start, address);
   cpu.write(upper.pgoff, cpu.read(vma.pgoff) + pages);
+  // Who looks up the file's VMAs finds the page in one of the two.
+  yield* lockVmaMapping(cpu, vma);
   cpu.write(vma.end, address);
   linkVma(cpu, mm, vma, upper);
+  addToMapping(cpu, upper);
+  yield* unlockVmaMapping(cpu, vma);
   return upper;
 }
 

@@ -2,15 +2,22 @@
  * Reclaim, as far as TLB flushing sees it (mm/vmscan.c: shrink_folio_list).
  *
  *     isolate pages                   a reference of our own: nothing is freed before we say so
- *     unmap them, flushes deferred    TTU_BATCH_FLUSH
+ *     each page:
+ *       unmap, flush deferred         TTU_BATCH_FLUSH
+ *       dirty: tryToUnmapFlushDirty   who writes through a stale entry must have done so
+ *              write it out           before the device reads the page (trace T20)
+ *       clean: take it from its file  a clean entry is not written through without a walk, and that finds nothing
  *     tryToUnmapFlush                 once for all
- *     drop the references             pages that nothing else holds are freed here
+ *     free
+ *
+ * Claims: where a page is written out, or its contents are given up, it is clean (O3). Contents that MADV_FREE gave up are
+ * not claimed: a write beside that call may go with them.
  */
-import { type Address, type Cpu, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
-import { tryGetPage } from './page.ts';
-import { tlbBatch, tryToUnmapFlush, tryToUnmapOne } from './rmap.ts';
+import { type Address, type Cpu, type Mm, PG_DIRTY, putPage, type Steps, type TlbBatch } from '@mmu-gather/core/stepped';
+import { freezePage, pageAnon, pageClearDirty, pageFlags, pageMapcount, tryGetPage, unfreezePage } from './page.ts';
+import { tlbBatch, tryToUnmapFlush, tryToUnmapFlushDirty, tryToUnmapOne } from './rmap.ts';
 
-/** A page and the one place that maps it: what the reverse map would find. */
+/** A page and a place that maps it: what the reverse map would find. */
 export interface Rmap {
   /** The page. */
   readonly page: Address;
@@ -20,17 +27,54 @@ export interface Rmap {
   readonly address: number;
 }
 
-/** shrink_folio_list: unmaps pages, flushes once, lets go of them. @returns how many were mapped */
-export function* shrinkPages(cpu: Cpu, pages: readonly Rmap[]): Steps<number> {
+/** What the page cache and reclaim hold of a page that is mapped nowhere: one reference each. */
+const CACHE_AND_ISOLATION = 2;
+
+/**
+ * shrink_folio_list: unmaps pages, writes dirty ones out, flushes once, lets go of them.
+ * @param pages for each page all places that map it, in a row
+ * @param dropCache also take pages of files from the page cache, so that they are freed. The caller's page cache must not
+ *   hand them out any more.
+ * @returns how many places were unmapped
+ */
+export function* shrinkPages(cpu: Cpu, pages: readonly Rmap[], dropCache = false): Steps<number> {
   const batch = tlbBatch();
   const isolated: Address[] = [];
+  const frozen: Address[] = [];
   let unmapped = 0;
-  for (const { page, mm, address } of pages) {
-    if (!(yield* tryGetPage(cpu, page))) continue;
-    isolated.push(page);
-    if (yield* tryToUnmapOne(cpu, page, mm, address, batch)) unmapped++;
+  for (let i = 0; i < pages.length; ) {
+    const { page } = pages[i]!;
+    const held = yield* tryGetPage(cpu, page);
+    for (; i < pages.length && pages[i]!.page === page; i++) {
+      if (held && (yield* tryToUnmapOne(cpu, page, pages[i]!.mm, pages[i]!.address, batch))) unmapped++;
+    }
+    if (!held) continue;
+    if ((yield* pageMapcount(cpu, page)) === 0) yield* pageout(cpu, page, batch);
+    if (dropCache && !pageAnon(cpu, page) && (yield* removeMapping(cpu, page))) frozen.push(page);
+    else isolated.push(page);
   }
-  yield* tryToUnmapFlush(cpu, batch);
+  const freeFirst = cpu.kernel.profile.reclaimFree === 'before-flush';
+  if (!freeFirst) yield* tryToUnmapFlush(cpu, batch);
   for (const page of isolated) yield* putPage(cpu, page);
+  for (const page of frozen) yield* cpu.free('page', page);
+  if (freeFirst) yield* tryToUnmapFlush(cpu, batch);
   return unmapped;
+}
+
+/** pageout: writes a page that is mapped nowhere, if it is dirty. The device may read it from the claim on. */
+function* pageout(cpu: Cpu, page: Address, batch: TlbBatch): Steps<void> {
+  if (((yield* pageFlags(cpu, page)) & PG_DIRTY) === 0) return;
+  if (cpu.kernel.profile.pageoutFlush === 'dirty') yield* tryToUnmapFlushDirty(cpu, batch);
+  if (yield* pageClearDirty(cpu, page)) cpu.claim.clean(page);
+}
+
+/** __remove_mapping: takes a clean page that nobody else uses out of its file. The contents are given up. */
+function* removeMapping(cpu: Cpu, page: Address): Steps<boolean> {
+  if (!(yield* freezePage(cpu, page, CACHE_AND_ISOLATION))) return false;
+  if (((yield* pageFlags(cpu, page)) & PG_DIRTY) !== 0) {
+    yield* unfreezePage(cpu, page, CACHE_AND_ISOLATION);
+    return false;
+  }
+  cpu.claim.clean(page);
+  return true;
 }

@@ -18,9 +18,9 @@
 import {
   type Address,
   type Cpu,
+  deferralOf,
   type Entry,
   getPage,
-  mmTlbFlushPending,
   putPage,
   type Steps,
   VM_SHARED,
@@ -50,7 +50,8 @@ export function* doWpPage(cpu: Cpu, vmf: Vmf): Steps<number> {
       yield* pteUnmapUnlock(cpu, vmf.table);
       return yield* handleUserfault(cpu, vmf);
     }
-    if (cpu.kernel.profile.uffdWpPendingFlush) yield* settleUffdWp(cpu, vmf);
+    // Userfaultfd may have protected this page and not flushed yet: then another CPU can still write to what is to be copied.
+    if (cpu.kernel.profile.uffdWpPendingFlush) yield* deferralOf(cpu).settle(cpu, vmf);
   }
   const page = vmNormalPage(vmf.orig);
   if ((vmf.vmFlags & VM_SHARED) !== 0) return yield* wpPageShared(cpu, vmf, page);
@@ -67,11 +68,6 @@ export function* doWpPage(cpu: Cpu, vmf: Vmf): Steps<number> {
   yield* pteUnmapUnlock(cpu, vmf.table);
   yield* wpPageCopy(cpu, vmf, page);
   return 0;
-}
-
-/** Userfaultfd may have protected this page and not flushed yet; then another CPU can still write to what is to be copied. */
-function* settleUffdWp(cpu: Cpu, vmf: Vmf): Steps<void> {
-  if (yield* mmTlbFlushPending(cpu, vmf.mm)) yield* cpu.kernel.backend.flushTlbPage(cpu, vmf.mm, vmf.address);
 }
 
 /** wp_page_reuse: the page is ours alone, so the entry becomes writable in place. No flush: it only grants more. */
@@ -113,5 +109,5 @@ function* wpPageCopy(cpu: Cpu, vmf: Vmf, old: Address): Steps<void> {
 
 function clearOldEntry(cpu: Cpu, vmf: Vmf): Steps<Entry> {
   if (cpu.kernel.profile.cowFlush === 'clear') return ptepGetAndClear(cpu, vmf.pte);
-  return ptepClearFlush(cpu, vmf.mm, vmf.address, vmf.pte);
+  return ptepClearFlush(cpu, vmf);
 }

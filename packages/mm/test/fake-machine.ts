@@ -76,9 +76,18 @@ export class FakeMachine {
   readonly freed: number[] = [0];
   /** Flushes that the backend was asked for. */
   readonly flushes: Flush[] = [];
+  /** Mms that every CPU was asked to leave. */
+  readonly left: Address[] = [];
   readonly claims: Claim[] = [];
   /** Live objects by cache. */
-  readonly live: Record<CacheName, Set<Address>> = { mm: new Set(), vma: new Set(), page: new Set(), table: new Set() };
+  readonly live: Record<CacheName, Set<Address>> = {
+    mm: new Set(),
+    vma: new Set(),
+    page: new Set(),
+    table: new Set(),
+    mapping: new Set(),
+    area: new Set(),
+  };
   /** Ahead of each marked access; takes itself away if it should run once. */
   before: ((cell: Cell) => void) | undefined;
   readonly options: BootOptions;
@@ -164,12 +173,20 @@ export class FakeMachine {
   /** The last user leaves, and nothing may be left. @returns live objects by cache */
   *leaks(mm: Mm): Steps<Record<CacheName, number>> {
     yield* mmput(this.cpu, mm);
-    return { mm: this.live.mm.size, vma: this.live.vma.size, page: this.live.page.size, table: this.live.table.size };
+    const { live } = this;
+    return {
+      mm: live.mm.size,
+      vma: live.vma.size,
+      page: live.page.size,
+      table: live.table.size,
+      mapping: live.mapping.size,
+      area: live.area.size,
+    };
   }
 }
 
 /** No object is left. */
-export const NO_LEAKS: Readonly<Record<CacheName, number>> = { mm: 0, vma: 0, page: 0, table: 0 };
+export const NO_LEAKS: Readonly<Record<CacheName, number>> = { mm: 0, vma: 0, page: 0, table: 0, mapping: 0, area: 0 };
 
 export class FakeCpu implements Cpu {
   readonly id: number;
@@ -198,6 +215,10 @@ export class FakeCpu implements Cpu {
       finished: () => note('finished', 0, 0),
       changing: (_root, { start, end }, begins) => note(begins ? 'begins' : 'ends', start, end),
       caughtUp: () => {},
+      clean: () => {},
+      stable: () => {},
+      moved: (_root, { start, end }) => note('moved', start, end),
+      reassigned: ({ start, end }) => note('reassigned', start, end),
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) throw new Error(`${oracle}: ${message}`);
       },
@@ -285,6 +306,22 @@ export class FakeCpu implements Cpu {
     this.#access(lock);
     if (this.read(lock) !== from) throw new Error(`lock ${lock} is ${this.read(lock)}, expected ${from}`);
     this.write(lock, to);
+  }
+  *downReadTrylock(lock: Cell): Steps<number> {
+    yield* this.downRead(lock);
+    return 1;
+  }
+  *mayFail(): Steps<number> {
+    return 0;
+  }
+  *rcuReadLock(): Steps<void> {}
+  *rcuReadUnlock(): Steps<void> {}
+  freeRcu(cache: CacheName, object: Address): Steps<void> {
+    return this.free(cache, object);
+  }
+  *synchronizeRcu(): Steps<void> {}
+  *kernelRead(): Steps<number> {
+    return FAULT;
   }
   *spinLock(lock: Cell): Steps<void> {
     this.#lock(lock, 0, 1);

@@ -74,6 +74,11 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     *enterLazyTlb(cpu: Cpu): Steps<void> {
       (cpu as FakeCpu).lazy = true;
     },
+    *leaveMmEverywhere(_cpu: Cpu, mm: Mm): Steps<void> {
+      const pgd = machine.words[mm.pgd]!;
+      for (const fake of machine.cpus) if (fake.root === pgd) fake.root = 0;
+      machine.left.push(mm.address);
+    },
     *tlbFlush(_cpu: Cpu, tlb: MmuGather): Steps<void> {
       const all = tlb.fullmm || tlb.needFlushAll;
       if (all) flush('gather', tlb.mm, 0, EVERYTHING, 0, tlb.freedTables);
@@ -105,7 +110,7 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     pteAccessible: entryPresent,
   };
   const deferred = new Set<number>();
-  const isa: BackendSpec['isa'] = { memoryModel: 'sc', geometry, asids: 1, instructions: {} };
+  const isa: BackendSpec['isa'] = { memoryModel: 'sc', geometry, asids: 1, cleanWalks: true, instructions: {} };
   return {
     id: 'recording',
     isa,

@@ -12,6 +12,7 @@
  *     IPI                                                2 <= 3: nothing to do
  */
 import { type Address, type Cpu, Mm, PAGE_SHIFT, type Steps, powerOfTwo } from '@mmu-gather/core/stepped';
+import { ackBatched } from './batched-ack.ts';
 import { FlushTlbInfo, TLB_GENERATION_INVALID, unitsIn } from './flush-tlb-info.ts';
 import { invlpg } from './isa.ts';
 import {
@@ -60,10 +61,14 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
     }
     if (!local) return;
   }
-  if (loadedMm === initMm.address) return;
+  if (loadedMm === initMm.address) {
+    yield* ackBatched(cpu, 'arrival');
+    return;
+  }
 
   // No user code runs here, but speculation may walk freed tables. A flush would be out of date at once: leave the mm.
   if (cpu.read(state.isLazy) !== 0) {
+    yield* ackBatched(cpu, 'arrival');
     yield* switchMmIrqsOff(cpu, initMm);
     return;
   }
@@ -74,6 +79,7 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
   const newTlbGen = cpu.read(info.newTlbGen);
   claimLoadedSlot(cpu, state, asid, mm);
   if (isStale(cpu, newTlbGen, localTlbGen)) return;
+  yield* ackBatched(cpu, 'arrival');
 
   // Read before the flush, which serialises: whatever is cached after it was walked after this read, so what the newest
   // generation covers is seen. Pairs with LOCK inc after the page-table writes.
@@ -96,7 +102,9 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
     for (let address = start; address < end; address += stride) yield* cpu.invalidate(invlpg(asid, address));
     pages = unitsIn(start, end, strideShift);
   } else {
+    yield* ackBatched(cpu, 'before-full-flush');
     yield* cpu.invalidate(fullFlush[asid]!);
+    yield* ackBatched(cpu, 'after-full-flush');
   }
   setCtxTlbGen(cpu, state, asid, mmTlbGen, true);
   cpu.claim.caughtUp(cpu.read(mm.pgd), asid, mmTlbGen);

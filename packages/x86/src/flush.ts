@@ -17,7 +17,6 @@ import {
   incMmTlbGen,
   markMmTlbGenDone,
   type Mm,
-  NO_GENERATION,
   type Steps,
   powerOfTwo,
 } from '@mmu-gather/core/stepped';
@@ -52,30 +51,19 @@ export function* flushTlbMmRange(
 /**
  * flush_tlb_mm_range_gen (RFC 15): everything in the range up to a generation that was recorded when it was deferred, under
  * the PTL; taking it was the barrier that orders the page-table writes before the read of the mask here.
- * A table that was unlinked later, or a gather that recorded nothing, is covered by no such generation, nor by its barrier.
+ * What came after it is not covered, nor by its barrier: the caller's business.
  */
 export function* flushTlbGen(
   cpu: Cpu,
   mm: Mm,
   start: number,
   end: number,
+  level: number,
   freedTables: boolean,
   gen: number,
 ): Steps<void> {
-  const { switches } = x86Of(cpu);
-  const strideShift = cpu.kernel.geometry.pageShift;
-  const covered = gen !== NO_GENERATION && !freedTables;
-  if (covered || switches.untrackedGen === 'as-recorded') {
-    yield* flushToGen(
-      cpu,
-      mm,
-      getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen),
-      gen,
-      NOT_READ,
-    );
-  } else {
-    yield* flushTlbMmRange(cpu, mm, start, end, strideShift, freedTables);
-  }
+  const info = getFlushTlbInfo(cpu, mm.address, start, end, entryShift(cpu.kernel.geometry, level), freedTables, gen);
+  yield* flushToGen(cpu, mm, info, gen, NOT_READ);
 }
 
 /** flush_tlb_mm. Says that tables were freed: its callers do not tell. */

@@ -72,6 +72,7 @@ export function x86Isa(asids: number): Isa {
     memoryModel: 'tso',
     geometry: FOUR_LEVELS,
     asids,
+    cleanWalks: true,
     instructions: {
       INVLPG: invlpg,
       INVPCID0: invpcidAddress,

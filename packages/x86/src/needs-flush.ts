@@ -51,6 +51,23 @@ export function hugePmdNeedsFlush(old: Entry, next: Entry): boolean {
   return needsFlush(old, next, SOFTWARE);
 }
 
+/** Bits that pte_may_need_flush looks past: what software noted, and ACCESSED. */
+const RFC_IGNORED = UFFD_WP | SOFT_DIRTY | SPECIAL | SAVED_DIRTY | ACCESSED;
+
+/**
+ * pte_may_need_flush (RFC 03): promotions need none, and neither does what only changes RW and DIRTY of an entry that was writable
+ * and clean: a write through it walks again and finds the new one.
+ */
+export function pteMayNeedFlush(old: Entry, next: Entry): boolean {
+  if (!entryPresent(old)) return false;
+  if (entryTarget(old) !== entryTarget(next)) return true;
+  const before = entryFlags(old);
+  const diff = (before ^ entryFlags(next)) & ~RFC_IGNORED;
+  if ((diff & ~(RW | DIRTY)) === 0 && (before & (RW | DIRTY)) === RW) return false;
+  // Rights that are taken away; NX is one that is added. Of any other bit every change counts.
+  return (diff & before & (RW | DIRTY | PROTNONE)) !== 0 || (diff & ~before & NX) !== 0 || (diff & ~(RW | DIRTY | PROTNONE | NX)) !== 0;
+}
+
 /** pte_accessible without its pending part: only what is present is ever cached. */
 export function pteAccessible(entry: Entry): boolean {
   return entryPresent(entry);

@@ -15,6 +15,8 @@ export interface X86Switches {
   readonly pcid: boolean;
   /** tlb_single_page_flush_ceiling: more units than this become a full flush. 33 in every kernel since 2014. */
   readonly ceiling: number;
+  /** How many ctx_ids there are before the counter comes round. It never does in any kernel; a small number is wrong (trace T28). */
+  readonly ctxIdSpace: number;
   /** Jiffies in a second, the period of cpumask trimming. */
   readonly hz: number;
 
@@ -63,6 +65,8 @@ export interface X86Switches {
   readonly switchingIsTarget: boolean;
   /** Whether lazy CPUs are interrupted when tables were freed (4.20 on, 2ff6ddf19c0e). False is wrong (B33, trace T18). */
   readonly freedTablesReachLazy: boolean;
+  /** Whether leaveMmEverywhere reaches lazy CPUs, which at the end of an mm are all there are. False is wrong (8.5, F2). */
+  readonly leaveReachesLazy: boolean;
   /** Whether flush_tlb_range says that tables may have been freed (6.15 on; CVE-2025-22045). */
   readonly rangeFreesTables: boolean;
   /** Whether CPUs that run other mms are dropped from the mask by an IPI once a second (6.14 on, 6db2526c1d69). */
@@ -97,10 +101,14 @@ export interface X86Switches {
   // ---- the 2021 RFC ----
 
   /**
-   * flushTlbGen with tables unlinked, or with nothing recorded: takes a generation of its own, or (as posted, wrong) sends
-   * out what was recorded, which CPUs that are up to date ignore (traces T3 and T4).
+   * pte_needs_flush: as since 5.19 (c9fe66560bf2), or RFC 03's pte_may_need_flush, which lets promotions go and what only takes RW
+   * from an entry that was clean.
    */
-  readonly untrackedGen: 'own' | 'as-recorded';
+  readonly needsFlushRule: '5.19' | 'rfc';
+  /** Whether tlb_flush looks at need_flush_all. Ignoring it is wrong where nothing else says "everything" (RFC 01, D14). */
+  readonly needFlushAll: 'honoured' | 'ignored';
+  /** tlb_flush: its own, or asm-generic's default, as on architectures that have none (RFC 12). */
+  readonly gatherFlush: 'own' | 'generic';
   /** Whether flushes publish mm.tlbGenCompleted (RFC 08): after the acknowledgements, or (wrong) before. */
   readonly completedGen: 'none' | 'after-flush' | 'before-flush';
 }
@@ -110,6 +118,7 @@ export const X86_LINUX_5_11: X86Switches = {
   dynAsids: 6,
   pcid: true,
   ceiling: 33,
+  ctxIdSpace: Number.MAX_SAFE_INTEGER,
   hz: 250,
   switchingMark: 'after-choice',
   setOwnBit: 'always',
@@ -121,6 +130,7 @@ export const X86_LINUX_5_11: X86Switches = {
   targets: 'not-lazy',
   switchingIsTarget: true,
   freedTablesReachLazy: true,
+  leaveReachesLazy: true,
   rangeFreesTables: false,
   trimCpumask: false,
   maskRead: 'after-generation',
@@ -130,7 +140,9 @@ export const X86_LINUX_5_11: X86Switches = {
   wrongMm: 'ignore',
   staleRequest: 'compare',
   gapRule: true,
-  untrackedGen: 'own',
+  needsFlushRule: '5.19',
+  needFlushAll: 'honoured',
+  gatherFlush: 'own',
   completedGen: 'none',
 };
 

@@ -9,6 +9,9 @@
  *     read mm_cpumask                       // one of the two sees the other (trace T6 reads first)
  *
  * The flush belongs to no mm and no generation: every CPU brings whatever it runs up to date.
+ *
+ * The CPUs are remembered in the batch, or (RFC 20, `batchedPending: 'cpumask'`) in one mask of the machine, which they leave by
+ * themselves when they flush (batched-ack.ts): then a flush that somebody else did for his own reasons saves this one.
  */
 import type { Cpu, Mm, Steps, TlbBatch } from '@mmu-gather/core/stepped';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
@@ -22,18 +25,33 @@ export function* tlbbatchShouldDefer(cpu: Cpu, mm: Mm): Steps<boolean> {
   return ((yield* cpu.readOnce(mm.cpumask)) & ~(1 << cpu.id)) !== 0;
 }
 
-/** arch_tlbbatch_add_pending (arch_tlbbatch_add_mm): under the PTL of the entry that was cleared. */
+/** arch_tlbbatch_add_pending (arch_tlbbatch_add_mm, tlbbatch_add_mm): under the PTL of the entry that was cleared. */
 export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, _address: number): Steps<void> {
-  const maskFirst = x86Of(cpu).switches.maskRead === 'before-generation';
-  if (maskFirst) batch.cpumask |= yield* cpu.readOnce(mm.cpumask);
+  const maskFirst =
+    x86Of(cpu).switches.maskRead === 'before-generation' || cpu.kernel.profile.batchedOrder === 'mask-first';
+  if (maskFirst) yield* addMask(cpu, batch, mm);
   yield* newTlbGen(cpu, mm);
-  if (!maskFirst) batch.cpumask |= yield* cpu.readOnce(mm.cpumask);
+  if (!maskFirst) yield* addMask(cpu, batch, mm);
+}
+
+/** The CPUs that may use the mm must flush (cpumask_or, cpumask_atomic_or). */
+function* addMask(cpu: Cpu, batch: TlbBatch, mm: Mm): Steps<void> {
+  const mask = yield* cpu.readOnce(mm.cpumask);
+  if (cpu.kernel.profile.batchedPending !== 'cpumask') {
+    batch.cpumask |= mask;
+    return;
+  }
+  const { batchedCpumask } = cpu.kernel;
+  // RFC 19: an exchange less. The bits may be about to go: somebody else has set them, and their CPUs may be flushing for him.
+  if (cpu.kernel.profile.batchedOr === 'if-missing' && (mask & ~(yield* cpu.readOnce(batchedCpumask))) === 0) return;
+  yield* cpu.atomicOr(batchedCpumask, mask);
 }
 
 /** arch_tlbbatch_flush: everything, on every CPU of the batch. Lazy CPUs are left out: no tables were freed. */
 export function* tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
   const info = getFlushTlbInfo(cpu, 0, 0, TLB_FLUSH_ALL, 0, false, TLB_GENERATION_INVALID);
-  const mask = batch.cpumask;
+  const shared = cpu.kernel.profile.batchedPending === 'cpumask';
+  const mask = shared ? yield* cpu.readOnce(cpu.kernel.batchedCpumask) : batch.cpumask;
   const self = (mask & (1 << cpu.id)) !== 0;
   const others = (mask & ~(1 << cpu.id)) !== 0;
   if (x86Of(cpu).switches.flushOrder === 'local-first') {

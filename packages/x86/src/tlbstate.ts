@@ -109,7 +109,8 @@ export function thisCpuTlbstate(cpu: Cpu): CpuTlbstate {
 /** init_new_context: a fresh ctx_id, generation 0, nothing to trim for a second. Before the mm is published. */
 export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
   const { lastMmCtxId, switches } = x86Of(cpu);
-  cpu.write(mmCtxId(mm), yield* cpu.atomicAddReturn(lastMmCtxId, 1));
+  const created = (yield* cpu.atomicAddReturn(lastMmCtxId, 1)) - INIT_MM_CTX_ID;
+  cpu.write(mmCtxId(mm), INIT_MM_CTX_ID + 1 + ((created - 1) % switches.ctxIdSpace));
   cpu.write(mm.tlbGen, 0);
   cpu.write(mmNextTrimCpumask(mm), cpu.jiffies() + switches.hz);
 }

@@ -16,7 +16,8 @@ import { type FlushTlbInfo, reserveFlushTlbInfo } from './flush-tlb-info.ts';
 import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange } from './flush.ts';
 import { tlbFlush } from './gather.ts';
 import { movCr3, x86Isa } from './isa.ts';
-import { pteAccessible, pteNeedsFlush } from './needs-flush.ts';
+import { leaveMmEverywhere, leaveMmFunc } from './leave-mm.ts';
+import { pteAccessible, pteMayNeedFlush, pteNeedsFlush } from './needs-flush.ts';
 import { X86_LINUX_6_18, type X86Switches } from './profiles.ts';
 import { enterLazyTlb, switchMmIrqsOff } from './switch.ts';
 import { tlbbatchAddPending, tlbbatchFlush, tlbbatchShouldDefer } from './tlbbatch.ts';
@@ -54,7 +55,7 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
       return {
         id: 'x86',
         isa,
-        handlers: [flushTlbFunc, flushTlbFuncRemote],
+        handlers: [flushTlbFunc, flushTlbFuncRemote, leaveMmFunc],
         switches,
         slots,
         tlbstate: cpus.map((cpu) => reserveTlbstate(arena, cpu, slots, initMm)),
@@ -65,6 +66,7 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
         initNewContext,
         switchMm: switchMmIrqsOff,
         enterLazyTlb,
+        leaveMmEverywhere,
         tlbFlush,
         flushTlbMm,
         flushTlbRange,
@@ -73,7 +75,7 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
         tlbbatchShouldDefer,
         tlbbatchAddPending,
         tlbbatchFlush,
-        pteNeedsFlush,
+        pteNeedsFlush: switches.needsFlushRule === 'rfc' ? pteMayNeedFlush : pteNeedsFlush,
         pteAccessible,
       };
     },

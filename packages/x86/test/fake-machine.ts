@@ -9,6 +9,7 @@ import {
   bootKernel,
   type BootOptions,
   type CacheName,
+  FAULT,
   cacheFields,
   type Cell,
   type Claims,
@@ -144,6 +145,10 @@ export class FakeCpu implements Cpu {
       finished: () => {},
       changing: () => {},
       caughtUp: () => {},
+      clean: () => {},
+      stable: () => {},
+      moved: () => {},
+      reassigned: () => {},
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) throw new Error(`${oracle}: ${message}`);
       },
@@ -230,6 +235,20 @@ export class FakeCpu implements Cpu {
     return yield* this.readOnce(cell);
   }
 
+  *downReadTrylock(lock: Cell): Steps<number> {
+    yield* this.downRead(lock);
+    return 1;
+  }
+  *mayFail(): Steps<number> {
+    return 0;
+  }
+  *rcuReadLock(): Steps<void> {}
+  *rcuReadUnlock(): Steps<void> {}
+  *freeRcu(): Steps<void> {}
+  *synchronizeRcu(): Steps<void> {}
+  *kernelRead(): Steps<number> {
+    return FAULT;
+  }
   *spinLock(_lock: Cell): Steps<void> {}
   *spinUnlock(_lock: Cell): Steps<void> {}
   *downRead(_lock: Cell): Steps<void> {}

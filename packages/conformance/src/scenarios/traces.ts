@@ -1,22 +1,15 @@
 /**
- * Reference traces: short executions that refute a naive form, each beside the form that holds.
- *
- * T1 to T3 are about generations and are written on core's step functions: CPU 0 is a mutator that does by hand what a
- * gather would do with deferred generations.
+ * Reference traces: short executions that refute a naive form, each beside the form that holds. T1 to T4 and T30 are about
+ * generations (generations.ts), T5 and T6 about reclaim's mask (rfc.ts).
  */
 import {
-  type Cpu,
   decTlbFlushPending,
-  deferTlbFlush,
-  deferTlbFlushReusing,
   getPage,
   incTlbFlushPending,
   type Kernel,
   type Mm,
-  NO_GENERATION,
   putPage,
   RW,
-  type Steps,
   tlbFinishMmu,
   tlbGatherMmu,
   VM_READ,
@@ -50,110 +43,6 @@ function twoPages(running: readonly number[]): (run: Parameters<typeof setStage>
     return { mm, p0: mappingOf(run, mm, 0), p1: mappingOf(run, mm, PAGE) };
   };
 }
-
-/** Clears an entry under its lock and records the deferral there: contract C2. */
-function* clearDeferred(cpu: Cpu, mm: Mm, at: Mapping, previous: number | null): Steps<number> {
-  yield* cpu.spinLock(at.ptl);
-  yield* cpu.xchg(at.pte, 0);
-  const gen = previous === null ? yield* deferTlbFlush(cpu, mm) : yield* deferTlbFlushReusing(cpu, mm, previous);
-  yield* cpu.spinUnlock(at.ptl);
-  return gen;
-}
-
-/** Clears both pages, flushes once to the newest generation, frees. */
-function oneFlush(reuse: boolean): (env: TwoMappings, kernel: Kernel) => readonly (Body | undefined)[] {
-  return ({ mm, p0, p1 }, kernel) => [
-    thread(function* (cpu) {
-      const first = yield* clearDeferred(cpu, mm, p0, null);
-      const gen = yield* clearDeferred(cpu, mm, p1, reuse ? first : null);
-      yield* kernel.backend.flushTlbGen(cpu, mm, 0, 2 * PAGE, false, gen);
-      yield* putPage(cpu, p0.page);
-      yield* putPage(cpu, p1.page);
-    }),
-    thread((cpu) => toUser(cpu, mm)),
-  ];
-}
-
-const t1 = defineScenario<TwoMappings>({
-  id: 'T1/fixed',
-  title: 'one generation for each deferral: a CPU that arrives between two of them',
-  source: 'RFC 2021 patch 15, N. Amit, 2021-02-01',
-  cpus: 2,
-  setup: twoPages([0]),
-  threads: oneFlush(false),
-  twins: [
-    {
-      id: 'T1/naive',
-      why: 'the second deferral reuses the generation of the first',
-      oracle: 'O1',
-      property: 'FUAF',
-      threads: oneFlush(true),
-    },
-  ],
-});
-
-/** Clears a page, flushes and frees it, then the same with the next: the batch is full after each. */
-function twoFlushes(reuse: boolean): (env: TwoMappings, kernel: Kernel) => readonly (Body | undefined)[] {
-  return ({ mm, p0, p1 }, kernel) => [
-    thread(function* (cpu) {
-      const first = yield* clearDeferred(cpu, mm, p0, null);
-      yield* kernel.backend.flushTlbGen(cpu, mm, 0, PAGE, false, first);
-      yield* putPage(cpu, p0.page);
-      const second = yield* clearDeferred(cpu, mm, p1, reuse ? first : null);
-      yield* kernel.backend.flushTlbGen(cpu, mm, PAGE, 2 * PAGE, false, second);
-      yield* putPage(cpu, p1.page);
-    }),
-  ];
-}
-
-const t2 = defineScenario<TwoMappings>({
-  id: 'T2/fixed',
-  title: 'one gather, two flushes: each has a generation of its own',
-  source: 'RFC 2021 patch 15, N. Amit, 2021-02-01',
-  cpus: 2,
-  setup: twoPages([0, 1]),
-  threads: twoFlushes(false),
-  twins: [
-    {
-      id: 'T2/naive',
-      why: 'the second flush goes to the generation that everybody has already',
-      oracle: 'O1',
-      property: 'FUAF',
-      threads: twoFlushes(true),
-    },
-  ],
-});
-
-const t3 = defineScenario<TwoMappings>({
-  id: 'T3/fixed',
-  title: 'a gather that only frees a page table never recorded a deferral, and takes a generation to flush',
-  source: 'RFC 2021 patch 15',
-  cpus: 2,
-  setup(run) {
-    const { mm } = setStage(run);
-    const p0 = mappingOf(run, mm, 0);
-    const p1 = mappingOf(run, mm, PAGE);
-    run(0, (cpu) => madviseDontneed(cpu, mm, 0, PAGE));
-    run(0, (cpu) => madviseDontneed(cpu, mm, PAGE, PAGE));
-    return { mm, p0, p1 };
-  },
-  threads: ({ mm, p0 }, kernel) => [
-    thread(function* (cpu) {
-      yield* cpu.xchg(p0.pmd, 0);
-      yield* kernel.backend.flushTlbGen(cpu, mm, 0, PAGE, true, NO_GENERATION);
-      yield* cpu.free('table', p0.table);
-    }),
-  ],
-  twins: [
-    {
-      id: 'T3/naive',
-      why: 'the flush goes out with generation 0, which CPUs that are up to date ignore',
-      oracle: 'O4',
-      property: 'TUAF',
-      backend: { x86: { untrackedGen: 'as-recorded' } },
-    },
-  ],
-});
 
 /** Two threads zap the same page; the second finds it gone. */
 function zapTwice({ mm }: Stage): readonly (Body | undefined)[] {
@@ -422,4 +311,4 @@ const t29 = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const TRACES: readonly AnyScenario[] = [t1, t2, t3, t8, t8Range, t8Levels, t10, t12, t18, t24, t28, t29];
+export const TRACES: readonly AnyScenario[] = [t8, t8Range, t8Levels, t10, t12, t18, t24, t28, t29];

@@ -1,0 +1,37 @@
+/**
+ * The designs from the threads, each on the kernel that it was discussed for. Those that record deferrals need that all who defer use a
+ * gather, and that the backend publishes what is completed.
+ */
+import type { Switches } from '@mmu-gather/core/stepped';
+import type { ProfileSpec } from './spec.ts';
+
+/** Everybody who defers does so through a gather. */
+const ALL_GATHER: Partial<Switches> = { changeProtection: 'gather', clearRefs: 'gather', dirtyHelpers: 'gather' };
+
+/** In the order of the threads. */
+export const DESIGNS: readonly ProfileSpec[] = [
+  {
+    id: 'sync-finish',
+    title: 'a finish waits for the gathers that were open when it began',
+    source: 'P. Zijlstra, linux-mm, 9 to 13 May 2019, in an epoch form',
+    kernel: 'linux-5.11',
+    switches: { finishSync: 'epoch' },
+    backend: {},
+  },
+  {
+    id: 'async-queue',
+    title: 'pending flushes are recorded in the table; who meets one flushes',
+    source: 'A. Lutomirski, linux-mm, 23 December 2020',
+    kernel: 'linux-5.11',
+    switches: { ...ALL_GATHER, deferral: 'queue', wpFaultPending: 'all' },
+    backend: { x86: { completedGen: 'after-flush' } },
+  },
+  {
+    id: 'flush-ring',
+    title: 'a ring of ranges for each mm, by generation',
+    source: 'A. Lutomirski, linux-mm, 1 February 2021',
+    kernel: 'linux-5.11',
+    switches: { ...ALL_GATHER, deferral: 'ring', ringSlots: 4 },
+    backend: { x86: { completedGen: 'after-flush' } },
+  },
+];

@@ -1,0 +1,154 @@
+/**
+ * Same-page merging: what is compared and merged must not change, whatever is pending on its entry.
+ */
+import type { Body, Run } from '@mmu-gather/checker';
+import {
+  type Address,
+  decTlbFlushPending,
+  entryClear,
+  incTlbFlushPending,
+  type Kernel,
+  DIRTY,
+  RW,
+  SAVED_DIRTY,
+} from '@mmu-gather/core/stepped';
+import { changeProtNuma, contextSwitch, ksmMakeStable, ksmMerge, ptepGet, userStore } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
+
+interface Twins extends Stage {
+  /** Page 1, merged already. */
+  readonly kpage: Address;
+  readonly p0: Mapping;
+}
+
+/**
+ * Two pages with the same contents in two tables; the second is a merged page.
+ * @param kthreads CPUs that run a kernel thread, as ksmd is
+ * @param users CPUs that run user code of the mm; CPU 0 is in the kernel
+ */
+function alike(kthreads: readonly number[], users: readonly number[]): (run: Run) => Twins {
+  return (run) => {
+    const stage = setStage(run, { pages: 4, touched: [], running: [0] });
+    const { mm } = stage;
+    run(0, (cpu) => userStore(cpu, mm, 0, 5));
+    run(0, (cpu) => userStore(cpu, mm, 2 * PAGE, 5));
+    const kpage = run(0, (cpu) => ksmMakeStable(cpu, { mm, address: 2 * PAGE }));
+    const p0 = mappingOf(run, mm, 0);
+    for (const n of kthreads) run(n, (cpu) => contextSwitch(cpu, null));
+    for (const n of users) if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
+    return { ...stage, kpage, p0 };
+  };
+}
+
+const merge = defineScenario<Twins>({
+  id: 'ksm/merge',
+  title: 'KSM merges a page that a running thread may be writing to',
+  source: 'mm/ksm.c write_protect_page, replace_page',
+  cpus: 2,
+  setup: alike([0], [1]),
+  threads: ({ mm, kpage }) => [thread((cpu) => ksmMerge(cpu, { mm, address: 0 }, kpage))],
+  twins: [
+    {
+      id: 'ksm/merge/slot',
+      why: 'ptep_clear_flush asks the cleared slot, and flushes nothing',
+      oracle: ['O9', 'O13'],
+      property: 'LOSTW',
+      profile: { accessibleEntry: 'slot' },
+    },
+  ],
+});
+
+const store = defineScenario<Twins>({
+  id: 'ksm/store',
+  title: 'KSM merges a page while a thread stores to it: the store goes into a page of its own',
+  source: 'mm/ksm.c write_protect_page, replace_page',
+  cpus: 2,
+  setup: alike([0], [1]),
+  threads: ({ mm, kpage }) => [
+    thread((cpu) => ksmMerge(cpu, { mm, address: 0 }, kpage)),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* userStore(cpu, mm, 0, 7);
+    }),
+  ],
+  twins: [
+    {
+      id: 'ksm/store/slot',
+      why: 'ptep_clear_flush asks the cleared slot, and flushes nothing',
+      oracle: ['O9', 'O13', 'O6'],
+      property: 'LOSTW',
+      profile: { accessibleEntry: 'slot' },
+    },
+  ],
+});
+
+/**
+ * Two deferrals at once, as MADV_FREE and userfaultfd's write-protection make them under mmap_lock for read: together they
+ * leave an entry that is read-only and clean, while a CPU may hold one that is neither.
+ */
+function demote({ mm, p0 }: Twins, kernel: Kernel): Body {
+  return thread(function* (cpu) {
+    yield* incTlbFlushPending(cpu, mm);
+    yield* cpu.spinLock(p0.ptl);
+    const entry = yield* ptepGet(cpu, p0.pte);
+    yield* cpu.cmpxchg(p0.pte, entry, entryClear(entry, RW | DIRTY | SAVED_DIRTY));
+    yield* cpu.spinUnlock(p0.ptl);
+    if (kernel.profile.decPending === 'before-flush') yield* decTlbFlushPending(cpu, mm);
+    yield* kernel.backend.flushTlbRange(cpu, mm, 0, PAGE, 0);
+    if (kernel.profile.decPending === 'after-flush') yield* decTlbFlushPending(cpu, mm);
+  });
+}
+
+const t11 = defineScenario<Twins>({
+  id: 'T11/fixed',
+  title: 'KSM finds an entry read-only and clean, and its flush is pending: it flushes itself',
+  source: 'mm/ksm.c write_protect_page, mm_tlb_flush_pending (4.14 on)',
+  cpus: 3,
+  profile: { anonReuse: 'only-reference' },
+  setup: alike([0, 1], [2]),
+  threads: (env, kernel) => [
+    demote(env, kernel),
+    thread((cpu) => ksmMerge(cpu, { mm: env.mm, address: 0 }, env.kpage)),
+  ],
+  twins: [
+    {
+      id: 'T11/naive',
+      why: 'what memory shows is taken for what CPUs may do: pages are compared while one can still be written',
+      oracle: ['O13', 'O9'],
+      property: 'LOSTW',
+      profile: { ksmPending: false },
+    },
+    {
+      id: 'T23/naive',
+      why: 'the pending counter is lowered before the flush, and KSM reads 0',
+      oracle: ['O13', 'O9'],
+      property: 'LOSTW',
+      profile: { decPending: 'before-flush' },
+    },
+  ],
+});
+
+const numa = defineScenario<Twins>({
+  id: 'ksm/numa',
+  title: 'KSM finds an entry that NUMA hinting has taken away and not flushed yet',
+  source: 'mm/ksm.c write_protect_page; 20841405940e',
+  cpus: 3,
+  setup: alike([1], [0, 2]),
+  threads: ({ mm, kpage }) => [
+    thread((cpu) => changeProtNuma(cpu, mm, 0, PAGE)),
+    thread((cpu) => ksmMerge(cpu, { mm, address: 0 }, kpage)),
+  ],
+  twins: [
+    {
+      id: 'ksm/numa/not-accessible',
+      why: 'PROTNONE is taken for not cached, and the pages are compared without a flush',
+      oracle: ['O9', 'O13'],
+      property: 'LOSTW',
+      profile: { accessiblePending: false },
+    },
+  ],
+});
+
+/** All of them. */
+export const KSM: readonly AnyScenario[] = [merge, store, t11, numa];

@@ -1,0 +1,181 @@
+/**
+ * Reclaim: unmapped pages are flushed late. Who writes meanwhile, who frees too early, and what others may believe of
+ * entries that it cleared.
+ */
+import type { Body, Run } from '@mmu-gather/checker';
+import { VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
+import { contextSwitch, madviseDontneed, shrinkPages } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type FileStage, setFileStage } from './file-stage.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from './stage.ts';
+
+interface Reclaimed extends Stage {
+  readonly p0: Mapping;
+}
+
+const t20 = defineScenario<Reclaimed>({
+  id: 'T20/fixed',
+  title: 'reclaim writes a dirty page out while another CPU may still write to it: it flushes before',
+  source: 'mm/vmscan.c pageout, try_to_unmap_flush_dirty (4.4 on)',
+  cpus: 2,
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm, p0 }) => [thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }]))],
+  twins: [
+    {
+      id: 'T20/naive',
+      why: 'the device reads the page before the deferred flush: later writes are lost when it is dropped as clean',
+      oracle: 'O3',
+      property: 'LOSTW',
+      profile: { pageoutFlush: 'none' },
+    },
+  ],
+});
+
+/** A clean page of a file that a running thread may read, and that leaves the page cache. */
+const dropClean = defineScenario<FileStage>({
+  id: 'reclaim/clean-file-page',
+  title: 'reclaim takes a clean page from its file and frees it: after the deferred flush',
+  source: 'mm/vmscan.c shrink_folio_list',
+  cpus: 2,
+  setup: (run) => setFileStage(run, { flags: VM_READ }),
+  threads: ({ mm, pages }) => [thread((cpu) => shrinkPages(cpu, [{ page: pages[0]!, mm, address: 0 }], true))],
+  twins: [
+    {
+      id: 'reclaim/clean-file-page/free-first',
+      why: 'the page is freed while another CPU may still read it',
+      oracle: 'O1',
+      property: 'FUAF',
+      profile: { reclaimFree: 'before-flush' },
+    },
+  ],
+});
+
+const dropDirty = defineScenario<FileStage>({
+  id: 'reclaim/dirty-file-page',
+  title: 'reclaim writes a dirty page of a shared file mapping out and frees it',
+  source: 'mm/vmscan.c shrink_folio_list',
+  cpus: 2,
+  setup: (run) => setFileStage(run, { flags: VM_READ | VM_WRITE | VM_SHARED, store: true }),
+  threads: ({ mm, pages }) => [thread((cpu) => shrinkPages(cpu, [{ page: pages[0]!, mm, address: 0 }], true))],
+  twins: [
+    {
+      id: 'reclaim/dirty-file-page/no-flush',
+      why: 'IO starts while another CPU may still write',
+      oracle: 'O3',
+      property: 'LOSTW',
+      profile: { pageoutFlush: 'none' },
+    },
+  ],
+});
+
+interface TwoTables extends Stage {
+  readonly p2: Mapping;
+}
+
+/**
+ * Two tables. The second maps page 2. The first has no present entries: whoever zaps there has nothing of its own to
+ * flush. A deferral of its page 1 is still noted in the mm, though reclaim has flushed it. CPU 0 is a kernel thread, as kswapd is.
+ */
+function twoTables(run: Run): TwoTables {
+  const stage = setStage(run, { pages: 4, touched: [1, 2] });
+  const { mm } = stage;
+  const p1 = mappingOf(run, mm, PAGE);
+  const p2 = mappingOf(run, mm, 2 * PAGE);
+  run(0, (cpu) => shrinkPages(cpu, [{ page: p1.page, mm, address: PAGE }]));
+  run(0, (cpu) => contextSwitch(cpu, null));
+  return { ...stage, p2 };
+}
+
+/** CPU 1 zaps pages 1 and 2: under the first PTL it settles what is noted, under the second it believes what it reads. */
+function reclaimOne({ mm, p2 }: TwoTables): readonly Body[] {
+  return [
+    thread((cpu) => shrinkPages(cpu, [{ page: p2.page, mm, address: 2 * PAGE }])),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, PAGE, 2 * PAGE))),
+  ];
+}
+
+/** Two tables of a file's clean pages: two deferrals stay open until the end of reclaim. */
+function cleanTables(run: Run): FileStage {
+  const stage = setFileStage(run, { flags: VM_READ, pages: 4, touched: [1, 2, 3] });
+  run(0, (cpu) => shrinkPages(cpu, [{ page: stage.pages[1]!, mm: stage.mm, address: PAGE }]));
+  run(0, (cpu) => contextSwitch(cpu, null));
+  return stage;
+}
+
+/** The same race, but reclaim takes pages 3 and 2. */
+function reclaimTwo({ mm, pages }: FileStage): readonly Body[] {
+  const taken = [3, 2].map((n) => ({ page: pages[n]!, mm, address: n * PAGE }));
+  return [
+    thread((cpu) => shrinkPages(cpu, taken)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, PAGE, 2 * PAGE))),
+  ];
+}
+
+const t7 = defineScenario<TwoTables>({
+  id: 'T7/fixed',
+  title: 'reclaim defers under one PTL while somebody settles its deferrals under another',
+  source: 'RFC 2021 patch 20; "mm/rmap: fix potential batched TLB flush race" (5.17)',
+  cpus: 2,
+  profile: { batchedPending: 'counters' },
+  setup: twoTables,
+  threads: reclaimOne,
+  twins: [
+    {
+      id: 'T7/naive',
+      why: 'a flag that is cleared after the flush forgets what was deferred meanwhile',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { batchedPending: 'flag' },
+    },
+    {
+      id: 'T7/none',
+      why: 'deferrals are not noted at all',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { batchedPending: 'none' },
+    },
+  ],
+});
+
+const t26 = defineScenario<FileStage>({
+  id: 'T26/fixed',
+  title: 'two deferrals within one flush: far from the number after which the counts start anew',
+  source: 'mm/rmap.c TLB_FLUSH_BATCH_PENDING_LARGE (5.17)',
+  cpus: 2,
+  profile: { batchedPending: 'counters' },
+  setup: cleanTables,
+  threads: reclaimTwo,
+  twins: [
+    {
+      id: 'T26/naive',
+      why: 'the counts start anew within a flush of somebody else, who then takes them for the old ones',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { batchedLarge: 1 },
+    },
+  ],
+});
+
+const t26TwoWords = defineScenario<FileStage>({
+  id: 'T26/two-words',
+  title: 'counts of 64 bits in two words never start anew',
+  cpus: 2,
+  profile: { batchedPending: 'two-words', batchedLarge: 1 },
+  setup: cleanTables,
+  threads: reclaimTwo,
+  twins: [
+    {
+      id: 'T26/two-words/one-word',
+      why: 'both counts in one word, which start anew',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { batchedPending: 'counters' },
+    },
+  ],
+});
+
+/** All of them. */
+export const RECLAIM: readonly AnyScenario[] = [t20, dropClean, dropDirty, t7, t26, t26TwoWords];

@@ -1,0 +1,3 @@
+export * from './queue.ts';
+export * from './ring.ts';
+export * from './scheme.ts';

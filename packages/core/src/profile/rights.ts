@@ -1,0 +1,78 @@
+/**
+ * Switches of operations that change rights, and of copies: mprotect, NUMA hinting, userfaultfd, fork, copy-on-write.
+ */
+import { type Axes, axis } from './axis.ts';
+
+/** Behaviour switches of rights and copies. */
+export interface RightsSwitches {
+  /**
+   * How mprotect and other users of change_protection flush: `range` counts them in tlb_flush_pending and flushes the whole
+   * range if any entry changed (up to 5.18); `gather` uses mmu_gather and records only entries that need it (5.19 on, RFC 02).
+   */
+  readonly changeProtection: 'range' | 'gather' | 'none';
+  /** Which entries change_protection records: all that changed, or those of pte_needs_flush (5.19 on, RFC 03). */
+  readonly needsFlush: 'always' | 'architecture';
+  /**
+   * When a write fault on a private page takes it without a copy: if it is marked as exclusive (5.19 on), or only if nobody
+   * else holds a reference, which anybody may take for a moment (5.8 to 5.18, 09854ba94c6a; trace T10 needs it).
+   */
+  readonly anonReuse: 'exclusive' | 'only-reference';
+  /** Whether mprotect makes entries of exclusive anonymous pages writable at once (6.1 on), or leaves it to a fault. */
+  readonly mprotectWritable: boolean;
+  /** What fork does after write-protecting the parent: one flush_tlb_mm, or (wrong) nothing. */
+  readonly forkFlush: 'mm' | 'none';
+  /** What a copy-on-write fault does with the old entry: ptep_clear_flush, or (wrong) clear only. */
+  readonly cowFlush: 'clear-flush' | 'clear';
+  /** Whether a write fault on a userfaultfd-protected page flushes when a flush is pending (5.12 on). */
+  readonly uffdWpPendingFlush: boolean;
+  /**
+   * How clear_refs flushes after it write-protected entries for soft-dirty tracking:
+   * - `pending-mm`: counts itself in tlb_flush_pending, and flushes the mm (5.11.14 on)
+   * - `gather`: notes the entries in an mmu_gather (RFC 06, corrected)
+   * - `flush-if-nested`: opens a gather, notes nothing, so only a nested finish flushes (up to 5.11.0; wrong)
+   * - `gather-unpaired`: RFC 06 as posted: also the type that only resets a counter finishes a gather (defect D11, trace T29)
+   */
+  readonly clearRefs: 'pending-mm' | 'gather' | 'flush-if-nested' | 'gather-unpaired';
+  /** Whether faults try the lock of their VMA first, and leave mmap_lock alone if they get it (6.4 on). */
+  readonly perVmaLocks: boolean;
+  /** Whether fork locks each VMA of the parent for write (6.5 on, fb49c455323f). False is wrong with `perVmaLocks` (trace T16). */
+  readonly forkVmaLock: boolean;
+}
+
+/** As in Linux 5.11. */
+export const RIGHTS_5_11: RightsSwitches = {
+  changeProtection: 'range',
+  needsFlush: 'always',
+  anonReuse: 'only-reference',
+  mprotectWritable: false,
+  forkFlush: 'mm',
+  cowFlush: 'clear-flush',
+  uffdWpPendingFlush: false,
+  clearRefs: 'flush-if-nested',
+  perVmaLocks: false,
+  forkVmaLock: true,
+};
+
+/** What Linux 6.18 changed. */
+export const RIGHTS_6_18: Partial<RightsSwitches> = {
+  changeProtection: 'gather',
+  needsFlush: 'architecture',
+  anonReuse: 'exclusive',
+  mprotectWritable: true,
+  uffdWpPendingFlush: true,
+  clearRefs: 'pending-mm',
+};
+
+/** Values of the switches. */
+export const RIGHTS_AXES: Axes<RightsSwitches> = {
+  changeProtection: axis(['range', 'gather'], ['none']),
+  needsFlush: axis(['always', 'architecture']),
+  anonReuse: axis(['only-reference', 'exclusive']),
+  mprotectWritable: axis([false, true]),
+  forkFlush: axis(['mm'], ['none']),
+  cowFlush: axis(['clear-flush'], ['clear']),
+  uffdWpPendingFlush: axis([true], [false]),
+  clearRefs: axis(['pending-mm', 'gather'], ['flush-if-nested', 'gather-unpaired']),
+  perVmaLocks: axis([false, true]),
+  forkVmaLock: axis([true], [false]),
+};

@@ -1,0 +1,433 @@
+/**
+ * Huge pages of anonymous memory: an entry of level 1 that maps a whole PTE table's worth of pages (mm/huge_memory.c).
+ *
+ * A huge page is a row of pages; each has counts of its own, as if it were always mapped by itself. Linux keeps one count for
+ * the row; what a mapping holds, and what is freed with it, is the same. With each huge entry a PTE table is deposited, so that
+ * a split need not allocate. Entries are changed under mm.pageTableLock.
+ *
+ *     split, under the lock                        any CPU
+ *     exchange the huge entry by an invalid one    may hold the huge entry; no new one can be cached
+ *     flush                                        holds nothing for the range
+ *     fill the deposited table; install it         caches small entries
+ *
+ * Without the flush a CPU could hold entries of both sizes for one address, which processors do not promise to survive (O14).
+ * Dirty and accessed bits are those that the exchange brought back: the hardware sets them up to that moment.
+ *
+ * Huge pages appear in VMAs with VM_HUGEPAGE only, by a write fault or by khugepaged.ts. There is no huge zero page, and hinting
+ * faults and the reverse map leave huge pages alone.
+ */
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  type Entry,
+  entryClear,
+  entryFlags,
+  entryIndex,
+  entryNone,
+  entryPresent,
+  entrySize,
+  entryTarget,
+  getPage,
+  mkEntry,
+  type Mm,
+  type MmuGather,
+  Page,
+  pteWrite,
+  PRESENT,
+  PROTNONE,
+  PSE,
+  putPage,
+  type Steps,
+  tableDeposit,
+  tableEntries,
+  tlbFlushLevelRange,
+  tlbFlushMmu,
+  tlbRemovePage,
+  tlbRemoveTlbEntry,
+  type Vma,
+  VM_HUGEPAGE,
+  VM_UFFD_WP,
+} from '@mmu-gather/core/stepped';
+import {
+  pageAddNewAnonRmap,
+  pageAnonExclusive,
+  pageDupAnonRmap,
+  pageMapcount,
+  pageMarkLazyfree,
+  pageRemoveRmap,
+  wpCanReuseAnonPage,
+} from './page.ts';
+import { pmdPopulate, ptepSetAccessFlags, ptepSetWrprotect, setPteAt } from './page-table.ts';
+import {
+  maybeMkwrite,
+  mkPte,
+  pteClearUffdWp,
+  pteMkclean,
+  pteMkdirty,
+  pteMkold,
+  pteMkyoung,
+  pteModify,
+  pteWrprotect,
+  vmPageProt,
+} from './pte.ts';
+import { anonPrepare } from './vmf.ts';
+
+const REFCOUNT = Page.fields.indexOf('refcount');
+
+/** pmd_trans_huge: the entry maps a huge page, or is taken away from one for a moment. */
+export function pmdTransHuge(entry: Entry): boolean {
+  return (entry & PSE) !== 0;
+}
+
+/** May there be huge pages in a VMA? A walker of any other need not look. */
+export function mayBeHuge(cpu: Cpu, vma: Vma | null): boolean {
+  return vma !== null && (cpu.read(vma.flags) & VM_HUGEPAGE) !== 0;
+}
+
+/** HPAGE_PMD_SIZE: bytes of a huge page. */
+export function hugeSize(cpu: Cpu): number {
+  return entrySize(cpu.kernel.geometry, 1);
+}
+
+/** The pages of a huge page, by the first of them. */
+export function hugePages(cpu: Cpu, first: Address): Address[] {
+  return Array.from({ length: tableEntries(cpu.kernel.geometry, 0) }, (_, i) => first + i * Page.words);
+}
+
+/** The table that an entry of level 1 is in. */
+function pmdTable(cpu: Cpu, pmd: Cell, address: number): Address {
+  return pmd - entryIndex(cpu.kernel.geometry, 1, address);
+}
+
+/** The first address that the huge page around an address maps. */
+function hugeStart(cpu: Cpu, address: number): number {
+  return address - (address % hugeSize(cpu));
+}
+
+/** transhuge_vma_suitable: does the huge page around an address fit into its VMA? */
+export function hugeFits(cpu: Cpu, vma: Vma, address: number): boolean {
+  const start = hugeStart(cpu, address);
+  return cpu.read(vma.start) <= start && start + hugeSize(cpu) <= cpu.read(vma.end);
+}
+
+/** alloc_anon_folio of the largest order: a row of zeroed pages, each with the reference that its mapping will keep. */
+export function* allocHugePage(cpu: Cpu): Steps<Address> {
+  const first = yield* cpu.alloc('page', tableEntries(cpu.kernel.geometry, 0));
+  for (const page of hugePages(cpu, first)) cpu.write(page + REFCOUNT, 1);
+  return first;
+}
+
+/** pgtable_trans_huge_deposit: a table stands ready for the huge entry that is about to appear. Under mm.pageTableLock. */
+export function pgtableDeposit(cpu: Cpu, pmd: Cell, address: number, table: Address): void {
+  const { geometry } = cpu.kernel;
+  const list = tableDeposit(geometry, pmdTable(cpu, pmd, address));
+  cpu.write(tableDeposit(geometry, table), cpu.read(list));
+  cpu.write(list, table);
+}
+
+/** pgtable_trans_huge_withdraw. Under mm.pageTableLock. */
+function pgtableWithdraw(cpu: Cpu, pmd: Cell, address: number): Address {
+  const { geometry } = cpu.kernel;
+  const list = tableDeposit(geometry, pmdTable(cpu, pmd, address));
+  const table = cpu.read(list);
+  cpu.write(list, cpu.read(tableDeposit(geometry, table)));
+  return table;
+}
+
+/** pmd_mkinvalid: the hardware cannot use it, software still sees a huge page. */
+function pmdMkinvalid(entry: Entry): Entry {
+  return entryClear(entry, PRESENT | PROTNONE);
+}
+
+/** pmdp_invalidate_ad: takes the entry away from the hardware. @returns what it was, with all bits that the hardware set */
+function pmdpInvalidateAd(cpu: Cpu, pmd: Cell, seen: Entry): Steps<Entry> {
+  return cpu.xchg(pmd, pmdMkinvalid(seen));
+}
+
+/** pmdp_invalidate: and from every TLB. Under mm.pageTableLock. */
+function* pmdpInvalidate(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: number): Steps<Entry> {
+  const old = yield* pmdpInvalidateAd(cpu, pmd, seen);
+  yield* flushPmdTlbRange(cpu, mm, address);
+  return old;
+}
+
+/** flush_pmd_tlb_range. */
+function flushPmdTlbRange(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+  const start = hugeStart(cpu, address);
+  return cpu.kernel.backend.flushTlbRange(cpu, mm, start, start + hugeSize(cpu), 1);
+}
+
+// ---- faults ----
+
+/**
+ * The part of __handle_mm_fault for huge pages: makes one where a write finds nothing, and decides about writes to read-only
+ * ones. mmap_lock for read.
+ * @returns true if the access can be tried again; false if there is, or shall be, a PTE table
+ */
+export function* handleHugeFault(
+  cpu: Cpu,
+  mm: Mm,
+  vma: Vma,
+  pmd: Cell,
+  address: number,
+  write: boolean,
+): Steps<boolean> {
+  const orig = yield* cpu.readOnce(pmd);
+  if (entryNone(orig)) {
+    if (!write || cpu.read(vma.file) !== 0 || !hugeFits(cpu, vma, address)) return false;
+    yield* doHugePmdAnonymousPage(cpu, mm, vma, pmd, address);
+    return true;
+  }
+  if (!pmdTransHuge(orig)) return false;
+  return yield* handleHugePmd(cpu, mm, vma, pmd, address, write);
+}
+
+/** do_huge_pmd_anonymous_page. */
+function* doHugePmdAnonymousPage(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address: number): Steps<void> {
+  const vmFlags = cpu.read(vma.flags);
+  yield* anonPrepare(cpu, vma);
+  const first = yield* allocHugePage(cpu);
+  const table = yield* cpu.alloc('table');
+  yield* cpu.spinLock(mm.pageTableLock);
+  const none = entryNone(yield* cpu.readOnce(pmd));
+  if (none) yield* mapHugePage(cpu, pmd, address, table, first, vmFlags);
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  if (none) return;
+  for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
+  yield* cpu.free('table', table);
+}
+
+/** map_anon_folio_pmd: a huge page that nobody else sees yet becomes reachable, with a table deposited. Under mm.pageTableLock. */
+export function* mapHugePage(
+  cpu: Cpu,
+  pmd: Cell,
+  address: number,
+  table: Address,
+  first: Address,
+  vmFlags: number,
+): Steps<void> {
+  for (const page of hugePages(cpu, first)) pageAddNewAnonRmap(cpu, page);
+  pgtableDeposit(cpu, pmd, address, table);
+  yield* cpu.smpWmb();
+  yield* setPteAt(cpu, pmd, maybeMkwrite(pteMkdirty(mkPte(first, vmPageProt(vmFlags) | PSE)), vmFlags));
+}
+
+/** huge_pmd_set_accessed, do_huge_pmd_wp_page. */
+function* handleHugePmd(
+  cpu: Cpu,
+  mm: Mm,
+  vma: Vma,
+  pmd: Cell,
+  address: number,
+  write: boolean,
+): Steps<boolean> {
+  const vmFlags = cpu.read(vma.flags);
+  yield* cpu.spinLock(mm.pageTableLock);
+  // Under the lock an entry is never taken away for a moment.
+  const entry = yield* cpu.readOnce(pmd);
+  const copies = pmdTransHuge(entry) && write && !pteWrite(entry);
+  const reuse = copies && (vmFlags & VM_UFFD_WP) === 0 && (yield* canReuseHugePage(cpu, entryTarget(entry)));
+  if (reuse) {
+    yield* ptepSetAccessFlags(cpu, pmd, entry, maybeMkwrite(pteMkdirty(pteMkyoung(entry)), vmFlags));
+  }
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  if (!copies || reuse) return true;
+  // Copies are made page by page.
+  yield* splitHugePmd(cpu, mm, pmd, address);
+  return false;
+}
+
+/** Is every page of the row ours alone? */
+function* canReuseHugePage(cpu: Cpu, first: Address): Steps<boolean> {
+  const exclusive = cpu.kernel.profile.anonReuse === 'exclusive';
+  for (const page of hugePages(cpu, first)) {
+    if (exclusive && (yield* pageAnonExclusive(cpu, page))) continue;
+    if (!(yield* wpCanReuseAnonPage(cpu, page))) return false;
+  }
+  return true;
+}
+
+// ---- split ----
+
+/** split_huge_pmd: from here on the range is mapped by a PTE table, whatever it was before. */
+export function* splitHugePmd(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Steps<void> {
+  yield* cpu.spinLock(mm.pageTableLock);
+  const seen = yield* cpu.readOnce(pmd);
+  if (pmdTransHuge(seen)) yield* splitHugePmdLocked(cpu, mm, pmd, seen, address);
+  yield* cpu.spinUnlock(mm.pageTableLock);
+}
+
+/** __split_huge_pmd_locked, for anonymous memory. */
+function* splitHugePmdLocked(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: number): Steps<void> {
+  const { splitFlush, splitDirty } = cpu.kernel.profile;
+  const old = yield* pmdpInvalidateAd(cpu, pmd, seen);
+  if (splitFlush === 'invalidate') yield* flushPmdTlbRange(cpu, mm, address);
+  const source = splitDirty === 'exchanged' ? old : seen;
+  const flags = entryFlags(entryClear(source, PSE));
+  const table = pgtableWithdraw(cpu, pmd, address);
+  const pages = hugePages(cpu, entryTarget(source));
+  for (let i = 0; i < pages.length; i++) yield* setPteAt(cpu, table + i, mkEntry(pages[i]!, flags));
+  yield* pmdPopulate(cpu, pmd, table);
+}
+
+/**
+ * What each walker of a range asks first at an entry of level 1: a part of a huge page is split off it.
+ * @returns true if a huge page is there and the range covers it as a whole
+ */
+export function* wholeHugePmd(cpu: Cpu, mm: Mm, pmd: Cell, start: number, end: number): Steps<boolean> {
+  if (!pmdTransHuge(yield* cpu.readOnce(pmd))) return false;
+  if (end - start >= hugeSize(cpu)) return true;
+  yield* splitHugePmd(cpu, mm, pmd, start);
+  return false;
+}
+
+// ---- walkers ----
+
+/** zap_huge_pmd. @returns false if there is no huge page */
+export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end: number): Steps<boolean> {
+  const { mm } = tlb;
+  if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
+  yield* cpu.spinLock(mm.pageTableLock);
+  if (!pmdTransHuge(yield* cpu.readOnce(pmd))) {
+    yield* cpu.spinUnlock(mm.pageTableLock);
+    return false;
+  }
+  const old = yield* cpu.xchg(pmd, 0);
+  tlbRemoveTlbEntry(cpu, tlb, start, 1);
+  const table = pgtableWithdraw(cpu, pmd, start);
+  let full = false;
+  for (const page of hugePages(cpu, entryTarget(old))) {
+    yield* pageRemoveRmap(cpu, page);
+    full = tlbRemovePage(cpu, tlb, page) || full;
+  }
+  cpu.claim.observed(cpu.read(mm.pgd), { start, end });
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  // zap_deposited_table: no entry has led to it since it was deposited.
+  yield* cpu.free('table', table);
+  if (full) yield* tlbFlushMmu(cpu, tlb);
+  return true;
+}
+
+/** What change_huge_pmd is asked for. */
+export interface HugeChange {
+  /** The mm. */
+  readonly mm: Mm;
+  /** The caller's gather; null if it flushes its whole range. */
+  readonly tlb: MmuGather | null;
+  /** The new vm_page_prot. */
+  readonly prot: number;
+  /** Whether an entry that changed so must be flushed. */
+  readonly needsFlush: (old: Entry, entry: Entry) => boolean;
+}
+
+/** change_huge_pmd. @returns false if there is no huge page */
+export function* changeHugePmd(
+  cpu: Cpu,
+  change: HugeChange,
+  pmd: Cell,
+  start: number,
+  end: number,
+): Steps<boolean> {
+  const { mm, tlb } = change;
+  if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
+  yield* cpu.spinLock(mm.pageTableLock);
+  const seen = yield* cpu.readOnce(pmd);
+  const huge = pmdTransHuge(seen);
+  if (huge) {
+    const flush = cpu.kernel.profile.hugeProtect === 'flush';
+    const old = flush ? yield* pmdpInvalidate(cpu, mm, pmd, seen, start) : yield* pmdpInvalidateAd(cpu, pmd, seen);
+    const entry = pteModify(old, change.prot);
+    yield* setPteAt(cpu, pmd, entry);
+    if (tlb !== null) {
+      if (change.needsFlush(old, entry)) tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
+      cpu.claim.observed(cpu.read(mm.pgd), { start, end });
+    }
+  }
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  return huge;
+}
+
+/** madvise_free_huge_pmd, and the huge part of MADV_COLD. @returns false if there is no huge page */
+export function* madviseHugePmd(
+  cpu: Cpu,
+  tlb: MmuGather,
+  pmd: Cell,
+  start: number,
+  end: number,
+  free: boolean,
+): Steps<boolean> {
+  const { mm } = tlb;
+  if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
+  yield* cpu.spinLock(mm.pageTableLock);
+  const seen = yield* cpu.readOnce(pmd);
+  const huge = pmdTransHuge(seen);
+  if (huge && (yield* pageMapcount(cpu, entryTarget(seen))) === 1) {
+    const old = yield* pmdpInvalidate(cpu, mm, pmd, seen, start);
+    yield* setPteAt(cpu, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
+    tlbRemoveTlbEntry(cpu, tlb, start, 1);
+    if (free) for (const page of hugePages(cpu, entryTarget(old))) yield* pageMarkLazyfree(cpu, page);
+    cpu.claim.observed(cpu.read(mm.pgd), { start, end });
+  }
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  return huge;
+}
+
+/**
+ * copy_huge_pmd: fork shares the whole page, read-only on both sides. The caller flushes the parent.
+ * @returns false if there is no huge page
+ */
+export function* copyHugePmd(
+  cpu: Cpu,
+  mm: Mm,
+  oldMm: Mm,
+  pmd: Cell,
+  oldPmd: Cell,
+  address: number,
+): Steps<boolean> {
+  if (!pmdTransHuge(yield* cpu.readOnce(oldPmd))) return false;
+  const table = yield* cpu.alloc('table');
+  yield* cpu.spinLock(mm.pageTableLock);
+  yield* cpu.spinLock(oldMm.pageTableLock);
+  const old = yield* cpu.readOnce(oldPmd);
+  const huge = pmdTransHuge(old);
+  if (huge) {
+    for (const page of hugePages(cpu, entryTarget(old))) {
+      yield* getPage(cpu, page);
+      yield* pageDupAnonRmap(cpu, page);
+    }
+    if (pteWrite(old)) yield* ptepSetWrprotect(cpu, oldPmd, old);
+    pgtableDeposit(cpu, pmd, address, table);
+    yield* setPteAt(cpu, pmd, pteClearUffdWp(pteMkold(pteWrprotect(old))));
+  }
+  yield* cpu.spinUnlock(oldMm.pageTableLock);
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  if (!huge) yield* cpu.free('table', table);
+  return huge;
+}
+
+/**
+ * move_huge_pmd: the entry moves with its deposited table, and the old place is flushed before the lock is dropped. mmap_lock for
+ * write. @returns false if there is no huge page
+ */
+export function* moveHugePmd(
+  cpu: Cpu,
+  mm: Mm,
+  from: number,
+  to: number,
+  oldPmd: Cell,
+  newPmd: Cell,
+): Steps<boolean> {
+  yield* cpu.spinLock(mm.pageTableLock);
+  const seen = yield* cpu.readOnce(oldPmd);
+  const huge = pmdTransHuge(seen);
+  if (huge) {
+    const old = yield* cpu.xchg(oldPmd, 0);
+    pgtableDeposit(cpu, newPmd, to, pgtableWithdraw(cpu, oldPmd, from));
+    yield* setPteAt(cpu, newPmd, old);
+    if (entryPresent(old)) yield* flushPmdTlbRange(cpu, mm, from);
+    cpu.claim.moved(cpu.read(mm.pgd), { start: from, end: from + hugeSize(cpu) });
+  }
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  return huge;
+}

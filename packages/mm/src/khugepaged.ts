@@ -1,0 +1,170 @@
+/**
+ * khugepaged: small pages become a huge one, behind the back of the task (mm/khugepaged.c).
+ *
+ *     collapse_huge_page, mmap_lock for write      any CPU of the mm
+ *     clear the pmd
+ *     flush                                        holds neither leaves of the range nor the path to its table
+ *     wait for walkers with interrupts off         GUP-fast that found the table has its reference, or will find the pmd changed
+ *     references as expected? copy                 an access faults, and waits for mmap_lock
+ *     install the huge entry; deposit the table    caches the huge entry
+ *
+ * A lazy CPU needs no flush for the leaves' sake, but it may speculate through its cached path to the table, which is freed
+ * one day without another flush: the flush must say that tables are freed (x86: rangeFreesTables, CVE-2025-22045).
+ *
+ * retract_page_tables takes the table away from a range of a file that has a huge page now. Its entries are gone already;
+ * what may still be there are walkers that found the table.
+ */
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  entryCell,
+  entryNone,
+  entrySize,
+  entryTarget,
+  type Mm,
+  pageSize,
+  ptePresent,
+  putPage,
+  type Steps,
+  tableEntries,
+  tablePtl,
+  tlbRemoveTableSyncOne,
+  type Vma,
+  VM_HUGEPAGE,
+} from '@mmu-gather/core/stepped';
+import { allocHugePage, hugeFits, hugePages, mapHugePage } from './huge-memory.ts';
+import { copyPage, pageAnon, pageRefcount, pageRemoveRmap, vmNormalPage } from './page.ts';
+import { leadsToTable, pmdOffset, pmdPopulate, ptepGet, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { pteUffdWp } from './pte.ts';
+import { vmaLookup } from './vma.ts';
+
+/**
+ * collapse_huge_page. Holds mmap_lock for write from before the table is unlinked until the huge page is there; it stands for the
+ * locks of the VMA and of the reverse map, too.
+ * @returns true if the range is a huge page now
+ */
+export function* collapseHugePage(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
+  const size = entrySize(cpu.kernel.geometry, 1);
+  const start = address - (address % size);
+  const first = yield* allocHugePage(cpu);
+  yield* cpu.downWrite(mm.mmapLock);
+  const vma = vmaLookup(cpu, mm, start);
+  const done = vma !== null && suitable(cpu, vma, start) && (yield* collapseRange(cpu, mm, vma, start, first));
+  yield* cpu.upWrite(mm.mmapLock);
+  if (!done) for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
+  return done;
+}
+
+/** hugepage_vma_revalidate. */
+function suitable(cpu: Cpu, vma: Vma, start: number): boolean {
+  return (cpu.read(vma.flags) & VM_HUGEPAGE) !== 0 && cpu.read(vma.file) === 0 && hugeFits(cpu, vma, start);
+}
+
+function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Address): Steps<boolean> {
+  const pmd = yield* pmdOffset(cpu, mm, start);
+  if (pmd === 0 || !leadsToTable(yield* cpu.readOnce(pmd))) return false;
+  yield* cpu.spinLock(mm.pageTableLock);
+  const table = yield* pmdpCollapseFlush(cpu, mm, pmd, start);
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  if (cpu.kernel.profile.collapseSync) yield* tlbRemoveTableSyncOne(cpu);
+  const movable = yield* isolatePages(cpu, table);
+  if (movable) yield* copyPages(cpu, mm, table, start, first);
+  yield* cpu.spinLock(mm.pageTableLock);
+  if (movable) yield* mapHugePage(cpu, pmd, start, table, first, cpu.read(vma.flags));
+  else yield* pmdPopulate(cpu, pmd, table);
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  return movable;
+}
+
+/** pmdp_collapse_flush: unlinks a PTE table with all its entries. Under mm.pageTableLock. @returns the table */
+function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number): Steps<Address> {
+  const old = yield* cpu.xchg(pmd, 0);
+  // The unit is a base page: small leaves must go.
+  if (cpu.kernel.profile.collapseFlush === 'flush') {
+    yield* cpu.kernel.backend.flushTlbRange(cpu, mm, start, start + entrySize(cpu.kernel.geometry, 1), 0);
+  }
+  return entryTarget(old);
+}
+
+/** __collapse_huge_page_isolate: every page is anonymous, and nobody but its mapping holds a reference. Absent ones will be zero. */
+function* isolatePages(cpu: Cpu, table: Address): Steps<boolean> {
+  const ptl = tablePtl(cpu.kernel.geometry, table);
+  yield* cpu.spinLock(ptl);
+  let movable = true;
+  for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0) && movable; i++) {
+    const entry = yield* ptepGet(cpu, table + i);
+    if (entryNone(entry)) continue;
+    const page = vmNormalPage(entry);
+    movable = ptePresent(entry) && page !== 0 && pageAnon(cpu, page) && !pteUffdWp(entry);
+    if (movable && cpu.kernel.profile.collapseRefs) movable = (yield* pageRefcount(cpu, page)) === 1;
+  }
+  yield* cpu.spinUnlock(ptl);
+  return movable;
+}
+
+/** __collapse_huge_page_copy: copies each page, then drops the old one. No CPU can reach any of them. */
+function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Address): Steps<void> {
+  const { geometry } = cpu.kernel;
+  const pages = hugePages(cpu, first);
+  for (let i = 0; i < pages.length; i++) {
+    const pte = entryCell(geometry, table, 0, start + i * pageSize(geometry));
+    const entry = yield* ptepGet(cpu, pte);
+    if (entryNone(entry)) continue;
+    const old = vmNormalPage(entry);
+    cpu.claim.settled(cpu.read(mm.pgd), start + i * pageSize(geometry));
+    yield* copyPage(cpu, pages[i]!, old);
+    yield* cpu.spinLock(tablePtl(geometry, table));
+    yield* setPteAt(cpu, pte, 0);
+    yield* pageRemoveRmap(cpu, old);
+    yield* cpu.spinUnlock(tablePtl(geometry, table));
+    yield* putPage(cpu, old);
+  }
+}
+
+/**
+ * retract_page_tables, for one mm and one range of a file mapping whose pages are unmapped. mmap_lock stands for i_mmap_rwsem,
+ * which holds off the unlinking of VMAs and nothing else; up to 6.4 it was mmap_lock itself, for write.
+ * @returns true if a table was unlinked
+ */
+export function* retractPageTables(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
+  const exclusive = cpu.kernel.profile.retract === 'mmap-lock';
+  if (exclusive) yield* cpu.downWrite(mm.mmapLock);
+  else yield* cpu.downRead(mm.mmapLock);
+  const vma = vmaLookup(cpu, mm, address);
+  const fits = vma !== null && cpu.read(vma.file) !== 0 && hugeFits(cpu, vma, address);
+  const pmd = fits ? yield* pmdOffset(cpu, mm, address) : 0;
+  const table = pmd === 0 ? 0 : yield* unlinkEmptyTable(cpu, mm, pmd, address);
+  if (exclusive) yield* cpu.upWrite(mm.mmapLock);
+  else yield* cpu.upRead(mm.mmapLock);
+  if (table === 0) return false;
+  yield* freeRetracted(cpu, table);
+  return true;
+}
+
+/** Unlinks and flushes a PTE table without entries. @returns the table, or 0 */
+function* unlinkEmptyTable(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Steps<Address> {
+  const size = entrySize(cpu.kernel.geometry, 1);
+  const table = yield* pteOffsetMapLock(cpu, pmd);
+  if (table === 0) return 0;
+  let empty = true;
+  for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0) && empty; i++) empty = entryNone(yield* ptepGet(cpu, table + i));
+  if (empty) {
+    yield* cpu.spinLock(mm.pageTableLock);
+    yield* pmdpCollapseFlush(cpu, mm, pmd, address - (address % size));
+    yield* cpu.spinUnlock(mm.pageTableLock);
+  }
+  yield* pteUnmapUnlock(cpu, table);
+  return empty ? table : 0;
+}
+
+/** pte_free_defer, or pte_free. */
+function* freeRetracted(cpu: Cpu, table: Address): Steps<void> {
+  const { retract, collapseSync } = cpu.kernel.profile;
+  if (retract === 'deferred') {
+    yield* cpu.freeRcu('table', table);
+    return;
+  }
+  if (collapseSync) yield* tlbRemoveTableSyncOne(cpu);
+  yield* cpu.free('table', table);
+}

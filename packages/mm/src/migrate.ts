@@ -1,0 +1,159 @@
+/**
+ * Migration: pages move to other frames while programs go on (mm/migrate.c, try_to_migrate in mm/rmap.c).
+ *
+ *     each page: lock PTL                     another CPU
+ *       migration entry, flush deferred       a fault finds the entry and waits
+ *     unlock
+ *     tryToUnmapFlush, once for all           only now nobody reads or writes the old pages
+ *     each page: copy
+ *     each page: entry of the new one         the fault goes on
+ *
+ * If a page were copied before the flush, a write through a stale entry would be left behind. Pages that somebody else holds a
+ * reference to stay where they are, and so do pages that fork shares.
+ *
+ * Locks: mmap_lock for read stands in for those of the reverse map; then the PTL. Claims: what is copied is stable (O13).
+ */
+import {
+  type Address,
+  type Cpu,
+  type Entry,
+  entryCell,
+  type Mm,
+  type PteAt,
+  pteDirty,
+  ptePresent,
+  putPage,
+  type Steps,
+  type TlbBatch,
+  type Vma,
+} from '@mmu-gather/core/stepped';
+import {
+  allocZeroedPage,
+  copyPage,
+  pageAddNewAnonRmap,
+  pageAddRmap,
+  pageAnon,
+  pageAnonExclusive,
+  pageMarkDirty,
+  pageRefcount,
+  pageRemoveRmap,
+  tryGetPage,
+  vmNormalPage,
+} from './page.ts';
+import { pmdOffset, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { maybeMkwrite, mkMigrationPte, mkPte, pteMkdirty, vmPageProt } from './pte.ts';
+import { ptepClearFlush, setTlbUbcFlushPending, shouldDeferFlush, tlbBatch, tryToUnmapFlush } from './rmap.ts';
+import { vmaLookup } from './vma.ts';
+import type { Rmap } from './vmscan.ts';
+
+/** What migration holds of a page that it has unmapped: the mapping's reference, and its own from isolation. */
+const MAPPING_AND_ISOLATION = 2;
+
+/**
+ * migrate_pages_batch, for anonymous pages that one place maps each: unmap all, flush once, copy all, map all.
+ * @returns how many moved
+ */
+export function* migratePages(cpu: Cpu, pages: readonly Rmap[]): Steps<number> {
+  const batch = tlbBatch();
+  const isolated: Rmap[] = [];
+  for (const at of pages) if (yield* tryGetPage(cpu, at.page)) isolated.push(at);
+  const unmapped: Rmap[] = [];
+  for (const at of isolated) if (yield* tryToMigrate(cpu, at, batch)) unmapped.push(at);
+  const flushFirst = cpu.kernel.profile.migrateFlush === 'before-copy';
+  if (flushFirst) yield* tryToUnmapFlush(cpu, batch);
+  let moved = 0;
+  for (const at of unmapped) if (yield* moveToNewPage(cpu, at)) moved++;
+  if (!flushFirst) yield* tryToUnmapFlush(cpu, batch);
+  for (const { page } of isolated) yield* putPage(cpu, page);
+  return moved;
+}
+
+/** try_to_migrate_one. @returns true if the page is unmapped; the mapping's reference then is the migration's */
+function* tryToMigrate(cpu: Cpu, { page, mm, address }: Rmap, batch: TlbBatch): Steps<boolean> {
+  yield* cpu.downRead(mm.mmapLock);
+  const vma = vmaLookup(cpu, mm, address);
+  const pmd = vma === null ? 0 : yield* pmdOffset(cpu, mm, address);
+  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
+  let unmapped = false;
+  if (vma !== null && table !== 0) {
+    const pte = entryCell(cpu.kernel.geometry, table, 0, address);
+    const seen = yield* ptepGet(cpu, pte);
+    unmapped = ptePresent(seen) && vmNormalPage(seen) === page && (yield* mayMigrate(cpu, page));
+    if (unmapped) yield* unmapForMigration(cpu, page, { mm, vma, table, pte, address }, batch);
+    yield* pteUnmapUnlock(cpu, table);
+  }
+  yield* cpu.upRead(mm.mmapLock);
+  return unmapped;
+}
+
+/** Is the page anonymous, and this its only mapping? The entry comes back with all rights of its VMA. */
+export function* mayMigrate(cpu: Cpu, page: Address): Steps<boolean> {
+  return pageAnon(cpu, page) && (yield* pageAnonExclusive(cpu, page));
+}
+
+/**
+ * Puts a migration entry in the place of a present one. Under its PTL.
+ * @param batch null to flush at once
+ */
+export function* unmapForMigration(cpu: Cpu, page: Address, at: PteAt, batch: TlbBatch | null): Steps<void> {
+  let entry: Entry;
+  if (batch !== null && (yield* shouldDeferFlush(cpu, at.mm))) {
+    entry = yield* ptepGetAndClear(cpu, at.pte);
+    yield* setTlbUbcFlushPending(cpu, batch, at, entry);
+  } else {
+    entry = yield* ptepClearFlush(cpu, at);
+  }
+  if (pteDirty(entry)) yield* pageMarkDirty(cpu, page);
+  yield* setPteAt(cpu, at.pte, mkMigrationPte(page));
+  yield* pageRemoveRmap(cpu, page);
+}
+
+/** migrate_folio_move: copies a page that is mapped nowhere, and maps the copy; or maps the page again, if others use it. */
+function* moveToNewPage(cpu: Cpu, { page, mm, address }: Rmap): Steps<boolean> {
+  yield* cpu.downRead(mm.mmapLock);
+  const vma = vmaLookup(cpu, mm, address);
+  const moves = (yield* pageRefcount(cpu, page)) === MAPPING_AND_ISOLATION;
+  const target = moves ? yield* copyForMigration(cpu, page) : page;
+  yield* removeMigrationPte(cpu, mm, vma, address, page, target);
+  yield* cpu.upRead(mm.mmapLock);
+  if (moves) yield* putPage(cpu, page);
+  return moves;
+}
+
+/** migrate_folio: the copy, with one reference. Nobody else can change the contents. */
+export function* copyForMigration(cpu: Cpu, page: Address): Steps<Address> {
+  cpu.claim.stable(page, true);
+  const copy = yield* allocZeroedPage(cpu);
+  yield* copyPage(cpu, copy, page);
+  cpu.claim.stable(page, false);
+  return copy;
+}
+
+/**
+ * remove_migration_pte: `page` takes the place of the migration entry of `old`, and the caller's reference to it. If the entry
+ * was zapped meanwhile, the reference goes.
+ */
+export function* removeMigrationPte(
+  cpu: Cpu,
+  mm: Mm,
+  vma: Vma | null,
+  address: number,
+  old: Address,
+  page: Address,
+): Steps<void> {
+  const pmd = vma === null ? 0 : yield* pmdOffset(cpu, mm, address);
+  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
+  let there = false;
+  if (vma !== null && table !== 0) {
+    const pte = entryCell(cpu.kernel.geometry, table, 0, address);
+    there = (yield* ptepGet(cpu, pte)) === mkMigrationPte(old);
+    const vmFlags = cpu.read(vma.flags);
+    if (there) {
+      if (page === old) yield* pageAddRmap(cpu, page);
+      else pageAddNewAnonRmap(cpu, page);
+      yield* setPteAt(cpu, pte, maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmFlags))), vmFlags));
+    }
+    yield* pteUnmapUnlock(cpu, table);
+  }
+  if (!there) yield* putPage(cpu, page);
+}

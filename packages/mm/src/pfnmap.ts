@@ -1,0 +1,41 @@
+/**
+ * Mappings of page frames without struct page: memory of devices, or frames that a driver manages itself
+ * (mm/memory.c: remap_pfn_range).
+ *
+ * Such entries are special: nothing is counted, so nothing keeps a frame from being reused but its owner, who calls
+ * unmapMappingRange first. A frame is a page object here that no mapping refers to; its owner frees it.
+ */
+import {
+  type Address,
+  type Cpu,
+  entryAddrEnd,
+  entryCell,
+  type Mm,
+  pageSize,
+  Page,
+  type Steps,
+  type Vma,
+} from '@mmu-gather/core/stepped';
+import { pmdAlloc, pteAllocMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { maybeMkwrite, mkPte, pteMkdirty, pteMkspecial, vmPageProt } from './pte.ts';
+
+/**
+ * remap_pfn_range: maps frames, one after the other in memory, from an address on. The VMA was just made with VM_PFNMAP, by
+ * the same system call: nothing is mapped there.
+ * @param frame the first of them
+ */
+export function* remapPfnRange(cpu: Cpu, mm: Mm, vma: Vma, address: number, frame: Address, pages: number): Steps<void> {
+  const { geometry } = cpu.kernel;
+  const size = pageSize(geometry);
+  const end = address + pages * size;
+  const flags = cpu.read(vma.flags);
+  let target = frame;
+  for (let at = address; at < end; ) {
+    const next = entryAddrEnd(geometry, 1, at, end);
+    const table = yield* pteAllocMapLock(cpu, mm, yield* pmdAlloc(cpu, mm, at));
+    for (let pte = entryCell(geometry, table, 0, at); at < next; at += size, pte++, target += Page.words) {
+      yield* setPteAt(cpu, pte, maybeMkwrite(pteMkdirty(pteMkspecial(mkPte(target, vmPageProt(flags)))), flags));
+    }
+    yield* pteUnmapUnlock(cpu, table);
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * How a CPU leaves reclaim's mask of CPUs that must flush (RFC 20; `batchedPending: 'cpumask'`).
+ *
+ *     CPU 0 (reclaim, PTL held)             CPU 1 (flush_tlb_func, interrupts off)
+ *     clear entry                           leave the mask               (LOCK)
+ *     inc mm.tlbGen         (LOCK)          read mm.tlbGen
+ *     mask |= CPU 1         (LOCK)          flush up to it
+ *
+ * If CPU 1 takes away the bit that CPU 0 has just set, it reads the generation afterwards and flushes. As posted it leaves when it
+ * has flushed, and may take away a bit that was set for what it has cached since (D6, trace T5). A CPU that leaves on arrival leaves
+ * on every way through the handler; one that leaves only if it has to flush all stays behind on the others, and whoever looks at the
+ * mask flushes for nothing (D9).
+ */
+import type { Cpu, DeferralSwitches, Steps } from '@mmu-gather/core/stepped';
+
+/** Leaves the mask, if this is the point of the handler where the profile says so. Interrupts off. */
+export function* ackBatched(cpu: Cpu, here: DeferralSwitches['batchedAck']): Steps<void> {
+  const { batchedPending, batchedAck } = cpu.kernel.profile;
+  if (batchedPending !== 'cpumask' || batchedAck !== here) return;
+  yield* cpu.atomicAndNot(cpu.kernel.batchedCpumask, 1 << cpu.id);
+}
