@@ -6,7 +6,6 @@
  */
 import {
   type Cpu,
-  entryAddrEnd,
   EVERYTHING,
   type Mm,
   type Steps,
@@ -16,7 +15,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { freePgdRange } from './free-pgtables.ts';
 import { mmdrop, mmgrab, mmput } from './mm.ts';
-import { movePtes } from './mremap.ts';
+import { movePageTables } from './move-page-tables.ts';
 import { activeMm, currentMm, thisRq } from './sched.ts';
 import { vmaNext } from './vma.ts';
 
@@ -58,20 +57,11 @@ export function* exitMm(cpu: Cpu): Steps<void> {
  * table, each flushed under its PTLs; then a gather frees the tables that only the old place needed.
  */
 export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Steps<void> {
-  const geometry = cpu.kernel.geometry;
   yield* cpu.downWrite(mm.mmapLock);
   const start = cpu.read(vma.start);
   const end = cpu.read(vma.end);
   cpu.write(vma.start, start - shift);
-  for (let at = start; at < end; ) {
-    // A table on either side at a time (move_page_tables, get_extent).
-    const next = Math.min(
-      entryAddrEnd(geometry, 1, at, end),
-      entryAddrEnd(geometry, 1, at - shift, end - shift) + shift,
-    );
-    yield* movePtes(cpu, mm, at, at - shift, next - at);
-    at = next;
-  }
+  yield* movePageTables(cpu, { mm, vma, from: start, to: start - shift, length: end - start });
   const above = vmaNext(cpu, vma);
   const ceiling = above === null ? EVERYTHING : cpu.read(above.start);
   const tlb = yield* tlbGatherMmu(cpu, mm);

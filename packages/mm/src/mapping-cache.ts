@@ -10,7 +10,16 @@
  *
  * So a page is mapped only while it is cached; who takes it out of the cache finds every place where it is mapped.
  */
-import { type Address, type AddressSpace, type Cell, type Cpu, FILE_PAGES, Page, putPage, type Steps } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type AddressSpace,
+  type Cell,
+  type Cpu,
+  FILE_PAGES,
+  Page,
+  putPage,
+  type Steps,
+} from '@mmu-gather/core/stepped';
 import { allocFilePage, tryGetPage } from './page.ts';
 
 /** The slot of an index. */

@@ -9,15 +9,7 @@
  * Oldest first: a VMA that mremap makes stands behind the one that it moves entries from, so who looks at one after the other
  * finds each entry at its old place, or at its new one, or at both, never at none.
  */
-import {
-  type Address,
-  AddressSpace,
-  type Cell,
-  type Cpu,
-  pageSize,
-  type Steps,
-  Vma,
-} from '@mmu-gather/core/stepped';
+import { type Address, AddressSpace, type Cell, type Cpu, pageSize, type Steps, Vma } from '@mmu-gather/core/stepped';
 
 /** An empty file in memory (inode and its i_data). */
 export function* allocMapping(cpu: Cpu): Steps<AddressSpace> {
@@ -42,20 +34,20 @@ export function* unlockVmaMapping(cpu: Cpu, vma: Vma): Steps<void> {
   if (mapping !== null) yield* cpu.upWrite(mapping.iMmapLock);
 }
 
-/** vma_interval_tree_insert: behind all others. iMmapLock held for write. */
-export function addToMapping(cpu: Cpu, vma: Vma): void {
+/** vma_interval_tree_insert: behind all others, or before them. iMmapLock held for write. */
+export function addToMapping(cpu: Cpu, vma: Vma, first = false): void {
   const mapping = vmaMapping(cpu, vma);
   if (mapping === null) return;
   let link: Cell = mapping.iMmap;
-  for (let at = cpu.read(link); at !== 0; at = cpu.read(link)) link = Vma.at(at).nextShared;
-  cpu.write(vma.nextShared, 0);
+  while (!first && cpu.read(link) !== 0) link = Vma.at(cpu.read(link)).nextShared;
+  cpu.write(vma.nextShared, cpu.read(link));
   cpu.write(link, vma.address);
 }
 
-/** vma_link_file: from now on the file's pages can be found in this VMA. */
-export function* vmaLinkFile(cpu: Cpu, vma: Vma): Steps<void> {
+/** vma_link_file: from now on the file's pages can be found in this VMA. @param first before all others (wrong for mremap) */
+export function* vmaLinkFile(cpu: Cpu, vma: Vma, first = false): Steps<void> {
   yield* lockVmaMapping(cpu, vma);
-  addToMapping(cpu, vma);
+  addToMapping(cpu, vma, first);
   yield* unlockVmaMapping(cpu, vma);
 }
 

@@ -47,15 +47,25 @@ function* clearDetached(cpu: Cpu, mm: Mm, detached: DetachedVmas, start: number,
   yield* removeVmas(cpu, detached.vmas);
 }
 
-/** do_vmi_align_munmap with `unlock`: takes mmap_lock for write and gives it back. */
-function* unmapRange(cpu: Cpu, mm: Mm, start: number, end: number): Steps<void> {
-  yield* cpu.downWrite(mm.mmapLock);
+/**
+ * do_vmi_align_munmap: mmap_lock is held for write.
+ * @param mayDowngrade nothing is left to do after this: it may go on as a reader
+ * @returns whether the lock is held for read now
+ */
+export function* doMunmap(cpu: Cpu, mm: Mm, start: number, end: number, mayDowngrade: boolean): Steps<boolean> {
   const detached = yield* detachVmas(cpu, mm, start, end);
-  const downgrade = cpu.kernel.profile.munmapDowngrade && detached.vmas.length > 0;
+  const downgrade = mayDowngrade && cpu.kernel.profile.munmapDowngrade && detached.vmas.length > 0;
   if (downgrade) yield* cpu.downgradeWrite(mm.mmapLock);
   if (detached.vmas.length > 0) yield* clearDetached(cpu, mm, detached, start, end);
   cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'none');
-  if (downgrade) yield* cpu.upRead(mm.mmapLock);
+  return downgrade;
+}
+
+/** do_munmap with mmap_lock, taken and given back. */
+function* unmapRange(cpu: Cpu, mm: Mm, start: number, end: number): Steps<void> {
+  yield* cpu.downWrite(mm.mmapLock);
+  const downgraded = yield* doMunmap(cpu, mm, start, end, true);
+  if (downgraded) yield* cpu.upRead(mm.mmapLock);
   else yield* cpu.upWrite(mm.mmapLock);
 }
 

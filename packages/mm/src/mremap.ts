@@ -1,55 +1,118 @@
 /**
- * Moving entries (mm/mremap.c: move_ptes).
+ * mremap (mm/mremap.c).
  *
- *     lock old PTL, new PTL
- *       each entry: old := none, new := what it was
- *       flush the old range               before either lock is dropped:
- *     unlock                              - old PTL: who finds the entry gone there may believe that nobody writes through it
- *                                         - new PTL: who zaps the page at its new place frees it (bug B04)
+ *     lock mmap_lock for write
+ *       smaller          unmap the tail (and go on as a reader, as munmap does)
+ *       larger in place  if the VMA ends there and the next one is far enough away: only its bound changes
+ *       else move        new VMA; move entries; unmap the old range: it is empty by now, but its tables may go
+ *     unlock
+ *
+ * Claims: the old range is out of reach when the call returns (O2); the new one allows what its flags say from the moment
+ * that its VMA exists. The address that get_unmapped_area would choose is the caller's choice.
  */
-import {
-  type Cpu,
-  entryCell,
-  entryNone,
-  type Mm,
-  ptePresent,
-  type Steps,
-  tablePtl,
-  pageSize,
-} from '@mmu-gather/core/stepped';
-import {
-  pmdAlloc,
-  pmdOffset,
-  pteAlloc,
-  ptepGet,
-  ptepGetAndClear,
-  pteOffsetMapLock,
-  pteUnmapUnlock,
-  setPteAt,
-} from './page-table.ts';
-import { flushTlbBatchedPending } from './rmap.ts';
+import { type Cpu, type Mm, pageSize, type Steps, type Vma } from '@mmu-gather/core/stepped';
+import { EFAULT, EINVAL, ENOMEM } from './errno.ts';
+import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
+import { doMunmap, pageAlign, pageAligned } from './mmap.ts';
+import { movePageTables } from './move-page-tables.ts';
+import { vmAccess } from './pte.ts';
+import { insertCopiedVma, vmaLookup, vmaNext } from './vma.ts';
 
-/** move_ptes: `length` bytes that lie within one PTE table on either side. mmap_lock for write. */
-export function* movePtes(cpu: Cpu, mm: Mm, from: number, to: number, length: number): Steps<void> {
-  const geometry = cpu.kernel.geometry;
-  const size = pageSize(geometry);
-  const oldPmd = yield* pmdOffset(cpu, mm, from);
-  if (oldPmd === 0 || entryNone(yield* cpu.readOnce(oldPmd))) return;
-  const newTable = yield* pteAlloc(cpu, mm, yield* pmdAlloc(cpu, mm, to));
-  const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
-  if (oldTable === 0) return;
-  if (newTable !== oldTable) yield* cpu.spinLock(tablePtl(geometry, newTable));
-  yield* flushTlbBatchedPending(cpu, mm);
-  let force = false;
-  let oldPte = entryCell(geometry, oldTable, 0, from);
-  let newPte = entryCell(geometry, newTable, 0, to);
-  for (let at = from; at < from + length; at += size, oldPte++, newPte++) {
-    if (entryNone(yield* ptepGet(cpu, oldPte))) continue;
-    const entry = yield* ptepGetAndClear(cpu, oldPte);
-    if (ptePresent(entry)) force = true;
-    yield* setPteAt(cpu, newPte, entry);
+/** The mapping may go to another address. */
+export const MREMAP_MAYMOVE: number = 1;
+/** It shall go to the given address; what is mapped there is unmapped. Needs {@link MREMAP_MAYMOVE}. */
+export const MREMAP_FIXED: number = 2;
+
+/**
+ * mremap.
+ * @param from first address of the old range, which must lie within one VMA
+ * @param flags MREMAP_* bits
+ * @param to where it moves, if it does
+ * @returns the address of the mapping, or a negative errno
+ */
+export function* mremap(
+  cpu: Cpu,
+  mm: Mm,
+  from: number,
+  oldLength: number,
+  newLength: number,
+  flags: number,
+  to = 0,
+): Steps<number> {
+  const oldSize = pageAlign(cpu, oldLength);
+  const newSize = pageAlign(cpu, newLength);
+  const fixed = (flags & MREMAP_FIXED) !== 0;
+  if (!pageAligned(cpu, from) || oldSize <= 0 || newSize <= 0) return -EINVAL;
+  if (fixed && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
+  if (fixed && (!pageAligned(cpu, to) || (to < from + oldSize && from < to + newSize))) return -EINVAL;
+  yield* cpu.downWrite(mm.mmapLock);
+  const vma = vmaLookup(cpu, mm, from);
+  if (vma === null || cpu.read(vma.end) < from + oldSize) {
+    yield* cpu.upWrite(mm.mmapLock);
+    return -EFAULT;
   }
-  if (force) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
-  if (newTable !== oldTable) yield* pteUnmapUnlock(cpu, newTable);
-  yield* pteUnmapUnlock(cpu, oldTable);
+  if (!fixed && newSize <= oldSize) {
+    const reader = newSize < oldSize && (yield* doMunmap(cpu, mm, from + newSize, from + oldSize, true));
+    if (reader) yield* cpu.upRead(mm.mmapLock);
+    else yield* cpu.upWrite(mm.mmapLock);
+    return from;
+  }
+  const result = yield* growOrMove(cpu, mm, vma, { from, oldSize, newSize, flags, to });
+  yield* cpu.upWrite(mm.mmapLock);
+  return result;
+}
+
+/** A checked request. */
+interface Request {
+  readonly from: number;
+  readonly oldSize: number;
+  readonly newSize: number;
+  readonly flags: number;
+  readonly to: number;
+}
+
+/** mremap_to, expand_vma. mmap_lock for write. */
+function* growOrMove(cpu: Cpu, mm: Mm, vma: Vma, request: Request): Steps<number> {
+  const { from, oldSize, newSize, flags, to } = request;
+  if ((flags & MREMAP_FIXED) !== 0) {
+    yield* doMunmap(cpu, mm, to, to + newSize, false);
+    if (newSize < oldSize) yield* doMunmap(cpu, mm, from + newSize, from + oldSize, false);
+    // Either may have split the VMA, or unmapped part of what it was.
+    const rest = vmaLookup(cpu, mm, from);
+    if (rest === null) return -EFAULT;
+    yield* moveVma(cpu, mm, rest, from, Math.min(oldSize, newSize), to, newSize);
+    return to;
+  }
+  if (yield* expandInPlace(cpu, mm, vma, from + oldSize, from + newSize)) return from;
+  if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
+  yield* moveVma(cpu, mm, vma, from, oldSize, to, newSize);
+  return to;
+}
+
+/** expand_vma_in_place: if the range ends where the VMA does, and nothing is in the way. */
+function* expandInPlace(cpu: Cpu, mm: Mm, vma: Vma, end: number, newEnd: number): Steps<boolean> {
+  const next = vmaNext(cpu, vma);
+  if (cpu.read(vma.end) !== end || (next !== null && cpu.read(next.start) < newEnd)) return false;
+  yield* lockVmaMapping(cpu, vma);
+  cpu.write(vma.end, newEnd);
+  yield* unlockVmaMapping(cpu, vma);
+  cpu.claim.limit(cpu.read(mm.pgd), { start: end, end: newEnd }, vmAccess(cpu.read(vma.flags)));
+  return true;
+}
+
+/** move_vma: copy_vma, move_page_tables, and the unmapping of the old range. */
+function* moveVma(
+  cpu: Cpu,
+  mm: Mm,
+  vma: Vma,
+  from: number,
+  length: number,
+  to: number,
+  newLength: number,
+): Steps<void> {
+  const pgoff = cpu.read(vma.pgoff) + (from - cpu.read(vma.start)) / pageSize(cpu.kernel.geometry);
+  yield* insertCopiedVma(cpu, mm, vma, to, to + newLength, pgoff);
+  cpu.claim.limit(cpu.read(mm.pgd), { start: to, end: to + newLength }, vmAccess(cpu.read(vma.flags)));
+  yield* movePageTables(cpu, { mm, vma, from, to, length });
+  yield* doMunmap(cpu, mm, from, from + length, false);
 }

@@ -24,7 +24,14 @@ import { maybeMkwrite, mkPte, pteMkdirty, pteMkspecial, vmPageProt } from './pte
  * the same system call: nothing is mapped there.
  * @param frame the first of them
  */
-export function* remapPfnRange(cpu: Cpu, mm: Mm, vma: Vma, address: number, frame: Address, pages: number): Steps<void> {
+export function* remapPfnRange(
+  cpu: Cpu,
+  mm: Mm,
+  vma: Vma,
+  address: number,
+  frame: Address,
+  pages: number,
+): Steps<void> {
   const { geometry } = cpu.kernel;
   const size = pageSize(geometry);
   const end = address + pages * size;

@@ -122,6 +122,17 @@ export function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vm
   return upper;
 }
 
+/** copy_vma: a VMA like another one at a new place, behind it in the list of its file. The range must be free. */
+export function* insertCopiedVma(cpu: Cpu, mm: Mm, vma: Vma, start: number, end: number, pgoff: number): Steps<Vma> {
+  const copy = yield* dupVma(cpu, vma);
+  cpu.write(copy.start, start);
+  cpu.write(copy.end, end);
+  cpu.write(copy.pgoff, pgoff);
+  linkVma(cpu, mm, findVmaBefore(cpu, mm, start), copy);
+  yield* vmaLinkFile(cpu, copy, cpu.kernel.profile.moveOrder === 'before');
+  return copy;
+}
+
 /** VMAs that were taken out of an mm, and what surrounds them. */
 export interface DetachedVmas {
   /** In address order. */

@@ -1,0 +1,122 @@
+/**
+ * Moving a range of entries to other addresses (mm/mremap.c: move_page_tables), table by table:
+ *
+ *     the range covers a whole table on either side       the table moves (move-pmd.ts)
+ *     else                                                its entries move (move-ptes.ts)
+ *
+ * Or, with one gather for all of it:
+ *
+ *     allocate the new tables                  nothing may be allocated under the locks that reclaim takes
+ *     lock the reverse map for write
+ *       each table: move entries, note them    both places may be in use now, and lead to the same page:
+ *       flush once                             a fault waits for mmap_lock, a search by the reverse map for its locks
+ *     unlock
+ *
+ * Locks: mmap_lock for write. Of the reverse map's locks the one of the file is here; searches for anonymous pages take
+ * mmap_lock for read in its place. Moves of whole tables by realigning the range (6.7 on) are not modelled.
+ */
+import {
+  type Cpu,
+  entryAddrEnd,
+  entryNone,
+  entrySize,
+  type Mm,
+  type MmuGather,
+  type Steps,
+  tlbFinishMmu,
+  tlbGatherMmu,
+  type Vma,
+} from '@mmu-gather/core/stepped';
+import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
+import { moveNormalPmd } from './move-pmd.ts';
+import { movePtes } from './move-ptes.ts';
+import { pmdAlloc, pmdOffset, pteAlloc } from './page-table.ts';
+
+/** One move. */
+export interface Move {
+  /** The mm. */
+  readonly mm: Mm;
+  /** The VMA that the entries leave. */
+  readonly vma: Vma;
+  /** First address of the old place. */
+  readonly from: number;
+  /** First address of the new one. */
+  readonly to: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
+/** move_page_tables. Nothing is mapped at the new place. */
+export function* movePageTables(cpu: Cpu, move: Move): Steps<void> {
+  const form = cpu.kernel.profile.movePtes;
+  if (form !== 'gather' && form !== 'gather-unlocked') {
+    yield* moveTables(cpu, move, null);
+    return;
+  }
+  yield* allocNewTables(cpu, move);
+  if (form === 'gather') yield* lockVmaMapping(cpu, move.vma);
+  const tlb = yield* tlbGatherMmu(cpu, move.mm);
+  yield* moveTables(cpu, move, tlb);
+  yield* tlbFinishMmu(cpu, tlb, move.from, move.from + move.length);
+  cpu.claim.moved(cpu.read(move.mm.pgd), { start: move.from, end: move.from + move.length });
+  if (form === 'gather') yield* unlockVmaMapping(cpu, move.vma);
+}
+
+/** get_extent: the end of the part of a move from `at` on that lies within one table on either side. */
+function extentEnd(cpu: Cpu, { from, to, length }: Move, at: number): number {
+  const { geometry } = cpu.kernel;
+  const shift = to - from;
+  return Math.min(
+    entryAddrEnd(geometry, 1, at, from + length),
+    entryAddrEnd(geometry, 1, at + shift, to + length) - shift,
+  );
+}
+
+/** Does this part of the move cover a whole table, so that the table can move? */
+function isWholeTable(cpu: Cpu, at: number, end: number): boolean {
+  return cpu.kernel.profile.movePmd !== 'entries' && end - at === entrySize(cpu.kernel.geometry, 1);
+}
+
+/** The tables that entries will move into one by one. */
+function* allocNewTables(cpu: Cpu, move: Move): Steps<void> {
+  const { mm, from, to, length } = move;
+  for (let at = from; at < from + length; ) {
+    const next = extentEnd(cpu, move, at);
+    const oldPmd = yield* pmdOffset(cpu, mm, at);
+    if (oldPmd !== 0 && !entryNone(yield* cpu.readOnce(oldPmd))) {
+      const newPmd = yield* pmdAlloc(cpu, mm, at - from + to);
+      if (!isWholeTable(cpu, at, next)) yield* pteAlloc(cpu, mm, newPmd);
+    }
+    at = next;
+  }
+}
+
+function* moveTables(cpu: Cpu, move: Move, tlb: MmuGather | null): Steps<void> {
+  const { mm, from, to, length } = move;
+  for (let at = from; at < from + length; ) {
+    const next = extentEnd(cpu, move, at);
+    const oldPmd = yield* pmdOffset(cpu, mm, at);
+    if (oldPmd !== 0 && !entryNone(yield* cpu.readOnce(oldPmd))) {
+      const newPmd = yield* pmdAlloc(cpu, mm, at - from + to);
+      const whole = isWholeTable(cpu, at, next) && (yield* moveWholeTable(cpu, move, oldPmd, newPmd, at, tlb));
+      if (!whole) yield* movePtes(cpu, mm, oldPmd, newPmd, at, at - from + to, next - at, tlb);
+    }
+    at = next;
+  }
+}
+
+/** move_normal_pmd under the locks of the reverse map. With a gather the whole move holds them. */
+function* moveWholeTable(
+  cpu: Cpu,
+  { mm, vma }: Move,
+  oldPmd: number,
+  newPmd: number,
+  from: number,
+  tlb: MmuGather | null,
+): Steps<boolean> {
+  const lock = tlb === null && cpu.kernel.profile.movePmdRmapLocks;
+  if (lock) yield* lockVmaMapping(cpu, vma);
+  const moved = yield* moveNormalPmd(cpu, mm, oldPmd, newPmd, from, tlb);
+  if (lock) yield* unlockVmaMapping(cpu, vma);
+  return moved;
+}

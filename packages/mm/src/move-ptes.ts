@@ -1,0 +1,72 @@
+/**
+ * Moving the entries of one PTE table (mm/mremap.c: move_ptes).
+ *
+ *     lock old PTL, new PTL
+ *       each entry: old := none, new := what it was
+ *       flush the old range               before either lock is dropped:
+ *     unlock                              - old PTL: who finds the entry gone there may believe that nobody writes through it
+ *                                         - new PTL: who zaps the page at its new place frees it (bug B04)
+ *
+ * With a gather the flush comes later, and the locks of the reverse map take over from the PTLs: all who come to either place
+ * without mmap_lock come by the reverse map. GUP-fast takes no lock, but it reads entries and never a TLB.
+ *
+ * Claims: no CPU can use the old place of what was moved (O7).
+ */
+import {
+  type Cell,
+  type Cpu,
+  entryCell,
+  entryNone,
+  type Mm,
+  type MmuGather,
+  pageSize,
+  ptePresent,
+  type Steps,
+  tablePtl,
+  tlbFlushLevelRange,
+} from '@mmu-gather/core/stepped';
+import { ptepGet, ptepGetAndClear, pteAlloc, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { flushTlbBatchedPending } from './rmap.ts';
+
+/**
+ * move_ptes: `length` bytes that lie within one PTE table on either side. mmap_lock for write.
+ * @param tlb takes note of what moved; null to flush here
+ * @returns whether anything moved that a TLB may hold
+ */
+export function* movePtes(
+  cpu: Cpu,
+  mm: Mm,
+  oldPmd: Cell,
+  newPmd: Cell,
+  from: number,
+  to: number,
+  length: number,
+  tlb: MmuGather | null,
+): Steps<boolean> {
+  const { geometry, profile } = cpu.kernel;
+  const size = pageSize(geometry);
+  const newTable = yield* pteAlloc(cpu, mm, newPmd);
+  const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
+  if (oldTable === 0) return false;
+  if (newTable !== oldTable) yield* cpu.spinLock(tablePtl(geometry, newTable));
+  yield* flushTlbBatchedPending(cpu, mm);
+  const moved: number[] = [];
+  let oldPte = entryCell(geometry, oldTable, 0, from);
+  let newPte = entryCell(geometry, newTable, 0, to);
+  for (let at = from; at < from + length; at += size, oldPte++, newPte++) {
+    if (entryNone(yield* ptepGet(cpu, oldPte))) continue;
+    const entry = yield* ptepGetAndClear(cpu, oldPte);
+    yield* setPteAt(cpu, newPte, entry);
+    if (!ptePresent(entry)) continue;
+    moved.push(at);
+    if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);
+  }
+  const force = moved.length > 0;
+  if (force && profile.movePtes === 'range') yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
+  if (tlb === null) for (const at of moved) cpu.claim.moved(cpu.read(mm.pgd), { start: at, end: at + size });
+  if (newTable !== oldTable) yield* pteUnmapUnlock(cpu, newTable);
+  yield* pteUnmapUnlock(cpu, oldTable);
+  if (force && profile.movePtes === 'after-unlock')
+    yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
+  return force;
+}
