@@ -23,6 +23,10 @@ export interface Mm extends Handle {
   readonly tlbGenCompleted: Cell;
   /** Newest generation that somebody deferred (RFC 17). 64 bits. */
   readonly tlbGenDeferred: Cell;
+  /** Invalidations that secondary MMUs wait for (mmu_notifier: active invalidations). */
+  readonly notifierCount: Cell;
+  /** Invalidations that have ended (mmu_notifier: invalidate_seq). */
+  readonly notifierSeq: Cell;
   /** mmap_lock. */
   readonly mmapLock: Cell;
   /** Page-table lock of the upper levels, and of all levels where locks are not split. */
@@ -46,6 +50,8 @@ export const Mm: Struct<Mm> = struct<Mm>('mm', [
   'tlbGen',
   'tlbGenCompleted',
   'tlbGenDeferred',
+  'notifierCount',
+  'notifierSeq',
   'mmapLock',
   'pageTableLock',
   'mmap',

@@ -113,8 +113,11 @@ function* clearPteRange(
 ): Steps<void> {
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return;
-  if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
-  yield* flushTlbBatchedPending(cpu, mm);
+  if (tlb !== null) {
+    // A flush of the whole mm would cover what reclaim has deferred; that of a gather covers what it noted.
+    yield* tlbStartPtes(cpu, tlb);
+    yield* flushTlbBatchedPending(cpu, mm);
+  }
   const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   for (let at = start; at < end; at += size, pte++) {

@@ -13,7 +13,15 @@
  * Claims: where a page is written out, or its contents are given up, it is clean (O3). Contents that MADV_FREE gave up are
  * not claimed: a write beside that call may go with them.
  */
-import { type Address, type Cpu, type Mm, PG_DIRTY, putPage, type Steps, type TlbBatch } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Cpu,
+  type Mm,
+  PG_DIRTY,
+  putPage,
+  type Steps,
+  type TlbBatch,
+} from '@mmu-gather/core/stepped';
 import { freezePage, pageAnon, pageClearDirty, pageFlags, pageMapcount, tryGetPage, unfreezePage } from './page.ts';
 import { tlbBatch, tryToUnmapFlush, tryToUnmapFlushDirty, tryToUnmapOne } from './rmap.ts';
 

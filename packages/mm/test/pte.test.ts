@@ -9,6 +9,7 @@ import {
   PROTNONE,
   RW,
   SAVED_DIRTY,
+  SOFT_DIRTY,
   SPECIAL,
   UFFD_WP,
   USER,
@@ -25,6 +26,7 @@ import {
   mkMigrationPte,
   mkPte,
   mkSwapPte,
+  pteClearSoftDirty,
   pteMkclean,
   pteMkdirty,
   pteMkold,
@@ -60,13 +62,14 @@ test('protection of fresh entries', () => {
 test('dirty moves with write permission, and the page stays', () => {
   const clean = mkPte(FAR, vmPageProt(PRIVATE));
   const dirty = pteMkdirty(clean);
-  expect(entryFlags(dirty)).toBe(READABLE | NX | SAVED_DIRTY);
-  expect(entryFlags(pteMkwrite(dirty))).toBe(READABLE | NX | RW | DIRTY);
+  expect(entryFlags(dirty)).toBe(READABLE | NX | SAVED_DIRTY | SOFT_DIRTY);
+  expect(entryFlags(pteMkwrite(dirty))).toBe(READABLE | NX | RW | DIRTY | SOFT_DIRTY);
   expect(entryFlags(pteMkwrite(clean))).toBe(READABLE | NX | RW);
-  expect(entryFlags(pteWrprotect(pteMkwrite(dirty)))).toBe(READABLE | NX | SAVED_DIRTY);
-  expect(entryFlags(pteMkclean(dirty))).toBe(READABLE | NX);
-  expect(entryFlags(pteMkclean(pteMkwrite(dirty)))).toBe(READABLE | NX | RW);
-  expect(entryFlags(pteMkuffdWp(pteMkwrite(dirty)))).toBe(READABLE | NX | SAVED_DIRTY | UFFD_WP);
+  expect(entryFlags(pteWrprotect(pteMkwrite(dirty)))).toBe(READABLE | NX | SAVED_DIRTY | SOFT_DIRTY);
+  expect(entryFlags(pteMkclean(dirty))).toBe(READABLE | NX | SOFT_DIRTY);
+  expect(entryFlags(pteMkclean(pteMkwrite(dirty)))).toBe(READABLE | NX | RW | SOFT_DIRTY);
+  expect(entryFlags(pteMkuffdWp(pteMkwrite(dirty)))).toBe(READABLE | NX | SAVED_DIRTY | SOFT_DIRTY | UFFD_WP);
+  expect(entryFlags(pteClearSoftDirty(dirty))).toBe(READABLE | NX | SAVED_DIRTY);
   expect(entryFlags(pteMkold(clean))).toBe(PRESENT | USER | NX);
   for (const entry of [dirty, pteMkwrite(dirty), pteMkuffdWp(dirty), pteModify(dirty, 0)]) {
     expect(entryTarget(entry)).toBe(FAR);
@@ -75,12 +78,12 @@ test('dirty moves with write permission, and the page stays', () => {
 
 test('pte_modify takes the protection and keeps what was noted', () => {
   const entry = pteMkwrite(pteMkdirty(mkPte(FAR, vmPageProt(PRIVATE) | SPECIAL)));
-  expect(entryFlags(pteModify(entry, vmPageProt(VM_READ)))).toBe(READABLE | NX | SAVED_DIRTY | SPECIAL);
+  expect(entryFlags(pteModify(entry, vmPageProt(VM_READ)))).toBe(READABLE | NX | SAVED_DIRTY | SOFT_DIRTY | SPECIAL);
   expect(entryFlags(pteModify(pteMkold(entry), vmPageProt(SHARED | VM_EXEC)))).toBe(
-    PRESENT | USER | RW | DIRTY | SPECIAL,
+    PRESENT | USER | RW | DIRTY | SOFT_DIRTY | SPECIAL,
   );
   const none = pteModify(entry, vmPageProt(0));
-  expect(entryFlags(none)).toBe(PROTNONE | ACCESSED | SAVED_DIRTY | SPECIAL);
+  expect(entryFlags(none)).toBe(PROTNONE | ACCESSED | SAVED_DIRTY | SOFT_DIRTY | SPECIAL);
   expect([pteProtnone(none), isSwapPte(none)]).toEqual([true, false]);
 });
 

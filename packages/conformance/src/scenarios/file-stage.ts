@@ -3,7 +3,15 @@
  */
 import type { Run } from '@mmu-gather/checker';
 import { type Address, type Steps } from '@mmu-gather/core/stepped';
-import { allocFilePage, contextSwitch, mmAlloc, mmap, type PageCache, userLoad, userStore } from '@mmu-gather/mm/stepped';
+import {
+  allocFilePage,
+  contextSwitch,
+  mmAlloc,
+  mmap,
+  type PageCache,
+  userLoad,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { PAGE, type Stage, toUser } from './stage.ts';
 
 /** A stage whose memory is a file. */

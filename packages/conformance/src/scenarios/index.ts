@@ -3,12 +3,14 @@
  */
 import type { AnyScenario } from '../scenario.ts';
 import { BUGS } from './bugs.ts';
+import { CLEAR_REFS } from './clear-refs.ts';
 import { KSM } from './ksm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { MIGRATION } from './migration.ts';
 import { MUNMAP } from './munmap.ts';
 import { RECLAIM } from './reclaim.ts';
+import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
 import { TRACES } from './traces.ts';
 
@@ -25,4 +27,15 @@ export {
 } from './stage.ts';
 
 /** All scenarios of this repository, in the order of tables. */
-export const SCENARIOS: readonly AnyScenario[] = [...TRACES, ...GENERATION_SCENARIOS, ...BUGS, ...MUNMAP, ...RIGHTS, ...LIFECYCLE, ...RECLAIM, ...KSM, ...MIGRATION];
+export const SCENARIOS: readonly AnyScenario[] = [
+  ...TRACES,
+  ...GENERATION_SCENARIOS,
+  ...BUGS,
+  ...MUNMAP,
+  ...RIGHTS,
+  ...LIFECYCLE,
+  ...RECLAIM,
+  ...KSM,
+  ...MIGRATION,
+  ...CLEAR_REFS,
+];

@@ -273,42 +273,5 @@ const t28 = defineScenario<readonly Mm[]>({
   ],
 });
 
-/** clear_refs: writes to /proc/PID/clear_refs come in several types, and type 5 only resets a counter. */
-function clearRefs(pairedFinish: boolean): (env: Stage) => readonly (Body | undefined)[] {
-  return ({ mm }) => [
-    thread(function* (cpu) {
-      if (pairedFinish) {
-        const tlb = yield* tlbGatherMmu(cpu, mm);
-        yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
-      } else {
-        yield* decTlbFlushPending(cpu, mm);
-      }
-    }),
-    thread(function* (cpu) {
-      yield* cpu.enterKernel();
-      yield* incTlbFlushPending(cpu, mm);
-      yield* decTlbFlushPending(cpu, mm);
-    }),
-  ];
-}
-
-const t29 = defineScenario<Stage>({
-  id: 'T29/fixed',
-  title: 'every finish has its gather: the pending counter comes back to 0',
-  source: 'RFC 2021 patch 6',
-  cpus: 2,
-  setup: (run) => setStage(run, { touched: [0] }),
-  threads: clearRefs(true),
-  twins: [
-    {
-      id: 'T29/naive',
-      why: 'a finish without its gather: the counter underflows, and nested tests are wrong from then on',
-      oracle: 'O16',
-      property: 'MISS',
-      threads: clearRefs(false),
-    },
-  ],
-});
-
 /** All of them. */
-export const TRACES: readonly AnyScenario[] = [t8, t8Range, t8Levels, t10, t12, t18, t24, t28, t29];
+export const TRACES: readonly AnyScenario[] = [t8, t8Range, t8Levels, t10, t12, t18, t24, t28];

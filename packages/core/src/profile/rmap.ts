@@ -52,6 +52,11 @@ export interface RmapSwitches {
    * (RFC 04 as posted; defect D12).
    */
   readonly notifierEnd: 'after-flush' | 'before-flush';
+  /**
+   * Whether dirty tracking settles deferrals of reclaim under each PTL (RFC 13). Linux does not: false is right only for pages
+   * that reclaim never takes, such as those of the one driver that uses it.
+   */
+  readonly helpersSettle: boolean;
 }
 
 /** As in Linux 5.11. */
@@ -69,6 +74,7 @@ export const RMAP_5_11: RmapSwitches = {
   mkcleanFlush: 'clear-flush',
   dirtyHelpers: 'pending',
   notifierEnd: 'after-flush',
+  helpersSettle: false,
 };
 
 /** What Linux 6.18 changed. */
@@ -89,4 +95,5 @@ export const RMAP_AXES: Axes<RmapSwitches> = {
   mkcleanFlush: axis(['clear-flush'], ['clear']),
   dirtyHelpers: axis(['pending', 'gather'], ['none']),
   notifierEnd: axis(['after-flush'], ['before-flush']),
+  helpersSettle: axis([true], [false]),
 };
