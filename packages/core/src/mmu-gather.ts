@@ -14,14 +14,25 @@
  * {@link tlbFinishMmu}.
  */
 import type { Cpu } from './cpu.ts';
-import { deferralOf } from './deferral/index.ts';
+import { deferralOf, ringNewestIn } from './deferral/index.ts';
 import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
 import { entryShift, entrySize, pageSize, taskSize } from './geometry.ts';
+import { countTables, levelsOfOthers, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
 import { freeTables, tableCapacity, tlbRemoveTableOne } from './table-free.ts';
-import { decTlbFlushPending, incTlbFlushPending, mmTlbFlushNested } from './tlb-flush-pending.ts';
+import {
+  closeAlone,
+  awaitEpoch,
+  epochToAwait,
+  joinEpoch,
+  leaveEpoch,
+  NO_EPOCH,
+  NO_WAIT,
+  openAlone,
+} from './sync-finish.ts';
+import { lowerPending, mmTlbFlushNested } from './tlb-flush-pending.ts';
 import type { Steps } from './steps.ts';
 import type { Address } from './struct.ts';
 
@@ -63,6 +74,12 @@ export interface MmuGather {
   deferGen: number;
   /** Something was noted that no generation in {@link MmuGather.deferGen} covers yet. */
   untracked: boolean;
+  /** Which count of open gathers this one is in (sync-finish.ts). */
+  readonly parity: number;
+  /** Bit n: this gather is counted among those that cleared level n (level-counters.ts). */
+  counted: number;
+  /** And among those that unlinked tables. */
+  countedTables: boolean;
   /** Pages to free after the flush. */
   pages: Address[];
   /** Page-table pages to free after the flush. */
@@ -82,6 +99,7 @@ function resetRange(cpu: Cpu, tlb: MmuGather): void {
 }
 
 function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
+  const parity = fullmm ? NO_EPOCH : yield* joinEpoch(cpu, mm);
   const tlb: MmuGather = {
     mm,
     start: 0,
@@ -96,11 +114,15 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
     bracket: { start: 0, end: 0, cleared: 0 },
     deferGen: NO_GENERATION,
     untracked: false,
+    parity,
+    counted: 0,
+    countedTables: false,
     pages: [],
     tables: [],
   };
   resetRange(cpu, tlb);
-  yield* incTlbFlushPending(cpu, mm);
+  if (fullmm) yield* openAlone(cpu, mm);
+  yield* cpu.atomicAdd(mm.tlbFlushPending, 1);
   return tlb;
 }
 
@@ -178,6 +200,7 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
   tlb.freedTables = true;
   tlb.untracked = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
+  yield* countTables(cpu, tlb);
   const { tableFree, tableBatchFails } = cpu.kernel.profile;
   if (tableFree === 'no-sync') {
     yield* cpu.free('table', table);
@@ -248,6 +271,34 @@ export function* tlbFlushMmu(cpu: Cpu, tlb: MmuGather): Steps<void> {
   yield* tlbFlushMmuFree(cpu, tlb);
 }
 
+/** The order matters: the reset reads fullmm and clears freed_tables, which keeps hardware with a dead-ASID shortcut (arm64) from taking
+ * fullmm for the end of the mm. */
+function forceWholeMm(cpu: Cpu, tlb: MmuGather): void {
+  tlb.fullmm = true;
+  resetRange(cpu, tlb);
+  tlb.freedTables = true;
+}
+
+/** What other gathers have counted, see level-counters.ts. */
+function forceCountedLevels(cpu: Cpu, tlb: MmuGather, counted: number): void {
+  if (counted === 0) return;
+  if (cpu.kernel.profile.levelRange === 'whole-mm') {
+    forceWholeMm(cpu, tlb);
+    return;
+  }
+  tlb.cleared |= counted & 0x7fffffff;
+  tlb.freedTables = tlb.freedTables || counted < 0;
+}
+
+/** The newest pending generation that touched the range becomes the gather's own, which then flushes to it or finds it done. */
+function* adoptPending(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
+  const gen = yield* ringNewestIn(cpu, tlb.mm, start, end);
+  if (gen === NO_GENERATION) return;
+  tlb.deferGen = Math.max(tlb.deferGen, gen);
+  adjustRange(tlb, start, end - start);
+  tlb.cleared |= 1;
+}
+
 /**
  * What a finish records when another gather is open on the mm. That one may have cleared entries which this one found
  * empty, or demoted entries which this one found demoted, and its flush may come later:
@@ -259,10 +310,16 @@ export function* tlbFlushMmu(cpu: Cpu, tlb: MmuGather): Steps<void> {
  *                                         user access through its own stale entry
  *     finish: flush
  */
-function forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number): void {
+function* forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
   const levels = cpu.kernel.geometry.bits.length;
   switch (cpu.kernel.profile.nestedFinish) {
     case 'none':
+      return;
+    case 'level-counters':
+      forceCountedLevels(cpu, tlb, yield* levelsOfOthers(cpu, tlb));
+      return;
+    case 'overlapping':
+      yield* adoptPending(cpu, tlb, start, end);
       return;
     case 'range-reset':
       // arch_tlb_finish_mmu(force), 4.13 to 5.1: the reset forgets freed tables and levels, so hardware that tells leaf
@@ -277,11 +334,12 @@ function forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number):
       tlb.cleared = (1 << levels) - 1;
       return;
     case 'whole-mm':
-      // The order matters: the reset reads fullmm and clears freed_tables. freed_tables keeps hardware with a
-      // dead-ASID shortcut (arm64) from taking fullmm for the end of the mm.
+      forceWholeMm(cpu, tlb);
+      return;
+    case 'whole-mm-reset-last':
       tlb.fullmm = true;
-      resetRange(cpu, tlb);
       tlb.freedTables = true;
+      resetRange(cpu, tlb);
       return;
     case 'need-flush-all':
       // The mm is not dying: no shortcut for dead ones is taken. The range is empty, so every tlb_flush must look at the bit.
@@ -294,14 +352,40 @@ function forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number):
 
 /**
  * tlb_finish_mmu: flushes, frees, and lowers the pending counter, in this order.
- * When it returns, every absence or demotion that this gather saw under a PTL is flushed (oracle O10).
+ * When it returns, every absence or demotion that this gather saw under a PTL is flushed (oracle O10): by its own forced flush, or by
+ * others for whom it waits.
  * @param start first address of the operation; used only by the nested forms that flush a range
  * @param end first address past it
  */
 export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
-  if (yield* mmTlbFlushNested(cpu, tlb.mm)) forceNestedFlush(cpu, tlb, start, end);
-  if (cpu.kernel.profile.decPending === 'before-flush') yield* decTlbFlushPending(cpu, tlb.mm);
-  yield* tlbFlushMmu(cpu, tlb);
-  if (cpu.kernel.profile.decPending === 'after-flush') yield* decTlbFlushPending(cpu, tlb.mm);
+  const { mm } = tlb;
+  const { finishSync, nestedFinish } = cpu.kernel.profile;
+  let awaited = NO_WAIT;
+  if (nestedFinish === 'level-counters' || nestedFinish === 'overlapping') {
+    // What others did is known whether they are still open or not.
+    yield* forceNestedFlush(cpu, tlb, start, end);
+  } else if (yield* mmTlbFlushNested(cpu, mm)) {
+    if (finishSync === 'epoch') awaited = yield* epochToAwait(cpu, mm, tlb.parity);
+    const waits = finishSync === 'counter' || finishSync === 'wait-first' || awaited !== NO_WAIT;
+    if (!waits) yield* forceNestedFlush(cpu, tlb, start, end);
+  }
+  yield* flushAndClose(cpu, tlb);
+  if (finishSync === 'counter') yield* cpu.waitFor(mm.tlbFlushPending, 'equal', 0);
+  yield* awaitEpoch(cpu, mm, awaited);
   cpu.claim.finished();
+}
+
+/** The gather's own flush, and the end of what it was counted in. */
+function* flushAndClose(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  const { mm } = tlb;
+  const { decPending, levelDec, finishSync } = cpu.kernel.profile;
+  if (decPending === 'before-flush') yield* lowerPending(cpu, mm);
+  if (levelDec === 'before-flush') yield* uncountLevels(cpu, tlb);
+  yield* tlbFlushMmu(cpu, tlb);
+  if (finishSync === 'wait-first') yield* cpu.waitFor(mm.tlbFlushPending, 'equal', 1);
+  if (decPending === 'after-flush') yield* lowerPending(cpu, mm);
+  if (levelDec === 'after-flush') yield* uncountLevels(cpu, tlb);
+  if (tlb.parity === NO_EPOCH) {
+    if (tlb.exiting) yield* closeAlone(cpu, mm);
+  } else yield* leaveEpoch(cpu, mm, tlb.parity);
 }

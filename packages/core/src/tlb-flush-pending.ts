@@ -13,15 +13,23 @@
  */
 import type { Cpu } from './cpu.ts';
 import type { Mm } from './mm.ts';
+import { closeAlone, openAlone } from './sync-finish.ts';
 import type { Steps } from './steps.ts';
 
-/** inc_tlb_flush_pending: before the first PTL is taken. */
-export function incTlbFlushPending(cpu: Cpu, mm: Mm): Steps<void> {
-  return cpu.atomicAdd(mm.tlbFlushPending, 1);
+/** inc_tlb_flush_pending: before the first PTL is taken, by who defers without a gather. */
+export function* incTlbFlushPending(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* openAlone(cpu, mm);
+  yield* cpu.atomicAdd(mm.tlbFlushPending, 1);
 }
 
 /** dec_tlb_flush_pending: after the flush has returned. */
 export function* decTlbFlushPending(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* lowerPending(cpu, mm);
+  yield* closeAlone(cpu, mm);
+}
+
+/** The counter's part of {@link decTlbFlushPending}. */
+export function* lowerPending(cpu: Cpu, mm: Mm): Steps<void> {
   const left = yield* cpu.atomicAddReturn(mm.tlbFlushPending, -1);
   cpu.claim.that(left >= 0, 'O16', 'tlb_flush_pending dropped below 0: a finish without its gather');
 }

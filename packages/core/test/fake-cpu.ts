@@ -45,7 +45,7 @@ export function fakeCpu(profile: Partial<Profile> = {}, cpus = 1): FakeCpu {
     initMm: 1,
     zeroPage: 2,
     runqueues: 3,
-  } as Kernel;
+  } as unknown as Kernel;
   const claim = {
     that: (holds: boolean, oracle: OracleId) => {
       if (!holds) broken.push(oracle);

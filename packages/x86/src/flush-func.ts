@@ -3,7 +3,8 @@
  * on the initiator itself.
  *
  * Three generations meet: the request's, this CPU's (what its slot is clean up to), and the mm's (the newest). A ranged
- * request describes one step only, from its generation minus 1. Anything else is a full flush up to the newest:
+ * request describes one step, from its generation minus 1, or with a flush ring several, from its base. Anything else is a full flush up
+ * to the newest:
  *
  *     CPU 0 (full, 1 -> 2)     CPU 1 (range, 2 -> 3)     CPU 2 (has 1)
  *     inc gen to 2
@@ -11,7 +12,17 @@
  *                              IPI                       3 != 1 + 1: full flush, has 3
  *     IPI                                                2 <= 3: nothing to do
  */
-import { type Address, type Cpu, Mm, PAGE_SHIFT, type Steps, powerOfTwo } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Cpu,
+  hasRing,
+  Mm,
+  PAGE_SHIFT,
+  powerOfTwo,
+  RING_ALL,
+  ringFold,
+  type Steps,
+} from '@mmu-gather/core/stepped';
 import { ackBatched } from './batched-ack.ts';
 import { FlushTlbInfo, TLB_GENERATION_INVALID, unitsIn } from './flush-tlb-info.ts';
 import { invlpg } from './isa.ts';
@@ -92,23 +103,62 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
     return;
   }
 
-  const start = cpu.read(info.start);
-  const end = cpu.read(info.end);
-  const consecutive = newTlbGen === localTlbGen + 1 && newTlbGen === mmTlbGen;
+  const { start, end, shift, gen } = hasRing(cpu)
+    ? yield* ringWork(cpu, mm, info, localTlbGen, mmTlbGen)
+    : requestedWork(cpu, info, localTlbGen, mmTlbGen);
   let pages = TLB_FLUSH_ALL;
-  if (end !== TLB_FLUSH_ALL && (consecutive || !switches.gapRule)) {
-    const strideShift = cpu.read(info.strideShift);
-    const stride = powerOfTwo(strideShift);
+  if (end !== TLB_FLUSH_ALL) {
+    const stride = powerOfTwo(shift);
     for (let address = start; address < end; address += stride) yield* cpu.invalidate(invlpg(asid, address));
-    pages = unitsIn(start, end, strideShift);
+    pages = unitsIn(start, end, shift);
   } else {
     yield* ackBatched(cpu, 'before-full-flush');
     yield* cpu.invalidate(fullFlush[asid]!);
     yield* ackBatched(cpu, 'after-full-flush');
   }
-  setCtxTlbGen(cpu, state, asid, mmTlbGen, true);
-  cpu.claim.caughtUp(cpu.read(mm.pgd), asid, mmTlbGen);
+  setCtxTlbGen(cpu, state, asid, gen, true);
+  cpu.claim.caughtUp(cpu.read(mm.pgd), asid, gen);
   cpu.trace('tlb_flush', reason, pages);
+}
+
+/** What a CPU invalidates, and the generation that it has then. */
+interface Work {
+  readonly start: number;
+  /** First address past the range, or TLB_FLUSH_ALL. */
+  readonly end: number;
+  readonly shift: number;
+  readonly gen: number;
+}
+
+function everything(gen: number): Work {
+  return { start: 0, end: TLB_FLUSH_ALL, shift: 0, gen };
+}
+
+function requestedRange(cpu: Cpu, info: FlushTlbInfo, gen: number): Work {
+  return { start: cpu.read(info.start), end: cpu.read(info.end), shift: cpu.read(info.strideShift), gen };
+}
+
+/** The range, if the request describes all that this CPU misses; or else all up to the newest generation. */
+function requestedWork(cpu: Cpu, info: FlushTlbInfo, localTlbGen: number, mmTlbGen: number): Work {
+  const consecutive = localTlbGen >= cpu.read(info.base) && cpu.read(info.newTlbGen) === mmTlbGen;
+  const ranged = consecutive || !x86Of(cpu).switches.gapRule;
+  return ranged ? requestedRange(cpu, info, mmTlbGen) : everything(mmTlbGen);
+}
+
+/**
+ * The same where the mm has a ring. What the initiator folded is right for CPUs that have its base, and brings them to its newest
+ * generation, even if a newer one came meanwhile. Or this CPU folds for itself, from its own generation on.
+ */
+function* ringWork(cpu: Cpu, mm: Mm, info: FlushTlbInfo, localTlbGen: number, mmTlbGen: number): Steps<Work> {
+  const { ringReader, ringBase } = cpu.kernel.profile;
+  if (ringReader === 'handler') {
+    const fold = yield* ringFold(cpu, mm, localTlbGen, mmTlbGen);
+    const fits = fold.end !== RING_ALL && unitsIn(fold.start, fold.end, fold.shift) <= x86Of(cpu).switches.ceiling;
+    return fits && fold.base === localTlbGen ? fold : everything(mmTlbGen);
+  }
+  const gen = cpu.read(info.newTlbGen);
+  const reached = gen > localTlbGen && (localTlbGen >= cpu.read(info.base) || !ringBase);
+  return reached ? requestedRange(cpu, info, gen) : everything(mmTlbGen);
 }
 
 /** Has this CPU flushed to the request's generation, so that it may return without looking at the mm's? */

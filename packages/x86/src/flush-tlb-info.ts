@@ -28,8 +28,10 @@ export interface FlushTlbInfo extends Handle {
   readonly start: Cell;
   /** First address past the range, or {@link TLB_FLUSH_ALL}. */
   readonly end: Cell;
-  /** The generation that this request brings a CPU to which has the one before. */
+  /** The generation that this request brings a CPU to. */
   readonly newTlbGen: Cell;
+  /** A CPU that has this generation needs the range only: the one before `newTlbGen`, or an older one if steps were folded. */
+  readonly base: Cell;
   /** The CPU that asks. */
   readonly initiatingCpu: Cell;
   /** log2 of the unit of the range in bytes. */
@@ -45,6 +47,7 @@ export const FlushTlbInfo: Struct<FlushTlbInfo> = struct<FlushTlbInfo>('flush_tl
   'start',
   'end',
   'newTlbGen',
+  'base',
   'initiatingCpu',
   'strideShift',
   'freedTables',
@@ -81,6 +84,7 @@ export function getFlushTlbInfo(
   cpu.write(info.start, all ? 0 : start);
   cpu.write(info.end, all ? TLB_FLUSH_ALL : end);
   cpu.write(info.newTlbGen, newTlbGen);
+  cpu.write(info.base, newTlbGen - 1);
   cpu.write(info.initiatingCpu, cpu.id);
   cpu.write(info.strideShift, strideShift);
   cpu.write(info.freedTables, freedTables ? 1 : 0);

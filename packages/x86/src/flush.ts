@@ -14,9 +14,13 @@
 import {
   type Cpu,
   entryShift,
+  hasRing,
   incMmTlbGen,
   markMmTlbGenDone,
   type Mm,
+  ringCollect,
+  ringDone,
+  ringEnqueue,
   type Steps,
   powerOfTwo,
 } from '@mmu-gather/core/stepped';
@@ -42,6 +46,11 @@ export function* flushTlbMmRange(
   strideShift: number,
   freedTables: boolean,
 ): Steps<void> {
+  if (hasRing(cpu)) {
+    yield* ringEnqueue(cpu, mm, { start, end, shift: strideShift, freedTables });
+    yield* flushRing(cpu, mm);
+    return;
+  }
   const { switches } = x86Of(cpu);
   const mask = switches.maskRead === 'before-generation' ? yield* cpu.readOnce(mm.cpumask) : NOT_READ;
   const gen = yield* newTlbGen(cpu, mm);
@@ -62,8 +71,22 @@ export function* flushTlbGen(
   freedTables: boolean,
   gen: number,
 ): Steps<void> {
+  if (hasRing(cpu)) {
+    yield* flushRing(cpu, mm);
+    return;
+  }
   const info = getFlushTlbInfo(cpu, mm.address, start, end, entryShift(cpu.kernel.geometry, level), freedTables, gen);
   yield* flushToGen(cpu, mm, info, gen, NOT_READ);
+}
+
+/** Where mms have a ring: every CPU to the newest generation, by what the ring says of those that are not completed. */
+function* flushRing(cpu: Cpu, mm: Mm): Steps<void> {
+  const fold = yield* ringCollect(cpu, mm);
+  if (fold === null) return;
+  const info = getFlushTlbInfo(cpu, mm.address, fold.start, fold.end, fold.shift, fold.freedTables, fold.gen);
+  cpu.write(info.base, fold.base);
+  yield* shootDown(cpu, mm, info, NOT_READ);
+  yield* ringDone(cpu, mm, fold);
 }
 
 /** flush_tlb_mm. Says that tables were freed: its callers do not tell. */
@@ -101,12 +124,13 @@ export function* newTlbGen(cpu: Cpu, mm: Mm): Steps<number> {
 function* flushToGen(cpu: Cpu, mm: Mm, info: FlushTlbInfo, gen: number, mask: number): Steps<void> {
   const { switches } = x86Of(cpu);
   if (switches.completedGen === 'before-flush') yield* markMmTlbGenDone(cpu, mm, gen);
-  if (switches.flushOrder === 'overlapped') {
-    yield* flushOverlapped(cpu, mm, info, mask);
-  } else {
-    yield* flushLocalFirst(cpu, mm, info, mask);
-  }
+  yield* shootDown(cpu, mm, info, mask);
   if (switches.completedGen === 'after-flush') yield* markMmTlbGenDone(cpu, mm, gen);
+}
+
+function shootDown(cpu: Cpu, mm: Mm, info: FlushTlbInfo, mask: number): Steps<void> {
+  if (x86Of(cpu).switches.flushOrder === 'overlapped') return flushOverlapped(cpu, mm, info, mask);
+  return flushLocalFirst(cpu, mm, info, mask);
 }
 
 /** 5.13 on. If nobody else may use the mm and it is not loaded here, the new generation alone does the work. */

@@ -13,7 +13,15 @@
  * The CPUs are remembered in the batch, or (RFC 20, `batchedPending: 'cpumask'`) in one mask of the machine, which they leave by
  * themselves when they flush (batched-ack.ts): then a flush that somebody else did for his own reasons saves this one.
  */
-import type { Cpu, Mm, Steps, TlbBatch } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  hasRing,
+  type Mm,
+  powerOfTwo,
+  ringEnqueue,
+  type Steps,
+  type TlbBatch,
+} from '@mmu-gather/core/stepped';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
 import { getFlushTlbInfo, TLB_GENERATION_INVALID } from './flush-tlb-info.ts';
 import { newTlbGen } from './flush.ts';
@@ -26,11 +34,16 @@ export function* tlbbatchShouldDefer(cpu: Cpu, mm: Mm): Steps<boolean> {
 }
 
 /** arch_tlbbatch_add_pending (arch_tlbbatch_add_mm, tlbbatch_add_mm): under the PTL of the entry that was cleared. */
-export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, _address: number): Steps<void> {
+export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: number): Steps<void> {
   const maskFirst =
     x86Of(cpu).switches.maskRead === 'before-generation' || cpu.kernel.profile.batchedOrder === 'mask-first';
   if (maskFirst) yield* addMask(cpu, batch, mm);
-  yield* newTlbGen(cpu, mm);
+  const shift = cpu.kernel.geometry.pageShift;
+  if (hasRing(cpu)) {
+    yield* ringEnqueue(cpu, mm, { start: address, end: address + powerOfTwo(shift), shift, freedTables: false });
+  } else {
+    yield* newTlbGen(cpu, mm);
+  }
   if (!maskFirst) yield* addMask(cpu, batch, mm);
 }
 

@@ -130,10 +130,11 @@ export function* ringFold(cpu: Cpu, mm: Mm, from: number, to: number): Steps<Rin
   return fold;
 }
 
-/** The flush that brings every CPU to the newest generation: snapshot and fold. */
-export function* ringCollect(cpu: Cpu, mm: Mm): Steps<RingFold> {
+/** The flush that brings every CPU to the newest generation: snapshot and fold. Null if others have done it. */
+export function* ringCollect(cpu: Cpu, mm: Mm): Steps<RingFold | null> {
   const from = yield* cpu.readOnce(mm.tlbGenCompleted);
-  return yield* ringFold(cpu, mm, from, yield* cpu.readOnce(mm.tlbGen));
+  const to = yield* cpu.readOnce(mm.tlbGen);
+  return from >= to ? null : yield* ringFold(cpu, mm, from, to);
 }
 
 /** Every CPU has flushed what was folded. After the acknowledgements. */

@@ -23,6 +23,7 @@ export interface GatherSwitches {
    * - `range-reset`: flush the hull of the arguments after a reset that forgot levels and freed tables (4.13 to 5.1)
    * - `range-all-levels`: the same range, but every level and freed tables set (proposed in the May 2019 thread)
    * - `whole-mm`: fullmm, and freed_tables after the reset (5.2 on, 7a30df49f63a)
+   * - `whole-mm-reset-last`: wrong: the same, but the reset comes last and forgets freed_tables (trace T17)
    * - `need-flush-all`: need_flush_all instead of fullmm, for the mm is not dying (RFC 01)
    * - `level-counters`: looks which levels open gathers have cleared (N. Amit, May 2019; profile/designs.ts)
    * - `overlapping`: flushes to the newest pending generation that touched the range of the arguments; nothing if none did
@@ -36,6 +37,7 @@ export interface GatherSwitches {
     | 'need-flush-all'
     | 'level-counters'
     | 'overlapping'
+    | 'whole-mm-reset-last'
     | 'none';
   /** When the pending counter is lowered: after the flush, or (wrong) before it. */
   readonly decPending: 'after-flush' | 'before-flush';
@@ -72,7 +74,7 @@ export const GATHER_6_18: Partial<GatherSwitches> = { madviseGather: 'per-call' 
 export const GATHER_AXES: Axes<GatherSwitches> = {
   nestedFinish: axis(
     ['range-reset', 'range-all-levels', 'whole-mm', 'need-flush-all', 'level-counters', 'overlapping'],
-    ['none'],
+    ['none', 'whole-mm-reset-last'],
   ),
   decPending: axis(['after-flush'], ['before-flush']),
   gatherBatch: COUNT,

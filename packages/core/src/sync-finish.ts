@@ -1,0 +1,127 @@
+/**
+ * A finish that waits for other gathers instead of flushing everything (P. Zijlstra, 2019-05-09).
+ *
+ *     CPU 0                                  CPU 1 (its finish, profile.finishSync)
+ *     open; clear PTE; unlock PTL
+ *                                            PTE is none; finish: flush own entries; close
+ *                                            CPU 0 was open when this finish began: wait
+ *     flush; close
+ *                                            return: what CPU 0 cleared is flushed
+ *
+ * Waiting until tlb_flush_pending is 0, as sketched, also waits for gathers that are opened later, and one that is opened before the
+ * other closes keeps it up for ever. Here gathers join an epoch, and a finish waits until the present one and those before are drained:
+ *
+ *     open:   e = epoch; open[e & 1]++; epoch is e still, or leave and join again
+ *     close:  open[e & 1]--
+ *     wait:   until all epochs before e are drained; epoch = e + 1, unless somebody was faster; until e is drained
+ *
+ * An epoch ends only when the one before is drained, so two counts do. Who joins after the end of an epoch is not waited for.
+ *
+ * Deadlock. A gather may be waited for if from opening to closing it takes no lock but PTLs, and waits for nobody: a waiter holds
+ * mmap_lock, and whoever it holds up must not be the one it waits for. Gathers that cannot promise that are `alone`: the teardown of
+ * an mm, which takes mmap_lock for write while it is open, and users of tlb_flush_pending without a gather. While one of them is open, and
+ * in a task that has another gather of its own open, a finish falls back to the forced flush.
+ */
+import type { Cpu } from './cpu.ts';
+import { tlbUpdateGeneration } from './generation.ts';
+import { Runqueue } from './kernel.ts';
+import type { Mm } from './mm.ts';
+import type { Steps } from './steps.ts';
+import type { Cell } from './struct.ts';
+
+/** Parity of a gather that nobody waits for. */
+export const NO_EPOCH: number = -1;
+/** Nothing to wait for. */
+export const NO_WAIT: number = -1;
+
+interface Gathers {
+  /** The epoch that gathers join now. */
+  readonly epoch: Cell;
+  /** All epochs before this one are drained. */
+  readonly drained: Cell;
+  /** Open gathers of even epochs; behind it those of odd ones. */
+  readonly open: Cell;
+  /** Open gathers, and others, that nobody may wait for. */
+  readonly alone: Cell;
+}
+
+function gathersOf(cpu: Cpu, mm: Mm): Gathers {
+  const epoch = mm.address + cpu.kernel.designs.sync;
+  return { epoch, drained: epoch + 1, open: epoch + 2, alone: epoch + 4 };
+}
+
+function epochs(cpu: Cpu): boolean {
+  return cpu.kernel.profile.finishSync === 'epoch';
+}
+
+/** Counts the gathers of the current task. Only its own CPU looks. */
+function ownGathers(cpu: Cpu, delta: number): number {
+  const { gathers } = Runqueue.at(cpu.kernel.runqueues + cpu.id * Runqueue.words);
+  const count = cpu.read(gathers) + delta;
+  if (delta !== 0) cpu.write(gathers, count);
+  return count;
+}
+
+/** Somebody opens who may not be waited for, before the first PTL is taken. */
+export function* openAlone(cpu: Cpu, mm: Mm): Steps<void> {
+  if (epochs(cpu)) yield* cpu.atomicAdd(gathersOf(cpu, mm).alone, 1);
+}
+
+/** And closes, after the flush. */
+export function* closeAlone(cpu: Cpu, mm: Mm): Steps<void> {
+  if (epochs(cpu)) yield* cpu.atomicAdd(gathersOf(cpu, mm).alone, -1);
+}
+
+/** A gather opens, before the first PTL is taken. @returns its parity, to be given back when it closes */
+export function* joinEpoch(cpu: Cpu, mm: Mm): Steps<number> {
+  if (!epochs(cpu)) return NO_EPOCH;
+  const { epoch, open } = gathersOf(cpu, mm);
+  ownGathers(cpu, 1);
+  for (;;) {
+    const seen = yield* cpu.readOnce(epoch);
+    yield* cpu.atomicAddReturn(open + (seen % 2), 1);
+    if ((yield* cpu.readOnce(epoch)) === seen) return seen % 2;
+    yield* leave(cpu, mm, seen % 2);
+  }
+}
+
+/** A gather closes, after its flush. */
+export function* leaveEpoch(cpu: Cpu, mm: Mm, parity: number): Steps<void> {
+  if (parity === NO_EPOCH) return;
+  ownGathers(cpu, -1);
+  yield* leave(cpu, mm, parity);
+}
+
+function* leave(cpu: Cpu, mm: Mm, parity: number): Steps<void> {
+  if ((yield* cpu.atomicAddReturn(gathersOf(cpu, mm).open + parity, -1)) === 0) yield* noteDrained(cpu, mm);
+}
+
+/** Whoever was the last one of the epoch before, or ended it and finds nobody there, says so. One of the two sees the other. */
+function* noteDrained(cpu: Cpu, mm: Mm): Steps<void> {
+  const { epoch, drained, open } = gathersOf(cpu, mm);
+  const seen = yield* cpu.readOnce(epoch);
+  if (seen === 0 || (yield* cpu.readOnce(open + ((seen - 1) % 2))) !== 0) return;
+  yield* tlbUpdateGeneration(cpu, drained, seen);
+}
+
+/**
+ * A nested finish begins: which epoch has to be drained before it returns?
+ * @param parity the gather's own
+ * @returns {@link NO_WAIT} if it may not wait
+ */
+export function* epochToAwait(cpu: Cpu, mm: Mm, parity: number): Steps<number> {
+  if (parity === NO_EPOCH || ownGathers(cpu, 0) > 1) return NO_WAIT;
+  const { epoch, alone } = gathersOf(cpu, mm);
+  if ((yield* cpu.readOnce(alone)) !== 0) return NO_WAIT;
+  return yield* cpu.readOnce(epoch);
+}
+
+/** Waits until every gather that was open when `awaited` was read is closed. After the own one is. */
+export function* awaitEpoch(cpu: Cpu, mm: Mm, awaited: number): Steps<void> {
+  if (awaited === NO_WAIT) return;
+  const { epoch, drained } = gathersOf(cpu, mm);
+  yield* cpu.waitFor(drained, 'atLeast', awaited);
+  yield* cpu.cmpxchg(epoch, awaited, awaited + 1);
+  yield* noteDrained(cpu, mm);
+  yield* cpu.waitFor(drained, 'atLeast', awaited + 1);
+}
