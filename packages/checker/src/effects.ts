@@ -102,6 +102,8 @@ export class Effects {
         return this.#parts.user.translations(cpu, a, false).length;
       case OP.userWrite:
         return this.#parts.user.translations(cpu, a, true).length;
+      case OP.kernelRead:
+        return this.#parts.user.kernelTranslations(cpu, a).length;
       default:
         return 1;
     }
@@ -207,6 +209,8 @@ export class Effects {
       case OP.userRead:
       case OP.userWrite:
         return this.#parts.user.perform(cpu, a, kind === OP.userWrite, b, choice);
+      case OP.kernelRead:
+        return this.#parts.user.kernelRead(cpu, a, choice);
       case OP.enterUser:
         this.#parts.words.setCpu(cpu, CPU.userMode, 1);
         this.#parts.oracles.userMode(cpu);

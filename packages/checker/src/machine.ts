@@ -20,6 +20,7 @@ import {
   type MemoryModel,
   Mm,
   type OracleId,
+  Page,
   type Steps,
 } from '@mmu-gather/core/stepped';
 import type { Explorable, Touch, Violation } from './explorable.ts';
@@ -40,9 +41,11 @@ import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
 import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUIET, QUIET_WORDS, Words } from './words.ts';
 
-/** Where an mm keeps its root table and its generation. */
+/** Where an mm keeps its root table and its generations, and a page its contents. */
 const PGD: number = Mm.fields.indexOf('pgd');
 const TLB_GEN: number = Mm.fields.indexOf('tlbGen');
+const COMPLETED: number = Mm.fields.indexOf('tlbGenCompleted');
+const DATA: number = Page.fields.indexOf('data');
 
 /** Runs steps on a CPU to their end while nothing else runs; for a program's setup. */
 export type Run = <T>(cpu: number, body: (cpu: Cpu) => Steps<T>) => T;
@@ -65,6 +68,8 @@ export interface MachineOptions extends BootOptions {
   readonly memoryModel?: MemoryModel;
   /** Objects that each CPU may allocate. */
   readonly pools?: Partial<PoolSizes>;
+  /** Oracles that report nothing: for tests of what only one of them sees. */
+  readonly oraclesOff?: readonly OracleId[];
   /** Also check O1s: at the time a page is freed no CPU may hold an entry to it, whatever it runs. */
   readonly strict?: boolean;
 }
@@ -106,6 +111,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #bodies: (Body | undefined)[];
   readonly #irqBodies = new Map<number, Body>();
   readonly #arenaWords: number;
+  readonly #off: ReadonlySet<OracleId>;
 
   constructor(options: MachineOptions, program: Program<E>) {
     const n = options.cpus;
@@ -127,7 +133,7 @@ export class Machine<E = unknown> implements Explorable {
     const objectBase = cpuBase + n * CPU_WORDS;
     const mmuBase = objectBase + Objects.words(layout);
     const oracleBase = mmuBase + Mmu.words(options);
-    const processBase = oracleBase + Oracles.words(n, roots, pages);
+    const processBase = oracleBase + Oracles.words({ cpus: n, roots, pages, frames: layout.pool('page').count });
     const quiet = processBase + 2 * n * PROCESS_WORDS;
     const state = (this.state = new State(quiet + 2 * n * QUIET_WORDS, quiet));
     for (const [cell, value] of layout.initial) state.set(cell, value);
@@ -144,24 +150,23 @@ export class Machine<E = unknown> implements Explorable {
         message: `data race on ${layout.name(cell)}: ${one} while CPU ${cpu} ${writes ? 'writes' : 'reads'} it`,
       };
     });
-    this.mmu = new Mmu(
-      state,
-      layout,
-      options,
-      mmuBase,
-      (address) => objects.freed(address),
-      (cpu, table) => this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
-    );
-    this.#oracles = new Oracles(state, this.mmu, this.#oracleHost(), oracleBase, roots, options.strict === true);
-    this.#memory = new Memory(words, this.memoryModel === 'tso', (cpu, cell, old) => {
-      if (isEntry(cell)) {
-        this.#oracles.entryChanged(cpu, cell, old);
-        this.mmu.refillAll();
-        this.#oracles.coherent();
-      } else if (this.layout.isField('mm', TLB_GEN, cell)) {
-        this.#oracles.generationMade(cpu, state.words[cell - TLB_GEN + PGD]!, state.words[cell]!);
-      }
+    this.mmu = new Mmu(state, layout, options, mmuBase, Mm.at(this.kernel.initMm).pgd, {
+      freed: (address) => objects.freed(address),
+      freedTable: (cpu, table) =>
+        this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
+      twoSizes: (cpu, page, kernel) =>
+        this.#violate(
+          'O14',
+          `CPU ${cpu} may hold a huge and a smaller leaf for ${kernel ? 'kernel ' : ''}page ${page}`,
+        ),
     });
+    const { cleanWalks } = options.backend.isa;
+    this.#off = new Set(options.oraclesOff);
+    this.#oracles = new Oracles(state, this.mmu, this.#oracleHost(), oracleBase, roots, {
+      strict: options.strict === true,
+      cleanWalks,
+    });
+    this.#memory = new Memory(words, this.memoryModel === 'tso', (cpu, cell, old) => this.#changed(cpu, cell, old));
     this.#effects = new Effects({
       words,
       memory: this.#memory,
@@ -169,7 +174,9 @@ export class Machine<E = unknown> implements Explorable {
       races: this.#races,
       interrupts: this.#interrupts,
       mmu: this.mmu,
-      user: new UserAccess(state, this.mmu, this.#memory),
+      user: new UserAccess(state, this.mmu, this.#memory, cleanWalks, (cpu, page) =>
+        this.#oracles.dataStored(cpu, page),
+      ),
       oracles: this.#oracles,
       text: this.text,
       violate: (oracle, message) => this.#violate(oracle, message),
@@ -178,7 +185,8 @@ export class Machine<E = unknown> implements Explorable {
       words,
       tso: this.#memory.tso,
       tlbs: state.words.length,
-      hasKernel: this.kernel.handlers.length > 0 || layout.pool('page').count > 0 || layout.pool('table').count > 0,
+      hasKernel:
+        this.kernel.backend.handlers.length > 0 || layout.pool('page').count > 0 || layout.pool('table').count > 0,
       readersAwaited: () => this.#effects.readersAwaited,
       isEntry,
     };
@@ -464,7 +472,26 @@ export class Machine<E = unknown> implements Explorable {
   // ---- what the parts ask for ----
 
   #violate(oracle: OracleId, message: string): void {
-    this.violation ??= { oracle, message };
+    if (!this.#off.has(oracle)) this.violation ??= { oracle, message };
+  }
+
+  /** A store of a CPU has changed a word in memory. */
+  #changed(cpu: number, cell: Cell, old: number): void {
+    const { words } = this.state;
+    if (this.isPageTableEntry(cell)) {
+      this.#oracles.entryChanged(cpu, cell, old);
+      this.mmu.refillAll();
+      this.#oracles.filled();
+    } else if (this.layout.isField('mm', TLB_GEN, cell)) {
+      this.#oracles.generationMade(cpu, words[cell - TLB_GEN + PGD]!, words[cell]!);
+    } else if (this.layout.isField('mm', COMPLETED, cell)) {
+      const mm = cell - COMPLETED;
+      this.#oracles.generationCompleted(words[mm + PGD]!, old, words[cell]!, words[mm + TLB_GEN]!);
+    } else if (this.layout.isField('page', DATA, cell)) {
+      this.#oracles.dataStored(cpu, cell - DATA);
+    } else if (cell === this.kernel.initMm + PGD) {
+      this.mmu.refillAll();
+    }
   }
 
   #pendingCounters(): void {
@@ -486,6 +513,7 @@ export class Machine<E = unknown> implements Explorable {
       nameOf: (address) => this.text.object(address),
       entryName: (entry) => this.text.entry(entry),
       rootNumber: (root) => Math.max(0, this.layout.indexIn('table', root)),
+      pageNumber: (page) => this.layout.indexIn('page', page),
       violate: (oracle, message) => this.#violate(oracle, message),
     };
   }

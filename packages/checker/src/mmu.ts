@@ -95,14 +95,7 @@ export class Mmu {
     return options.cpus * (2 + (1 + options.backend.isa.asids) * asid);
   }
 
-  constructor(
-    state: State,
-    layout: Layout,
-    options: BootOptions,
-    base: number,
-    kernelPgd: Address,
-    host: FillHost,
-  ) {
+  constructor(state: State, layout: Layout, options: BootOptions, base: number, kernelPgd: Address, host: FillHost) {
     this.#state = state;
     this.#layout = layout;
     this.#options = options;
@@ -254,6 +247,11 @@ export class Mmu {
     const cell = this.leafCell(root, page);
     const entry = cell === 0 ? 0 : this.#state.words[cell]!;
     return entryPresent(entry) ? this.#frame(entry, this.#level, page) : 0;
+  }
+
+  /** The frame that an entry, were it in this cell on the way to a page, would map the page to; 0 if it is not present. */
+  frameAt(cell: Address, entry: Entry, root: Address, page: number): Address {
+    return entryPresent(entry) ? this.#frame(entry, this.levelOf(cell, root, page), page) : 0;
   }
 
   /** The cell of the leaf entry for a page under a root; 0 if a table is missing. */

@@ -8,23 +8,36 @@
  *     O1   no CPU can access a page that was freed                   free of a page, return to user mode
  *     O1s  no CPU holds such an entry on its loaded context          free of a page (only if asked for)
  *     O2   no CPU can access more than an operation left standing    claim.limit, return to user mode
- *     O4   no walk reads a freed table, lazy CPUs and speculation included    free of a table, any fill
+ *     O3   no CPU can write to a clean page without a trace          claim.clean, return to user mode
+ *     O4   no walk reads a freed table, lazy CPUs and speculation included    free of a table, any fill (mmu.ts)
+ *     O5   no kernel code accesses a freed table, VMA or mm          any access (effects.ts)
  *     O6   no two CPUs can access different pages at one address, one of them writing   any fill, return to user mode
- *     O8   no ASID answers with entries of the mm that had it before          context load without flush
+ *     O7   what has moved can not be used where it was               claim.moved
+ *     O8   no ASID answers with entries of the mm that had it before          context load without flush (effects.ts)
  *     O9   what a reader takes for settled is flushed                claim.settled
  *     O10  what a gather saw is flushed when it finishes             claim.observed, claim.finished
- *     O11  what a generation covers is gone where it is claimed      claim.caughtUp; also claim.that
+ *     O11  what a generation covers is gone where it is claimed      claim.caughtUp, store of a completed generation; claim.that
  *     O12  nothing deferred stays unflushed                          end of the execution
- *     O16  pending counters are 0 at the end; also claim.that
+ *     O13  nobody can write to a stable page, and nobody does        claim.stable, any fill, any store, return to user mode
+ *     O14  no address has a huge and a smaller leaf                  any fill (mmu.ts)
+ *     O15  no CPU holds an entry for a kernel address that is reused claim.reassigned
+ *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.that
+ *
+ * A store through an entry that was cached writable but clean looks at memory again, to set the dirty bit there
+ * (`isa.cleanWalks`). So such an entry allows no write by itself: only what memory allows at that moment.
  */
 import {
   type Access,
   type Address,
   type Claims,
+  DIRTY,
   type Entry,
-  entryTarget,
   type Extent,
   type OracleId,
+  Page,
+  PRESENT,
+  PSE,
+  pteDirty,
   RW,
 } from '@mmu-gather/core/stepped';
 import { MAX_MESSAGES, type Mmu } from './mmu.ts';
@@ -46,14 +59,50 @@ export interface OracleHost {
   entryName(entry: Entry): string;
   /** Number of the root table among all tables, for words per root. */
   rootNumber(root: Address): number;
+  /** Number of a page among all pages, for words per page; -1 if it is none of the pools. */
+  pageNumber(page: Address): number;
   /** Reports. */
   violate(oracle: OracleId, message: string): void;
 }
+
+/** How many words the oracles need. */
+export interface OracleSizes {
+  /** Number of CPUs. */
+  readonly cpus: number;
+  /** Tables that may be roots. */
+  readonly roots: number;
+  /** Pages of the address space. */
+  readonly pages: number;
+  /** Physical pages. */
+  readonly frames: number;
+}
+
+/** How strict the oracles are. */
+export interface OracleOptions {
+  /** Also check O1s. */
+  readonly strict: boolean;
+  /** A store through an entry that was cached clean looks at memory again. */
+  readonly cleanWalks: boolean;
+}
+
+/** Words of a physical page: nonzero while it is declared clean, while its contents are. */
+const FRAME_WORDS = 2;
+const CLEAN = 0;
+const STABLE = 1;
+
+/** Words per page that a gather saw: entry + 1, frame. */
+const SEEN_WORDS = 2;
 
 /** Words per root and page: limit, windows, and one for each entry value. */
 const PAGE_WORDS: number = 2 + MAX_MESSAGES;
 
 const LEVELS: Readonly<Record<Access, number>> = { write: 0, read: 1, none: 2 };
+
+/** An entry, and the frame that it maps the page in question to. */
+interface Leaf {
+  readonly entry: Entry;
+  readonly frame: Address;
+}
 
 /** The oracles of one machine. */
 export class Oracles {
@@ -61,34 +110,39 @@ export class Oracles {
   readonly #mmu: Mmu;
   readonly #host: OracleHost;
   readonly #base: number;
-  readonly #roots: number;
-  readonly #strict: boolean;
+  readonly #options: OracleOptions;
+  /** Where the words of what gathers saw begin, and of physical pages: the first of those counts stable ones. */
+  readonly #seen: number;
+  readonly #frames: number;
 
   /**
    * Words that the oracles of a machine need: per root and page a limit, a count of windows, and for each entry value the
-   * generation that covers its replacement; per CPU what its gather saw.
+   * generation that covers its replacement; per CPU what its gather saw; per physical page what was declared of it.
    */
-  static words(cpus: number, roots: number, pages: number): number {
-    return roots * pages * PAGE_WORDS + cpus * (1 + pages);
+  static words({ cpus, roots, pages, frames }: OracleSizes): number {
+    return roots * pages * PAGE_WORDS + cpus * (1 + SEEN_WORDS * pages) + 1 + FRAME_WORDS * frames;
   }
 
-  constructor(state: State, mmu: Mmu, host: OracleHost, base: number, roots: number, strict: boolean) {
+  constructor(state: State, mmu: Mmu, host: OracleHost, base: number, roots: number, options: OracleOptions) {
     this.#state = state;
     this.#mmu = mmu;
     this.#host = host;
     this.#base = base;
-    this.#roots = roots;
-    this.#strict = strict;
+    this.#options = options;
+    this.#seen = base + roots * mmu.pages * PAGE_WORDS;
+    this.#frames = this.#seen + host.cpus * (1 + SEEN_WORDS * mmu.pages);
   }
 
   /** After a page was freed. */
   pageFreed(page: Address): void {
+    this.#declare(page, CLEAN, false);
+    this.#declare(page, STABLE, false);
     for (let cpu = 0; cpu < this.#host.cpus; cpu++) {
       const user = this.#host.canAccess(cpu);
-      if (!user && !this.#strict) continue;
+      if (!user && !this.#options.strict) continue;
       for (let p = 0; p < this.#mmu.pages; p++) {
-        this.#mmu.leaves(cpu, p, (entry) => {
-          if (entryTarget(entry) !== page) return;
+        this.#mmu.leaves(cpu, p, (_entry, _number, frame) => {
+          if (frame !== page) return;
           this.#host.violate(
             user ? 'O1' : 'O1s',
             `${this.#host.nameOf(page)} is freed, CPU ${cpu} ${user ? 'can still access' : 'still holds'} it at page ${p}`,
@@ -101,29 +155,42 @@ export class Oracles {
   /** A CPU has come to where it can access: everything that it may hold must be allowed. */
   userMode(cpu: number): void {
     for (let p = 0; p < this.#mmu.pages; p++) {
-      this.#mmu.leaves(cpu, p, (entry) => {
-        const page = entryTarget(entry);
-        if (this.#host.freed(page)) {
+      this.#mmu.leaves(cpu, p, (entry, _number, frame) => {
+        if (this.#host.freed(frame)) {
           this.#host.violate(
             'O1',
-            `CPU ${cpu} is in user mode and can access ${this.#host.nameOf(page)} at page ${p}, which was freed`,
+            `CPU ${cpu} is in user mode and can access ${this.#host.nameOf(frame)} at page ${p}, which was freed`,
           );
         }
         this.#checkLimit(cpu, p, entry);
+        if (this.#declared(frame, CLEAN)) this.#checkClean(cpu, p, entry, frame);
       });
     }
-    this.coherent();
+    this.filled();
   }
 
-  /** A CPU replaced a leaf entry in memory: its own next generation covers that. Until then the stamp names the CPU. */
+  /** Something was filled, or a CPU has come to where it can access: what depends on more than one entry. */
+  filled(): void {
+    this.#coherent();
+    if (this.#state.words[this.#frames] !== 0) this.#checkStable();
+  }
+
+  /**
+   * A CPU replaced a page-table entry in memory: its own next generation covers that. Until then the stamp names the CPU. With an
+   * entry above the lowest level all leaves below it are replaced, for walks that begin now.
+   */
   entryChanged(cpu: number, cell: Address, old: Entry): void {
+    this.#dirtied(this.#state.words[cell]!);
     const number = this.#mmu.numberOf(old);
     if (number < 0) return;
     for (const root of this.#mmu.roots) {
       for (let p = 0; p < this.#mmu.pages; p++) {
-        if (this.#mmu.leafCell(root, p) !== cell) continue;
+        const level = this.#mmu.levelOf(cell, root, p);
+        if (level < 0) continue;
         // What nobody may hold needs no stamp; it would keep states apart for nothing.
-        this.#state.set(this.#coveredAt(root, p, number), this.#mmu.isHeld(root, p, number) ? -1 - cpu : 0);
+        if (level === 0 || (old & PSE) !== 0)
+          this.#state.set(this.#coveredAt(root, p, number), this.#mmu.isHeld(root, p, number) ? -1 - cpu : 0);
+        else this.#stampAll(cpu, root, p);
       }
     }
   }
@@ -151,8 +218,35 @@ export class Oracles {
     }
   }
 
+  /**
+   * The completed generation of an mm was stored: every CPU that can access has flushed up to it, and it does not run ahead.
+   * @param newest the mm's generation
+   */
+  generationCompleted(root: Address, old: number, gen: number, newest: number): void {
+    if (gen < old) this.#host.violate('O11', `the completed generation goes back from ${old} to ${gen}`);
+    if (gen > newest)
+      this.#host.violate('O11', `generation ${gen} is said to be completed, and ${newest} is the newest`);
+    if (root === 0) return;
+    for (let cpu = 0; cpu < this.#host.cpus; cpu++) {
+      if (!this.#host.canAccess(cpu) || this.#mmu.liveRoot(cpu) !== root) continue;
+      this.#checkCovered(
+        cpu,
+        root,
+        this.#mmu.liveAsid(cpu),
+        gen,
+        (what) => `generation ${gen} is said to be completed, and ${what}`,
+      );
+    }
+  }
+
+  /** A word of contents of a page was stored, by user or kernel code. */
+  dataStored(cpu: number, page: Address): void {
+    if (this.#declared(page, STABLE))
+      this.#host.violate('O13', `CPU ${cpu} writes to ${this.#host.nameOf(page)}, whose contents are taken for stable`);
+  }
+
   /** O6 in the present state. */
-  coherent(): void {
+  #coherent(): void {
     for (let a = 0; a < this.#host.cpus; a++) {
       if (!this.#host.canAccess(a)) continue;
       const root = this.#mmu.liveRoot(a);
@@ -176,7 +270,8 @@ export class Oracles {
 
   /** The claims of one CPU's code. */
   claimsOf(cpu: number): Claims {
-    const seen = this.#base + this.#roots * this.#mmu.pages * PAGE_WORDS + cpu * (1 + this.#mmu.pages);
+    const seen = this.#seen + cpu * (1 + SEEN_WORDS * this.#mmu.pages);
+    const seenAt = (p: number): number => seen + 1 + SEEN_WORDS * p;
     return {
       limit: (root: Address, range: Extent, access: Access) => {
         this.#forPages(range, (p) => this.#state.set(this.#limit(root, p), LEVELS[access]));
@@ -198,16 +293,20 @@ export class Oracles {
         this.#forPages(range, (p) => {
           // As this CPU sees it: its own store may still be in its buffer.
           const cell = this.#mmu.leafCell(root, p);
-          this.#state.set(seen + 1 + p, (cell === 0 ? 0 : this.#host.load(cpu, cell)) + 1);
+          const entry = cell === 0 ? 0 : this.#host.load(cpu, cell);
+          this.#state.set(seenAt(p), entry + 1);
+          this.#state.set(seenAt(p) + 1, this.#mmu.frameAt(cell, entry, root, p));
         });
       },
       finished: () => {
         const root = this.#state.words[seen]!;
         this.#state.set(seen, 0);
         for (let p = 0; p < this.#mmu.pages; p++) {
-          const saw = this.#state.words[seen + 1 + p]! - 1;
-          if (saw < 0) continue;
-          this.#state.set(seen + 1 + p, 0);
+          const entry = this.#state.words[seenAt(p)]! - 1;
+          if (entry < 0) continue;
+          const saw = { entry, frame: this.#state.words[seenAt(p) + 1]! };
+          this.#state.set(seenAt(p), 0);
+          this.#state.set(seenAt(p) + 1, 0);
           for (let c = 0; c < this.#host.cpus; c++) {
             // The caller itself returns to user mode without another check.
             if ((c !== cpu && !this.#host.canAccess(c)) || this.#mmu.liveRoot(c) !== root) continue;
@@ -216,30 +315,56 @@ export class Oracles {
           }
         }
       },
-      caughtUp: (root: Address, asid: number, gen: number) => {
-        for (let p = 0; p < this.#mmu.pages; p++) {
-          const now = this.#mmu.inMemory(root, p);
-          this.#mmu.leavesUnder(cpu, asid, p, (entry, number) => {
-            const covered = this.#state.words[this.#coveredAt(root, p, number)]!;
-            if (covered <= 0 || covered > gen || !allowsMore(entry, now)) return;
-            this.#host.violate(
-              'O11',
-              `CPU ${cpu} claims generation ${gen} under ASID ${asid}, and may still use ${this.#host.entryName(entry)} for page ${p}, whose change generation ${covered} covers`,
-            );
-          });
-        }
-      },
+      caughtUp: (root: Address, asid: number, gen: number) =>
+        this.#checkCovered(
+          cpu,
+          root,
+          asid,
+          gen,
+          (what) => `CPU ${cpu} claims generation ${gen} under ASID ${asid}, and ${what}`,
+        ),
       changing: (root: Address, range: Extent, begins: boolean) => {
         this.#forPages(range, (p) => {
           const at = this.#window(root, p);
           this.#state.set(at, this.#state.words[at]! + (begins ? 1 : -1));
         });
-        if (!begins) this.coherent();
+        if (!begins) this.#coherent();
       },
-      clean: () => {},
-      stable: () => {},
-      moved: () => {},
-      reassigned: () => {},
+      clean: (page: Address) => {
+        this.#declare(page, CLEAN, true);
+        this.#forAccessible((c, p, entry, frame) => {
+          if (frame === page) this.#checkClean(c, p, entry, frame);
+        });
+      },
+      stable: (page: Address, begins: boolean) => {
+        this.#declare(page, STABLE, begins);
+        if (begins) this.#checkStable();
+      },
+      moved: (root: Address, range: Extent) => {
+        for (let c = 0; c < this.#host.cpus; c++) {
+          if (!this.#host.canAccess(c) || this.#mmu.liveRoot(c) !== root) continue;
+          this.#forPages(range, (p) =>
+            this.#mmu.leaves(c, p, (entry) =>
+              this.#host.violate(
+                'O7',
+                `page ${p} has moved away, and CPU ${c} may still use ${this.#host.entryName(entry)} there`,
+              ),
+            ),
+          );
+        }
+      },
+      reassigned: (range: Extent) => {
+        for (let c = 0; c < this.#host.cpus; c++) {
+          this.#forPages(range, (p) =>
+            this.#mmu.kernelLeaves(c, p, (entry) =>
+              this.#host.violate(
+                'O15',
+                `kernel page ${p} is handed out again, and CPU ${c} may still use ${this.#host.entryName(entry)} there`,
+              ),
+            ),
+          );
+        }
+      },
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) this.#host.violate(oracle, `CPU ${cpu}: ${message}`);
       },
@@ -256,22 +381,23 @@ export class Oracles {
   }
 
   /** @param saw only entries that allow more than this, too: what came later is not the asker's business */
-  #staleAt(cpu: number, root: Address, p: number, saw?: Entry): string {
+  #staleAt(cpu: number, root: Address, p: number, saw?: Leaf): string {
     if (root === 0) return '';
-    const now = this.#mmu.inMemory(root, p);
+    const now = this.#now(root, p);
     let found = '';
-    this.#mmu.leaves(cpu, p, (entry) => {
-      if (found === '' && allowsMore(entry, now) && (saw === undefined || allowsMore(entry, saw))) {
-        found = `CPU ${cpu} may still use ${this.#host.entryName(entry)} for page ${p}, where memory has ${this.#host.entryName(now)}`;
-      }
+    this.#mmu.leaves(cpu, p, (entry, _number, frame) => {
+      const old = { entry, frame };
+      if (found !== '' || !this.#allowsMore(old, now) || (saw !== undefined && !this.#allowsMore(old, saw))) return;
+      found = `CPU ${cpu} may still use ${this.#host.entryName(entry)} for page ${p}, where memory has ${this.#host.entryName(now.entry)}`;
     });
     return found;
   }
 
   #checkPair(a: number, b: number, p: number): void {
-    this.#mmu.leaves(a, p, (one) => {
-      this.#mmu.leaves(b, p, (other) => {
-        if (entryTarget(one) === entryTarget(other) || ((one | other) & RW) === 0) return;
+    const now = this.#mmu.inMemory(this.#mmu.liveRoot(a), p);
+    this.#mmu.leaves(a, p, (one, _n, frame) => {
+      this.#mmu.leaves(b, p, (other, _m, otherFrame) => {
+        if (frame === otherFrame || !(this.#mayWrite(one, now) || this.#mayWrite(other, now))) return;
         this.#host.violate(
           'O6',
           `at page ${p} CPU ${a} may use ${this.#host.entryName(one)} and CPU ${b} ${this.#host.entryName(other)} at the same time`,
@@ -283,12 +409,110 @@ export class Oracles {
   #checkLimit(cpu: number, p: number, entry: Entry): void {
     const root = this.#mmu.liveRoot(cpu);
     const limit = this.#state.words[this.#limit(root, p)]!;
-    if (limit === LEVELS.none || (limit === LEVELS.read && (entry & RW) !== 0)) {
+    if (limit === LEVELS.write) return;
+    if (limit === LEVELS.none || this.#mayWrite(entry, this.#mmu.inMemory(root, p))) {
       this.#host.violate(
         'O2',
         `page ${p} was left with access '${limit === LEVELS.none ? 'none' : 'read'}', and CPU ${cpu} may still use ${this.#host.entryName(entry)}`,
       );
     }
+  }
+
+  #checkCovered(cpu: number, root: Address, asid: number, gen: number, say: (what: string) => string): void {
+    for (let p = 0; p < this.#mmu.pages; p++) {
+      const now = this.#now(root, p);
+      this.#mmu.leavesUnder(cpu, asid, p, (entry, number, frame) => {
+        const covered = this.#state.words[this.#coveredAt(root, p, number)]!;
+        if (covered <= 0 || covered > gen || !this.#allowsMore({ entry, frame }, now)) return;
+        const may = `CPU ${cpu} may still use ${this.#host.entryName(entry)} for page ${p}`;
+        this.#host.violate('O11', say(`${may}, whose change generation ${covered} covers`));
+      });
+    }
+  }
+
+  #checkClean(cpu: number, p: number, entry: Entry, frame: Address): void {
+    if (!this.#writesAlone(entry)) return;
+    this.#host.violate(
+      'O3',
+      `${this.#host.nameOf(frame)} was declared clean, and CPU ${cpu} may still write to it through ${this.#host.entryName(entry)} at page ${p}, which leaves no trace`,
+    );
+  }
+
+  #checkStable(): void {
+    this.#forAccessible((cpu, p, entry, frame) => {
+      if (!this.#declared(frame, STABLE) || !this.#mayWrite(entry, this.#mmu.inMemory(this.#mmu.liveRoot(cpu), p)))
+        return;
+      this.#host.violate(
+        'O13',
+        `the contents of ${this.#host.nameOf(frame)} are taken for stable, and CPU ${cpu} may still write to it through ${this.#host.entryName(entry)} at page ${p}`,
+      );
+    });
+  }
+
+  /** Every leaf that a CPU which can access may hold on its loaded context. */
+  #forAccessible(visit: (cpu: number, page: number, entry: Entry, frame: Address) => void): void {
+    for (let cpu = 0; cpu < this.#host.cpus; cpu++) {
+      if (!this.#host.canAccess(cpu)) continue;
+      for (let p = 0; p < this.#mmu.pages; p++) {
+        this.#mmu.leaves(cpu, p, (entry, _number, frame) => visit(cpu, p, entry, frame));
+      }
+    }
+  }
+
+  #now(root: Address, p: number): Leaf {
+    return { entry: this.#mmu.inMemory(root, p), frame: this.#mmu.frameInMemory(root, p) };
+  }
+
+  /** Does a cached entry allow writes whatever memory holds now? */
+  #writesAlone(entry: Entry): boolean {
+    return (entry & RW) !== 0 && ((entry & DIRTY) !== 0 || !this.#options.cleanWalks);
+  }
+
+  /** Does a cached entry allow writes while memory holds `now`? */
+  #mayWrite(entry: Entry, now: Entry): boolean {
+    return this.#writesAlone(entry) || ((entry & RW) !== 0 && entry === now);
+  }
+
+  /** Does an older leaf allow what the present one does not, a write without a trace included, or lead elsewhere? */
+  #allowsMore(old: Leaf, now: Leaf): boolean {
+    if (old.entry === now.entry && old.frame === now.frame) return false;
+    if ((now.entry & PRESENT) === 0) return true;
+    return old.frame !== now.frame || (this.#writesAlone(old.entry) && !this.#writesAlone(now.entry));
+  }
+
+  /** A dirty entry was stored: the pages that it maps are clean no more. */
+  #dirtied(entry: Entry): void {
+    if (!pteDirty(entry)) return;
+    const { first, count } = this.#mmu.framesOf(entry);
+    for (let i = 0; i < count; i++) this.#declare(first + i * Page.words, CLEAN, false);
+  }
+
+  /** Stamps what is held of a page and is no longer in memory, and has no stamp. */
+  #stampAll(cpu: number, root: Address, p: number): void {
+    const now = this.#mmu.inMemory(root, p);
+    for (let number = 0; number < this.#mmu.messages.length; number++) {
+      const at = this.#coveredAt(root, p, number);
+      if (this.#state.words[at] === 0 && this.#mmu.messages[number] !== now && this.#mmu.isHeld(root, p, number))
+        this.#state.set(at, -1 - cpu);
+    }
+  }
+
+  #declared(page: Address, what: number): boolean {
+    const at = this.#frameAt(page);
+    return at >= 0 && this.#state.words[at + what] !== 0;
+  }
+
+  #declare(page: Address, what: number, holds: boolean): void {
+    const at = this.#frameAt(page);
+    if (at < 0) return;
+    const change = (holds ? 1 : 0) - this.#state.words[at + what]!;
+    this.#state.set(at + what, holds ? 1 : 0);
+    if (what === STABLE) this.#state.set(this.#frames, this.#state.words[this.#frames]! + change);
+  }
+
+  #frameAt(page: Address): number {
+    const number = this.#host.pageNumber(page);
+    return number < 0 ? -1 : this.#frames + 1 + FRAME_WORDS * number;
   }
 
   #forPages(range: Extent, visit: (page: number) => void): void {
@@ -307,11 +531,4 @@ export class Oracles {
   #coveredAt(root: Address, page: number, number: number): number {
     return this.#limit(root, page) + 2 + number;
   }
-}
-
-/** Does an older entry allow what the present one does not, or lead elsewhere? */
-function allowsMore(old: Entry, now: Entry): boolean {
-  if (old === now) return false;
-  if ((now & 1) === 0) return true;
-  return entryTarget(old) !== entryTarget(now) || (old & RW & ~now) !== 0;
 }

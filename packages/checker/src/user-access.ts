@@ -3,51 +3,90 @@
  *
  * The adversary chooses: any entry that the TLB may hold and that allows the access, or, as every entry may have been
  * evicted, a fault where memory's present entry does not allow it. User data is not ordered by the memory model: loads and
- * stores go to memory.
+ * stores go to memory. Loads of the kernel through its own page table are alike.
  */
-import { DIRTY, type Entry, entryTarget, FAULT, Page, PRESENT, RW, USER } from '@mmu-gather/core/stepped';
+import { type Address, DIRTY, type Entry, FAULT, Page, PRESENT, RW, USER } from '@mmu-gather/core/stepped';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { State } from './state.ts';
+
+/** One way to translate. */
+export interface Translation {
+  /** The entry. */
+  readonly entry: Entry;
+  /** The page that it leads to. */
+  readonly frame: Address;
+}
 
 /** User accesses of one machine. */
 export class UserAccess {
   readonly #state: State;
   readonly #mmu: Mmu;
   readonly #memory: Memory;
+  readonly #cleanWalks: boolean;
+  readonly #stored: (cpu: number, page: Address) => void;
 
-  constructor(state: State, mmu: Mmu, memory: Memory) {
+  /**
+   * @param cleanWalks a store through an entry that was cached clean walks again (see `Isa.cleanWalks`)
+   * @param stored called when a store has changed a page
+   */
+  constructor(
+    state: State,
+    mmu: Mmu,
+    memory: Memory,
+    cleanWalks: boolean,
+    stored: (cpu: number, page: Address) => void,
+  ) {
     this.#state = state;
     this.#mmu = mmu;
     this.#memory = memory;
+    this.#cleanWalks = cleanWalks;
+    this.#stored = stored;
   }
 
-  /** The entries that an access may go through now; `undefined` stands for a fault. */
-  translations(cpu: number, address: number, write: boolean): (Entry | undefined)[] {
+  /** The translations that an access may go through now; `undefined` stands for a fault. */
+  translations(cpu: number, address: number, write: boolean): (Translation | undefined)[] {
     const page = this.#mmu.page(address);
     const need = PRESENT | USER | (write ? RW : 0);
     const now = this.#mmu.inMemory(this.#mmu.liveRoot(cpu), page);
-    const through: (Entry | undefined)[] = [];
-    this.#mmu.leaves(cpu, page, (entry) => {
+    const through: (Translation | undefined)[] = [];
+    this.#mmu.leaves(cpu, page, (entry, _number, frame) => {
       if ((entry & need) !== need) return;
-      // A store through a clean entry walks again, to set the dirty bit in memory: only the present entry can pass.
-      if (write && (entry & DIRTY) === 0 && entry !== now) return;
-      through.push(entry);
+      // To set the dirty bit in memory it walks again: only the present entry can pass.
+      if (write && this.#cleanWalks && (entry & DIRTY) === 0 && entry !== now) return;
+      through.push({ entry, frame });
     });
     if ((now & need) !== need) through.push(undefined);
     return through;
   }
 
+  /** The translations that a load of the kernel through its own table may go through now. */
+  kernelTranslations(cpu: number, address: number): (Translation | undefined)[] {
+    const page = this.#mmu.page(address);
+    const through: (Translation | undefined)[] = [];
+    this.#mmu.kernelLeaves(cpu, page, (entry, _number, frame) => through.push({ entry, frame }));
+    const root = this.#mmu.kernelRoot;
+    if (root === 0 || (this.#mmu.inMemory(root, page) & PRESENT) === 0) through.push(undefined);
+    return through;
+  }
+
+  /** Performs a load of the kernel through one of its translations. Returns the word read, or FAULT. */
+  kernelRead(cpu: number, address: number, choice: number): number {
+    const through = this.kernelTranslations(cpu, address)[choice];
+    return through === undefined ? FAULT : this.#state.words[Page.at(through.frame).data]!;
+  }
+
   /** Performs an access through one of its translations. Returns the word read, 0 for a store, or FAULT. */
   perform(cpu: number, address: number, write: boolean, value: number, choice: number): number {
-    const entry = this.translations(cpu, address, write)[choice];
-    if (entry === undefined) return FAULT;
-    const data = Page.at(entryTarget(entry)).data;
+    const through = this.translations(cpu, address, write)[choice];
+    if (through === undefined) return FAULT;
+    const { entry, frame } = through;
+    const { data } = Page.at(frame);
     if (!write) return this.#state.words[data]!;
-    if ((entry & DIRTY) === 0) {
-      this.#memory.exchange(cpu, this.#mmu.leafCell(this.#mmu.liveRoot(cpu), this.#mmu.page(address)), entry + DIRTY);
-    }
+    const cell = this.#mmu.leafCell(this.#mmu.liveRoot(cpu), this.#mmu.page(address));
+    if ((entry & DIRTY) === 0 && this.#state.words[cell] === entry) this.#memory.exchange(cpu, cell, entry + DIRTY);
     this.#state.set(data, value);
+    this.#stored(cpu, frame);
     return 0;
   }
 }

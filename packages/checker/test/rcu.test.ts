@@ -40,8 +40,18 @@ test.for(readers.flatMap((reader) => ['sc', 'tso'].map((model) => [reader, model
         { user: false, tso: model === 'tso' },
       );
     for (const strategy of ['states', 'dpor'] as const) {
-      expect(search(program((cpu, tree) => cpu.free('table', tree.table)), { strategy }).violation?.oracle).toBe('O5');
-      expect(search(program((cpu, tree) => cpu.freeRcu('table', tree.table)), { strategy }).verdict).toBe('holds');
+      expect(
+        search(
+          program((cpu, tree) => cpu.free('table', tree.table)),
+          { strategy },
+        ).violation?.oracle,
+      ).toBe('O5');
+      expect(
+        search(
+          program((cpu, tree) => cpu.freeRcu('table', tree.table)),
+          { strategy },
+        ).verdict,
+      ).toBe('holds');
       const synchronized = program(function* (cpu, tree): Steps<void> {
         yield* cpu.synchronizeRcu();
         yield* cpu.free('table', tree.table);

@@ -109,7 +109,7 @@ const childExits = defineScenario<{ mm: Mm; child: Mm }>({
     {
       id: 'fork/child-exits/put-twice',
       why: 'the child is put once too often',
-      oracle: ['O16', 'O1'],
+      oracle: ['O5', 'O16', 'O1'],
       property: 'FUAF',
       threads: ({ mm, child }) => [
         thread(function* (cpu) {
