@@ -214,14 +214,7 @@ export function* mapHugePage(
 }
 
 /** huge_pmd_set_accessed, do_huge_pmd_wp_page. */
-function* handleHugePmd(
-  cpu: Cpu,
-  mm: Mm,
-  vma: Vma,
-  pmd: Cell,
-  address: number,
-  write: boolean,
-): Steps<boolean> {
+function* handleHugePmd(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address: number, write: boolean): Steps<boolean> {
   const vmFlags = cpu.read(vma.flags);
   yield* cpu.spinLock(mm.pageTableLock);
   // Under the lock an entry is never taken away for a moment.
@@ -322,13 +315,7 @@ export interface HugeChange {
 }
 
 /** change_huge_pmd. @returns false if there is no huge page */
-export function* changeHugePmd(
-  cpu: Cpu,
-  change: HugeChange,
-  pmd: Cell,
-  start: number,
-  end: number,
-): Steps<boolean> {
+export function* changeHugePmd(cpu: Cpu, change: HugeChange, pmd: Cell, start: number, end: number): Steps<boolean> {
   const { mm, tlb } = change;
   if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
   yield* cpu.spinLock(mm.pageTableLock);
@@ -377,14 +364,7 @@ export function* madviseHugePmd(
  * copy_huge_pmd: fork shares the whole page, read-only on both sides. The caller flushes the parent.
  * @returns false if there is no huge page
  */
-export function* copyHugePmd(
-  cpu: Cpu,
-  mm: Mm,
-  oldMm: Mm,
-  pmd: Cell,
-  oldPmd: Cell,
-  address: number,
-): Steps<boolean> {
+export function* copyHugePmd(cpu: Cpu, mm: Mm, oldMm: Mm, pmd: Cell, oldPmd: Cell, address: number): Steps<boolean> {
   if (!pmdTransHuge(yield* cpu.readOnce(oldPmd))) return false;
   const table = yield* cpu.alloc('table');
   yield* cpu.spinLock(mm.pageTableLock);
@@ -410,14 +390,7 @@ export function* copyHugePmd(
  * move_huge_pmd: the entry moves with its deposited table, and the old place is flushed before the lock is dropped. mmap_lock for
  * write. @returns false if there is no huge page
  */
-export function* moveHugePmd(
-  cpu: Cpu,
-  mm: Mm,
-  from: number,
-  to: number,
-  oldPmd: Cell,
-  newPmd: Cell,
-): Steps<boolean> {
+export function* moveHugePmd(cpu: Cpu, mm: Mm, from: number, to: number, oldPmd: Cell, newPmd: Cell): Steps<boolean> {
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(oldPmd);
   const huge = pmdTransHuge(seen);

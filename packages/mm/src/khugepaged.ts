@@ -33,11 +33,36 @@ import {
   type Vma,
   VM_HUGEPAGE,
 } from '@mmu-gather/core/stepped';
+import { ENOMEM } from './errno.ts';
 import { allocHugePage, hugeFits, hugePages, mapHugePage } from './huge-memory.ts';
+import { pageAlign } from './mmap.ts';
 import { copyPage, pageAnon, pageRefcount, pageRemoveRmap, vmNormalPage } from './page.ts';
-import { leadsToTable, pmdOffset, pmdPopulate, ptepGet, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import {
+  leadsToTable,
+  pmdOffset,
+  pmdPopulate,
+  ptepGet,
+  pteOffsetMapLock,
+  pteUnmapUnlock,
+  setPteAt,
+} from './page-table.ts';
 import { pteUffdWp } from './pte.ts';
-import { vmaLookup } from './vma.ts';
+import { findVma, splitVma, vmaLookup } from './vma.ts';
+
+/** hugepage_madvise, MADV_HUGEPAGE: from now on huge pages are wanted in the range. @returns 0 or a negative errno */
+export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number): Steps<number> {
+  const end = start + pageAlign(cpu, length);
+  yield* cpu.downWrite(mm.mmapLock);
+  let vma = findVma(cpu, mm, start);
+  const fits = vma !== null && cpu.read(vma.start) <= start && cpu.read(vma.end) >= end;
+  if (vma !== null && fits) {
+    if (cpu.read(vma.start) < start) vma = yield* splitVma(cpu, mm, vma, start);
+    if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
+    cpu.write(vma.flags, cpu.read(vma.flags) | VM_HUGEPAGE);
+  }
+  yield* cpu.upWrite(mm.mmapLock);
+  return fits ? 0 : -ENOMEM;
+}
 
 /**
  * collapse_huge_page. Holds mmap_lock for write from before the table is unlinked until the huge page is there; it stands for the
@@ -148,7 +173,8 @@ function* unlinkEmptyTable(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Steps<
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return 0;
   let empty = true;
-  for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0) && empty; i++) empty = entryNone(yield* ptepGet(cpu, table + i));
+  for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0) && empty; i++)
+    empty = entryNone(yield* ptepGet(cpu, table + i));
   if (empty) {
     yield* cpu.spinLock(mm.pageTableLock);
     yield* pmdpCollapseFlush(cpu, mm, pmd, address - (address % size));

@@ -4,7 +4,11 @@
 import type { AnyScenario } from '../scenario.ts';
 import { BUGS } from './bugs.ts';
 import { CLEAR_REFS } from './clear-refs.ts';
+import { COLLAPSE } from './collapse.ts';
+import { GUP_FAST } from './gup-fast.ts';
+import { HUGE } from './huge.ts';
 import { KSM } from './ksm.ts';
+import { FULLMM } from './fullmm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { MIGRATION } from './migration.ts';
@@ -12,6 +16,7 @@ import { MUNMAP } from './munmap.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
+import { TABLES } from './tables.ts';
 import { TRACES } from './traces.ts';
 
 export {
@@ -38,4 +43,9 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...KSM,
   ...MIGRATION,
   ...CLEAR_REFS,
+  ...TABLES,
+  ...GUP_FAST,
+  ...HUGE,
+  ...COLLAPSE,
+  ...FULLMM,
 ];

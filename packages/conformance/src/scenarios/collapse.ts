@@ -1,0 +1,104 @@
+/**
+ * Collapse: khugepaged exchanges small pages for a huge one while other CPUs run, fault, or are lazy.
+ */
+import { collapseHugePage, contextSwitch, doUserAddrFault, munmap, retractPageTables } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { setHugeStage } from './huge-stage.ts';
+import { PAGE, type Stage } from './stage.ts';
+import { emptyFileTable } from './tables.ts';
+
+const running = defineScenario<Stage>({
+  id: 'collapse/running-thread',
+  title: 'khugepaged collapses pages that another thread is writing',
+  source: 'mm/khugepaged.c collapse_huge_page',
+  cpus: 2,
+  setup: (run) => setHugeStage(run, { mapped: 'small' }),
+  threads: ({ mm }) => [thread((cpu) => collapseHugePage(cpu, mm, 0))],
+  twins: [
+    {
+      id: 'collapse/running-thread/no-flush',
+      why: 'the table is unlinked and not flushed: the other CPU writes to pages that are being copied',
+      oracle: ['O9', 'O1', 'O6', 'O14'],
+      property: 'LOSTW',
+      profile: { collapseFlush: 'none' },
+    },
+  ],
+});
+
+const fault = defineScenario<Stage>({
+  id: 'collapse/fault',
+  title: 'khugepaged collapses a range with a hole, and another thread faults in the hole',
+  source: 'mm/khugepaged.c collapse_huge_page',
+  cpus: 2,
+  setup: (run) => setHugeStage(run, { mapped: 'small', touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [
+    thread((cpu) => collapseHugePage(cpu, mm, 0)),
+    thread(function* (cpu) {
+      yield* doUserAddrFault(cpu, mm, PAGE, true);
+      yield* cpu.enterUser(0);
+    }),
+  ],
+  twins: [
+    {
+      id: 'collapse/fault/no-flush',
+      why: 'the table is unlinked and not flushed',
+      oracle: ['O9', 'O1', 'O6', 'O14'],
+      property: 'LOSTW',
+      profile: { collapseFlush: 'none' },
+    },
+  ],
+});
+
+const lazy = defineScenario<Stage>({
+  id: 'T18/collapse',
+  title:
+    'the table of a collapsed range is freed later without a flush: the flush of the collapse must reach lazy CPUs',
+  source: 'CVE-2025-22045; x86/mm: Fix flush_tlb_range() when used for zapping normal PMDs (6.15)',
+  cpus: 2,
+  archs: ['x86'],
+  backend: { x86: { rangeFreesTables: true } },
+  setup: (run) => setHugeStage(run, { mapped: 'small', touched: [0], lazy: [1] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* collapseHugePage(cpu, mm, 0);
+      yield* munmap(cpu, mm, 0, 2 * PAGE);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T18/collapse/naive',
+      why: 'flush_tlb_range says that no tables are freed, so a lazy CPU keeps its path to the table, and small leaves (up to 6.14)',
+      oracle: ['O4', 'O14'],
+      property: 'TUAF',
+      backend: { x86: { rangeFreesTables: false } },
+    },
+  ],
+});
+
+const retract = defineScenario<Stage>({
+  id: 'T18/retract',
+  title:
+    'the table of a file range is retracted and freed: the flush must reach lazy CPUs, which may speculate through it',
+  source: 'CVE-2025-22045',
+  cpus: 2,
+  archs: ['x86'],
+  backend: { x86: { rangeFreesTables: true } },
+  setup(run) {
+    const stage = emptyFileTable(run);
+    run(1, (cpu) => contextSwitch(cpu, null));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => retractPageTables(cpu, mm, 0))],
+  twins: [
+    {
+      id: 'T18/retract/naive',
+      why: 'flush_tlb_range says that no tables are freed: lazy CPUs get no interrupt (up to 6.14)',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { x86: { rangeFreesTables: false } },
+    },
+  ],
+});
+
+/** All of them. */
+export const COLLAPSE: readonly AnyScenario[] = [running, fault, lazy, retract];

@@ -1,0 +1,281 @@
+/**
+ * fullmm: what the end of an address space may leave out (core's fullmm.ts; thread of March 2009).
+ *
+ * CPU 1 is lazy on the mm in most of these: no user code runs there, and its walks go on.
+ */
+import type { Profile } from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  execMmap,
+  exitMm,
+  kthreadUseMm,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  tryToUnmapOne,
+  userStore,
+} from '@mmu-gather/mm/stepped';
+import { type Cpu, getPage, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
+
+/** A gather that is full after one page: a flush for each, where there are any. */
+const ONE_PAGE: Partial<Profile> = { gatherBatch: { bundle: 2, batch: 2, batches: 0 } };
+
+const f0 = defineScenario<Stage>({
+  id: 'fullmm/F0',
+  title: 'exit by the rules of a live mm: a flush for each batch, and one for the tables',
+  source: 'thread of March 2009 (Herrenschmidt, Dickins, Torvalds)',
+  cpus: 2,
+  profile: { fullmm: 'F0', ...ONE_PAGE },
+  setup: (run) => setStage(run, { lazy: [1] }),
+  threads: () => [thread((cpu) => exitMm(cpu))],
+  twins: [
+    {
+      id: 'fullmm/F0/lazy-skipped',
+      why: 'lazy CPUs are left out although tables are freed',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { x86: { freedTablesReachLazy: false } },
+    },
+  ],
+});
+
+const f1 = defineScenario<Stage>({
+  id: 'fullmm/F1',
+  title: 'exit without a flush before data pages are freed, and one before tables are',
+  source: 'thread of March 2009 (Dickins: "dead mm")',
+  cpus: 2,
+  profile: { fullmm: 'F1', ...ONE_PAGE },
+  setup: (run) => setStage(run, { lazy: [1] }),
+  threads: () => [thread((cpu) => exitMm(cpu))],
+  twins: [
+    {
+      id: 'fullmm/F1/no-flush',
+      why: 'no flush before tables are freed, either',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { fullmm: 'F3' },
+    },
+  ],
+});
+
+interface Reclaimed extends Stage {
+  readonly p0: Mapping;
+}
+
+/** Reclaim has isolated the page, and looks where it is mapped. */
+function* reclaim(cpu: Cpu, mm: Mm, page: number): Steps<void> {
+  yield* tryToUnmapOne(cpu, page, mm, 0, null);
+  yield* putPage(cpu, page);
+}
+
+const keep = defineScenario<Reclaimed>({
+  id: 'fullmm/F1-zeroed',
+  title: 'reclaim looks at an entry of a dying mm: it was zeroed, or is still mapped',
+  source: 'thread of March 2009 (Fitzhardinge: entries need not be zeroed)',
+  cpus: 2,
+  profile: { fullmm: 'F1', ...ONE_PAGE },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0] });
+    const p0 = mappingOf(run, stage.mm, 0);
+    run(0, (cpu) => getPage(cpu, p0.page));
+    return { ...stage, p0 };
+  },
+  threads: ({ mm, p0 }) => [thread((cpu) => exitMm(cpu)), thread((cpu) => reclaim(cpu, mm, p0.page))],
+  twins: [
+    {
+      id: 'fullmm/F1-zeroed/kept',
+      why: 'entries are left as they are: reclaim unmaps a second time what exit has unmapped',
+      oracle: ['O16', 'O1'],
+      property: 'FUAF',
+      profile: { exitZeroes: false },
+    },
+  ],
+});
+
+const keepAlone = defineScenario<Stage>({
+  id: 'fullmm/F1-kept',
+  title: 'entries of a dying mm are not zeroed, and nobody but a lazy CPU can find them',
+  source: 'thread of March 2009 (Fitzhardinge)',
+  cpus: 2,
+  profile: { fullmm: 'F1', exitZeroes: false, ...ONE_PAGE },
+  setup: (run) => setStage(run, { lazy: [1] }),
+  threads: () => [thread((cpu) => exitMm(cpu))],
+  twins: [
+    {
+      id: 'fullmm/F1-kept/no-flush',
+      why: 'no flush before tables are freed',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { fullmm: 'F3' },
+    },
+  ],
+});
+
+const f2 = defineScenario<Stage>({
+  id: 'fullmm/F2',
+  title: 'exit after every CPU has left the mm: no flush at all',
+  source: 'J. Fitzhardinge, March 2009',
+  cpus: 2,
+  profile: { fullmm: 'F2', ...ONE_PAGE },
+  setup: (run) => setStage(run, { lazy: [1] }),
+  threads: () => [thread((cpu) => exitMm(cpu))],
+  twins: [
+    {
+      id: 'fullmm/F2/lazy-skipped',
+      why: 'lazy CPUs are not told to leave: at the end of an mm there are no others',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { x86: { leaveReachesLazy: false } },
+    },
+    {
+      id: 'fullmm/F2/nobody-leaves',
+      why: 'nobody leaves',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { fullmm: 'F3' },
+    },
+    {
+      id: 'fullmm/F2/adopted',
+      why: 'a kernel thread works in the mm without being a user of it, and loads it again',
+      oracle: ['O4', 'O16'],
+      property: 'TUAF',
+      threads: ({ mm }) => [thread((cpu) => exitMm(cpu)), thread((cpu) => kthreadUseMm(cpu, mm))],
+    },
+  ],
+});
+
+const f2Last = defineScenario<Stage>({
+  id: 'fullmm/F2-other-thread',
+  title: 'two threads exit; the last one makes every CPU leave, while the other may be anywhere on its way out',
+  source: 'J. Fitzhardinge, March 2009',
+  cpus: 2,
+  profile: { fullmm: 'F2' },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
+    run(1, (cpu) => cpu.atomicAdd(stage.mm.mmUsers, 1));
+    return stage;
+  },
+  threads: () => [thread((cpu) => exitMm(cpu)), thread((cpu) => exitMm(cpu))],
+  twins: [
+    {
+      id: 'fullmm/F2-other-thread/no-wait',
+      why: 'the tables are freed before the other CPU has left',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { x86: { waitForIpis: false } },
+    },
+  ],
+});
+
+/** One mm after another on CPU 0; each is gone when the next begins. */
+function* oneAfterTheOther(cpu: Cpu): Steps<void> {
+  for (let i = 0; i < 2; i++) {
+    const mm = yield* mmAlloc(cpu);
+    yield* mmap(cpu, mm, 0, PAGE, RW_MEMORY);
+    yield* contextSwitch(cpu, mm);
+    yield* userStore(cpu, mm, 0, 1);
+    yield* exitMm(cpu);
+  }
+}
+
+const reuse = defineScenario<Record<string, never>>({
+  id: 'T28/no-flush-teardown',
+  title: 'an mm ends without a flush, and its entries stay under their ASID: no later mm has its ctx_id',
+  source: 'core.md T28; arch/x86/mm/tlb.c last_mm_ctx_id',
+  cpus: 1,
+  archs: ['x86'],
+  profile: { fullmm: 'F2' },
+  setup: () => ({}),
+  threads: () => [thread((cpu) => oneAfterTheOther(cpu))],
+  twins: [
+    {
+      id: 'T28/no-flush-teardown/naive',
+      why: 'ctx_ids come round, and the next mm gets the one of the last: its slot looks clean',
+      oracle: ['O8', 'O4'],
+      property: 'ALIAS',
+      backend: { x86: { ctxIdSpace: 1 } },
+    },
+  ],
+});
+
+const f3 = defineScenario<{ mm: Mm; next: Mm }>({
+  id: 'fullmm/F3-exec',
+  title:
+    'exec leaves the old mm, and nobody else has it loaded: neither flush nor interrupt, the ASID slot is abandoned',
+  source: 'thread of March 2009; core.md 8.5 F3',
+  cpus: 2,
+  archs: ['x86'],
+  profile: { fullmm: 'F3' },
+  setup(run) {
+    const { mm } = setStage(run, { touched: [0], running: [0] });
+    const next = run(0, mmAlloc);
+    run(0, (cpu) => mmap(cpu, next, 0, PAGE, RW_MEMORY));
+    return { mm, next };
+  },
+  threads: ({ next }) => [
+    thread(function* (cpu) {
+      yield* execMmap(cpu, next);
+      yield* userStore(cpu, next, 0, 1);
+    }),
+  ],
+  twins: [
+    {
+      id: 'fullmm/F3-exec/exit',
+      why: 'exit instead of exec: the CPU itself stays on the mm, lazily, and walks its tables',
+      oracle: 'O4',
+      property: 'TUAF',
+      threads: () => [thread((cpu) => exitMm(cpu))],
+    },
+    {
+      id: 'fullmm/F3-exec/ctx-id-reused',
+      why: 'the new mm has the ctx_id of the old one: abandoning is no longer enough',
+      oracle: 'O8',
+      property: 'ALIAS',
+      backend: { x86: { ctxIdSpace: 1 } },
+    },
+  ],
+});
+
+/** Two threads zap the same page of a live mm; a nested finish sets fullmm. */
+function nested(
+  id: string,
+  title: string,
+  profile: Partial<Profile>,
+  why: string,
+  wrong: Partial<Profile>,
+): AnyScenario {
+  return defineScenario<Stage>({
+    id: `${id}/fixed`,
+    title,
+    source: 'core.md 2.4, 8.5, T17',
+    cpus: 2,
+    profile: { ...profile, nestedFinish: 'whole-mm' },
+    setup: (run) => setStage(run, { touched: [0] }),
+    threads: ({ mm }) => [
+      thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+      thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+    ],
+    twins: [{ id: `${id}/naive`, why, oracle: ['O10', 'O1', 'O12'], property: 'SAC', profile: wrong }],
+  });
+}
+
+const t17 = nested(
+  'T17',
+  'a shortcut for dead mms that goes by fullmm meets a nested finish of a live one: freed_tables, set last, keeps the flush',
+  { fullmm: 'F1', deadMeans: 'fullmm' },
+  'freed_tables is set before the reset, which clears it: the whole-mm flush is skipped',
+  { nestedFinish: 'whole-mm-reset-last' },
+);
+
+const nestedF2 = nested(
+  'fullmm/F2-nested',
+  'no flush at all for dead mms, beside a nested finish of a live one: the shortcut goes by who tears down, not by fullmm',
+  { fullmm: 'F2' },
+  'the shortcut goes by fullmm, which the nested finish sets on a live mm',
+  { deadMeans: 'fullmm' },
+);
+
+/** All of them. */
+export const FULLMM: readonly AnyScenario[] = [f0, f1, keep, keepAlone, f2, f2Last, reuse, f3, t17, nestedF2];

@@ -1,0 +1,197 @@
+/**
+ * GUP-fast: a reference to a page, taken without locks, beside those who take pages and tables away.
+ *
+ * Tables: interrupts are off, so whoever waits for an interrupt of every CPU waits for the walker. Pages: a reference, and then a
+ * second look; whoever takes the page away clears the entry first and counts references then.
+ */
+import { type Cpu, getPage, type Mm, Page, type Profile, putPage, type Steps } from '@mmu-gather/core/stepped';
+import {
+  collapseHugePage,
+  gupFast,
+  MADV_FREE,
+  madvise,
+  madviseDontneed,
+  munmap,
+  retractPageTables,
+  tlbBatch,
+  tryToUnmapFlush,
+  tryToUnmapOne,
+} from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { setHugeStage } from './huge-stage.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { emptyFileTable } from './tables.ts';
+
+/** Takes a reference, makes sure that it keeps the page, and drops it. */
+function* pinAndPut(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+  const page = yield* gupFast(cpu, mm, address, false);
+  if (page === 0) return;
+  const references = yield* cpu.readOnce(Page.at(page).refcount);
+  cpu.claim.that(references > 0, 'O1', 'a pinned page was freed');
+  yield* putPage(cpu, page);
+}
+
+const t19 = defineScenario<Stage>({
+  id: 'T19/fixed',
+  title:
+    'GUP-fast beside retract_page_tables, which frees the table at once: the flush is an interrupt, and waits for it',
+  source: '2ba99c5e0881; core.md T19',
+  cpus: 2,
+  archs: ['x86'],
+  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
+  setup: emptyFileTable,
+  threads: ({ mm }) => [thread((cpu) => retractPageTables(cpu, mm, 0)), thread((cpu) => pinAndPut(cpu, mm, 0))],
+  twins: [
+    {
+      id: 'T19/naive',
+      why: 'GUP-fast walks with interrupts on: nobody waits for it, as where a flush is no interrupt',
+      oracle: 'O5',
+      property: 'TUAF',
+      profile: { gupIrqs: 'on' },
+    },
+  ],
+});
+
+/** MADV_DONTNEED of a whole table beside GUP-fast, with one way to free tables. */
+function ptReclaim(tableFree: Profile['tableFree']): AnyScenario {
+  return defineScenario<Stage>({
+    id: `gup-fast/pt-reclaim-${tableFree}`,
+    title: `GUP-fast beside MADV_DONTNEED that empties its table; tables are freed by '${tableFree}'`,
+    source: 'mm/gup.c, mm/pt_reclaim.c',
+    cpus: 2,
+    profile: { ptReclaim: true, pteMap: 'rcu', tableFree },
+    setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+    threads: ({ mm }) => [
+      thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
+      thread((cpu) => pinAndPut(cpu, mm, 0)),
+    ],
+    twins: [
+      {
+        id: `gup-fast/pt-reclaim-${tableFree}/irqs-on`,
+        why: 'GUP-fast walks with interrupts on',
+        oracle: 'O5',
+        property: 'TUAF',
+        profile: { gupIrqs: 'on' },
+      },
+      {
+        id: `gup-fast/pt-reclaim-${tableFree}/no-sync`,
+        why: 'the table is freed as it is unlinked',
+        oracle: ['O5', 'O4'],
+        property: 'TUAF',
+        profile: { tableFree: 'no-sync' },
+      },
+    ],
+  });
+}
+
+const batchFails = defineScenario<Stage>({
+  id: 'gup-fast/batch-fails',
+  title: 'GUP-fast beside munmap that finds no page for its batch of tables: an interrupt of every CPU, then free',
+  source: 'tlb_remove_table_one',
+  cpus: 2,
+  profile: {
+    tableBatchFails: true,
+    tableRemoveOne: 'ipi-sync',
+    ptReclaim: false,
+    tableFree: 'batched',
+    pteMap: 'plain',
+  },
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => pinAndPut(cpu, mm, 0))],
+  twins: [
+    {
+      id: 'gup-fast/batch-fails/irqs-on',
+      why: 'GUP-fast walks with interrupts on',
+      oracle: 'O5',
+      property: 'TUAF',
+      profile: { gupIrqs: 'on' },
+    },
+  ],
+});
+
+interface Pinned extends Stage {
+  readonly p0: Mapping;
+}
+
+/** At the end: a page that somebody still holds is mapped. */
+function pinnedIsMapped(peek: (cell: number) => number, { p0 }: Pinned): string | undefined {
+  const { refcount, mapcount } = Page.at(p0.page);
+  if (peek(refcount) === 0 || peek(mapcount) !== 0) return undefined;
+  return 'GUP-fast returned a page that was given up meanwhile: what is written to it, or read from it, is not what is mapped';
+}
+
+const discard = defineScenario<Pinned>({
+  id: 'gup-fast/discard',
+  title:
+    'GUP-fast takes a reference to a page that reclaim discards, its flush deferred: one of the two sees the other',
+  source: 'mm/rmap.c try_to_unmap_one, 6c8e2a256915',
+  cpus: 2,
+  setup(run) {
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
+    const p0 = mappingOf(run, stage.mm, 0);
+    run(0, (cpu) => madvise(cpu, stage.mm, 0, PAGE, MADV_FREE));
+    run(0, (cpu) => getPage(cpu, p0.page));
+    return { ...stage, p0 };
+  },
+  threads: ({ mm, p0 }) => [
+    thread(function* (cpu) {
+      const batch = tlbBatch();
+      yield* tryToUnmapOne(cpu, p0.page, mm, 0, batch);
+      yield* tryToUnmapFlush(cpu, batch);
+      yield* putPage(cpu, p0.page);
+    }),
+    thread((cpu) => gupFast(cpu, mm, 0, false)),
+  ],
+  final: pinnedIsMapped,
+  twins: [
+    {
+      id: 'gup-fast/discard/no-recheck',
+      why: 'GUP-fast does not look at the entry again once it has the reference',
+      oracle: 'assert',
+      property: 'LOSTW',
+      profile: { gupRecheck: 'none' },
+    },
+  ],
+});
+
+const collapse = defineScenario<Pinned>({
+  id: 'gup-fast/collapse',
+  title:
+    'GUP-fast beside the collapse of its range: collapse sees the reference, or GUP-fast sees that the table is gone',
+  source: '70cbc3cc78a9',
+  cpus: 2,
+  setup(run) {
+    const stage = setHugeStage(run, { mapped: 'small', touched: [0], inKernel: [1] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm }) => [thread((cpu) => collapseHugePage(cpu, mm, 0)), thread((cpu) => gupFast(cpu, mm, 0, true))],
+  final: pinnedIsMapped,
+  twins: [
+    {
+      id: 'gup-fast/collapse/no-count',
+      why: 'collapse does not look at the references',
+      oracle: 'assert',
+      property: 'LOSTW',
+      profile: { collapseRefs: false },
+    },
+    {
+      id: 'gup-fast/collapse/pte-only',
+      why: 'GUP-fast looks at the PTE alone again, and nobody waits for it (interrupts on, as where a flush is no interrupt)',
+      oracle: 'assert',
+      property: 'LOSTW',
+      profile: { gupIrqs: 'on', gupRecheck: 'pte' },
+    },
+  ],
+});
+
+/** All of them. */
+export const GUP_FAST: readonly AnyScenario[] = [
+  t19,
+  ptReclaim('batched'),
+  ptReclaim('immediate'),
+  ptReclaim('ipi-sync'),
+  ptReclaim('rcu'),
+  batchFails,
+  discard,
+  collapse,
+];

@@ -1,0 +1,21 @@
+/**
+ * Huge stage: an mm whose memory may have huge pages, and has one already or could collapse into one.
+ */
+import type { Run } from '@mmu-gather/checker';
+import { hugepageMadvise, userStore } from '@mmu-gather/mm/stepped';
+import { PAGE, setStage, type Stage, type StageOptions } from './stage.ts';
+
+/** How a huge stage is set. */
+export interface HugeStageOptions extends StageOptions {
+  /** `huge`: its first range is a huge page; `small`: pages that were there before huge ones were allowed. */
+  readonly mapped: 'huge' | 'small';
+}
+
+/** Makes an mm on CPU 0 and lets CPUs run it, as {@link setStage}. */
+export function setHugeStage(run: Run, options: HugeStageOptions): Stage {
+  const { mapped, ...rest } = options;
+  const stage = setStage(run, mapped === 'huge' ? { ...rest, touched: [] } : rest);
+  run(0, (cpu) => hugepageMadvise(cpu, stage.mm, 0, (options.pages ?? 2) * PAGE));
+  if (mapped === 'huge') run(0, (cpu) => userStore(cpu, stage.mm, 0, 1));
+  return stage;
+}
