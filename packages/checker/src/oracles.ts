@@ -331,9 +331,12 @@ export class Oracles {
         if (!begins) this.#coherent();
       },
       clean: (page: Address) => {
-        this.#declare(page, CLEAN, true);
+        // Somebody may have written to it again already: then memory tells of it.
+        this.#declare(page, CLEAN, !this.#mappedDirty(page));
         this.#forAccessible((c, p, entry, frame) => {
-          if (frame === page) this.#checkClean(c, p, entry, frame);
+          const now = this.#now(this.#mmu.liveRoot(c), p);
+          const tells = now.frame === page && pteDirty(now.entry);
+          if (frame === page && !tells) this.#checkClean(c, p, entry, frame);
         });
       },
       stable: (page: Address, begins: boolean) => {
@@ -478,6 +481,17 @@ export class Oracles {
     if (old.entry === now.entry && old.frame === now.frame) return false;
     if ((now.entry & PRESENT) === 0) return true;
     return old.frame !== now.frame || (this.#writesAlone(old.entry) && !this.#writesAlone(now.entry));
+  }
+
+  /** Does a dirty entry in memory map a page? */
+  #mappedDirty(page: Address): boolean {
+    return this.#mmu.roots.some((root) => {
+      for (let p = 0; p < this.#mmu.pages; p++) {
+        const { entry, frame } = this.#now(root, p);
+        if (frame === page && pteDirty(entry)) return true;
+      }
+      return false;
+    });
   }
 
   /** A dirty entry was stored: the pages that it maps are clean no more. */
