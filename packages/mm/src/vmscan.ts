@@ -15,14 +15,17 @@
  */
 import {
   type Address,
+  type AddressSpace,
   type Cpu,
   type Mm,
+  Page,
   PG_DIRTY,
   putPage,
   type Steps,
   type TlbBatch,
 } from '@mmu-gather/core/stepped';
-import { freezePage, pageAnon, pageClearDirty, pageFlags, pageMapcount, tryGetPage, unfreezePage } from './page.ts';
+import { filemapRemove, lockPage, unlockPage } from './mapping-cache.ts';
+import { freezePage, pageClearDirty, pageFlags, pageMapcount, tryGetPage, unfreezePage } from './page.ts';
 import { tlbBatch, tryToUnmapFlush, tryToUnmapFlushDirty, tryToUnmapOne } from './rmap.ts';
 
 /** A page and a place that maps it: what the reverse map would find. */
@@ -41,11 +44,10 @@ const CACHE_AND_ISOLATION = 2;
 /**
  * shrink_folio_list: unmaps pages, writes dirty ones out, flushes once, lets go of them.
  * @param pages for each page all places that map it, in a row
- * @param dropCache also take pages of files from the page cache, so that they are freed. The caller's page cache must not
- *   hand them out any more.
+ * @param file if given, all of them are pages of this file: they are locked, and leave its cache, so that they are freed
  * @returns how many places were unmapped
  */
-export function* shrinkPages(cpu: Cpu, pages: readonly Rmap[], dropCache = false): Steps<number> {
+export function* shrinkPages(cpu: Cpu, pages: readonly Rmap[], file: AddressSpace | null = null): Steps<number> {
   const batch = tlbBatch();
   const isolated: Address[] = [];
   const frozen: Address[] = [];
@@ -53,13 +55,15 @@ export function* shrinkPages(cpu: Cpu, pages: readonly Rmap[], dropCache = false
   for (let i = 0; i < pages.length; ) {
     const { page } = pages[i]!;
     const held = yield* tryGetPage(cpu, page);
+    if (held && file !== null) yield* lockPage(cpu, page);
     for (; i < pages.length && pages[i]!.page === page; i++) {
       if (held && (yield* tryToUnmapOne(cpu, page, pages[i]!.mm, pages[i]!.address, batch))) unmapped++;
     }
     if (!held) continue;
     if ((yield* pageMapcount(cpu, page)) === 0) yield* pageout(cpu, page, batch);
-    if (dropCache && !pageAnon(cpu, page) && (yield* removeMapping(cpu, page))) frozen.push(page);
+    if (file !== null && (yield* removeMapping(cpu, page, file))) frozen.push(page);
     else isolated.push(page);
+    if (file !== null) yield* unlockPage(cpu, page);
   }
   const freeFirst = cpu.kernel.profile.reclaimFree === 'before-flush';
   if (!freeFirst) yield* tryToUnmapFlush(cpu, batch);
@@ -77,12 +81,13 @@ function* pageout(cpu: Cpu, page: Address, batch: TlbBatch): Steps<void> {
 }
 
 /** __remove_mapping: takes a clean page that nobody else uses out of its file. The contents are given up. */
-function* removeMapping(cpu: Cpu, page: Address): Steps<boolean> {
+function* removeMapping(cpu: Cpu, page: Address, file: AddressSpace): Steps<boolean> {
   if (!(yield* freezePage(cpu, page, CACHE_AND_ISOLATION))) return false;
   if (((yield* pageFlags(cpu, page)) & PG_DIRTY) !== 0) {
     yield* unfreezePage(cpu, page, CACHE_AND_ISOLATION);
     return false;
   }
   cpu.claim.clean(page);
+  yield* filemapRemove(cpu, file, cpu.read(Page.at(page).index));
   return true;
 }

@@ -1,14 +1,15 @@
 /**
- * File stage: an mm that maps a file, and the file's pages, for scenarios about writeback and reclaim of files.
+ * File stage: an mm that maps a file, for scenarios about writeback, dirty tracking, and reclaim of files.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Address, type Steps } from '@mmu-gather/core/stepped';
+import type { Address, AddressSpace } from '@mmu-gather/core/stepped';
 import {
-  allocFilePage,
+  allocMapping,
   contextSwitch,
+  fileBacking,
+  filemapAdd,
   mmAlloc,
   mmap,
-  type PageCache,
   userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
@@ -16,10 +17,10 @@ import { PAGE, type Stage, toUser } from './stage.ts';
 
 /** A stage whose memory is a file. */
 export interface FileStage extends Stage {
-  /** The file's pages. */
+  /** The file. */
+  readonly file: AddressSpace;
+  /** Its pages by index. */
   readonly pages: readonly Address[];
-  /** The page cache that holds them. */
-  readonly files: PageCache;
 }
 
 /** How a file stage is set. */
@@ -34,36 +35,23 @@ export interface FileStageOptions {
   readonly store?: boolean;
   /** CPUs that run user code of the mm; 0 and 1 if not given. */
   readonly running?: readonly number[];
-}
-
-/** Number of the file. */
-const FILE = 1;
-
-/** A page cache that holds some pages of one file and does not change. */
-export function cacheOf(pages: readonly Address[]): PageCache {
-  return {
-    faultAround: 1,
-    *fault(_cpu, _file, index): Steps<Address> {
-      return pages[index] ?? 0;
-    },
-    *cached(_cpu, _file, index): Steps<Address> {
-      return pages[index] ?? 0;
-    },
-  };
+  /** CPUs of these that are in a system call when the race begins. */
+  readonly inKernel?: readonly number[];
 }
 
 /** Makes an mm that maps a file, on CPU 0, and lets CPUs run it. They end in user mode, except CPU 0. */
 export function setFileStage(run: Run, options: FileStageOptions): FileStage {
   const count = options.pages ?? 1;
-  const pages = Array.from({ length: count }, (_, i) => run(0, (cpu) => allocFilePage(cpu, FILE, 100 + i)));
-  const files = cacheOf(pages);
+  const file = run(0, allocMapping);
+  const pages = Array.from({ length: count }, (_, i) => run(0, (cpu) => filemapAdd(cpu, file, i, 100 + i)));
   const mm = run(0, mmAlloc);
   run(0, (cpu) => contextSwitch(cpu, mm));
-  run(0, (cpu) => mmap(cpu, mm, 0, count * PAGE, options.flags, { file: FILE, pgoff: 0 }));
+  run(0, (cpu) => mmap(cpu, mm, 0, count * PAGE, options.flags, fileBacking(file.address)));
   for (const i of options.touched ?? pages.keys()) {
-    if (options.store === true) run(0, (cpu) => userStore(cpu, mm, i * PAGE, 1 + i, files));
-    else run(0, (cpu) => userLoad(cpu, mm, i * PAGE, files));
+    if (options.store === true) run(0, (cpu) => userStore(cpu, mm, i * PAGE, 1 + i));
+    else run(0, (cpu) => userLoad(cpu, mm, i * PAGE));
   }
   for (const n of options.running ?? [0, 1]) if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
-  return { mm, at: 0, pages, files };
+  for (const n of options.inKernel ?? []) run(n, (cpu) => cpu.enterKernel());
+  return { mm, at: 0, file, pages };
 }

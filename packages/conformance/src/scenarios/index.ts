@@ -7,6 +7,7 @@ import { CLEAR_REFS } from './clear-refs.ts';
 import { COLLAPSE } from './collapse.ts';
 import { GUP_FAST } from './gup-fast.ts';
 import { HUGE } from './huge.ts';
+import { DIRTY_HELPERS } from './dirty-helpers.ts';
 import { KSM } from './ksm.ts';
 import { FULLMM } from './fullmm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
@@ -18,6 +19,7 @@ import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
 import { TABLES } from './tables.ts';
 import { TRACES } from './traces.ts';
+import { WRITEBACK } from './writeback.ts';
 
 export {
   type Mapping,
@@ -35,6 +37,7 @@ export {
 export const SCENARIOS: readonly AnyScenario[] = [
   ...TRACES,
   ...GENERATION_SCENARIOS,
+  ...RFC_SCENARIOS,
   ...BUGS,
   ...MUNMAP,
   ...RIGHTS,
@@ -43,6 +46,8 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...KSM,
   ...MIGRATION,
   ...CLEAR_REFS,
+  ...WRITEBACK,
+  ...DIRTY_HELPERS,
   ...TABLES,
   ...GUP_FAST,
   ...HUGE,

@@ -41,7 +41,7 @@ const dropClean = defineScenario<FileStage>({
   source: 'mm/vmscan.c shrink_folio_list',
   cpus: 2,
   setup: (run) => setFileStage(run, { flags: VM_READ }),
-  threads: ({ mm, pages }) => [thread((cpu) => shrinkPages(cpu, [{ page: pages[0]!, mm, address: 0 }], true))],
+  threads: ({ mm, pages, file }) => [thread((cpu) => shrinkPages(cpu, [{ page: pages[0]!, mm, address: 0 }], file))],
   twins: [
     {
       id: 'reclaim/clean-file-page/free-first',
@@ -59,7 +59,7 @@ const dropDirty = defineScenario<FileStage>({
   source: 'mm/vmscan.c shrink_folio_list',
   cpus: 2,
   setup: (run) => setFileStage(run, { flags: VM_READ | VM_WRITE | VM_SHARED, store: true }),
-  threads: ({ mm, pages }) => [thread((cpu) => shrinkPages(cpu, [{ page: pages[0]!, mm, address: 0 }], true))],
+  threads: ({ mm, pages, file }) => [thread((cpu) => shrinkPages(cpu, [{ page: pages[0]!, mm, address: 0 }], file))],
   twins: [
     {
       id: 'reclaim/dirty-file-page/no-flush',
