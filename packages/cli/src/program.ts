@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { exitCode } from './index.ts';
 import { firstLine, Misuse } from './misuse.ts';
 import { suggestion } from './nearest.ts';
-import { count, duration, oneOf, seed, several, share } from './values.ts';
+import { count, duration, list as listed, oneOf, seed, several, share } from './values.ts';
 import type { ReplayOptions } from './commands/replay.ts';
 import type { SuiteOptions } from './commands/suite.ts';
 import type { ListName } from './commands/list.ts';
@@ -79,7 +79,7 @@ function commands(done: (code: number) => void): Command {
       done(await runReplay(trace, options));
     });
 
-  const names: readonly ListName[] = ['archs', 'profiles', 'scenarios', 'oracles', 'bugs'];
+  const names: readonly ListName[] = ['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs'];
   program
     .command('list')
     .description('List what there is to choose from.')
@@ -109,7 +109,8 @@ function commands(done: (code: number) => void): Command {
 function suiteOptions(command: Command): Command {
   return command
     .option('--arch <id>', 'only this architecture (repeatable)', several)
-    .option('--profile <id>', 'only this profile (repeatable)', several)
+    .option('--profile <id>', 'this profile instead of linux-5.11 and linux-6.18 (repeatable)', several)
+    .option('--with <switch=value,...>', 'on top of each profile: fullmm=F2,x86.ceiling=2', listed)
     .option('--scenario <id>', "only these scenarios or twins; '*' stands for anything (repeatable)", several)
     .addOption(
       new Option('--memory-model <model>', "instead of the architecture's own: sc, tso").argParser(

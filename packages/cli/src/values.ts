@@ -56,3 +56,8 @@ export function duration(typed: string): number {
 export function several(typed: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), typed];
 }
+
+/** Collects lists with commas, of an option that may be given several times. */
+export function list(typed: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), ...typed.split(',').map((part) => part.trim())];
+}

@@ -54,8 +54,16 @@ describe('one line, exit code 2', () => {
     [['conformance', '--arch', 'x87'], /--arch: there is no 'x87': did you mean 'x86'\? there are: x86/],
     [
       ['conformance', '--profile', 'linux-6.81'],
-      /--profile: .*did you mean 'linux-6.18'\? there are: linux-5.11, linux-6.18/,
+      /--profile: there is no 'linux-6.81': did you mean 'linux-6.1'\? there are: linux-5.11, linux-6.1, /,
     ],
+    [['conformance', '--with', 'fulmm=F2'], /--with: there is no switch 'fulmm': did you mean 'fullmm'\? .*list axes/],
+    [['conformance', '--with', 'fullmm=F9'], /--with: 'fullmm' has no value 'F9': it has linux, F0, /],
+    [['conformance', '--with', 'fullmm=F2,x86.ceiling=x'], /--with: 'x86.ceiling' is a number/],
+    [
+      ['conformance', '--with', 'gatherBatch=1'],
+      /--with: 'gatherBatch' is a group of numbers: set one of gatherBatch\.bundle, /,
+    ],
+    [['conformance', '--with', 'F2'], /--with: 'F2' sets nothing: write switch=value/],
     [
       ['conformance', '--scenario', 'munmap/runing'],
       /no scenario 'munmap\/runing': did you mean 'munmap\/running-thread'\?/,

@@ -57,14 +57,18 @@ describe('replay', () => {
 });
 
 describe('list', () => {
-  test.each(['archs', 'profiles', 'scenarios', 'oracles', 'bugs'])('%s, as a table and as JSON', SLOW, async (what) => {
-    const [table, json] = await Promise.all([mmuGather(['list', what]), mmuGather(['list', what, '--json'])]);
-    const parsed = JSON.parse(json.out) as Record<string, Record<string, unknown>[]>;
-    const rows = parsed[what]!;
-    expect(parsed).toMatchObject({ schema: 1 });
-    expect(table.out.trimEnd().split('\n')).toHaveLength(1 + rows.length);
-    for (const row of rows) expect(table.out).toContain(String(Object.values(row)[0]));
-  });
+  test.each(['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs'])(
+    '%s, as a table and as JSON',
+    SLOW,
+    async (what) => {
+      const [table, json] = await Promise.all([mmuGather(['list', what]), mmuGather(['list', what, '--json'])]);
+      const parsed = JSON.parse(json.out) as Record<string, Record<string, unknown>[]>;
+      const rows = parsed[what]!;
+      expect(parsed).toMatchObject({ schema: 1 });
+      expect(table.out.trimEnd().split('\n')).toHaveLength(1 + rows.length);
+      for (const row of rows) expect(table.out).toContain(String(Object.values(row)[0]));
+    },
+  );
 });
 
 describe('help', () => {

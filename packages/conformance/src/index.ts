@@ -5,8 +5,11 @@
  */
 export * from './architecture.ts';
 export * from './matrix.ts';
+export * from './profiles/index.ts';
+export * from './reads.ts';
 export * from './result.ts';
 export * from './run.ts';
 export * from './scenario.ts';
 export * from './scenarios/index.ts';
+export * from './sharing.ts';
 export * from './vitest.ts';

@@ -46,6 +46,11 @@ export interface CellResult {
   readonly profile: string;
   /** The memory model. */
   readonly memoryModel: MemoryModel;
+  /**
+   * Present if it was not searched: the profile whose cell of this scenario (same architecture and memory model) read the same values
+   * of all switches that it looked at, so that its result is this one's, too.
+   */
+  readonly sharedWith?: string;
   /** How it was searched. */
   readonly strategy: StrategyName;
   /** What it was limited to. */
@@ -72,7 +77,7 @@ export interface CellResult {
   readonly blocked?: number;
   /** Steps performed by the search. */
   readonly steps: number;
-  /** Time of the cell. */
+  /** Time of the cell; 0 if its result is shared. */
   readonly milliseconds: number;
   /** Odds that two different states had one key, for `states`. */
   readonly collisionOdds?: number;
@@ -88,6 +93,8 @@ export interface Summary {
   readonly ok: number;
   /** The others. */
   readonly failed: number;
+  /** Those that took the result of an equal cell. */
+  readonly shared: number;
 }
 
 /** A whole report. */
@@ -103,5 +110,6 @@ export interface Report {
 /** Sums results up. */
 export function report(results: readonly CellResult[]): Report {
   const ok = results.filter((r) => r.ok).length;
-  return { schema: 1, results, summary: { total: results.length, ok, failed: results.length - ok } };
+  const shared = results.filter((r) => r.sharedWith !== undefined).length;
+  return { schema: 1, results, summary: { total: results.length, ok, failed: results.length - ok, shared } };
 }

@@ -1,15 +1,17 @@
 /**
  * One cell, run: builds the machine, searches, and explains what was found.
+ *
+ * What a search finds (Finding) and what that means for a cell (CellResult) are two things: cells may share a finding.
  */
 import {
   type Body,
-  type Counterexample as Shortest,
   counterexample,
   draw,
   encodeId,
   explain,
   Machine,
   type MachineOptions,
+  type Path,
   type Program,
   type Result,
   type Search,
@@ -17,6 +19,7 @@ import {
 } from '@mmu-gather/checker';
 import { type BackendSpec, type Kernel, TINY } from '@mmu-gather/core/stepped';
 import type { Cell } from './matrix.ts';
+import { Reads } from './reads.ts';
 import type { CellResult, StrategyName } from './result.ts';
 import { type Scenario, ScenarioError, type Twin } from './scenario.ts';
 
@@ -40,15 +43,15 @@ export interface RunOptions {
   readonly onProgress?: NonNullable<Search['onProgress']>;
 }
 
-/** The machine of a cell, before its first step. */
-export function machineOf(cell: Cell): Machine {
+/** The machine of a cell, before its first step. @param reads notes which switches it looks at, and will */
+export function machineOf(cell: Cell, reads: Reads = new Reads()): Machine {
   const scenario = cell.scenario as unknown as Scenario;
-  const backend: BackendSpec = cell.arch.backend(cell.profile.id, cell.backendSwitches);
+  const backend: BackendSpec = cell.arch.backend(reads.watch('backend', cell.backendSwitches));
   const options: MachineOptions = {
     cpus: scenario.cpus,
     geometry: scenario.geometry ?? TINY,
     backend,
-    profile: cell.profile,
+    profile: reads.watch('profile', cell.profile),
     memoryModel: cell.memoryModel,
     ...(scenario.pools === undefined ? {} : { pools: scenario.pools }),
   };
@@ -78,18 +81,50 @@ export function cellKey(cell: Cell): string {
   return `${cell.id}@${cell.arch.id}@${cell.profile.id}@${cell.memoryModel}`;
 }
 
-/** Runs a cell. A violation is explained by the execution with the fewest preemptions. */
-export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
-  const started = performance.now();
-  const strategy = options.strategy ?? 'states';
-  const machine = machineOf(cell);
-  const found = search(machine, searchOptions(strategy, options));
-  const shortest = found.path === undefined ? undefined : counterexample(machine, found.path);
-  return result(cell, strategy, options, machine, found, shortest, performance.now() - started);
+/** What a search of a cell found, whatever was expected. */
+export interface Finding {
+  /** What the search says. */
+  readonly result: Result;
+  /** User pages of the page table's shape. */
+  readonly pages: number;
+  /** The execution with the fewest preemptions, if one violates something. */
+  readonly shortest?: {
+    /** The execution. */
+    readonly path: Path;
+    /** What it violates. */
+    readonly violation: Result['violation'];
+    /** Switches away from a CPU that could have gone on. */
+    readonly preemptions: number;
+    /** Present if a shorter one may exist. */
+    readonly note?: string;
+    /** The race, drawn. */
+    readonly diagram: string;
+  };
+  /** Time that it took. */
+  readonly milliseconds: number;
 }
 
-function searchOptions(strategy: StrategyName, options: RunOptions): Search {
-  const { maxStates, maxExecutions, timeLimit, seed, onProgress } = options;
+/** Runs a cell. A violation is explained by the execution with the fewest preemptions. */
+export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
+  return resultOf(cell, options, explore(cell, options));
+}
+
+/** Searches a cell. @param reads notes which switches were looked at */
+export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding {
+  const started = performance.now();
+  const machine = machineOf(cell, reads);
+  const result = search(machine, searchOptions(options));
+  const found = result.path === undefined ? undefined : counterexample(machine, result.path);
+  const milliseconds = performance.now() - started;
+  if (found === undefined) return { result, pages: machine.mmu.pages, milliseconds };
+  const { path, violation, preemptions, note } = found;
+  const diagram = draw(explain(machine, path), options);
+  const shortest = { path, violation, preemptions, diagram, ...(note === undefined ? {} : { note }) };
+  return { result, pages: machine.mmu.pages, shortest, milliseconds };
+}
+
+function searchOptions(options: RunOptions): Search {
+  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, onProgress } = options;
   return {
     strategy,
     ...(maxStates === undefined ? {} : { maxStates }),
@@ -100,31 +135,26 @@ function searchOptions(strategy: StrategyName, options: RunOptions): Search {
   };
 }
 
-function result(
-  cell: Cell,
-  strategy: StrategyName,
-  options: RunOptions,
-  machine: Machine,
-  found: Result,
-  shortest: Shortest | undefined,
-  milliseconds: number,
-): CellResult {
+/** What a finding means for a cell. @param sharedWith profile of the cell whose search it is, if that was another */
+export function resultOf(cell: Cell, options: RunOptions, finding: Finding, sharedWith?: string): CellResult {
+  const { result: found, pages, shortest } = finding;
   // What is said is what is shown: the shortest execution may violate another oracle than the first one found.
   const violation = shortest?.violation ?? found.violation;
   const expectedOracle =
     cell.oracles.length === 0 || (violation !== undefined && cell.oracles.includes(violation.oracle));
   const ok = cell.expected === 'holds' ? found.verdict === 'holds' : found.verdict === 'violated' && expectedOracle;
-  const { maxStates, maxExecutions, timeLimit } = options;
+  const { strategy = 'states', maxStates, maxExecutions, timeLimit } = options;
   return {
     scenario: cell.id,
     ...(cell.twinOf === undefined ? {} : { twinOf: cell.twinOf }),
     arch: cell.arch.id,
     profile: cell.profile.id,
     memoryModel: cell.memoryModel,
+    ...(sharedWith === undefined ? {} : { sharedWith }),
     strategy,
     bounds: {
       cpus: cell.scenario.cpus,
-      pages: machine.mmu.pages,
+      pages,
       ...(maxStates === undefined ? {} : { maxStates }),
       ...(maxExecutions === undefined ? {} : { maxExecutions }),
       ...(timeLimit === undefined ? {} : { timeLimit }),
@@ -139,7 +169,7 @@ function result(
     ...(found.executions === undefined ? {} : { executions: found.executions }),
     ...(found.blocked === undefined ? {} : { blocked: found.blocked }),
     steps: found.steps,
-    milliseconds: Math.round(milliseconds * 10) / 10,
+    milliseconds: sharedWith === undefined ? Math.round(finding.milliseconds * 10) / 10 : 0,
     ...(found.collisionOdds === undefined ? {} : { collisionOdds: found.collisionOdds }),
     ...(shortest === undefined
       ? {}
@@ -148,7 +178,7 @@ function result(
             id: encodeId(shortest.path, cellKey(cell)),
             preemptions: shortest.preemptions,
             steps: shortest.path.length,
-            diagram: draw(explain(machine, shortest.path), options),
+            diagram: shortest.diagram,
             ...(shortest.note === undefined ? {} : { note: shortest.note }),
           },
         }),

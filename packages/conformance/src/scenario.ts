@@ -30,6 +30,14 @@ export type Property = 'SAC' | 'FUAF' | 'TUAF' | 'LOSTW' | 'WPX' | 'ALIAS' | 'MI
 /** Switches of a backend that a scenario or twin overrides, by backend id (`x86`). */
 export type BackendOverrides = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** Values that switches of a profile must have, before a scenario or twin overrides them. */
+export interface Where {
+  /** Of core's and mm's switches. */
+  readonly profile?: Partial<Profile>;
+  /** Of backends' switches; of other backends nothing is asked. */
+  readonly backend?: BackendOverrides;
+}
+
 /** The wrong form of a scenario. */
 export interface Twin<E = unknown> {
   /** Its id: the scenario's with another last part (`T10/naive`). */
@@ -46,7 +54,9 @@ export interface Twin<E = unknown> {
   readonly backend?: BackendOverrides;
   /** Other threads, where no switch says it. */
   readonly threads?: (env: E, kernel: Kernel) => readonly (Body | undefined)[];
-  /** Profiles it applies to, if not all of the scenario's. */
+  /** Profiles that it applies to, if not all of the scenario's, by these switches of theirs, */
+  readonly where?: Where;
+  /** or by their ids, or those of the kernels that they start from. */
   readonly profiles?: readonly string[];
   /** Memory models under which it goes wrong, if not all. */
   readonly memoryModels?: readonly MemoryModel[];
@@ -68,7 +78,9 @@ export interface Scenario<E = unknown> {
   readonly pools?: Partial<PoolSizes>;
   /** Architectures it applies to; all if not given. */
   readonly archs?: readonly string[];
-  /** Profiles it applies to; all if not given. */
+  /** Profiles that it applies to, if not all, by these switches of theirs, */
+  readonly where?: Where;
+  /** or by their ids, or those of the kernels that they start from. */
   readonly profiles?: readonly string[];
   /** Profile switches that it needs, also for its twins. */
   readonly profile?: Partial<Profile>;
@@ -114,6 +126,7 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
   if (typeof scenario.threads !== 'function')
     fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
   checkSwitches('it', scenario.profile);
+  checkSwitches("its 'where'", scenario.where?.profile);
   if (!Array.isArray(scenario.twins)) fail("'twins' is missing: give its wrong forms, [] as long as there are none");
   for (const twin of scenario.twins) {
     if (typeof twin.id !== 'string' || twin.id === scenario.id)
@@ -122,6 +135,7 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
       fail(`twin '${twin.id}' changes nothing: give 'profile', 'backend' or 'threads'`);
     }
     checkSwitches(`twin '${twin.id}'`, twin.profile);
+    checkSwitches(`the 'where' of twin '${twin.id}'`, twin.where?.profile);
     if (twin.oracle === undefined)
       fail(`twin '${twin.id}' names no oracle: say which one it must violate, for instance 'O1'`);
     const unknown = [twin.oracle].flat().find((oracle) => !ORACLE.test(oracle));

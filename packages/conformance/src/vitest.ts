@@ -7,8 +7,9 @@
  */
 import { type Architecture, ARCHITECTURES } from './architecture.ts';
 import { cells, type Selection } from './matrix.ts';
-import { runCell, type RunOptions } from './run.ts';
+import type { RunOptions } from './run.ts';
 import { SCENARIOS } from './scenarios/index.ts';
+import { Sharing } from './sharing.ts';
 import type { AnyScenario } from './scenario.ts';
 
 /** What the binding needs of a test runner: vitest's and node:test's `test` both fit. */
@@ -24,15 +25,17 @@ export interface ConformanceOptions extends Omit<Selection, 'archs'>, RunOptions
 
 /** Declares one test per cell. */
 export function conformanceTests(test: TestFunction, options: ConformanceOptions = {}): void {
-  const { archs = ARCHITECTURES, suite = SCENARIOS, profiles, scenarios, memoryModel, ...run } = options;
+  const { archs = ARCHITECTURES, suite = SCENARIOS, profiles, settings, scenarios, memoryModel, ...run } = options;
+  const sharing = new Sharing(run);
   const selection: Selection = {
     ...(profiles === undefined ? {} : { profiles }),
+    ...(settings === undefined ? {} : { settings }),
     ...(scenarios === undefined ? {} : { scenarios }),
     ...(memoryModel === undefined ? {} : { memoryModel }),
   };
   for (const cell of cells(suite, archs, selection)) {
     test(`${cell.id} ${cell.arch.id} ${cell.profile.id} ${cell.memoryModel}: ${cell.expected === 'holds' ? 'holds' : `violates ${cell.oracles.join(' or ')}`}`, () => {
-      const result = runCell(cell, run);
+      const result = sharing.run(cell);
       if (result.ok) return;
       const found = result.verdict === 'violated' ? `violated (${result.oracle}: ${result.message})` : result.verdict;
       throw new Error(`expected: ${cell.expected}, found: ${found}\n${result.counterexample?.diagram ?? ''}`);

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export * from './asid.ts';
+export * from './axes.ts';
 export * from './flush-func.ts';
 export * from './flush-multi.ts';
 export * from './flush-tlb-info.ts';

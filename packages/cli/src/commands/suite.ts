@@ -23,6 +23,7 @@ const JSON_COLUMNS = 120;
 export interface SuiteOptions {
   readonly arch?: readonly string[];
   readonly profile?: readonly string[];
+  readonly with?: readonly string[];
   readonly scenario?: readonly string[];
   readonly memoryModel?: MemoryModel;
   readonly strategy?: Exclude<StrategyName, 'rerun'>;
@@ -170,6 +171,7 @@ function requestOf(files: readonly string[], options: SuiteOptions, width: numbe
     selection: {
       ...(arch !== undefined && { archs: arch }),
       ...(profile !== undefined && { profiles: profile }),
+      ...(options.with !== undefined && { settings: options.with }),
       ...(scenario !== undefined && { scenarios: scenario }),
       ...(memoryModel !== undefined && { memoryModel }),
     },

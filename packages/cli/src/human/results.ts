@@ -46,10 +46,7 @@ export class ResultTable {
         : []),
       {
         head: 'profile',
-        width: widest(
-          cells.map((cell) => cell.profile),
-          7,
-        ),
+        width: widest(cells.map(profileText), 7),
       },
       { head: 'model', width: 5 },
       { head: 'verdict', width: 12 },
@@ -91,7 +88,7 @@ export class ResultTable {
     const cells = [
       again ? paint.dim(name) : name,
       ...(this.#withArch ? [cell.arch] : []),
-      cell.profile,
+      profileText(cell),
       cell.memoryModel,
       result === undefined ? paint.yellow('stopped') : this.#verdict(result),
       states === undefined ? '' : number(states),
@@ -115,6 +112,11 @@ const OTHER_VIOLATIONS: Readonly<Record<string, string>> = { race: 'data race', 
 export function verdictText({ verdict, oracle = '' }: Pick<CellResult, 'verdict' | 'oracle'>): string {
   if (verdict !== 'violated') return verdict;
   return oracle.startsWith('O') ? `violated ${oracle}` : (OTHER_VIOLATIONS[oracle] ?? oracle);
+}
+
+/** A profile; a `+` if there are settings on top of it, which whoever typed them knows. */
+function profileText({ profile }: PlannedCell): string {
+  return profile.replace(/\+.*$/, '+');
 }
 
 /** A twin is indented, and what its id has in common with its scenario's is left out. */

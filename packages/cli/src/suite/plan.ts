@@ -2,20 +2,30 @@
  * Plan: scenarios and a selection to the cells that are run. A selection that names what does not exist, or selects nothing,
  * is refused in one line that says what there is.
  */
-import { type AnyScenario, ARCHITECTURES, type Cell, cells, PROFILES, type Selection } from '@mmu-gather/conformance';
+import {
+  type AnyScenario,
+  ARCHITECTURES,
+  type Cell,
+  cells,
+  ProfileError,
+  PROFILES,
+  selected,
+  type Selection,
+} from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
 
 /** The cells of a selection, at least one. */
 export function plan(scenarios: readonly AnyScenario[], selection: Selection): Cell[] {
   mustExist('--arch', selection.archs, ids(ARCHITECTURES));
-  mustExist('--profile', selection.profiles, Object.keys(PROFILES));
+  profilesMustExist(selection);
   const found = cellsOf(scenarios, selection);
   const wanted = selection.scenarios ?? [];
   const missed = wanted.find((pattern) => cellsOf(scenarios, { ...selection, scenarios: [pattern] }).length === 0);
   if (missed === undefined && found.length > 0) return found;
   // Nothing there: is it the name, or does it not apply here?
-  const anywhere = cellsOf(scenarios, missed === undefined ? {} : { scenarios: [missed] });
+  const everywhere = { profiles: ids(PROFILES) };
+  const anywhere = cellsOf(scenarios, missed === undefined ? everywhere : { ...everywhere, scenarios: [missed] });
   if (anywhere.length === 0 && missed !== undefined) {
     const names = scenarios.flatMap((scenario) => [scenario.id, ...scenario.twins.map((twin) => twin.id)]);
     const all = names.length <= 8 ? `there are: ${names.join(', ')}` : "'mmu-gather list scenarios' names all";
@@ -25,6 +35,26 @@ export function plan(scenarios: readonly AnyScenario[], selection: Selection): C
   throw new Misuse(
     `nothing to run: ${missed === undefined ? 'the scenarios apply' : `'${missed}' applies`} to ${where.join('; ') || 'nothing'} only`,
   );
+}
+
+/** Refuses profiles and settings that do not exist, with what there is. */
+export function profilesMustExist(selection: Pick<Selection, 'profiles' | 'settings'>): void {
+  try {
+    selected({ profiles: selection.profiles ?? [] });
+  } catch (error) {
+    if (!(error instanceof ProfileError)) throw error;
+    const { typed, names } = error;
+    throw new Misuse(`--profile: ${error.message}:${suggestion(typed, names)} there are: ${names.join(', ')}`);
+  }
+  try {
+    selected(selection);
+  } catch (error) {
+    if (!(error instanceof ProfileError)) throw error;
+    const { typed, names } = error;
+    const all = names.length > 20 ? " 'mmu-gather list axes' names all" : '';
+    const more = names.length === 0 ? '' : `${suggestion(typed, names).replace(/^ /, ': ')}${all}`;
+    throw new Misuse(`--with: ${error.message}${more}`);
+  }
 }
 
 /** Cells, with whatever a scenario says wrongly of its backend reported as its mistake. */

@@ -3,7 +3,7 @@
  * show progress and to be interrupted.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Cell, type CellResult, runCell, SCENARIOS } from '@mmu-gather/conformance';
+import { type Cell, type CellResult, SCENARIOS, Sharing } from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
 import { loadScenarios } from './load.ts';
 import { plan } from './plan.ts';
@@ -33,9 +33,8 @@ export async function serve(): Promise<void> {
         say({ kind: 'progress', progress: { states, executions } });
         return Atomics.load(stop, 0) === 0;
       };
-      for (const cell of plan(scenarios, request.selection)) {
-        jobs.push({ cell, run: () => runCell(cell, { ...request.run, onProgress }) });
-      }
+      const sharing = new Sharing({ ...request.run, onProgress });
+      for (const cell of plan(scenarios, request.selection)) jobs.push({ cell, run: () => sharing.run(cell) });
     }
   } catch (error) {
     return refuse(error);

@@ -63,7 +63,7 @@ const b13 = defineScenario<Stage>({
   source: 'CVE-2025-37964, fea4e317f9e7 (2025)',
   cpus: 2,
   archs: ['x86'],
-  profiles: ['linux-6.18'],
+  where: { backend: { x86: { targets: 'loaded' } } },
   setup: cameFromAnotherMm,
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
   twins: [
@@ -99,7 +99,7 @@ const b31 = defineScenario<Stage>({
       oracle: 'O1',
       property: 'MISS',
       backend: { x86: { setOwnBit: 'unlocked' } },
-      profiles: ['linux-5.11'],
+      where: { backend: { x86: { clearPrevBit: true } } },
       memoryModels: ['tso'],
     },
     {
@@ -109,7 +109,7 @@ const b31 = defineScenario<Stage>({
       property: 'MISS',
       backend: { x86: { incGeneration: 'unlocked' } },
       // Up to 5.12 the local flush comes first, and it serialises.
-      profiles: ['linux-6.18'],
+      where: { backend: { x86: { flushOrder: 'overlapped' } } },
       memoryModels: ['tso'],
     },
   ],

@@ -112,7 +112,7 @@ const munmapAway = defineScenario<Stage>({
       property: 'FUAF',
       backend: { x86: { maskRead: 'before-generation' } },
       // From 6.13 on a CPU that was switched out keeps its bit, and is in the mask whenever it is read.
-      profiles: ['linux-5.11'],
+      where: { backend: { x86: { clearPrevBit: true } } },
     },
     {
       id: 'munmap/thread-away/no-fence',
@@ -120,7 +120,7 @@ const munmapAway = defineScenario<Stage>({
       oracle: 'O1',
       property: 'FUAF',
       backend: { x86: { fenceIfBitSet: false } },
-      profiles: ['linux-6.18'],
+      where: { backend: { x86: { setOwnBit: 'if-clear' } } },
       memoryModels: ['tso'],
     },
   ],
@@ -191,7 +191,7 @@ const switchAway = defineScenario<TwoMms>({
       property: 'FUAF',
       backend: { x86: { maskRead: 'before-generation' } },
       // From 6.13 on a CPU that was switched out keeps its bit, and is in the mask whenever it is read.
-      profiles: ['linux-5.11'],
+      where: { backend: { x86: { clearPrevBit: true } } },
     },
     {
       id: 'switch/away-during-flush/no-fence',
@@ -199,7 +199,7 @@ const switchAway = defineScenario<TwoMms>({
       oracle: 'O1',
       property: 'FUAF',
       backend: { x86: { fenceIfBitSet: false } },
-      profiles: ['linux-6.18'],
+      where: { backend: { x86: { setOwnBit: 'if-clear' } } },
       memoryModels: ['tso'],
     },
   ],

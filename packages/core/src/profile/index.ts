@@ -7,3 +7,4 @@ export * from './profile.ts';
 export * from './rights.ts';
 export * from './rmap.ts';
 export * from './tables.ts';
+export * from './versions.ts';

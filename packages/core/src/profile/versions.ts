@@ -9,6 +9,7 @@ import { LINUX_5_11, LINUX_6_18, type Profile, type Switches } from './profile.t
 export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   uffdWpPendingFlush: '5.12',
   clearRefs: '5.12',
+  movePmdRmapLocks: '5.14',
   batchedPending: '5.17',
   changeProtection: '5.19',
   needsFlush: '5.19',
