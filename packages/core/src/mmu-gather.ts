@@ -21,7 +21,7 @@ import { entryShift, entrySize, pageSize, taskSize } from './geometry.ts';
 import { countTables, levelsOfOthers, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
-import { freeTables, tableCapacity, tlbRemoveTableOne } from './table-free.ts';
+import { freedUnflushed, freeTables, tableCapacity, tlbRemoveTableOne } from './table-free.ts';
 import {
   closeAlone,
   awaitEpoch,
@@ -201,13 +201,13 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
   tlb.untracked = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
   yield* countTables(cpu, tlb);
-  const { tableFree, tableBatchFails } = cpu.kernel.profile;
-  if (tableFree === 'no-sync') {
+  if (yield* freedUnflushed(cpu, tlb)) {
     yield* cpu.free('table', table);
     return;
   }
+  const { tableBatchFails, tableRemoveOne } = cpu.kernel.profile;
   if (tlb.tables.length === 0 && tableBatchFails && (yield* cpu.mayFail()) !== 0) {
-    yield* tlbFlushMmuTlbonly(cpu, tlb);
+    if (tableRemoveOne !== 'unflushed') yield* tlbFlushMmuTlbonly(cpu, tlb);
     yield* tlbRemoveTableOne(cpu, table);
     return;
   }

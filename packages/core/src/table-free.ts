@@ -18,6 +18,7 @@
  * Contract: the flush comes first; these functions come after it.
  */
 import type { Cpu } from './cpu.ts';
+import type { MmuGather } from './mmu-gather.ts';
 import { onEachCpuCondMask } from './smp.ts';
 import type { Steps } from './steps.ts';
 import type { Address } from './struct.ts';
@@ -33,6 +34,13 @@ export function tlbRemoveTableSyncOne(cpu: Cpu): Steps<void> {
   const { cpus, handlers } = cpu.kernel;
   const others = (2 ** cpus - 1) & ~(1 << cpu.id);
   return onEachCpuCondMask(cpu, others, null, handlers.indexOf(tlbRemoveTableSmpSync), 0);
+}
+
+/** Wrong forms that free a table as soon as it is unlinked. */
+export function* freedUnflushed(cpu: Cpu, tlb: MmuGather): Steps<boolean> {
+  const { tableFree } = cpu.kernel.profile;
+  if (tableFree === 'single-user') return (yield* cpu.readOnce(tlb.mm.mmUsers)) < 2;
+  return tableFree === 'no-sync';
 }
 
 /** Tables that wait in a gather before it must flush: a batch of one is no batch. */
@@ -54,6 +62,7 @@ export function* freeTables(cpu: Cpu, tables: readonly Address[]): Steps<void> {
     case 'batched':
     case 'immediate':
     case 'no-sync':
+    case 'single-user':
       break;
   }
   for (const table of tables) yield* cpu.free('table', table);

@@ -162,8 +162,6 @@ function* changePmdEntry(cpu: Cpu, change: Change, pmd: Cell, start: number, end
   const { mm, vmFlags, cp } = change;
   if ((vmFlags & VM_HUGEPAGE) !== 0) {
     const huge = pmdTransHuge(yield* cpu.readOnce(pmd));
-    // Hinting leaves huge pages alone.
-    if (huge && (cp & MM_CP_PROT_NUMA) !== 0) return 0;
     if (huge && (cp & (MM_CP_UFFD_WP | MM_CP_UFFD_WP_RESOLVE)) !== 0) yield* splitHugePmd(cpu, mm, pmd, start);
     const how = { mm, tlb: change.tlb, prot: change.prot, needsFlush: (a: Entry, b: Entry) => needsFlush(cpu, a, b) };
     if (yield* changeHugePmd(cpu, how, pmd, start, end)) return tableEntries(cpu.kernel.geometry, 0);

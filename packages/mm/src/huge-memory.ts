@@ -13,8 +13,8 @@
  * Without the flush a CPU could hold entries of both sizes for one address, which processors do not promise to survive (O14).
  * Dirty and accessed bits are those that the exchange brought back: the hardware sets them up to that moment.
  *
- * Huge pages appear in VMAs with VM_HUGEPAGE only, by a write fault or by khugepaged.ts. There is no huge zero page, and hinting
- * faults and the reverse map leave huge pages alone.
+ * Huge pages appear in VMAs with VM_HUGEPAGE only, by a write fault or by khugepaged.ts. There is no huge zero page; hinting faults do
+ * not move huge pages, and the reverse map leaves them alone.
  */
 import {
   type Address,
@@ -68,7 +68,9 @@ import {
   pteMkold,
   pteMkyoung,
   pteModify,
+  pteProtnone,
   pteWrprotect,
+  VM_ACCESS_FLAGS,
   vmPageProt,
 } from './pte.ts';
 import { anonPrepare } from './vmf.ts';
@@ -218,7 +220,13 @@ function* handleHugePmd(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address: number, 
   const vmFlags = cpu.read(vma.flags);
   yield* cpu.spinLock(mm.pageTableLock);
   // Under the lock an entry is never taken away for a moment.
-  const entry = yield* cpu.readOnce(pmd);
+  let entry = yield* cpu.readOnce(pmd);
+  if (pteProtnone(entry) && (vmFlags & VM_ACCESS_FLAGS) !== 0) {
+    // do_huge_pmd_numa_page, without a move: a hint was taken, and the page is there again.
+    const restored = pteMkyoung(pteModify(entry, vmPageProt(vmFlags)));
+    yield* setPteAt(cpu, pmd, restored);
+    entry = restored;
+  }
   const copies = pmdTransHuge(entry) && write && !pteWrite(entry);
   const reuse = copies && (vmFlags & VM_UFFD_WP) === 0 && (yield* canReuseHugePage(cpu, entryTarget(entry)));
   if (reuse) {
@@ -314,6 +322,18 @@ export interface HugeChange {
   readonly needsFlush: (old: Entry, entry: Entry) => boolean;
 }
 
+/** The exchange of change_huge_pmd. */
+function takeAway(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, start: number): Steps<Entry> {
+  switch (cpu.kernel.profile.hugeProtect) {
+    case 'flush':
+      return pmdpInvalidate(cpu, mm, pmd, seen, start);
+    case 'gather':
+      return pmdpInvalidateAd(cpu, pmd, seen);
+    case 'clear':
+      return cpu.xchg(pmd, 0);
+  }
+}
+
 /** change_huge_pmd. @returns false if there is no huge page */
 export function* changeHugePmd(cpu: Cpu, change: HugeChange, pmd: Cell, start: number, end: number): Steps<boolean> {
   const { mm, tlb } = change;
@@ -322,8 +342,7 @@ export function* changeHugePmd(cpu: Cpu, change: HugeChange, pmd: Cell, start: n
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);
   if (huge) {
-    const flush = cpu.kernel.profile.hugeProtect === 'flush';
-    const old = flush ? yield* pmdpInvalidate(cpu, mm, pmd, seen, start) : yield* pmdpInvalidateAd(cpu, pmd, seen);
+    const old = yield* takeAway(cpu, mm, pmd, seen, start);
     const entry = pteModify(old, change.prot);
     yield* setPteAt(cpu, pmd, entry);
     if (tlb !== null) {

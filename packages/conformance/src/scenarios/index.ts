@@ -17,6 +17,7 @@ import { MUNMAP } from './munmap.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
+import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
 import { TRACES } from './traces.ts';
 import { WRITEBACK } from './writeback.ts';
@@ -39,6 +40,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...GENERATION_SCENARIOS,
   ...RFC_SCENARIOS,
   ...BUGS,
+  ...TABLE_BUGS,
   ...MUNMAP,
   ...RIGHTS,
   ...LIFECYCLE,

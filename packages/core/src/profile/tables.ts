@@ -16,16 +16,18 @@ export interface TableSwitches {
    * - `rcu`: a grace period after it (MMU_GATHER_RCU_TABLE_FREE; x86 with PARAVIRT, and every x86 since 6.14)
    * - `ipi-sync`: after it and an interrupt of every CPU (tlb_remove_table_one, tlb_remove_table_sync_one)
    * - `immediate`: each table is flushed and freed by itself, as a batch of one
+   * - `single-user`: wrong: as soon as it is unlinked if the mm has one user: lazy CPUs are no users (4.14 to 4.18, a6f572084fbe)
    * - `no-sync`: wrong: as soon as it is unlinked
    */
-  readonly tableFree: 'batched' | 'rcu' | 'ipi-sync' | 'immediate' | 'no-sync';
+  readonly tableFree: 'batched' | 'rcu' | 'ipi-sync' | 'immediate' | 'single-user' | 'no-sync';
   /** Whether the page that holds the batch may not be had (GFP_NOWAIT): the table is then freed by {@link tableRemoveOne}. */
   readonly tableBatchFails: boolean;
   /**
    * What tlb_remove_table_one waits for: an interrupt of every CPU (`ipi-sync`), or a grace period (`rcu`, with PT_RECLAIM,
-   * 6.14 on), for walkers under rcu_read_lock are not stopped by the interrupt.
+   * 6.14 on), for walkers under rcu_read_lock are not stopped by the interrupt. Both after a flush; `unflushed` is wrong: the
+   * interrupt alone, which stops software and leaves walk caches as they are (up to 4.18, d86564a2f085).
    */
-  readonly tableRemoveOne: 'ipi-sync' | 'rcu';
+  readonly tableRemoveOne: 'ipi-sync' | 'rcu' | 'unflushed';
 
   // ---- walkers ----
 
@@ -46,9 +48,10 @@ export interface TableSwitches {
 
   /**
    * How change_huge_pmd takes the entry away: pmdp_invalidate, which flushes at once under the lock (`flush`, up to 5.18), or
-   * pmdp_invalidate_ad and a note in the gather (`gather`, 5.19 on, 4f83145721f3).
+   * pmdp_invalidate_ad and a note in the gather (`gather`, 5.19 on, 4f83145721f3). `clear` is wrong: the entry is none for a
+   * moment, and who looks without the lock takes it for unmapped (up to 4.10, bug B25).
    */
-  readonly hugeProtect: 'flush' | 'gather';
+  readonly hugeProtect: 'flush' | 'gather' | 'clear';
   /** Whether a split flushes the huge entry before the small ones appear. `none` is wrong: both sizes are cached (O14). */
   readonly splitFlush: 'invalidate' | 'none';
   /**
@@ -126,13 +129,13 @@ export const TABLES_6_18: Partial<TableSwitches> = {
 /** Values of the switches. */
 export const TABLE_AXES: Axes<TableSwitches> = {
   ptReclaim: axis([false, true]),
-  tableFree: axis(['batched', 'rcu', 'ipi-sync', 'immediate'], ['no-sync']),
+  tableFree: axis(['batched', 'rcu', 'ipi-sync', 'immediate'], ['single-user', 'no-sync']),
   tableBatchFails: axis([false, true]),
-  tableRemoveOne: axis(['ipi-sync', 'rcu']),
+  tableRemoveOne: axis(['ipi-sync', 'rcu'], ['unflushed']),
   pteMap: axis(['plain', 'rcu']),
   gupIrqs: axis(['off'], ['on']),
   gupRecheck: axis(['pte', 'pte-and-pmd'], ['none']),
-  hugeProtect: axis(['flush', 'gather']),
+  hugeProtect: axis(['flush', 'gather'], ['clear']),
   splitFlush: axis(['invalidate'], ['none']),
   splitDirty: axis(['exchanged'], ['read-before']),
   collapseFlush: axis(['flush'], ['none']),

@@ -1,0 +1,74 @@
+/**
+ * Historical bugs about page tables and huge pages, each in a buggy and a fixed variant.
+ */
+import { type Address, type Cell, entryTarget } from '@mmu-gather/core/stepped';
+import { changeProtNuma, madviseDontneed, munmap, pmdOffset } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { setHugeStage } from './huge-stage.ts';
+import { PAGE, setStage, type Stage } from './stage.ts';
+
+interface HugeMapping extends Stage {
+  readonly pmd: Cell;
+  readonly first: Address;
+}
+
+const b25 = defineScenario<HugeMapping>({
+  id: 'bug:B25/fixed',
+  title:
+    'NUMA hinting changes a huge entry while MADV_DONTNEED looks at it without the lock: it is never none in between',
+  source: 'ced108037c2a (2017)',
+  cpus: 2,
+  profile: { changeProtection: 'gather', hugeProtect: 'gather' },
+  setup(run) {
+    const stage = setHugeStage(run, { mapped: 'huge', inKernel: [1] });
+    const pmd = run(0, (cpu) => pmdOffset(cpu, stage.mm, 0));
+    const first = run(0, function* (cpu) {
+      return entryTarget(yield* cpu.readOnce(pmd));
+    });
+    return { ...stage, pmd, first };
+  },
+  threads: ({ mm }) => [
+    thread((cpu) => changeProtNuma(cpu, mm, 0, 2 * PAGE)),
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
+  ],
+  final: (peek, { pmd, first }) =>
+    entryTarget(peek(pmd)) === first ? 'MADV_DONTNEED is done, and the page is still mapped' : undefined,
+  twins: [
+    {
+      id: 'bug:B25/buggy',
+      why: 'the entry is cleared and set again, and MADV_DONTNEED takes it for unmapped',
+      oracle: 'assert',
+      property: 'SAC',
+      profile: { hugeProtect: 'clear' },
+    },
+  ],
+});
+
+const b32 = defineScenario<Stage>({
+  id: 'bug:B32/fixed',
+  title: 'a table is freed without a batch, while a lazy CPU may speculate through it',
+  source: 'd86564a2f085, a6f572084fbe (2018); for powerpc radix 0ed1325967ab (B88)',
+  cpus: 2,
+  profile: { tableFree: 'batched', tableBatchFails: true, tableRemoveOne: 'ipi-sync' },
+  setup: (run) => setStage(run, { touched: [0], lazy: [1] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+  twins: [
+    {
+      id: 'bug:B32/buggy',
+      why: 'every CPU is interrupted, but nothing is flushed: walk caches keep the path to the table',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { tableRemoveOne: 'unflushed' },
+    },
+    {
+      id: 'bug:B32/single-user',
+      why: 'the mm has one user, so the table is freed at once: lazy CPUs are not counted as users',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { tableFree: 'single-user' },
+    },
+  ],
+});
+
+/** All of them. */
+export const TABLE_BUGS: readonly AnyScenario[] = [b25, b32];
