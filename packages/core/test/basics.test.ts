@@ -57,9 +57,9 @@ describe('entries', () => {
   });
 });
 
-test('a table holds its entries and its lock', () => {
+test('a table holds its entries, its lock and its generation', () => {
   expect(maxEntries(FOUR_LEVELS)).toBe(512);
-  expect(tableFields(FOUR_LEVELS)).toHaveLength(513);
+  expect(tableFields(FOUR_LEVELS)).toHaveLength(514);
   expect(tablePtl(FOUR_LEVELS, 1000)).toBe(1512);
 });
 
@@ -70,7 +70,7 @@ describe('generations', () => {
       (function* (): Steps<void> {
         expect(yield* deferTlbFlush(cpu, mm)).toBe(1);
         expect(yield* deferTlbFlush(cpu, mm)).toBe(2);
-        expect(words[mm.tlbGenDeferred]).toBe(2);
+        expect(words[mm.tlbGenDeferred]).toBe(0);
         expect(yield* tlbGenPending(cpu, mm, 2)).toBe(true);
         yield* markMmTlbGenDone(cpu, mm, 2);
         yield* markMmTlbGenDone(cpu, mm, 1);
@@ -78,6 +78,31 @@ describe('generations', () => {
         expect(yield* tlbGenPending(cpu, mm, 2)).toBe(false);
         expect(yield* tlbGenPending(cpu, mm, 3)).toBe(true);
         expect(yield* tlbGenPending(cpu, mm, NO_GENERATION)).toBe(false);
+      })(),
+    );
+  });
+  test('conditionally, completed rises only while a deferred one is above it', () => {
+    const { cpu, words } = fakeCpu({ completedUpdate: 'conditional' });
+    finish(
+      (function* (): Steps<void> {
+        yield* markMmTlbGenDone(cpu, mm, 1);
+        expect(words[mm.tlbGenCompleted]).toBe(0);
+        expect(yield* deferTlbFlush(cpu, mm)).toBe(1);
+        expect(words[mm.tlbGenDeferred]).toBe(1);
+        yield* markMmTlbGenDone(cpu, mm, 3);
+        expect(words[mm.tlbGenCompleted]).toBe(3);
+        yield* markMmTlbGenDone(cpu, mm, 4);
+        expect(words[mm.tlbGenCompleted]).toBe(3);
+      })(),
+    );
+  });
+  test('as posted, what never was deferred reads pending, and what just was does not', () => {
+    const { cpu, words } = fakeCpu({ genPending: 'inverted' });
+    finish(
+      (function* (): Steps<void> {
+        words[mm.tlbGenCompleted] = 1;
+        expect(yield* tlbGenPending(cpu, mm, NO_GENERATION)).toBe(true);
+        expect(yield* tlbGenPending(cpu, mm, 2)).toBe(false);
       })(),
     );
   });

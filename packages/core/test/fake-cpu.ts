@@ -77,6 +77,9 @@ export function fakeCpu(profile: Partial<Profile> = {}, cpus = 1): FakeCpu {
     *free(cache: string, object: Address): Steps<void> {
       log.push(`free ${cache} ${object}`);
     },
+    *freeRcu(cache: string, object: Address): Steps<void> {
+      log.push(`free ${cache} ${object}`);
+    },
     *localIrqDisable(): Steps<void> {
       log.push('irqs off');
     },

@@ -187,7 +187,8 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
     const old = yield* ptepModifyProtStart(cpu, pte);
     const entry = yield* changedPte(cpu, change, old);
     yield* ptepModifyProtCommit(cpu, pte, entry);
-    if (tlb !== null && needsFlush(cpu, old, entry)) tlbFlushLevelRange(tlb, at, size, 0);
+    const decides = cpu.kernel.profile.flushDecision === 'exchanged' ? old : seen;
+    if (tlb !== null && needsFlush(cpu, decides, entry)) tlbFlushLevelRange(tlb, at, size, 0);
     pages++;
   }
   if (tlb !== null) {

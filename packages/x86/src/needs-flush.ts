@@ -65,7 +65,11 @@ export function pteMayNeedFlush(old: Entry, next: Entry): boolean {
   const diff = (before ^ entryFlags(next)) & ~RFC_IGNORED;
   if ((diff & ~(RW | DIRTY)) === 0 && (before & (RW | DIRTY)) === RW) return false;
   // Rights that are taken away; NX is one that is added. Of any other bit every change counts.
-  return (diff & before & (RW | DIRTY | PROTNONE)) !== 0 || (diff & ~before & NX) !== 0 || (diff & ~(RW | DIRTY | PROTNONE | NX)) !== 0;
+  return (
+    (diff & before & (RW | DIRTY | PROTNONE)) !== 0 ||
+    (diff & ~before & NX) !== 0 ||
+    (diff & ~(RW | DIRTY | PROTNONE | NX)) !== 0
+  );
 }
 
 /** pte_accessible without its pending part: only what is present is ever cached. */

@@ -397,30 +397,29 @@ test(
     const m = new FakeMachine();
     const a = yield* running(2, m);
     m.words[a.tlbGen] = 1;
-    yield* flushTlbGen(m.cpus[0]!, a, PAGE, 3 * PAGE, false, 1);
+    yield* flushTlbGen(m.cpus[0]!, a, PAGE, 3 * PAGE, 0, false, 1);
     expect(m.takeEvents()).toEqual(['0:4/2', '1:1/2', '0:3/2']);
     expect(m.words[a.tlbGen]).toBe(1);
-    yield* flushTlbGen(m.cpus[0]!, a, PAGE, 3 * PAGE, false, 1);
+    yield* flushTlbGen(m.cpus[0]!, a, PAGE, 3 * PAGE, 0, false, 1);
     expect(m.takeEvents()).toEqual(['0:4/2']);
   }),
 );
 
 test(
-  'flushTlbGen takes a generation of its own for what none covers; as posted it flushes nothing',
+  'flushTlbGen counts in units of its level, and ignores what has no generation',
   run(function* (): Steps<void> {
     const m = new FakeMachine();
     const a = yield* running(1, m);
-    yield* flushTlbGen(m.cpus[0]!, a, 0, PAGE, true, 0);
-    expect(m.takeEvents()).toEqual(['0:3/1']);
-    yield* flushTlbGen(m.cpus[0]!, a, 0, PAGE, true, 1);
-    expect(m.takeEvents()).toEqual(['0:3/1']);
-    expect(m.words[a.tlbGen]).toBe(2);
-
-    const posted = new FakeMachine({ untrackedGen: 'as-recorded' });
-    const b = yield* running(1, posted);
-    yield* flushTlbGen(posted.cpus[0]!, b, 0, PAGE, true, 0);
-    expect(posted.takeEvents()).toEqual(['0:3/0']);
-    expect(posted.takeInvalidations(0)).toEqual({ pages: [], full: 0 });
+    m.words[a.tlbGen] = 1;
+    yield* flushTlbGen(m.cpus[0]!, a, 0, 2 * HUGE, 1, false, 1);
+    expect(m.takeEvents()).toEqual(['0:3/2']);
+    m.takeInvalidations(0);
+    yield* flushTlbGen(m.cpus[0]!, a, 0, PAGE, 0, true, 0);
+    expect(m.takeEvents()).toEqual(['0:3/0']);
+    expect(m.takeInvalidations(0)).toEqual({ pages: [], full: 0 });
+    m.words[a.tlbGen] = 2;
+    yield* flushTlbGen(m.cpus[0]!, a, 0, EVERYTHING, 0, true, 2);
+    expect(m.takeEvents()).toEqual([`0:3/${TLB_FLUSH_ALL}`]);
   }),
 );
 

@@ -23,7 +23,13 @@
  * child counts its own generations. VMAs are never merged here; Linux would have to take the maximum.
  */
 import type { Cpu } from '../cpu.ts';
-import { deferTlbFlush, deferTlbFlushReusing, NO_GENERATION, tlbGenPending, tlbUpdateGeneration } from '../generation.ts';
+import {
+  deferTlbFlush,
+  deferTlbFlushReusing,
+  NO_GENERATION,
+  tlbGenPending,
+  tlbUpdateGeneration,
+} from '../generation.ts';
 import { EVERYTHING } from '../isa.ts';
 import { type MmuGather, tlbGetUnmapLevel } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';

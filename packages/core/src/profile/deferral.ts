@@ -77,6 +77,8 @@ export interface DeferralSwitches {
   readonly batchedOr: 'always' | 'if-missing';
   /** Which comes first when an unmap is deferred: the new generation, or (RFC 20 as posted, wrong: D7, trace T6) the mask. */
   readonly batchedOrder: 'generation-first' | 'mask-first';
+  /** Which old entry decides whether a change needs a flush: the one that was exchanged, or (wrong, RFC 03's review) one read before. */
+  readonly flushDecision: 'exchanged' | 'seen';
   /** What the default tlb_flush passes to flush_tlb_range: a VMA made up for it, or (RFC 12, wrong: D13) the gather's, if it has one. */
   readonly defaultFlushVma: 'fabricated' | 'real';
 }
@@ -97,6 +99,7 @@ export const DEFERRAL_5_11: DeferralSwitches = {
   batchedAck: 'arrival',
   batchedOr: 'always',
   batchedOrder: 'generation-first',
+  flushDecision: 'exchanged',
   defaultFlushVma: 'fabricated',
 };
 
@@ -119,5 +122,6 @@ export const DEFERRAL_AXES: Axes<DeferralSwitches> = {
   batchedAck: axis(['arrival', 'before-full-flush'], ['after-full-flush']),
   batchedOr: axis(['always', 'if-missing']),
   batchedOrder: axis(['generation-first'], ['mask-first']),
+  flushDecision: axis(['exchanged'], ['seen']),
   defaultFlushVma: axis(['fabricated'], ['real']),
 };

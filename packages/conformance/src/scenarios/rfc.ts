@@ -1,0 +1,381 @@
+/**
+ * The RFC of 2021, patch by patch, where it is not about generations (generations.ts): what need not be flushed, reclaim's mask of
+ * CPUs, need_flush_all, the default tlb_flush, and fork. Twins are what was posted; docs/rfc-2021.md says which defect is which.
+ */
+import { type Mm, type Profile, type Steps, type Vma, VM_READ } from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  dupMm,
+  madvise,
+  madviseDontneed,
+  MADV_FREE,
+  mmAlloc,
+  mprotect,
+  munmap,
+  shrinkPages,
+  vmaLookup,
+} from '@mmu-gather/mm/stepped';
+import type { Run } from '@mmu-gather/checker';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { COMPLETED, GENERATIONS } from './generations.ts';
+import { pendingReader } from './pending-reader.ts';
+import {
+  type Mapping,
+  mappingOf,
+  PAGE,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  type StageOptions,
+  syscall,
+  toUser,
+} from './stage.ts';
+
+const RFC = 'RFC 2021, N. Amit';
+
+const FORK_POOLS = { mm: 3, page: 6, table: 8, vma: 6 };
+
+/** Reclaim's deferral as in patch 20, corrected. */
+const MASK: Partial<Profile> = { batchedPending: 'cpumask', reclaimBatch: true, ptReclaim: false };
+
+interface Reclaimed extends Stage {
+  readonly p0: Mapping;
+}
+
+/** Page 0 was given up with MADV_FREE, so that reclaim frees it and nothing else holds it. */
+function discardable(run: Run, options: StageOptions = {}): Reclaimed {
+  const stage = setStage(run, options);
+  const p0 = mappingOf(run, stage.mm, 0);
+  run(0, (cpu) => madvise(cpu, stage.mm, 0, PAGE, MADV_FREE));
+  return { ...stage, p0 };
+}
+
+/** The same, and CPU 1 has gone to another mm since, and holds what it held under its old ASID. */
+function discardableElsewhere(run: Run): Reclaimed {
+  const stage = discardable(run, { running: [0, 1, 2], inKernel: [1] });
+  const other = run(1, mmAlloc);
+  run(1, (cpu) => contextSwitch(cpu, other));
+  return stage;
+}
+
+const t5 = defineScenario<Reclaimed>({
+  id: 'T5/fixed',
+  title: "a CPU leaves reclaim's mask before it flushes: what is set later is a request that it has not seen",
+  source: `${RFC}, patch 20`,
+  cpus: 2,
+  profile: MASK,
+  // Up to 5.12 the initiator flushes twice, and only a remote CPU can lose a request: see the next scenario.
+  backend: { x86: { ceiling: 0, flushOrder: 'overlapped' } },
+  setup: (run) => discardable(run, { inKernel: [1] }),
+  threads: ({ mm, p0 }, kernel) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    thread(function* (cpu) {
+      yield* kernel.backend.flushTlbMm(cpu, mm);
+      yield* cpu.enterUser(0);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T5/naive',
+      why: 'it leaves when it has flushed, and takes away the bit that was set meanwhile',
+      oracle: ['O1', 'O12'],
+      property: 'FUAF',
+      profile: { batchedAck: 'after-full-flush' },
+    },
+  ],
+});
+
+const acknowledged = defineScenario<Reclaimed>({
+  id: 'rfc/mask-ack',
+  title: 'reclaim beside a flush of the whole mm by a CPU that does not run it',
+  source: `${RFC}, patches 19 and 20`,
+  cpus: 3,
+  profile: MASK,
+  setup: (run) => discardable(run, { touched: [0] }),
+  threads: ({ mm, p0 }, kernel) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    undefined,
+    thread((cpu) => kernel.backend.flushTlbMm(cpu, mm)),
+  ],
+  twins: [
+    {
+      id: 'rfc/D6',
+      why: 'as posted: a CPU leaves after its full flush, and a page that was unmapped meanwhile is freed without one',
+      oracle: ['O1', 'O12'],
+      property: 'FUAF',
+      profile: { batchedAck: 'after-full-flush' },
+    },
+  ],
+});
+
+/**
+ * D8: CPU 1's bit is set already, by somebody who is flushing. Whoever adds nothing relies on a bit that is about to go. If CPUs
+ * leave on arrival this is sound: who has seen the bit has changed the entry before CPU 1 flushes. If they leave after it, the window
+ * of D6 is as long as the other's flush.
+ */
+const orIfMissing = defineScenario<Reclaimed>({
+  id: 'rfc/mask-if-missing',
+  title: 'reclaim finds the bits that it needs set by somebody else, and adds nothing to the mask',
+  source: `${RFC}, patch 19`,
+  cpus: 3,
+  profile: { ...MASK, batchedOr: 'if-missing' },
+  setup(run, kernel) {
+    const stage = discardable(run, { touched: [0] });
+    run(2, (cpu) => cpu.atomicOr(kernel.batchedCpumask, 0b011));
+    return stage;
+  },
+  threads: ({ mm, p0 }, kernel) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    undefined,
+    thread((cpu) => kernel.backend.flushTlbMm(cpu, mm)),
+  ],
+  twins: [
+    {
+      id: 'rfc/D8',
+      why: 'as posted: the flush that takes the bit away began before the entry was changed',
+      oracle: ['O1', 'O12'],
+      property: 'FUAF',
+      profile: { batchedAck: 'after-full-flush' },
+    },
+  ],
+});
+
+const t6 = defineScenario<Reclaimed>({
+  id: 'T6/fixed',
+  title: 'a deferred unmap makes its generation, then reads mm_cpumask: a CPU that arrives sees one or is in the other',
+  source: `${RFC}, patches 7 and 20`,
+  cpus: 3,
+  profile: { ...MASK, batchedPending: 'counters' },
+  // From 6.13 on a CPU stays in mm_cpumask when it switches away, and the order matters less.
+  backend: { x86: { clearPrevBit: true } },
+  setup: discardableElsewhere,
+  threads: ({ mm, p0 }) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    thread((cpu) => toUser(cpu, mm)),
+  ],
+  twins: [
+    {
+      id: 'T6/naive',
+      why: 'the mask is read before the generation is made: the CPU is not in it, and finds its slot up to date',
+      oracle: ['O1', 'O12', 'O11'],
+      property: 'FUAF',
+      profile: { batchedOrder: 'mask-first' },
+    },
+    {
+      id: 'rfc/D7',
+      why: "as posted in patch 20: CPUs enter reclaim's mask before the generation is made",
+      oracle: ['O1', 'O12', 'O11'],
+      property: 'FUAF',
+      profile: { batchedPending: 'cpumask', batchedOrder: 'mask-first' },
+    },
+  ],
+});
+
+const maskSettles = defineScenario<Reclaimed>({
+  id: 'rfc/mask-detection',
+  title: "reclaim's mask tells a concurrent mprotect that an empty entry may still be cached",
+  source: `${RFC}, patch 20`,
+  cpus: 2,
+  profile: { ...MASK, changeProtection: 'gather' },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm, p0 }) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    thread((cpu) => mprotect(cpu, mm, 0, PAGE, VM_READ)),
+  ],
+  twins: [
+    {
+      id: 'rfc/mask-detection/none',
+      why: 'nothing tells it',
+      oracle: ['O2', 'O10'],
+      property: 'SAC',
+      profile: { batchedPending: 'none' },
+    },
+  ],
+});
+
+/** D9: whoever is left in the mask costs each zap in each mm that shares its CPU a flush of the whole mm. */
+const maskEmpties = defineScenario<Reclaimed & { readonly mask: number; readonly other: Mm }>({
+  id: 'rfc/mask-empties',
+  title: "a CPU that runs something else by the time of reclaim's flush leaves its mask all the same",
+  source: `${RFC}, patch 20`,
+  cpus: 2,
+  profile: MASK,
+  setup(run, kernel) {
+    const stage = discardable(run, { inKernel: [1] });
+    return { ...stage, mask: kernel.batchedCpumask, other: run(1, mmAlloc) };
+  },
+  threads: ({ mm, p0, other }) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    thread((cpu) => toUser(cpu, other)),
+  ],
+  final: (peek, { mask }) =>
+    peek(mask) === 0 ? undefined : 'a CPU that took part is left in the mask: the next zap flushes for nothing',
+  twins: [
+    {
+      id: 'rfc/D9',
+      why: 'as posted: only a full flush acknowledges, and a CPU that is up to date stays in the mask',
+      oracle: 'assert',
+      profile: { batchedAck: 'before-full-flush' },
+    },
+  ],
+});
+
+const needFlushAll = defineScenario<Stage>({
+  id: 'rfc/need-flush-all',
+  title: 'a nested finish asks for everything without saying that the mm dies',
+  source: `${RFC}, patch 1; revived by J. Zhang, 2023-12-28`,
+  cpus: 2,
+  archs: ['x86'],
+  profile: { nestedFinish: 'need-flush-all' },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+  ],
+  twins: [
+    {
+      id: 'rfc/D14',
+      why: 'tlb_flush does not look at need_flush_all, and the range is empty',
+      oracle: ['O10', 'O11'],
+      property: 'SAC',
+      backend: { x86: { needFlushAll: 'ignored' } },
+    },
+  ],
+});
+
+const defaultFlush = defineScenario<Stage>({
+  id: 'rfc/default-tlb-flush',
+  title: "munmap on an architecture without a tlb_flush of its own: asm-generic's default flushes a range of a VMA",
+  source: `${RFC}, patch 12; P. Zijlstra, 2021-02-01`,
+  cpus: 2,
+  archs: ['x86'],
+  backend: { x86: { gatherFlush: 'generic' } },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+  twins: [
+    {
+      id: 'rfc/D13',
+      why: 'the real VMA is passed, and the tables that are freed after it ended have none',
+      oracle: 'O16',
+      profile: { defaultFlushVma: 'real' },
+    },
+  ],
+});
+
+const cleanWritable = defineScenario<Stage>({
+  id: 'rfc/clean-writable',
+  title: 'mprotect of a writable page that nobody has written to needs no flush: a write would walk again',
+  source: `${RFC}, patch 3; A. Cooper, 2021-01-31`,
+  cpus: 2,
+  archs: ['x86'],
+  profile: { changeProtection: 'gather', needsFlush: 'architecture' },
+  backend: { x86: { needsFlushRule: 'rfc' } },
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    run(0, (cpu) => madvise(cpu, stage.mm, 0, PAGE, MADV_FREE));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => mprotect(cpu, mm, 0, PAGE, VM_READ)), thread((cpu) => cpu.userWrite(0, 7))],
+  twins: [
+    {
+      id: 'rfc/clean-writable/seen',
+      why: 'the decision looks at the entry before it is exchanged: the dirty bit may come between',
+      oracle: ['O2', 'O10'],
+      property: 'SAC',
+      profile: { flushDecision: 'seen' },
+    },
+  ],
+});
+
+interface Family extends Stage {
+  readonly child: Mm;
+  readonly childVma: Vma;
+}
+
+/** A parent with some generations behind it. */
+function severalGenerations(run: Run): Stage {
+  const stage = setStage(run, { touched: [0] });
+  for (const prot of [VM_READ, RW_MEMORY, VM_READ, RW_MEMORY]) run(0, (cpu) => mprotect(cpu, stage.mm, 0, PAGE, prot));
+  return stage;
+}
+
+/** Its child, which runs now. */
+function forked(run: Run): Family {
+  const stage = severalGenerations(run);
+  const child = run(0, (cpu) => dupMm(cpu, stage.mm));
+  const childVma = run(0, function* (cpu): Steps<Vma> {
+    return vmaLookup(cpu, child, 0)!;
+  });
+  run(0, (cpu) => contextSwitch(cpu, child));
+  return { ...stage, child, childVma };
+}
+
+const forkVma = defineScenario<Family>({
+  id: 'rfc/fork-vma',
+  title: 'nothing was deferred in a child: none of its VMAs looks pending',
+  source: `${RFC}, patch 15`,
+  cpus: 2,
+  pools: FORK_POOLS,
+  profile: { ...GENERATIONS, deferral: 'vma-gen' },
+  backend: COMPLETED,
+  setup: forked,
+  threads: ({ child }) => [thread((cpu) => pendingReader(cpu, child, 0))],
+  final: (peek, { child, childVma }) =>
+    peek(childVma.deferTlbGen) <= peek(child.tlbGenCompleted)
+      ? undefined
+      : "the child's VMA looks pending, because of a generation of its parent",
+  twins: [
+    {
+      id: 'rfc/D16',
+      why: 'as posted: vm_area_dup copies the generation of the parent',
+      oracle: 'assert',
+      profile: { forkVmaGen: 'inherited' },
+    },
+  ],
+});
+
+const forkMm = defineScenario<Stage>({
+  id: 'rfc/D15',
+  title: "a child that takes over its parent's newest deferred generation: its completed one may lag, and never leads",
+  source: `${RFC}, patch 17`,
+  cpus: 2,
+  pools: FORK_POOLS,
+  profile: { ...GENERATIONS, completedUpdate: 'conditional', forkMmGens: 'deferred' },
+  backend: COMPLETED,
+  setup: severalGenerations,
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      const child = yield* dupMm(cpu, mm);
+      yield* contextSwitch(cpu, child);
+      yield* madviseDontneed(cpu, child, 0, PAGE);
+      cpu.claim.that(!(yield* pendingReader(cpu, child, 0)), 'O9', 'pending although it was flushed');
+    }),
+  ],
+  twins: [
+    {
+      id: 'rfc/D15/completed',
+      why: "with the parent's completed generation the same mistake is not conservative",
+      oracle: ['O9', 'O11'],
+      property: 'LOSTW',
+      profile: { forkMmGens: 'completed' },
+    },
+  ],
+});
+
+/** All of them. */
+export const RFC_SCENARIOS: readonly AnyScenario[] = [
+  t5,
+  t6,
+  maskSettles,
+  acknowledged,
+  orIfMissing,
+  maskEmpties,
+  needFlushAll,
+  defaultFlush,
+  cleanWritable,
+  forkVma,
+  forkMm,
+];
