@@ -11,6 +11,7 @@ import type { Mmu } from './mmu.ts';
 import type { Objects } from './objects.ts';
 import { OP, passes, WRITER } from './op.ts';
 import type { Oracles } from './oracles.ts';
+import { EVERYTHING_WORD } from './port.ts';
 import type { Races } from './races.ts';
 import { Rcu } from './rcu.ts';
 import type { Text } from './text.ts';
@@ -244,7 +245,7 @@ export class Effects {
 
   #invalidate(number: number, cpu: number): void {
     const arg = (i: number): number => this.#parts.words.arg(number, i);
-    const end = (i: number): number => (arg(i) === 0x7fffffff ? EVERYTHING : arg(i));
+    const end = (i: number): number => (arg(i) === EVERYTHING_WORD ? EVERYTHING : arg(i));
     if ((arg(1) & 2) !== 0) throw new Error('this machine has no broadcast invalidation yet');
     this.#parts.mmu.invalidate(cpu, {
       asid: arg(0),

@@ -7,6 +7,7 @@ export * from './diagram.ts';
 export * from './explorable.ts';
 export * from './layout.ts';
 export * from './machine.ts';
+export * from './measure.ts';
 export * from './mmu.ts';
 export * from './process.ts';
 export * from './search/index.ts';

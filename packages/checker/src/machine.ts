@@ -317,6 +317,11 @@ export class Machine<E = unknown> implements Explorable {
     }
   }
 
+  /** An argument of the pending step of a process, in the order of the port call; see port.ts. */
+  stepArgument(process: number, i: number): number {
+    return this.#words.arg(process, i);
+  }
+
   /** The kind of the pending step of a process. */
   stepKind(process: number): OpName {
     return OP_NAMES[this.#words.kind(process)] ?? 'none';

@@ -58,8 +58,26 @@ export interface FillHost {
  */
 export type VisitLeaf = (entry: Entry, number: number, frame: Address) => void;
 
+/** An entry value that an invalidation or a context load removed from what a CPU may hold. */
+export interface Removal {
+  /** The CPU. */
+  readonly cpu: number;
+  /** The ASID, or the tag of kernel entries. */
+  readonly tag: number;
+  /** Level of the entry. */
+  readonly level: number;
+  /** First page that it maps. */
+  readonly page: number;
+  /** Whether it is a leaf, and not a pointer to a table. */
+  readonly leaf: boolean;
+  /** Whether memory does not hold this value at this place any more. */
+  readonly old: boolean;
+}
+
 /** The TLBs and walk caches of all CPUs. */
 export class Mmu {
+  /** Called with everything that is removed, if set. It may come back at once, if memory still has it. */
+  onRemoval: ((removal: Removal) => void) | undefined;
   /** Number of levels. */
   readonly levels: number;
   /** Number of user pages. */
@@ -381,7 +399,39 @@ export class Mmu {
 
   #clearAsid(cpu: number, asid: number): void {
     const at = this.#asidBase(cpu, asid);
+    if (this.onRemoval !== undefined) {
+      for (let level = 0; level < this.levels; level++) {
+        const slots = this.pages / this.#pagesPerEntry[level]!;
+        for (let slot = 0; slot < slots; slot++) {
+          const mask = this.#mask(cpu, asid, level, slot);
+          for (let w = 0; w < MASK_WORDS; w++) this.#tell(cpu, asid, level, slot, w, this.#state.words[mask + w]!);
+        }
+      }
+    }
     for (let i = 1; i < this.#asidWords; i++) this.#state.set(at + i, 0);
+  }
+
+  /** Tells of values that go: bits of one word of a mask. */
+  #tell(cpu: number, tag: number, level: number, slot: number, word: number, gone: number): void {
+    const root = tag === this.kernelTag ? this.kernelRoot : this.#state.words[this.#asidBase(cpu, tag)]!;
+    const page = slot * this.#pagesPerEntry[level]!;
+    const now = this.#entryAt(root, level, page);
+    for (let bits = gone; bits !== 0; bits &= bits - 1) {
+      const entry = this.messages[word * BITS + (31 - Math.clz32(bits & -bits))]!;
+      const leaf = level === 0 || (entry & PSE) !== 0;
+      this.onRemoval!({ cpu, tag, level, page, leaf, old: entry !== now });
+    }
+  }
+
+  /** The entry of a level on the way from a root to a page, as memory has it; 0 if a table is missing. */
+  #entryAt(root: Address, level: number, page: number): Entry {
+    let table = root;
+    for (let l = this.levels - 1; table !== 0; l--) {
+      const entry = this.#state.words[this.#cellAt(table, l, page)]!;
+      if (l === level) return entry;
+      table = entryPresent(entry) && (entry & PSE) === 0 ? entryTarget(entry) : 0;
+    }
+    return 0;
   }
 
   #slots(level: number, extent: Extent): [number, number] {
@@ -399,7 +449,9 @@ export class Mmu {
       for (let w = 0; w < MASK_WORDS; w++) {
         const huge = this.#huge[w]!;
         const keep = level === 0 ? 0 : leaves ? ~huge : huge;
-        this.#state.set(at + w, this.#state.words[at + w]! & keep);
+        const old = this.#state.words[at + w]!;
+        if (this.onRemoval !== undefined) this.#tell(cpu, asid, level, slot, w, old & ~keep);
+        this.#state.set(at + w, old & keep);
       }
     }
   }

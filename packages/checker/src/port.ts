@@ -22,6 +22,9 @@ import { OP, TESTS } from './op.ts';
 /** Cache names by number, as `alloc` and `free` carry them. */
 export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table', 'mapping', 'area'];
 
+/** The largest bound that an argument word holds: everything. */
+export const EVERYTHING_WORD = 0x7fffffff;
+
 /** What the port needs of its process. */
 export interface PortOwner extends Step {
   /** The CPU. */
@@ -158,5 +161,5 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
 
 /** Addresses as 32-bit numbers: the end of everything becomes the largest one. */
 function bound(address: number): number {
-  return Math.min(address, 0x7fffffff);
+  return Math.min(address, EVERYTHING_WORD);
 }

@@ -14,12 +14,10 @@ import {
 } from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
 import { OP_NAMES } from './op.ts';
-import { CACHE_NAMES } from './port.ts';
+import { CACHE_NAMES, EVERYTHING_WORD } from './port.ts';
 import type { Words } from './words.ts';
 
 const PAGE = 4096;
-/** The largest bound that an argument word holds: everything. */
-const TO_THE_END = 0x7fffffff;
 
 /** Names things of one machine. */
 export class Text {
@@ -111,7 +109,7 @@ export class Text {
       case 'loadContext':
         return `load ${a(0) === 0 ? 'no user table' : this.object(a(0))}, ASID ${a(1)}, ${a(2) !== 0 ? 'no flush' : 'flush'}`;
       case 'invalidate':
-        return `invalidate ASID ${a(0)}, ${a(3) === TO_THE_END ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`}`;
+        return `invalidate ASID ${a(0)}, ${a(3) === EVERYTHING_WORD ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`}`;
       case 'userRead':
         return `user load page ${Math.floor(a(0) / PAGE)}`;
       case 'userWrite':

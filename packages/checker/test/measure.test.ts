@@ -1,0 +1,90 @@
+/**
+ * Measure: what is counted for an execution, and which flushes were redundant.
+ */
+import type { Cpu, Steps } from '@mmu-gather/core/stepped';
+import { expect, test } from 'vitest';
+import { type Machine, measure, type Path, search } from '../src/index.ts';
+import { flushAll, onTree, type Tree } from './page-tables.ts';
+
+/** Sends everybody else an interrupt that flushes. */
+function* flushTlbMm(cpu: Cpu): Steps<void> {
+  yield* flushAll(cpu);
+  yield* cpu.sendIpi(1, 0, 0);
+  yield* cpu.awaitIpis();
+}
+
+/** Flushes where there is nobody to flush. */
+function* flushTlbPage(): Steps<void> {}
+
+/** An execution in which the actor with the highest number always goes first. */
+function anExecution(machine: Machine<never>): Path {
+  const path: [number, number][] = [];
+  const mark = machine.mark();
+  for (;;) {
+    let actor = machine.actors - 1;
+    while (actor >= 0 && machine.choices(actor) === 0) actor--;
+    if (actor < 0) break;
+    machine.perform(actor, 0);
+    path.push([actor, 0]);
+  }
+  machine.undo(mark);
+  return path;
+}
+
+function machineOf(body: (cpu: Cpu, tree: Tree) => Steps<unknown>): Machine<never> {
+  const machine = onTree(
+    (tree) => [
+      function* (cpu): Steps<void> {
+        yield* cpu.smpMb();
+        yield* body(cpu, tree);
+      },
+    ],
+    { handlers: [flushAll] },
+  );
+  Object.assign(machine.kernel.backend, { flushTlbMm, flushTlbPage });
+  return machine as never;
+}
+
+test('a flush of what was changed is needed; one more, or one of what was not changed, is redundant', () => {
+  const machine = machineOf(function* (cpu, tree): Steps<void> {
+    const { backend } = cpu.kernel;
+    yield* backend.flushTlbMm(cpu, undefined as never);
+    yield* cpu.xchg(tree.pte, 0);
+    yield* backend.flushTlbMm(cpu, undefined as never);
+    yield* backend.flushTlbMm(cpu, undefined as never);
+    yield* backend.flushTlbPage(cpu, undefined as never, 0);
+  });
+  const path = anExecution(machine);
+  const [low, high] = [machine.keyLow, machine.keyHigh];
+  const costs = measure(machine, path);
+  expect(costs).toMatchObject({ flushes: 3, silent: 1, redundant: 2, ipis: 3, full: 6, range: 0, contextFlushes: 0 });
+  // The table is held as a pointer, too: it comes back each time.
+  expect(costs.calls.map(({ call, removed, stale }) => [call, removed, stale])).toEqual([
+    ['flushTlbMm', 1, 0],
+    ['flushTlbMm', 1, 1],
+    ['flushTlbMm', 0, 0],
+    ['flushTlbPage', 0, 0],
+  ]);
+  expect(costs.removed).toBe(2);
+  expect(costs.steps).toBe(path.length);
+  expect([machine.keyLow, machine.keyHigh]).toEqual([low, high]);
+  expect(measure(machine, path)).toEqual(costs);
+  expect(search(machine).verdict).toBe('holds');
+});
+
+test('what the caller of a flush does before and after it is not part of it', () => {
+  const machine = machineOf(function* (cpu): Steps<void> {
+    yield* flushAll(cpu);
+    yield* cpu.kernel.backend.flushTlbMm(cpu, undefined as never);
+    yield* cpu.invalidate({
+      asid: 0,
+      leaves: { start: 0, end: 4096 },
+      walks: { start: 0, end: 0 },
+      globals: false,
+      broadcast: false,
+    });
+  });
+  const costs = measure(machine, anExecution(machine));
+  expect(costs).toMatchObject({ full: 3, range: 1, flushes: 1 });
+  expect(costs.calls).toMatchObject([{ full: 2, range: 0, ipis: 1 }]);
+});
