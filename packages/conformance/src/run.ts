@@ -17,7 +17,7 @@ import {
   type Search,
   search,
 } from '@mmu-gather/checker';
-import { type BackendSpec, type Kernel, TINY } from '@mmu-gather/core/stepped';
+import { type BackendSpec, type Kernel, type OracleId, TINY } from '@mmu-gather/core/stepped';
 import type { Cell } from './matrix.ts';
 import { Reads } from './reads.ts';
 import type { CellResult, StrategyName } from './result.ts';
@@ -39,12 +39,18 @@ export interface RunOptions {
   readonly width?: number;
   /** Show steps that concern one CPU only. */
   readonly full?: boolean;
+  /** Oracles that report nothing: for tests of what only one of them sees. */
+  readonly oraclesOff?: readonly OracleId[];
   /** Called now and then during the search. */
   readonly onProgress?: NonNullable<Search['onProgress']>;
 }
 
-/** The machine of a cell, before its first step. @param reads notes which switches it looks at, and will */
-export function machineOf(cell: Cell, reads: Reads = new Reads()): Machine {
+/**
+ * The machine of a cell, before its first step.
+ * @param reads notes which switches it looks at, and will
+ * @param oraclesOff oracles that report nothing
+ */
+export function machineOf(cell: Cell, reads: Reads = new Reads(), oraclesOff: readonly OracleId[] = []): Machine {
   const scenario = cell.scenario as unknown as Scenario;
   const backend: BackendSpec = cell.arch.backend(reads.watch('backend', cell.backendSwitches));
   const options: MachineOptions = {
@@ -53,6 +59,7 @@ export function machineOf(cell: Cell, reads: Reads = new Reads()): Machine {
     backend,
     profile: reads.watch('profile', cell.profile),
     memoryModel: cell.memoryModel,
+    oraclesOff,
     ...(scenario.pools === undefined ? {} : { pools: scenario.pools }),
   };
   const twin = cell.twin as Twin | undefined;
@@ -112,7 +119,7 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
 /** Searches a cell. @param reads notes which switches were looked at */
 export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding {
   const started = performance.now();
-  const machine = machineOf(cell, reads);
+  const machine = machineOf(cell, reads, options.oraclesOff);
   const result = search(machine, searchOptions(options));
   const found = result.path === undefined ? undefined : counterexample(machine, result.path);
   const milliseconds = performance.now() - started;
