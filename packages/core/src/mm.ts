@@ -29,6 +29,8 @@ export interface Mm extends Handle {
   readonly notifierSeq: Cell;
   /** mmap_lock. */
   readonly mmapLock: Cell;
+  /** Counts releases of mmap_lock by writers (mm_lock_seq): a VMA with this number, plus 1, is locked for write. */
+  readonly vmaLockSeq: Cell;
   /** Page-table lock of the upper levels, and of all levels where locks are not split. */
   readonly pageTableLock: Cell;
   /** Address of the first VMA, lowest address first; 0 if none. */
@@ -53,6 +55,7 @@ export const Mm: Struct<Mm> = struct<Mm>('mm', [
   'notifierCount',
   'notifierSeq',
   'mmapLock',
+  'vmaLockSeq',
   'pageTableLock',
   'mmap',
   'mmUsers',
@@ -82,6 +85,12 @@ export interface Vma extends Handle {
   readonly nextShared: Cell;
   /** 1 once a private page was mapped here (anon_vma is set): fork must copy it. Marked accesses: faults run side by side. */
   readonly anonVma: Cell;
+  /** Its own lock, where faults take that one (vm_lock). */
+  readonly lock: Cell;
+  /** When it was last locked for write, see {@link Mm.vmaLockSeq} (vm_lock_seq). */
+  readonly lockSeq: Cell;
+  /** 1 once it is in no mm any more (detached). */
+  readonly detached: Cell;
   /** Newest generation of a deferral in it (vm_area_struct.defer_tlb_gen, RFC 15); only rises. 0 if there was none. */
   readonly deferTlbGen: Cell;
 }
@@ -97,6 +106,9 @@ export const Vma: Struct<Vma> = struct<Vma>('vma', [
   'mapping',
   'nextShared',
   'anonVma',
+  'lock',
+  'lockSeq',
+  'detached',
   'deferTlbGen',
 ]);
 

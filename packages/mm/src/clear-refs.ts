@@ -10,7 +10,8 @@
  *     unlock                                        a write faults, and the fault marks the entry
  *
  * Contract: a write after the return faults. The write lock keeps faults out until the flush, so nobody copies or reuses a page
- * that can still be written; the counter is for those who take PTLs without it (reclaim, KSM, migration).
+ * that can still be written; the counter is for those who take PTLs without it (reclaim, KSM, migration). Faults that hold the lock of
+ * their VMA only do run in between. That is right, for what was writable is exclusive: such a fault takes the page and copies nothing.
  */
 import {
   ACCESSED,
@@ -48,6 +49,7 @@ import { walkPageRange } from './pagewalk.ts';
 import { pteClearSoftDirty, pteMkold, pteWrprotect } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 import { vmaLookup, vmasOf } from './vma.ts';
+import { mmapWriteUnlock } from './vma-lock.ts';
 
 /** Clear the accessed bits of all pages. */
 export const CLEAR_REFS_ALL: number = 1;
@@ -68,7 +70,7 @@ export function* clearRefsWrite(cpu: Cpu, mm: Mm, type: number): Steps<number> {
   } else {
     yield* clearGathering(cpu, mm, type);
   }
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   return 0;
 }
 

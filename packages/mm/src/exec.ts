@@ -18,6 +18,7 @@ import { mmdrop, mmgrab, mmput } from './mm.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { activeMm, currentMm, thisRq } from './sched.ts';
 import { vmaNext } from './vma.ts';
+import { mmapWriteUnlock } from './vma-lock.ts';
 
 /** exec_mmap: the current task goes on in a new mm. */
 export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
@@ -69,5 +70,5 @@ export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Ste
   yield* freePgdRange(cpu, tlb, from, end, end - shift, ceiling);
   yield* tlbFinishMmu(cpu, tlb, from, end);
   cpu.write(vma.end, end - shift);
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
 }

@@ -7,7 +7,7 @@
  *     lock PTL; read the entry again  changed: drop all, let the access try again
  *     install; unlock
  *
- * Locks: mmap_lock for read. Installing into an empty entry needs no flush: nothing is cached there, or whoever emptied it
+ * Locks: mmap_lock for read, or the VMA's own lock. Installing into an empty entry needs no flush: nothing is cached there, or whoever emptied it
  * still owes the flush, and no one relies on it before (reclaim: its swap entry leads to the same page).
  */
 import {
@@ -23,6 +23,7 @@ import {
   VM_HUGEPAGE,
   pageSize,
 } from '@mmu-gather/core/stepped';
+import { VM_FAULT_RETRY } from './errno.ts';
 import { doFault } from './file-fault.ts';
 import { handleHugeFault } from './huge-memory.ts';
 import { doNumaPage } from './numa.ts';
@@ -48,12 +49,13 @@ import {
   VM_ACCESS_FLAGS,
   vmPageProt,
 } from './pte.ts';
-import { anonPrepare, installAnonPage, lockSame, type Vmf } from './vmf.ts';
+import { anonPrepare, installAnonPage, lockSame, releaseFaultLock, type Vmf } from './vmf.ts';
 import { doWpPage } from './wp-fault.ts';
 
 /**
- * handle_mm_fault. The VMA holds the address and allows the access; mmap_lock is held for read.
- * @returns 0 to try the access again, or VM_FAULT bits; with VM_FAULT_RETRY mmap_lock was dropped
+ * handle_mm_fault. The VMA holds the address and allows the access; mmap_lock is held for read, or the VMA's lock.
+ * @param vmaLocked the VMA's lock
+ * @returns 0 to try the access again, or VM_FAULT bits; with VM_FAULT_RETRY the lock was dropped
  */
 export function* handleMmFault(
   cpu: Cpu,
@@ -62,6 +64,7 @@ export function* handleMmFault(
   address: number,
   write: boolean,
   files: PageCache,
+  vmaLocked: boolean,
 ): Steps<number> {
   const geometry = cpu.kernel.geometry;
   const size = pageSize(geometry);
@@ -74,7 +77,19 @@ export function* handleMmFault(
   const pte = entryCell(geometry, table, 0, page);
   const orig = yield* ptepGet(cpu, pte);
   yield* pteUnmap(cpu);
-  return yield* handlePteFault(cpu, { mm, vma, vmFlags, address: page, write, files, pmd, table, pte, orig });
+  return yield* handlePteFault(cpu, {
+    mm,
+    vma,
+    vmFlags,
+    address: page,
+    write,
+    files,
+    pmd,
+    table,
+    pte,
+    orig,
+    vmaLocked,
+  });
 }
 
 /** handle_pte_fault. */
@@ -111,9 +126,13 @@ function* doAnonymousPage(cpu: Cpu, vmf: Vmf): Steps<number> {
 
 /**
  * do_swap_page: the page is still in the swap cache, so the entry comes back, with the reference that the swap entry held.
- * A migration entry is waited for (migration_entry_wait).
+ * A migration entry is waited for (migration_entry_wait). Both only with mmap_lock held (6.4).
  */
 function* doSwapPage(cpu: Cpu, vmf: Vmf): Steps<number> {
+  if (vmf.vmaLocked) {
+    yield* releaseFaultLock(cpu, vmf);
+    return VM_FAULT_RETRY;
+  }
   if (isMigrationPte(vmf.orig)) {
     yield* cpu.waitFor(vmf.pte, 'notEqual', vmf.orig);
     return 0;

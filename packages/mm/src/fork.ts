@@ -8,7 +8,9 @@
  *       flush the parent's mm                    from here on a write faults, and waits for mmap_lock
  *     unlock: faults copy
  *
- * The one flush at the end is enough because no fault can copy, and the child cannot run, before the locks are dropped.
+ * The one flush at the end is enough because no fault can copy, and the child cannot run, before the locks are dropped. Faults that
+ * take the lock of their VMA must be kept out as well, by that lock (6.5 on): otherwise one copies a page while others still write
+ * to it through stale entries (trace T16).
  */
 import {
   type Address,
@@ -46,6 +48,7 @@ import {
 } from './page-table.ts';
 import { isMigrationPte, pteClearUffdWp, pteMkclean, pteMkold, pteWrprotect } from './pte.ts';
 import { dupVma } from './vma.ts';
+import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
 /** dup_mm: what fork does without CLONE_VM. @returns the child's mm, with one user */
 export function* dupMm(cpu: Cpu, oldMm: Mm): Steps<Mm> {
@@ -69,6 +72,7 @@ function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
   let link = mm.mmap;
   for (let at = cpu.read(oldMm.mmap); at !== 0; ) {
     const vma = Vma.at(at);
+    if (cpu.kernel.profile.vmaWriters !== 'all-but-fork') yield* vmaStartWrite(cpu, oldMm, vma);
     const copy = yield* dupVma(cpu, vma, mm);
     // The child is not registered with the parent's userfaultfd.
     cpu.write(copy.flags, cpu.read(copy.flags) & ~VM_UFFD_WP);
@@ -80,9 +84,9 @@ function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
     if (vmaNeedsCopy(cpu, vma)) yield* copyPageRange(cpu, mm, oldMm, vma);
     at = cpu.read(vma.next);
   }
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   if (cpu.kernel.profile.forkFlush === 'mm') yield* cpu.kernel.backend.flushTlbMm(cpu, oldMm);
-  yield* cpu.upWrite(oldMm.mmapLock);
+  yield* mmapWriteUnlock(cpu, oldMm);
 }
 
 /** vma_needs_copy: what the child cannot get by faults of its own. */

@@ -43,6 +43,7 @@ export * from './sched.ts';
 export * from './uffd.ts';
 export * from './user.ts';
 export * from './vma.ts';
+export * from './vma-lock.ts';
 export * from './vmf.ts';
 export * from './vmscan.ts';
 export * from './wp-fault.ts';

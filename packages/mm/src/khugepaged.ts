@@ -48,6 +48,7 @@ import {
 } from './page-table.ts';
 import { pteUffdWp } from './pte.ts';
 import { findVma, splitVma, vmaLookup } from './vma.ts';
+import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
 /** hugepage_madvise, MADV_HUGEPAGE: from now on huge pages are wanted in the range. @returns 0 or a negative errno */
 export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number): Steps<number> {
@@ -58,9 +59,10 @@ export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number
   if (vma !== null && fits) {
     if (cpu.read(vma.start) < start) vma = yield* splitVma(cpu, mm, vma, start);
     if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
+    yield* vmaStartWrite(cpu, mm, vma);
     cpu.write(vma.flags, cpu.read(vma.flags) | VM_HUGEPAGE);
   }
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   return fits ? 0 : -ENOMEM;
 }
 
@@ -76,7 +78,7 @@ export function* collapseHugePage(cpu: Cpu, mm: Mm, address: number): Steps<bool
   yield* cpu.downWrite(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, start);
   const done = vma !== null && suitable(cpu, vma, start) && (yield* collapseRange(cpu, mm, vma, start, first));
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   if (!done) for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
   return done;
 }
@@ -89,6 +91,7 @@ function suitable(cpu: Cpu, vma: Vma, start: number): boolean {
 function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Address): Steps<boolean> {
   const pmd = yield* pmdOffset(cpu, mm, start);
   if (pmd === 0 || !leadsToTable(yield* cpu.readOnce(pmd))) return false;
+  yield* vmaStartWrite(cpu, mm, vma);
   yield* cpu.spinLock(mm.pageTableLock);
   const table = yield* pmdpCollapseFlush(cpu, mm, pmd, start);
   yield* cpu.spinUnlock(mm.pageTableLock);
@@ -160,7 +163,7 @@ export function* retractPageTables(cpu: Cpu, mm: Mm, address: number): Steps<boo
   const fits = vma !== null && cpu.read(vma.file) !== 0 && hugeFits(cpu, vma, address);
   const pmd = fits ? yield* pmdOffset(cpu, mm, address) : 0;
   const table = pmd === 0 ? 0 : yield* unlinkEmptyTable(cpu, mm, pmd, address);
-  if (exclusive) yield* cpu.upWrite(mm.mmapLock);
+  if (exclusive) yield* mmapWriteUnlock(cpu, mm);
   else yield* cpu.upRead(mm.mmapLock);
   if (table === 0) return false;
   yield* freeRetracted(cpu, table);

@@ -13,6 +13,7 @@ import { type Cpu, EVERYTHING, Mm, tlbFinishMmu, tlbGatherMmuFullmm, type Steps 
 import { freePgtables } from './free-pgtables.ts';
 import { unmapVmas } from './memory.ts';
 import { removeVmas, vmasOf } from './vma.ts';
+import { mmapWriteUnlock } from './vma-lock.ts';
 
 /** mm_alloc: an empty address space with one user. */
 export function* mmAlloc(cpu: Cpu): Steps<Mm> {
@@ -73,5 +74,5 @@ export function* exitMmap(cpu: Cpu, mm: Mm): Steps<void> {
   yield* tlbFinishMmu(cpu, tlb, 0, EVERYTHING);
   cpu.write(mm.mmap, 0);
   yield* removeVmas(cpu, vmas);
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
 }

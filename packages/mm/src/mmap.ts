@@ -26,6 +26,7 @@ import { freePgtables } from './free-pgtables.ts';
 import { unmapVmas } from './memory.ts';
 import { vmAccess } from './pte.ts';
 import { ANONYMOUS, type Backing, type DetachedVmas, detachVmas, findVmaBefore, insertVma, removeVmas } from './vma.ts';
+import { mmapWriteDowngrade, mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 
 /** PAGE_ALIGN. */
 export function pageAlign(cpu: Cpu, bytes: number): number {
@@ -55,7 +56,7 @@ function* clearDetached(cpu: Cpu, mm: Mm, detached: DetachedVmas, start: number,
 export function* doMunmap(cpu: Cpu, mm: Mm, start: number, end: number, mayDowngrade: boolean): Steps<boolean> {
   const detached = yield* detachVmas(cpu, mm, start, end);
   const downgrade = mayDowngrade && cpu.kernel.profile.munmapDowngrade && detached.vmas.length > 0;
-  if (downgrade) yield* cpu.downgradeWrite(mm.mmapLock);
+  if (downgrade) yield* mmapWriteDowngrade(cpu, mm);
   if (detached.vmas.length > 0) yield* clearDetached(cpu, mm, detached, start, end);
   cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'none');
   return downgrade;
@@ -66,7 +67,7 @@ function* unmapRange(cpu: Cpu, mm: Mm, start: number, end: number): Steps<void> 
   yield* cpu.downWrite(mm.mmapLock);
   const downgraded = yield* doMunmap(cpu, mm, start, end, true);
   if (downgraded) yield* cpu.upRead(mm.mmapLock);
-  else yield* cpu.upWrite(mm.mmapLock);
+  else yield* mmapWriteUnlock(cpu, mm);
 }
 
 /** munmap. @returns 0 or a negative errno */
@@ -101,7 +102,7 @@ export function* mmap(
   }
   yield* insertVma(cpu, mm, start, end, flags, backing);
   cpu.claim.limit(root, { start, end }, vmAccess(flags));
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   return start;
 }
 
@@ -119,10 +120,12 @@ export function* brk(cpu: Cpu, mm: Mm, from: number, to: number): Steps<number> 
     yield* cpu.downWrite(mm.mmapLock);
     const below = findVmaBefore(cpu, mm, start);
     const extend = below !== null && cpu.read(below.end) === start;
-    if (extend && cpu.read(below.flags) === flags && cpu.read(below.file) === 0) cpu.write(below.end, end);
-    else yield* insertVma(cpu, mm, start, end, flags, ANONYMOUS);
+    if (extend && cpu.read(below.flags) === flags && cpu.read(below.file) === 0) {
+      yield* vmaStartWrite(cpu, mm, below);
+      yield* publishVma(cpu, below.end, end);
+    } else yield* insertVma(cpu, mm, start, end, flags, ANONYMOUS);
     cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'write');
-    yield* cpu.upWrite(mm.mmapLock);
+    yield* mmapWriteUnlock(cpu, mm);
   }
   return to;
 }

@@ -23,6 +23,7 @@ import { EINVAL, ENOMEM } from './errno.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
 import { VM_ACCESS_FLAGS, vmAccess } from './pte.ts';
 import { findVma, splitVma, vmaNext } from './vma.ts';
+import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
 /** mprotect_fixup: gives one VMA, or the part of it in the range, new flags. @returns false if nothing changes */
 function* mprotectFixup(
@@ -38,6 +39,7 @@ function* mprotectFixup(
   if (flags === old) return false;
   const middle = cpu.read(vma.start) < start ? yield* splitVma(cpu, mm, vma, start) : vma;
   if (cpu.read(middle.end) > end) yield* splitVma(cpu, mm, middle, end);
+  yield* vmaStartWrite(cpu, mm, middle);
   cpu.write(middle.flags, flags);
   // Rights that are new may be used as soon as the first entry is written.
   if ((flags & ~old & VM_WRITE) !== 0) cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'write');
@@ -68,6 +70,6 @@ export function* mprotect(cpu: Cpu, mm: Mm, start: number, length: number, prot:
   }
   if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, start, end);
   if (at > start) cpu.claim.limit(cpu.read(mm.pgd), { start, end: at }, vmAccess(prot));
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   return at < end ? -ENOMEM : 0;
 }

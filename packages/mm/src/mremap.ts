@@ -17,6 +17,7 @@ import { doMunmap, pageAlign, pageAligned } from './mmap.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { vmAccess } from './pte.ts';
 import { insertCopiedVma, vmaLookup, vmaNext } from './vma.ts';
+import { mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 
 /** The mapping may go to another address. */
 export const MREMAP_MAYMOVE: number = 1;
@@ -48,17 +49,17 @@ export function* mremap(
   yield* cpu.downWrite(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, from);
   if (vma === null || cpu.read(vma.end) < from + oldSize) {
-    yield* cpu.upWrite(mm.mmapLock);
+    yield* mmapWriteUnlock(cpu, mm);
     return -EFAULT;
   }
   if (!fixed && newSize <= oldSize) {
     const reader = newSize < oldSize && (yield* doMunmap(cpu, mm, from + newSize, from + oldSize, true));
     if (reader) yield* cpu.upRead(mm.mmapLock);
-    else yield* cpu.upWrite(mm.mmapLock);
+    else yield* mmapWriteUnlock(cpu, mm);
     return from;
   }
   const result = yield* growOrMove(cpu, mm, vma, { from, oldSize, newSize, flags, to });
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   return result;
 }
 
@@ -93,8 +94,9 @@ function* growOrMove(cpu: Cpu, mm: Mm, vma: Vma, request: Request): Steps<number
 function* expandInPlace(cpu: Cpu, mm: Mm, vma: Vma, end: number, newEnd: number): Steps<boolean> {
   const next = vmaNext(cpu, vma);
   if (cpu.read(vma.end) !== end || (next !== null && cpu.read(next.start) < newEnd)) return false;
+  yield* vmaStartWrite(cpu, mm, vma);
   yield* lockVmaMapping(cpu, vma);
-  cpu.write(vma.end, newEnd);
+  yield* publishVma(cpu, vma.end, newEnd);
   yield* unlockVmaMapping(cpu, vma);
   cpu.claim.limit(cpu.read(mm.pgd), { start: end, end: newEnd }, vmAccess(cpu.read(vma.flags)));
   return true;
@@ -110,6 +112,7 @@ function* moveVma(
   to: number,
   newLength: number,
 ): Steps<void> {
+  yield* vmaStartWrite(cpu, mm, vma);
   const pgoff = cpu.read(vma.pgoff) + (from - cpu.read(vma.start)) / pageSize(cpu.kernel.geometry);
   yield* insertCopiedVma(cpu, mm, vma, to, to + newLength, pgoff);
   cpu.claim.limit(cpu.read(mm.pgd), { start: to, end: to + newLength }, vmAccess(cpu.read(vma.flags)));

@@ -15,7 +15,8 @@ import {
 import { EINVAL, ENOMEM, VM_FAULT_RETRY } from './errno.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
 import { findVma, splitVma } from './vma.ts';
-import type { Vmf } from './vmf.ts';
+import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
+import { releaseFaultLock, type Vmf } from './vmf.ts';
 
 /** UFFDIO_REGISTER with UFFDIO_REGISTER_MODE_WP, for a range within one VMA. @returns 0 or a negative errno */
 export function* uffdRegisterWp(cpu: Cpu, mm: Mm, start: number, length: number): Steps<number> {
@@ -27,9 +28,10 @@ export function* uffdRegisterWp(cpu: Cpu, mm: Mm, start: number, length: number)
   if (vma !== null && fits) {
     if (cpu.read(vma.start) < start) vma = yield* splitVma(cpu, mm, vma, start);
     if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
+    yield* vmaStartWrite(cpu, mm, vma);
     cpu.write(vma.flags, cpu.read(vma.flags) | VM_UFFD_WP);
   }
-  yield* cpu.upWrite(mm.mmapLock);
+  yield* mmapWriteUnlock(cpu, mm);
   return fits ? 0 : -EINVAL;
 }
 
@@ -54,9 +56,9 @@ export function* mwriteprotectRange(cpu: Cpu, mm: Mm, start: number, length: num
   return fits ? 0 : -ENOMEM;
 }
 
-/** handle_userfault: drops mmap_lock and sleeps until somebody has changed the entry. */
+/** handle_userfault: drops its lock and sleeps until somebody has changed the entry. */
 export function* handleUserfault(cpu: Cpu, vmf: Vmf): Steps<number> {
-  yield* cpu.upRead(vmf.mm.mmapLock);
+  yield* releaseFaultLock(cpu, vmf);
   yield* cpu.waitFor(vmf.pte, 'notEqual', vmf.orig);
   return VM_FAULT_RETRY;
 }

@@ -16,6 +16,7 @@ import { handleMmFault } from './fault.ts';
 import { NO_FILES, type PageCache } from './page-cache.ts';
 import { VM_ACCESS_FLAGS, vmAccess } from './pte.ts';
 import { findVma } from './vma.ts';
+import { lockVmaUnderRcu, mmapWriteDowngrade, publishVma, vmaEndRead, vmaStartWrite } from './vma-lock.ts';
 
 /** access_error: does the VMA forbid it? */
 function accessError(vmFlags: number, write: boolean): boolean {
@@ -33,6 +34,15 @@ export function* doUserAddrFault(
   write: boolean,
   files: PageCache = NO_FILES,
 ): Steps<number> {
+  const locked = yield* lockVmaUnderRcu(cpu, mm, address);
+  if (locked !== null) {
+    const denied = accessError(cpu.read(locked.flags), write);
+    const fault = denied ? VM_FAULT_SIGSEGV : yield* handleMmFault(cpu, mm, locked, address, write, files, true);
+    if ((fault & VM_FAULT_RETRY) === 0) {
+      yield* vmaEndRead(cpu, locked);
+      return fault & VM_FAULT_ERROR;
+    }
+  }
   for (;;) {
     yield* cpu.downRead(mm.mmapLock);
     const vma = yield* findFaultVma(cpu, mm, address);
@@ -40,7 +50,7 @@ export function* doUserAddrFault(
       yield* cpu.upRead(mm.mmapLock);
       return VM_FAULT_SIGSEGV;
     }
-    const fault = yield* handleMmFault(cpu, mm, vma, address, write, files);
+    const fault = yield* handleMmFault(cpu, mm, vma, address, write, files, false);
     if ((fault & VM_FAULT_RETRY) !== 0) continue;
     yield* cpu.upRead(mm.mmapLock);
     return fault & VM_FAULT_ERROR;
@@ -59,10 +69,11 @@ function* findFaultVma(cpu: Cpu, mm: Mm, address: number): Steps<Vma | null> {
   if (vma !== null && grows && cpu.read(vma.start) > address) {
     const old = cpu.read(vma.start);
     const start = address - (address % pageSize(cpu.kernel.geometry));
-    cpu.write(vma.start, start);
+    yield* vmaStartWrite(cpu, mm, vma);
+    yield* publishVma(cpu, vma.start, start);
     cpu.claim.limit(cpu.read(mm.pgd), { start, end: old }, vmAccess(cpu.read(vma.flags)));
   }
-  yield* cpu.downgradeWrite(mm.mmapLock);
+  yield* mmapWriteDowngrade(cpu, mm);
   return vma !== null && cpu.read(vma.start) <= address ? vma : null;
 }
 

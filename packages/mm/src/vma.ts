@@ -5,6 +5,7 @@
  * flush ranges and table freeing look at gaps between VMAs only, and two neighbours without a gap give the same as one.
  */
 import { type Address, type Cpu, EVERYTHING, Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';
+import { freeVma, publishVma, vmaMarkDetached, vmaStartWrite } from './vma-lock.ts';
 import { addToMapping, lockVmaMapping, unlockVmaMapping, vmaLinkFile } from './mapping.ts';
 
 /** What a new VMA maps. */
@@ -71,10 +72,10 @@ export function vmasOf(cpu: Cpu, mm: Mm): Vma[] {
   return vmas;
 }
 
-function linkVma(cpu: Cpu, mm: Mm, before: Vma | null, vma: Vma): void {
+function* linkVma(cpu: Cpu, mm: Mm, before: Vma | null, vma: Vma): Steps<void> {
   const link = before === null ? mm.mmap : before.next;
   cpu.write(vma.next, cpu.read(link));
-  cpu.write(link, vma.address);
+  yield* publishVma(cpu, link, vma.address);
 }
 
 /** vm_area_alloc, its place in the list, and in the list of its file. The range must be free. */
@@ -87,7 +88,7 @@ export function* insertVma(cpu: Cpu, mm: Mm, start: number, end: number, flags: 
   cpu.write(vma.pgoff, backing.pgoff);
   cpu.write(vma.mm, mm.address);
   cpu.write(vma.mapping, backing.mapping ?? 0);
-  linkVma(cpu, mm, findVmaBefore(cpu, mm, start), vma);
+  yield* linkVma(cpu, mm, findVmaBefore(cpu, mm, start), vma);
   yield* vmaLinkFile(cpu, vma);
   return vma;
 }
@@ -114,9 +115,10 @@ export function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vm
   cpu.write(upper.start, address);
   cpu.write(upper.pgoff, cpu.read(vma.pgoff) + pages);
   // Who looks up the file's VMAs finds the page in one of the two.
+  yield* vmaStartWrite(cpu, mm, vma);
   yield* lockVmaMapping(cpu, vma);
-  cpu.write(vma.end, address);
-  linkVma(cpu, mm, vma, upper);
+  yield* publishVma(cpu, vma.end, address);
+  yield* linkVma(cpu, mm, vma, upper);
   addToMapping(cpu, upper);
   yield* unlockVmaMapping(cpu, vma);
   return upper;
@@ -128,7 +130,7 @@ export function* insertCopiedVma(cpu: Cpu, mm: Mm, vma: Vma, start: number, end:
   cpu.write(copy.start, start);
   cpu.write(copy.end, end);
   cpu.write(copy.pgoff, pgoff);
-  linkVma(cpu, mm, findVmaBefore(cpu, mm, start), copy);
+  yield* linkVma(cpu, mm, findVmaBefore(cpu, mm, start), copy);
   yield* vmaLinkFile(cpu, copy, cpu.kernel.profile.moveOrder === 'before');
   return copy;
 }
@@ -151,10 +153,13 @@ export function* detachVmas(cpu: Cpu, mm: Mm, start: number, end: number): Steps
   let vma = before === null ? firstVma(cpu, mm) : vmaNext(cpu, before);
   while (vma !== null && cpu.read(vma.start) < end) {
     if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
+    yield* vmaStartWrite(cpu, mm, vma);
+    vmaMarkDetached(cpu, vma);
     vmas.push(vma);
     vma = vmaNext(cpu, vma);
   }
-  if (vmas.length > 0) cpu.write(before === null ? mm.mmap : before.next, vma === null ? 0 : vma.address);
+  const link = before === null ? mm.mmap : before.next;
+  if (vmas.length > 0) yield* publishVma(cpu, link, vma === null ? 0 : vma.address);
   return {
     vmas,
     floor: before === null ? 0 : cpu.read(before.end),
@@ -169,5 +174,5 @@ function firstVma(cpu: Cpu, mm: Mm): Vma | null {
 
 /** remove_vma: frees VMAs that nobody can find any more. */
 export function* removeVmas(cpu: Cpu, vmas: readonly Vma[]): Steps<void> {
-  for (const vma of vmas) yield* cpu.free('vma', vma.address);
+  for (const vma of vmas) yield* freeVma(cpu, vma);
 }

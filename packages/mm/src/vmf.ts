@@ -14,6 +14,7 @@ import {
 import { pageAddNewAnonRmap } from './page.ts';
 import type { PageCache } from './page-cache.ts';
 import { ptepGet, pteLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { vmaEndRead } from './vma-lock.ts';
 
 /** One fault at work (struct vm_fault): private to the faulting task. */
 export interface Vmf {
@@ -37,6 +38,13 @@ export interface Vmf {
   readonly pte: Cell;
   /** What it held when the fault began. */
   readonly orig: Entry;
+  /** The fault holds the VMA's lock instead of mmap_lock (FAULT_FLAG_VMA_LOCK). */
+  readonly vmaLocked: boolean;
+}
+
+/** release_fault_lock: whichever lock the fault holds. */
+export function releaseFaultLock(cpu: Cpu, vmf: Vmf): Steps<void> {
+  return vmf.vmaLocked ? vmaEndRead(cpu, vmf.vma) : cpu.upRead(vmf.mm.mmapLock);
 }
 
 /** Takes the PTL and looks whether the entry is still the one that the fault began with. @returns true with the PTL held */

@@ -8,6 +8,7 @@ import { COLLAPSE } from './collapse.ts';
 import { GUP_FAST } from './gup-fast.ts';
 import { HUGE } from './huge.ts';
 import { DIRTY_HELPERS } from './dirty-helpers.ts';
+import { FORK } from './fork.ts';
 import { KSM } from './ksm.ts';
 import { FULLMM } from './fullmm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
@@ -50,6 +51,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...CLEAR_REFS,
   ...WRITEBACK,
   ...DIRTY_HELPERS,
+  ...FORK,
   ...TABLES,
   ...GUP_FAST,
   ...HUGE,

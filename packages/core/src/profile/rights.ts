@@ -35,8 +35,15 @@ export interface RightsSwitches {
   readonly clearRefs: 'pending-mm' | 'gather' | 'flush-if-nested' | 'gather-unpaired';
   /** Whether faults try the lock of their VMA first, and leave mmap_lock alone if they get it (6.4 on). */
   readonly perVmaLocks: boolean;
-  /** Whether fork locks each VMA of the parent for write (6.5 on, fb49c455323f). False is wrong with `perVmaLocks` (trace T16). */
-  readonly forkVmaLock: boolean;
+  /**
+   * Who locks VMAs for write before it changes them or what they map, with `perVmaLocks`:
+   * - `all`: also fork, each VMA of the parent (6.5 on, fb49c455323f)
+   * - `all-but-fork`: 6.4 (trace T16)
+   * - `none`: wrong
+   */
+  readonly vmaWriters: 'all' | 'all-but-fork' | 'none';
+  /** Whether VMAs are freed after a grace period, as faults find them without a lock, or (wrong with `perVmaLocks`) at once. */
+  readonly vmaFree: 'rcu' | 'at-once';
 }
 
 /** As in Linux 5.11. */
@@ -50,7 +57,8 @@ export const RIGHTS_5_11: RightsSwitches = {
   uffdWpPendingFlush: false,
   clearRefs: 'flush-if-nested',
   perVmaLocks: false,
-  forkVmaLock: true,
+  vmaWriters: 'all',
+  vmaFree: 'rcu',
 };
 
 /** What Linux 6.18 changed. */
@@ -74,5 +82,6 @@ export const RIGHTS_AXES: Axes<RightsSwitches> = {
   uffdWpPendingFlush: axis([true], [false]),
   clearRefs: axis(['pending-mm', 'gather'], ['flush-if-nested', 'gather-unpaired']),
   perVmaLocks: axis([false, true]),
-  forkVmaLock: axis([true], [false]),
+  vmaWriters: axis(['all'], ['all-but-fork', 'none']),
+  vmaFree: axis(['rcu'], ['at-once']),
 };
