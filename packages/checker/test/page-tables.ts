@@ -3,21 +3,25 @@
  */
 import {
   ACCESSED,
+  ALL,
+  ALL_ASIDS,
   type Address,
   type Cell,
   type Cpu,
   DIRTY,
-  type Geometry,
   type IpiHandler,
+  type Isa,
   LINUX_6_18,
   mkEntry,
+  type OracleId,
+  Page,
   PRESENT,
   RW,
   type Steps,
   TINY,
   USER,
 } from '@mmu-gather/core/stepped';
-import { type Body, Machine, type Program, search, type Violation } from '../src/index.ts';
+import { type Body, Machine, type Program, search } from '../src/index.ts';
 import { bareBackend } from './programs.ts';
 
 /** Flags of a read-only, a writable but clean, and a dirty entry. */
@@ -25,7 +29,7 @@ export const RO: number = PRESENT | USER | ACCESSED;
 export const CLEAN: number = RO | RW;
 export const WRITTEN: number = CLEAN | DIRTY;
 
-/** What the setup leaves: a root with two tables, of which the first maps pages[0] at page 0; CPU 1 runs it in user mode. */
+/** What the setup leaves: a root with one table, which maps pages[0] at page 0. Page frames 0 and 1 are a row, 2 and 3 are not mapped. */
 export interface Tree {
   readonly root: Address;
   /** The entry of the root for pages 0 and 1. */
@@ -42,11 +46,14 @@ export interface Stage {
   readonly cpus?: number;
   /** Flags of the entry of page 0. */
   readonly flags?: number;
-  /** Whether CPU 1 has the root loaded and is in user mode. */
-  readonly user?: boolean;
+  /** CPUs that have the root loaded; 1 if not given. */
+  readonly loaded?: readonly number[];
+  /** CPUs of these that are in user mode; all if not given. */
+  readonly user?: readonly number[];
   readonly tso?: boolean;
   readonly handlers?: readonly IpiHandler[];
-  readonly geometry?: Geometry;
+  readonly isa?: Partial<Isa>;
+  readonly oraclesOff?: readonly OracleId[];
 }
 
 /** A machine whose CPUs run these bodies around one page table. */
@@ -56,15 +63,16 @@ export function onTree(threads: (tree: Tree) => readonly (Body | undefined)[], s
       const tree = run(0, function* (cpu): Steps<Tree> {
         const root = yield* cpu.alloc('table');
         const table = yield* cpu.alloc('table');
-        const pages = [yield* cpu.alloc('page', 2), yield* cpu.alloc('page'), yield* cpu.alloc('page')];
+        const row = yield* cpu.alloc('page', 2);
+        const pages = [row, row + Page.words, yield* cpu.alloc('page'), yield* cpu.alloc('page')];
         yield* cpu.writeOnce(table, mkEntry(pages[0]!, stage.flags ?? WRITTEN));
         yield* cpu.writeOnce(root, mkEntry(table, WRITTEN));
         return { root, pmd: root, table, pte: table, pages };
       });
-      if (stage.user !== false) {
-        run(1, function* (cpu): Steps<void> {
+      for (const n of stage.loaded ?? [1]) {
+        run(n, function* (cpu): Steps<void> {
           yield* cpu.loadContext(tree.root, 0, false);
-          yield* cpu.enterUser();
+          if ((stage.user ?? [n]).includes(n)) yield* cpu.enterUser();
         });
       }
       return tree;
@@ -74,11 +82,12 @@ export function onTree(threads: (tree: Tree) => readonly (Body | undefined)[], s
   return new Machine(
     {
       cpus: stage.cpus ?? 2,
-      geometry: stage.geometry ?? TINY,
-      backend: bareBackend(stage.handlers ?? []),
+      geometry: TINY,
+      backend: bareBackend(stage.handlers ?? [flushAll], stage.isa),
       profile: LINUX_6_18,
       memoryModel: stage.tso === true ? 'tso' : 'sc',
-      pools: { mm: 1, vma: 1, page: 4, table: 3 },
+      pools: { mm: 1, vma: 1, page: 4, table: 3, mapping: 0, area: 0 },
+      oraclesOff: stage.oraclesOff ?? [],
     },
     program,
   );
@@ -86,12 +95,20 @@ export function onTree(threads: (tree: Tree) => readonly (Body | undefined)[], s
 
 /** Drops everything on the CPU that calls it. */
 export function flushAll(cpu: Cpu): Steps<void> {
-  const all = { start: 0, end: Number.MAX_SAFE_INTEGER };
-  return cpu.invalidate({ asid: -1, leaves: all, walks: all, globals: true, broadcast: false });
+  return cpu.invalidate({ asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: true, broadcast: false });
 }
 
-/** What a complete search says: undefined if the program holds. */
-export function verdictOf(machine: Machine<never> | Machine<Tree>): Violation | undefined {
-  const found = search(machine, { checkKeys: true });
-  return found.violation;
+/** Drops everything on other CPUs. */
+export function* flushOthers(cpu: Cpu, ...others: number[]): Steps<void> {
+  for (const other of others) yield* cpu.sendIpi(other, 0, 0);
+  yield* cpu.awaitIpis();
+}
+
+/** The oracle that a complete search finds violated, or 'holds'; by states and by traces. */
+export function verdict(machine: Machine<Tree>): string {
+  const [found, again] = (['states', 'dpor'] as const).map((strategy) => {
+    const result = search(machine, { strategy, checkKeys: true });
+    return result.violation?.oracle ?? result.verdict;
+  });
+  return found === again ? found! : `${found} by states, ${again} by traces`;
 }

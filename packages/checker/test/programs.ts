@@ -13,6 +13,7 @@ import {
   type Cell,
   type Cpu,
   type IpiHandler,
+  type Isa,
   LINUX_6_18,
   type MemoryModel,
   type Steps,
@@ -22,10 +23,10 @@ import type { Layout } from '../src/layout.ts';
 import { Machine, type Program } from '../src/machine.ts';
 
 /** No architecture: programs of bare memory accesses, and interrupts if there are handlers. */
-export function bareBackend(handlers: readonly IpiHandler[]): BackendSpec {
+export function bareBackend(handlers: readonly IpiHandler[], isa: Partial<Isa> = {}): BackendSpec {
   return {
     id: 'bare',
-    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, cleanWalks: true, instructions: {} },
+    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, cleanWalks: true, instructions: {}, ...isa },
     mmContextFields: ['context'],
     // No program here calls a function of the backend.
     link: () => ({ id: 'bare', handlers }) as unknown as Backend,

@@ -37,7 +37,7 @@ test.for(readers.flatMap((reader) => ['sc', 'tso'].map((model) => [reader, model
           },
           (cpu) => reader(cpu, tree),
         ],
-        { user: false, tso: model === 'tso' },
+        { loaded: [], tso: model === 'tso' },
       );
     for (const strategy of ['states', 'dpor'] as const) {
       expect(
@@ -77,7 +77,7 @@ test('a reader that begins after the entry was cleared is not waited for, and it
         yield* walk(cpu, tree);
       },
     ],
-    { user: false },
+    { loaded: [] },
   );
   expect(search(machine).verdict).toBe('holds');
 });
@@ -90,7 +90,7 @@ test('synchronize_rcu in a reader never ends', () => {
         yield* cpu.synchronizeRcu();
       },
     ],
-    { user: false },
+    { loaded: [] },
   );
   expect(search(machine).violation?.oracle).toBe('deadlock');
 });
@@ -107,7 +107,7 @@ test('a reader may use the object until it leaves, and not a step longer', () =>
         yield* cpu.readOnce(tree.pte);
       },
     ],
-    { user: false },
+    { loaded: [] },
   );
   expect(search(late).violation?.oracle).toBe('O5');
 });
@@ -122,10 +122,10 @@ test('what is freed by RCU twice, and an unlock without a lock, are found', () =
         yield* cpu.rcuReadUnlock();
       },
     ],
-    { user: false },
+    { loaded: [] },
   );
   expect(search(twice).violation?.oracle).toBe('O16');
-  const unpaired = onTree(() => [(cpu) => cpu.rcuReadUnlock()], { user: false });
+  const unpaired = onTree(() => [(cpu) => cpu.rcuReadUnlock()], { loaded: [] });
   expect(search(unpaired).violation?.oracle).toBe('O16');
 });
 
@@ -144,7 +144,7 @@ test('nested sections, and interrupts on inside one, end with the outermost', ()
         yield* cpu.rcuReadUnlock();
       },
     ],
-    { user: false },
+    { loaded: [] },
   );
   // The walks that began before the entry was cleared keep the table; the first of them alone may see it cleared.
   expect(search(machine).verdict).toBe('holds');
@@ -162,7 +162,7 @@ test('a handler is a reader while it runs', () => {
         },
       ],
       {
-        user: false,
+        loaded: [],
         handlers: [
           function* (cpu, root): Steps<void> {
             const pmd = yield* cpu.readOnce(root);
