@@ -14,7 +14,9 @@ import { FULLMM } from './fullmm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { MIGRATION } from './migration.ts';
+import { MOVES } from './moves.ts';
 import { MUNMAP } from './munmap.ts';
+import { PFNMAP } from './pfnmap.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
@@ -52,6 +54,8 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...WRITEBACK,
   ...DIRTY_HELPERS,
   ...FORK,
+  ...MOVES,
+  ...PFNMAP,
   ...TABLES,
   ...GUP_FAST,
   ...HUGE,

@@ -1,0 +1,139 @@
+/**
+ * Page frames without struct page: a driver takes them back while an mm that maps them unmaps them, or uses them.
+ */
+import type { Body } from '@mmu-gather/checker';
+import { mmap, munmap, truncatePagecache, unmapMappingRange, userLoad, userStore } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type MappedStage, setMappedStage, setPfnmapStage } from './mapping-stage.ts';
+import { PAGE, RW_MEMORY, syscall } from './stage.ts';
+
+/** The driver takes its frame back: it unmaps it everywhere, then uses it for something else. */
+function revoke({ mapping, pages }: MappedStage): Body {
+  return thread((cpu) =>
+    syscall(cpu, function* () {
+      yield* unmapMappingRange(cpu, mapping, 0, 1, true);
+      yield* cpu.free('page', pages[0]!);
+      return 0;
+    }),
+  );
+}
+
+const t15 = defineScenario<MappedStage>({
+  id: 'T15/fixed',
+  title: 'munmap of two VMAs, one without struct pages, while the driver takes the frames back',
+  source: 'CVE-2022-39188, b67fbebd4cf9 (2022); bug B17',
+  cpus: 2,
+  profile: { pfnmapFlush: true },
+  setup(run) {
+    const stage = setPfnmapStage(run);
+    run(0, (cpu) => mmap(cpu, stage.mm, PAGE, PAGE, RW_MEMORY));
+    run(0, (cpu) => userStore(cpu, stage.mm, PAGE, 2));
+    return stage;
+  },
+  threads: (env) => [thread((cpu) => munmap(cpu, env.mm, 0, 2 * PAGE)), revoke(env)],
+  twins: [
+    {
+      id: 'T15/naive',
+      why: 'the VMA is unlinked before its entries are flushed: the driver finds no mapping and reuses the frame',
+      oracle: 'O1',
+      property: 'FUAF',
+      profile: { pfnmapFlush: false },
+    },
+  ],
+});
+
+const perVma = defineScenario<MappedStage>({
+  id: 'pfnmap/flush-per-vma',
+  title: 'the same where each VMA is flushed by itself: nothing else is needed',
+  source: 'include/asm-generic/tlb.h without MMU_GATHER_MERGE_VMAS',
+  cpus: 2,
+  profile: { pfnmapFlush: false, mergeVmas: false },
+  setup: (run) => setPfnmapStage(run),
+  threads: (env) => [thread((cpu) => munmap(cpu, env.mm, 0, PAGE)), revoke(env)],
+  twins: [
+    {
+      id: 'pfnmap/flush-per-vma/merged',
+      why: 'ranges of neighbouring VMAs are merged, so the flush comes after the VMA was unlinked',
+      oracle: 'O1',
+      property: 'FUAF',
+      profile: { mergeVmas: true },
+    },
+  ],
+});
+
+const revokeInUse = defineScenario<MappedStage>({
+  id: 'pfnmap/revoke-in-use',
+  title: 'a driver takes a frame back that a running thread uses',
+  source: 'mm/memory.c unmap_mapping_range',
+  cpus: 2,
+  setup: (run) => setPfnmapStage(run, { inKernel: [1] }),
+  threads: ({ mm, mapping, pages }) => [
+    thread(function* (cpu) {
+      yield* unmapMappingRange(cpu, mapping, 0, 1, true);
+      yield* cpu.free('page', pages[0]!);
+    }),
+    thread((cpu) => userLoad(cpu, mm, 0)),
+  ],
+  twins: [
+    {
+      id: 'pfnmap/revoke-in-use/no-ipi-wait',
+      why: 'the initiator does not wait for its IPIs',
+      oracle: ['O1', 'O10'],
+      property: 'FUAF',
+      backend: { x86: { waitForIpis: false } },
+    },
+  ],
+});
+
+const truncateFault = defineScenario<MappedStage>({
+  id: 'truncate/fault',
+  title: 'a file is truncated while a thread faults its page in again',
+  source: 'mm/truncate.c truncate_pagecache',
+  cpus: 2,
+  setup: (run) => setMappedStage(run, { stored: [], inKernel: [1] }),
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => truncatePagecache(cpu, mapping, 0)),
+    thread((cpu) => userStore(cpu, mm, 0, 7)),
+  ],
+  // Whoever came first: the page is out of the file, nobody maps it, and its last reference is gone.
+  final: (peek, { mapping, pages }) =>
+    peek(mapping.pages) === 0 && peek(pages[0]!) === 0 ? undefined : 'the truncated page is still there',
+  twins: [
+    {
+      id: 'truncate/fault/no-ipi-wait',
+      why: 'the initiator does not wait for its IPIs',
+      oracle: ['O1', 'O10'],
+      property: 'FUAF',
+      backend: { x86: { waitForIpis: false } },
+    },
+  ],
+});
+
+const truncateMunmap = defineScenario<MappedStage>({
+  id: 'truncate/munmap',
+  title: 'a file is truncated while one of its mappings goes, and a thread runs',
+  source: 'mm/truncate.c truncate_pagecache',
+  cpus: 2,
+  setup: (run) => setMappedStage(run),
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => munmap(cpu, mm, 0, PAGE)),
+    thread((cpu) =>
+      syscall(cpu, function* () {
+        yield* truncatePagecache(cpu, mapping, 0);
+        return 0;
+      }),
+    ),
+  ],
+  twins: [
+    {
+      id: 'truncate/munmap/free-first',
+      why: 'pages and tables are freed before the flush',
+      oracle: ['O1', 'O4'],
+      property: 'FUAF',
+      profile: { freePages: 'before-flush' },
+    },
+  ],
+});
+
+/** All of them. */
+export const PFNMAP: readonly AnyScenario[] = [t15, perVma, revokeInUse, truncateFault, truncateMunmap];
