@@ -134,6 +134,7 @@ function pgtableWithdraw(cpu: Cpu, pmd: Cell, address: number): Address {
   const list = tableDeposit(geometry, pmdTable(cpu, pmd, address));
   const table = cpu.read(list);
   cpu.write(list, cpu.read(tableDeposit(geometry, table)));
+  cpu.write(tableDeposit(geometry, table), 0);
   return table;
 }
 

@@ -20,6 +20,7 @@ import {
   DIRTY,
   type Entry,
   entryCell,
+  entryIndex,
   entryPresent,
   entrySet,
   entryTarget,
@@ -30,6 +31,7 @@ import {
   type Kernel,
   LINUX_6_18,
   maxEntries,
+  mkEntry,
   Mm,
   type OracleId,
   Page,
@@ -142,13 +144,14 @@ export class FakeMachine {
     return Page.at(entryTarget(this.entry(mm, address)));
   }
 
-  /** Cell of the leaf entry for an address, 0 if a table is absent. */
+  /** Cell of the leaf entry for an address, of whatever size; 0 if a table is absent. */
   leaf(root: Address, address: number): Cell {
     const { geometry } = this.options;
     let table = root;
     for (let level = geometry.bits.length - 1; level > 0; level--) {
       const entry = this.words[entryCell(geometry, table, level, address)]!;
-      if (!entryPresent(entry) || (entry & PSE) !== 0) return 0;
+      if (!entryPresent(entry)) return 0;
+      if ((entry & PSE) !== 0) return entryCell(geometry, table, level, address);
       table = entryTarget(entry);
     }
     return entryCell(geometry, table, 0, address);
@@ -353,10 +356,12 @@ export class FakeCpu implements Cpu {
     this.#lock(lock, WRITER, 1);
   }
 
-  *alloc(cache: CacheName): Steps<Address> {
-    const object = this.#machine.reserve(cache, cacheFields(this.#machine.options, cache));
-    this.#machine.live[cache].add(object);
-    return object;
+  *alloc(cache: CacheName, count = 1): Steps<Address> {
+    const row = Array.from({ length: count }, () =>
+      this.#machine.reserve(cache, cacheFields(this.#machine.options, cache)),
+    );
+    for (const object of row) this.#machine.live[cache].add(object);
+    return row[0]!;
   }
   *free(cache: CacheName, object: Address): Steps<void> {
     const machine = this.#machine;
@@ -409,8 +414,11 @@ export class FakeCpu implements Cpu {
     if (!entryPresent(entry) || (entry & need) !== need) return 0;
     const used = entrySet(entry, write ? ACCESSED | DIRTY : ACCESSED);
     this.write(cell, used);
-    entries.set(page, used);
-    return used;
+    // Of a huge page the TLB holds what it says about one page.
+    const index = (used & PSE) === 0 ? 0 : entryIndex(machine.options.geometry, 0, page);
+    const cached = used + mkEntry(index * Page.words, 0);
+    entries.set(page, cached);
+    return cached;
   }
   *userRead(address: number): Steps<number> {
     const entry = this.#translate(address, false);

@@ -34,10 +34,9 @@ function* pinAndPut(cpu: Cpu, mm: Mm, address: number): Steps<void> {
 const t19 = defineScenario<Stage>({
   id: 'T19/fixed',
   title:
-    'GUP-fast beside retract_page_tables, which frees the table at once: the flush is an interrupt, and waits for it',
+    'GUP-fast beside retract_page_tables, which frees the table as soon as every CPU has answered an interrupt',
   source: '2ba99c5e0881; core.md T19',
   cpus: 2,
-  archs: ['x86'],
   profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
   setup: emptyFileTable,
   threads: ({ mm }) => [thread((cpu) => retractPageTables(cpu, mm, 0)), thread((cpu) => pinAndPut(cpu, mm, 0))],

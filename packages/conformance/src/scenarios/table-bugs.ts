@@ -20,7 +20,7 @@ const b25 = defineScenario<HugeMapping>({
   cpus: 2,
   profile: { changeProtection: 'gather', hugeProtect: 'gather' },
   setup(run) {
-    const stage = setHugeStage(run, { mapped: 'huge', inKernel: [1] });
+    const stage = setHugeStage(run, { mapped: 'huge', running: [0] });
     const pmd = run(0, (cpu) => pmdOffset(cpu, stage.mm, 0));
     const first = run(0, function* (cpu) {
       return entryTarget(yield* cpu.readOnce(pmd));
