@@ -135,7 +135,7 @@ const reclaim = defineScenario<FileStage>({
     {
       id: 'dirty-helpers/reclaim/as-in-linux',
       why: 'the entry is gone, so nothing is done, while a CPU still writes; reclaim never sees the pages of the one user',
-      oracle: ['O2', 'O3', 'O9'],
+      oracle: ['O2', 'O3', 'O9', 'O10'],
       property: 'LOSTW',
       profile: { helpersSettle: false },
     },

@@ -3,9 +3,8 @@
  * generations (generations.ts), T5 and T6 about reclaim's mask (rfc.ts).
  */
 import {
-  decTlbFlushPending,
+  entryClear,
   getPage,
-  incTlbFlushPending,
   type Kernel,
   type Mm,
   putPage,
@@ -28,6 +27,7 @@ import {
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { changeDeferred } from './deferred-change.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 interface TwoMappings {
@@ -138,15 +138,8 @@ const t10 = defineScenario<Protected>({
     run(0, (cpu) => getPage(cpu, p0.page));
     return { ...stage, p0 };
   },
-  threads: ({ mm, p0 }, kernel) => [
-    thread(function* (cpu) {
-      yield* incTlbFlushPending(cpu, mm);
-      yield* cpu.spinLock(p0.ptl);
-      yield* cpu.atomicAndNot(p0.pte, RW);
-      yield* cpu.spinUnlock(p0.ptl);
-      yield* kernel.backend.flushTlbRange(cpu, mm, 0, PAGE, 0);
-      yield* decTlbFlushPending(cpu, mm);
-    }),
+  threads: ({ mm, p0 }) => [
+    thread((cpu) => changeDeferred(cpu, mm, p0, 0, (entry) => entryClear(entry, RW))),
     thread(function* (cpu) {
       yield* cpu.enterKernel();
       yield* userStore(cpu, mm, 0, 7);
