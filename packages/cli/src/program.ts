@@ -127,6 +127,7 @@ function suiteOptions(command: Command): Command {
     .option('--time-limit <time>', 'most time for a cell: 500ms, 30s, 5m', duration)
     .option('--seed <n>', 'seed of random', seed)
     .option('--rerun <id>', 'take one recorded execution again')
+    .option('--compare', 'count what profiles cost, all of them if none is named, instead of searching')
     .option('--full', 'show every step in race diagrams')
     .option('--json', 'print JSON');
 }

@@ -1,7 +1,7 @@
 /**
  * What a run shows: verdicts, tables, races, JSON, exit codes.
  */
-import type { CellResult, Report } from '@mmu-gather/conformance';
+import type { CellResult, Comparison, Report } from '@mmu-gather/conformance';
 import { describe, expect, test } from 'vitest';
 import { folder, mmuGather } from './command.ts';
 
@@ -204,6 +204,39 @@ describe('JSON', () => {
       diagram: expect.stringContaining(`${rest.oracle}: `),
     });
   }
+});
+
+describe('a comparison', () => {
+  const args = [
+    'conformance',
+    '--compare',
+    '--scenario',
+    'T8/fixed',
+    '--profile',
+    'linux-5.11',
+    '--profile',
+    'sync-finish',
+  ];
+
+  test('is a table of 80 columns, and equal JSON each time', SLOW, async () => {
+    const [table, json, again] = await Promise.all([
+      mmuGather(args),
+      mmuGather([...args, '--json']),
+      mmuGather([...args, '--json']),
+    ]);
+    expectNarrow(table.out);
+    expect(table.out).toMatch(/^T8\/fixed\n +\d+ +\d+ +\d+ +\d+ {2}linux-5.11\n +\d+ +\d+ +\d+ +\d+ {2}sync-finish\n/m);
+    expect(table.out).toContain('In total, over 1 scenario that all of these profiles hold:');
+    const { schema, common, cells } = JSON.parse(json.out) as Comparison;
+    expect({ schema, common }).toEqual({ schema: 1, common: 1 });
+    expect(cells.map((cell) => cell.profile)).toEqual(['linux-5.11', 'sync-finish']);
+    expect(again.out).toBe(json.out);
+    expect([table, json].map(({ code, err }) => ({ code, err }))).toEqual([0, 0].map((code) => ({ code, err: '' })));
+  });
+
+  test('is refused together with a search', SLOW, async () => {
+    expect(await mmuGather([...args, '--seed', '1'])).toMatchObject({ code: 2, out: '' });
+  });
 });
 
 describe('an interrupt', () => {

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export * from './architecture.ts';
+export * from './compare.ts';
 export * from './matrix.ts';
 export * from './profiles/index.ts';
 export * from './reads.ts';
@@ -11,5 +12,6 @@ export * from './result.ts';
 export * from './run.ts';
 export * from './scenario.ts';
 export * from './scenarios/index.ts';
+export * from './schedule.ts';
 export * from './sharing.ts';
 export * from './vitest.ts';

@@ -2,7 +2,7 @@
  * `conformance` and `check`: runs scenarios and shows verdicts, as a table or as JSON.
  */
 import module from 'node:module';
-import { type CellResult, report, type StrategyName } from '@mmu-gather/conformance';
+import { type CellResult, PROFILES, report, type StrategyName } from '@mmu-gather/conformance';
 import type { MemoryModel } from '@mmu-gather/core/stepped';
 import { race } from '../human/race.ts';
 import { countsStates, ResultTable } from '../human/results.ts';
@@ -32,6 +32,7 @@ export interface SuiteOptions {
   readonly timeLimit?: number;
   readonly seed?: number;
   readonly rerun?: string;
+  readonly compare?: boolean;
   readonly full?: boolean;
   readonly json?: boolean;
 }
@@ -61,6 +62,12 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
   mustFit(options);
   const screen = terminal();
   const request = requestOf(files, options, options.json === true ? JSON_COLUMNS : screen.columns);
+  if (options.compare === true) {
+    const { runCompare } = await import('./compare.ts');
+    const profiles = options.profile ?? PROFILES.map((spec) => spec.id);
+    const selection = { ...request.selection, profiles };
+    return runCompare({ ...request, selection, compare: true }, options.json === true);
+  }
   if (options.json === true) {
     const outcome = await run(request, {});
     process.stdout.write(`${JSON.stringify(report(resultsOf(outcome)), null, 2)}\n`);
@@ -154,6 +161,8 @@ function mustFit(options: SuiteOptions): void {
     throw new Misuse(what);
   };
   const searching = options.strategy ?? maxStates ?? maxExecutions ?? timeLimit ?? seed;
+  if (options.compare === true && (rerun ?? searching) !== undefined)
+    refuse('--compare searches nothing: leave out strategy, limits, seed and --rerun');
   if (rerun !== undefined && searching !== undefined)
     refuse('--rerun takes one execution again: leave out strategy, limits and seed');
   if (maxStates !== undefined && !countsStates(strategy))

@@ -92,7 +92,7 @@ export class ResultTable {
       cell.memoryModel,
       result === undefined ? paint.yellow('stopped') : this.#verdict(result),
       states === undefined ? '' : number(states),
-      result === undefined ? '' : time(result.milliseconds),
+      result === undefined ? '' : result.sharedWith === undefined ? time(result.milliseconds) : paint.dim('shared'),
       ...(this.#withTitle ? [paint.dim(again ? '' : cell.title)] : []),
     ];
     const mark = result?.ok === true ? ' ' : paint.bold(paint.red('!'));

@@ -29,6 +29,7 @@ export function summary({ results, planned, milliseconds, stopped }: Sum, { colu
     ...(incomplete.length > 0
       ? [`${number(incomplete.length)} incomplete: nothing found${limits(incomplete)}, and not all explored`]
       : []),
+    ...shared(results),
   ];
   // What was under way when somebody stopped it is neither right nor wrong.
   const done = stopped && results.at(-1)?.verdict === 'incomplete' ? results.slice(0, -1) : results;
@@ -43,6 +44,19 @@ export function summary({ results, planned, milliseconds, stopped }: Sum, { colu
   return [...(facts.length > 0 ? [wrap(`${facts.join('; ')}.`, columns)] : []), `${end} (${time(milliseconds)})`].join(
     '\n',
   );
+}
+
+/** What it saved that cells which read the same switches ran once. */
+function shared(results: readonly CellResult[]): string[] {
+  const sharers = results.filter((result) => result.sharedWith !== undefined);
+  if (sharers.length === 0) return [];
+  const saved = sharers.reduce((sum, { scenario, arch, memoryModel, sharedWith }) => {
+    const run = results.find(
+      (r) => r.scenario === scenario && r.arch === arch && r.memoryModel === memoryModel && r.profile === sharedWith,
+    );
+    return sum + (run?.milliseconds ?? 0);
+  }, 0);
+  return [`${number(sharers.length)} shared with a profile whose switches they read alike, which saved ${time(saved)}`];
 }
 
 /** What the searches were limited to, if they were. */

@@ -7,8 +7,10 @@
  *     run i                           ->   runs cell i
  *                                     <-   progress ..., then finished | misuse
  *     stop (a shared word)            ->   the search under way ends, and its cell is incomplete
+ *
+ * A request to compare is answered by progress ..., then compared.
  */
-import type { CellResult, RunOptions, Selection } from '@mmu-gather/conformance';
+import type { CellResult, Comparison, RunOptions, Selection } from '@mmu-gather/conformance';
 
 /** A run of scenarios. */
 export interface Request {
@@ -18,6 +20,8 @@ export interface Request {
   readonly run: Omit<RunOptions, 'onProgress'>;
   /** Instead of searching: the id of an execution to take once more. */
   readonly rerun?: string;
+  /** Instead of searching: count what profiles cost. */
+  readonly compare?: boolean;
 }
 
 /** A cell, as far as tables need it. */
@@ -60,4 +64,5 @@ export type Reply =
   | { readonly kind: 'planned'; readonly cells: readonly PlannedCell[] }
   | { readonly kind: 'progress'; readonly progress: CellProgress }
   | { readonly kind: 'finished'; readonly result: CellResult }
+  | { readonly kind: 'compared'; readonly comparison: Comparison }
   | { readonly kind: 'misuse'; readonly message: string };

@@ -3,7 +3,7 @@
  * show progress and to be interrupted.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Cell, type CellResult, SCENARIOS, Sharing } from '@mmu-gather/conformance';
+import { ARCHITECTURES, type Cell, type CellResult, compare, SCENARIOS, Sharing } from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
 import { loadScenarios } from './load.ts';
 import { plan } from './plan.ts';
@@ -24,6 +24,16 @@ export async function serve(): Promise<void> {
   try {
     if (request.files.length > 0) (await import('./hooks.ts')).hookUsersModules();
     const scenarios = request.files.length > 0 ? await loadScenarios(request.files) : SCENARIOS;
+    if (request.compare === true) {
+      plan(scenarios, request.selection);
+      let executions = 0;
+      const comparison = compare(scenarios, ARCHITECTURES, request.selection, () => {
+        say({ kind: 'progress', progress: { states: 0, executions: (executions += 2) } });
+        return Atomics.load(stop, 0) === 0;
+      });
+      say({ kind: 'compared', comparison });
+      return;
+    }
     if (request.rerun !== undefined) {
       const id = request.rerun;
       const recorded = findRecorded(id, scenarios, request.selection);

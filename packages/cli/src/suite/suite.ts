@@ -2,7 +2,7 @@
  * Suite: the command's side of a run. One worker thread plans and runs; this side orders cells and can stop at any time.
  */
 import { Worker } from 'node:worker_threads';
-import type { CellResult } from '@mmu-gather/conformance';
+import type { CellResult, Comparison } from '@mmu-gather/conformance';
 import { Misuse } from '../misuse.ts';
 import type { CellProgress, Order, PlannedCell, Reply, Request, WorkerData } from './request.ts';
 
@@ -51,6 +51,24 @@ export class Suite {
   async close(): Promise<void> {
     await this.#thread.close();
   }
+}
+
+/**
+ * Compares profiles, in a thread of its own.
+ * @returns undefined if it was stopped meanwhile
+ * @throws Misuse if there is nothing to run
+ */
+export async function comparison(
+  request: Request,
+  onStop: (stop: () => void) => void,
+  onProgress: (progress: CellProgress) => void,
+): Promise<Comparison | undefined> {
+  const thread = new Thread(request);
+  onStop(() => thread.stop());
+  const reply = await thread.answer(onProgress);
+  const { stopped } = thread;
+  await thread.close();
+  return reply?.kind === 'compared' && !stopped ? reply.comparison : undefined;
 }
 
 /** The worker thread, and the answer that is waited for. */
