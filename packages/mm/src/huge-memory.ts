@@ -418,7 +418,7 @@ export function* moveHugePmd(cpu: Cpu, mm: Mm, from: number, to: number, oldPmd:
     const old = yield* cpu.xchg(oldPmd, 0);
     pgtableDeposit(cpu, newPmd, to, pgtableWithdraw(cpu, oldPmd, from));
     yield* setPteAt(cpu, newPmd, old);
-    if (entryPresent(old)) yield* flushPmdTlbRange(cpu, mm, from);
+    if (entryPresent(old) && cpu.kernel.profile.movePmd !== 'no-flush') yield* flushPmdTlbRange(cpu, mm, from);
     cpu.claim.moved(cpu.read(mm.pgd), { start: from, end: from + hugeSize(cpu) });
   }
   yield* cpu.spinUnlock(mm.pageTableLock);

@@ -1,7 +1,7 @@
 /**
  * khugepaged: small pages become a huge one, behind the back of the task (mm/khugepaged.c).
  *
- *     collapse_huge_page, mmap_lock for write      any CPU of the mm
+ *     collapse_huge_page, mmap_lock and VMA lock   any CPU of the mm
  *     clear the pmd
  *     flush                                        holds neither leaves of the range nor the path to its table
  *     wait for walkers with interrupts off         GUP-fast that found the table has its reference, or will find the pmd changed
@@ -67,8 +67,8 @@ export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number
 }
 
 /**
- * collapse_huge_page. Holds mmap_lock for write from before the table is unlinked until the huge page is there; it stands for the
- * locks of the VMA and of the reverse map, too.
+ * collapse_huge_page. Holds mmap_lock and the lock of the VMA for write from before the table is unlinked until the huge page is
+ * there; mmap_lock stands for the lock of the reverse map, too.
  * @returns true if the range is a huge page now
  */
 export function* collapseHugePage(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
@@ -162,6 +162,7 @@ export function* retractPageTables(cpu: Cpu, mm: Mm, address: number): Steps<boo
   const vma = vmaLookup(cpu, mm, address);
   const fits = vma !== null && cpu.read(vma.file) !== 0 && hugeFits(cpu, vma, address);
   const pmd = fits ? yield* pmdOffset(cpu, mm, address) : 0;
+  if (exclusive && vma !== null && pmd !== 0) yield* vmaStartWrite(cpu, mm, vma);
   const table = pmd === 0 ? 0 : yield* unlinkEmptyTable(cpu, mm, pmd, address);
   if (exclusive) yield* mmapWriteUnlock(cpu, mm);
   else yield* cpu.upRead(mm.mmapLock);

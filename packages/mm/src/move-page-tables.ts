@@ -1,8 +1,8 @@
 /**
  * Moving a range of entries to other addresses (mm/mremap.c: move_page_tables), table by table:
  *
- *     the range covers a whole table on either side       the table moves (move-pmd.ts)
- *     else                                                its entries move (move-ptes.ts)
+ *     the range covers a whole table on either side       the table, or the huge page, moves (move-pmd.ts, huge-memory.ts)
+ *     else                                                its entries move (move-ptes.ts); a huge page is split first
  *
  * Or, with one gather for all of it:
  *
@@ -27,6 +27,7 @@ import {
   tlbGatherMmu,
   type Vma,
 } from '@mmu-gather/core/stepped';
+import { hugeSize, moveHugePmd, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
 import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
 import { moveNormalPmd } from './move-pmd.ts';
 import { movePtes } from './move-ptes.ts';
@@ -83,9 +84,11 @@ function* allocNewTables(cpu: Cpu, move: Move): Steps<void> {
   for (let at = from; at < from + length; ) {
     const next = extentEnd(cpu, move, at);
     const oldPmd = yield* pmdOffset(cpu, mm, at);
-    if (oldPmd !== 0 && !entryNone(yield* cpu.readOnce(oldPmd))) {
+    const entry = oldPmd === 0 ? 0 : yield* cpu.readOnce(oldPmd);
+    if (!entryNone(entry)) {
       const newPmd = yield* pmdAlloc(cpu, mm, at - from + to);
-      if (!isWholeTable(cpu, at, next)) yield* pteAlloc(cpu, mm, newPmd);
+      const whole = pmdTransHuge(entry) ? next - at === hugeSize(cpu) : isWholeTable(cpu, at, next);
+      if (!whole) yield* pteAlloc(cpu, mm, newPmd);
     }
     at = next;
   }
@@ -96,8 +99,17 @@ function* moveTables(cpu: Cpu, move: Move, tlb: MmuGather | null): Steps<void> {
   for (let at = from; at < from + length; ) {
     const next = extentEnd(cpu, move, at);
     const oldPmd = yield* pmdOffset(cpu, mm, at);
-    if (oldPmd !== 0 && !entryNone(yield* cpu.readOnce(oldPmd))) {
+    const entry = oldPmd === 0 ? 0 : yield* cpu.readOnce(oldPmd);
+    if (!entryNone(entry)) {
       const newPmd = yield* pmdAlloc(cpu, mm, at - from + to);
+      if (pmdTransHuge(entry)) {
+        if (next - at === hugeSize(cpu)) {
+          yield* moveHugePmd(cpu, mm, at, at - from + to, oldPmd, newPmd);
+          at = next;
+          continue;
+        }
+        yield* splitHugePmd(cpu, mm, oldPmd, at);
+      }
       const whole = isWholeTable(cpu, at, next) && (yield* moveWholeTable(cpu, move, oldPmd, newPmd, at, tlb));
       if (!whole) yield* movePtes(cpu, mm, oldPmd, newPmd, at, at - from + to, next - at, tlb);
     }

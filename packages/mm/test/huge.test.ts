@@ -25,6 +25,9 @@ import {
   mmput,
   moveHugePmd,
   mprotect,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  mremap,
   munmap,
   pmdOffset,
   splitHugePmd,
@@ -232,6 +235,23 @@ test(
     expect(m.takeClaims('moved')).toEqual([{ kind: 'moved', start: 0, end: HUGE }]);
     expect(isHuge(m, mm, HUGE)).toBe(true);
     expect(yield* userLoad(m.cpu, mm, HUGE + PAGE)).toBe(7);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'mremap moves a huge page as a whole, or splits it if only a part moves',
+  run(function* (): Steps<void> {
+    const { m, mm } = yield* mapped();
+    const fixed = MREMAP_MAYMOVE | MREMAP_FIXED;
+    yield* mremap(m.cpu, mm, 0, HUGE, HUGE, fixed, 2 * HUGE);
+    expect(m.takeFlushes()).toEqual([hugeFlush('range')]);
+    expect(isHuge(m, mm, 2 * HUGE)).toBe(true);
+    yield* mremap(m.cpu, mm, 2 * HUGE, 2 * PAGE, 2 * PAGE, fixed, 0);
+    expect(m.takeFlushes()[0]).toEqual(hugeFlush('range'));
+    expect(isHuge(m, mm, 2 * HUGE + 2 * PAGE)).toBe(false);
+    expect(yield* userLoad(m.cpu, mm, PAGE)).toBe(7);
+    expect(yield* userLoad(m.cpu, mm, 2 * HUGE + 3 * PAGE)).toBe(0);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );

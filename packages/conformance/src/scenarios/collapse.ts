@@ -100,5 +100,27 @@ const retract = defineScenario<Stage>({
   ],
 });
 
+const vmaLock = defineScenario<Stage>({
+  id: 'collapse/vma-lock',
+  title: 'khugepaged collapses a range with a hole, and a fault under the lock of the VMA alone looks at its table',
+  source: 'mm/khugepaged.c, vma_start_write (6.4)',
+  cpus: 2,
+  profile: { perVmaLocks: true, vmaWriters: 'all', vmaFree: 'rcu' },
+  setup: (run) => setHugeStage(run, { mapped: 'small', touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [
+    thread((cpu) => collapseHugePage(cpu, mm, 0)),
+    thread((cpu) => doUserAddrFault(cpu, mm, PAGE, true)),
+  ],
+  twins: [
+    {
+      id: 'collapse/vma-lock/unlocked',
+      why: 'collapse does not lock the VMA: the fault puts a table in where the huge page will go',
+      oracle: 'O14',
+      property: 'LOSTW',
+      profile: { vmaWriters: 'none' },
+    },
+  ],
+});
+
 /** All of them. */
-export const COLLAPSE: readonly AnyScenario[] = [running, fault, lazy, retract];
+export const COLLAPSE: readonly AnyScenario[] = [running, fault, vmaLock, lazy, retract];

@@ -8,6 +8,9 @@ import {
   madvise,
   madviseDontneed,
   mprotect,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  mremap,
   munmap,
   pmdOffset,
   splitHugePmd,
@@ -199,6 +202,27 @@ const copy = defineScenario<{ mm: Mm }>({
   ],
 });
 
+const move = defineScenario<Stage>({
+  id: 'huge/mremap',
+  title: 'mremap moves a huge page that another thread uses',
+  source: 'mm/huge_memory.c move_huge_pmd',
+  cpus: 2,
+  profile: { movePmd: 'table' },
+  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
+  threads: ({ mm }) => [
+    thread((cpu) => mremap(cpu, mm, 0, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 2 * PAGE)),
+  ],
+  twins: [
+    {
+      id: 'huge/mremap/no-flush',
+      why: 'the old place is not flushed',
+      oracle: ['O7', 'O2'],
+      property: 'SAC',
+      profile: { movePmd: 'no-flush' },
+    },
+  ],
+});
+
 /** All of them. */
 export const HUGE: readonly AnyScenario[] = [
   unmap,
@@ -209,4 +233,5 @@ export const HUGE: readonly AnyScenario[] = [
   protectFlush,
   fork,
   copy,
+  move,
 ];
