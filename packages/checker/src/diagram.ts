@@ -49,8 +49,14 @@ const ALWAYS: ReadonlySet<OpName> = new Set([
   'invalidate',
   'userRead',
   'userWrite',
+  'kernelRead',
   'enterUser',
   'free',
+  'freeRcu',
+  'rcuReadLock',
+  'rcuReadUnlock',
+  'synchronizeRcu',
+  'awaitReaders',
   'irqReturn',
 ]);
 const READS: ReadonlySet<OpName> = new Set([
@@ -61,7 +67,10 @@ const READS: ReadonlySet<OpName> = new Set([
   'atomicAddReturn',
   'atomicFetchAndNot',
   'waitFor',
+  'downReadTrylock',
   'userRead',
+  'kernelRead',
+  'mayFail',
   'alloc',
 ]);
 

@@ -29,6 +29,7 @@ import {
   entryTarget,
   type Extent,
   Page,
+  pteDirty,
   PSE,
   type Scope,
   tableEntries,
@@ -300,6 +301,18 @@ export class Mmu {
   /** The frames that an entry maps: one, or with PSE a row of them, as at the lowest level that has huge leaves. */
   framesOf(entry: Entry): { first: Address; count: number } {
     return { first: entryTarget(entry), count: (entry & PSE) === 0 ? 1 : this.#pagesPerEntry[1]! };
+  }
+
+  /** Does a dirty entry in any table map a page? */
+  mappedDirty(page: Address): boolean {
+    const { base, size, count } = this.#layout.pool('table');
+    for (let cell = base; cell < base + size * count; cell++) {
+      const entry = this.#state.words[cell]!;
+      if (!pteDirty(entry) || !this.#layout.isEntry(this.#options, cell) || this.#host.freed(cell)) continue;
+      const { first, count: row } = this.framesOf(entry);
+      if (page >= first && page < first + row * Page.words) return true;
+    }
+    return false;
   }
 
   #cellAt(table: Address, level: number, page: number): Address {

@@ -332,7 +332,7 @@ export class Oracles {
       },
       clean: (page: Address) => {
         // Somebody may have written to it again already: then memory tells of it.
-        this.#declare(page, CLEAN, !this.#mappedDirty(page));
+        this.#declare(page, CLEAN, !this.#mmu.mappedDirty(page));
         this.#forAccessible((c, p, entry, frame) => {
           const now = this.#now(this.#mmu.liveRoot(c), p);
           const tells = now.frame === page && pteDirty(now.entry);
@@ -481,17 +481,6 @@ export class Oracles {
     if (old.entry === now.entry && old.frame === now.frame) return false;
     if ((now.entry & PRESENT) === 0) return true;
     return old.frame !== now.frame || (this.#writesAlone(old.entry) && !this.#writesAlone(now.entry));
-  }
-
-  /** Does a dirty entry in memory map a page? */
-  #mappedDirty(page: Address): boolean {
-    return this.#mmu.roots.some((root) => {
-      for (let p = 0; p < this.#mmu.pages; p++) {
-        const { entry, frame } = this.#now(root, p);
-        if (frame === page && pteDirty(entry)) return true;
-      }
-      return false;
-    });
   }
 
   /** A dirty entry was stored: the pages that it maps are clean no more. */
