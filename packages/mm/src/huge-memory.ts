@@ -41,6 +41,7 @@ import {
   type Steps,
   tableDeposit,
   tableEntries,
+  tlbEndPtes,
   tlbFlushLevelRange,
   tlbFlushMmu,
   tlbRemovePage,
@@ -297,6 +298,7 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
   }
   const old = yield* cpu.xchg(pmd, 0);
   tlbRemoveTlbEntry(cpu, tlb, start, 1);
+  yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
   const table = pgtableWithdraw(cpu, pmd, start);
   let full = false;
   for (const page of hugePages(cpu, entryTarget(old))) {
@@ -348,6 +350,7 @@ export function* changeHugePmd(cpu: Cpu, change: HugeChange, pmd: Cell, start: n
     yield* setPteAt(cpu, pmd, entry);
     if (tlb !== null) {
       if (change.needsFlush(old, entry)) tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
+      yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
       cpu.claim.observed(cpu.read(mm.pgd), { start, end });
     }
   }
@@ -373,6 +376,7 @@ export function* madviseHugePmd(
     const old = yield* pmdpInvalidate(cpu, mm, pmd, seen, start);
     yield* setPteAt(cpu, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
     tlbRemoveTlbEntry(cpu, tlb, start, 1);
+    yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
     if (free) for (const page of hugePages(cpu, entryTarget(old))) yield* pageMarkLazyfree(cpu, page);
     cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   }

@@ -2,8 +2,18 @@
  * The RFC of 2021, patch by patch, where it is not about generations (generations.ts): what need not be flushed, reclaim's mask of
  * CPUs, need_flush_all, the default tlb_flush, and fork. Twins are what was posted; docs/rfc-2021.md says which defect is which.
  */
-import { type Mm, type Profile, type Steps, type Vma, VM_READ } from '@mmu-gather/core/stepped';
 import {
+  type Cell,
+  type Cpu,
+  type Entry,
+  type Mm,
+  type Profile,
+  type Steps,
+  type Vma,
+  VM_READ,
+} from '@mmu-gather/core/stepped';
+import {
+  changeProtNuma,
   contextSwitch,
   dupMm,
   madvise,
@@ -12,12 +22,16 @@ import {
   mmAlloc,
   mprotect,
   munmap,
+  pmdOffset,
+  ptepGet,
   shrinkPages,
+  splitHugePmd,
   vmaLookup,
 } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { COMPLETED, GENERATIONS } from './generations.ts';
+import { setHugeStage } from './huge-stage.ts';
 import { pendingReader } from './pending-reader.ts';
 import {
   type Mapping,
@@ -366,6 +380,47 @@ const forkMm = defineScenario<Stage>({
   ],
 });
 
+/** Splits the huge page at address 0 once its entry was changed, and asks about its first small one. */
+function* splitAndAsk(cpu: Cpu, mm: Mm, pmd: Cell, before: Entry): Steps<boolean> {
+  yield* cpu.waitFor(pmd, 'notEqual', before);
+  yield* cpu.downRead(mm.mmapLock);
+  yield* splitHugePmd(cpu, mm, pmd, 0);
+  yield* cpu.upRead(mm.mmapLock);
+  return yield* pendingReader(cpu, mm, 0);
+}
+
+interface HugeStage extends Stage {
+  readonly pmd: Cell;
+  readonly entry: Entry;
+}
+
+const splitPending = defineScenario<HugeStage>({
+  id: 'rfc/split-pending',
+  title: 'a deferral recorded for a huge entry, and a question about a small one after a split: the split flushes',
+  source: `${RFC}, patch 16`,
+  cpus: 3,
+  profile: { ...GENERATIONS, hugeProtect: 'gather' },
+  backend: COMPLETED,
+  setup(run) {
+    const stage = setHugeStage(run, { mapped: 'huge', running: [0, 1, 2], inKernel: [1] });
+    const pmd = run(0, (cpu) => pmdOffset(cpu, stage.mm, 0));
+    return { ...stage, pmd, entry: run(0, (cpu) => ptepGet(cpu, pmd)) };
+  },
+  threads: ({ mm, pmd, entry }) => [
+    thread((cpu) => changeProtNuma(cpu, mm, 0, 2 * PAGE)),
+    thread((cpu) => splitAndAsk(cpu, mm, pmd, entry)),
+  ],
+  twins: [
+    {
+      id: 'rfc/D17',
+      why: 'the page of the new table knows nothing of the deferral: if the split does not flush, it is missed',
+      oracle: 'O9',
+      property: 'LOSTW',
+      profile: { splitFlush: 'none' },
+    },
+  ],
+});
+
 /** All of them. */
 export const RFC_SCENARIOS: readonly AnyScenario[] = [
   t5,
@@ -379,4 +434,5 @@ export const RFC_SCENARIOS: readonly AnyScenario[] = [
   cleanWritable,
   forkVma,
   forkMm,
+  splitPending,
 ];
