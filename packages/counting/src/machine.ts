@@ -19,7 +19,9 @@ import {
   DIRTY,
   entryCell,
   entryPresent,
+  type Entry,
   entrySet,
+  entrySize,
   entryTarget,
   EVERYTHING,
   FAULT,
@@ -27,6 +29,8 @@ import {
   Mm,
   type OracleId,
   Page,
+  pageSize,
+  PSE,
   pteWrite,
   type Scope,
   type Step,
@@ -96,6 +100,10 @@ export class CountingMachine {
   onTrace: OnTrace = () => {};
   /** Leaves interrupts pending until {@link deliver}. Only in the stepped build, where their senders can wait. */
   holdIpis = false;
+  /** RCU sections that are open now, on all CPUs. */
+  readers = 0;
+  /** Frees that wait until no RCU section is open. */
+  readonly deferred: (() => void)[] = [];
   /** Interrupts that were sent and are not handled yet, in order. */
   readonly pending: PendingIpi[] = [];
 
@@ -120,6 +128,8 @@ class CountingCpu implements Cpu {
   readonly #machine: CountingMachine;
   readonly #arena: GrowingArena;
   #root: Address = 0;
+  /** Level of the leaf entry that was found last. */
+  #leafLevel = 0;
 
   constructor(machine: CountingMachine, id: number) {
     this.id = id;
@@ -237,13 +247,24 @@ class CountingCpu implements Cpu {
     return 0;
   }
 
-  // Operations run one after another, or pause only where they wait for another: nobody is inside a reader's section.
-  *rcuReadLock(): Steps<void> {}
-  *rcuReadUnlock(): Steps<void> {}
-  *freeRcu(cache: CacheName, object: Address): Steps<void> {
-    this.#arena.free(cache, object);
+  // Readers are those of operations that wait for another one in the middle of a section: there is hardly ever any.
+  *rcuReadLock(): Steps<void> {
+    this.#machine.readers++;
   }
-  *synchronizeRcu(): Steps<void> {}
+  *rcuReadUnlock(): Steps<void> {
+    if (--this.#machine.readers === 0) for (const free of this.#machine.deferred.splice(0)) free();
+  }
+  *freeRcu(cache: CacheName, object: Address): Steps<void> {
+    const free = (): void => this.#arena.free(cache, object);
+    if (this.#machine.readers === 0) free();
+    else this.#machine.deferred.push(free);
+  }
+  *synchronizeRcu(): Steps<void> {
+    for (let turns = 0; this.#machine.readers !== 0; turns++) {
+      this.#patience(turns);
+      yield WAITS;
+    }
+  }
 
   // An interrupt is handled the moment it is sent, so it does not matter whether interrupts are off.
   *localIrqDisable(): Steps<void> {}
@@ -276,24 +297,18 @@ class CountingCpu implements Cpu {
   }
   *invalidationBarrier(): Steps<void> {}
   *userRead(address: number): Steps<number> {
-    const cell = this.#leafCell(this.#root, address);
-    return cell === 0 || !entryPresent(this.#arena.words[cell]!)
-      ? FAULT
-      : this.#arena.words[Page.at(entryTarget(this.#arena.words[cell]!)).data]!;
+    return this.#load(this.#root, address);
   }
   *userWrite(address: number, value: number): Steps<number> {
     const cell = this.#leafCell(this.#root, address);
     const entry = cell === 0 ? 0 : this.#arena.words[cell]!;
     if (!entryPresent(entry) || !pteWrite(entry)) return FAULT;
     this.#arena.words[cell] = entrySet(entry, DIRTY);
-    this.#arena.words[Page.at(entryTarget(entry)).data] = value;
+    this.#arena.words[Page.at(this.#frame(entry, address)).data] = value;
     return 0;
   }
   *kernelRead(address: number): Steps<number> {
-    const cell = this.#leafCell(this.#arena.words[Mm.at(this.kernel.initMm).pgd]!, address);
-    return cell === 0 || !entryPresent(this.#arena.words[cell]!)
-      ? FAULT
-      : this.#arena.words[Page.at(entryTarget(this.#arena.words[cell]!)).data]!;
+    return this.#load(this.#arena.words[Mm.at(this.kernel.initMm).pgd]!, address);
   }
   *enterUser(_result?: number): Steps<void> {}
   *enterKernel(): Steps<void> {}
@@ -305,17 +320,31 @@ class CountingCpu implements Cpu {
     this.#machine.onTrace(this.id, event, values);
   }
 
+  #load(root: Address, address: number): number {
+    const cell = this.#leafCell(root, address);
+    const entry = cell === 0 ? 0 : this.#arena.words[cell]!;
+    return entryPresent(entry) ? this.#arena.words[Page.at(this.#frame(entry, address)).data]! : FAULT;
+  }
+
   /** The cell of the leaf entry for an address under a root, 0 if a table is missing. */
   #leafCell(root: Address, address: number): Cell {
     const { geometry } = this.kernel;
     let table = root;
     for (let level = geometry.bits.length - 1; table !== 0; level--) {
       const cell = entryCell(geometry, table, level, address);
-      if (level === 0) return cell;
       const entry = this.#arena.words[cell]!;
+      this.#leafLevel = level;
+      if (level === 0 || (entry & PSE) !== 0) return cell;
       table = entryPresent(entry) ? entryTarget(entry) : 0;
     }
     return 0;
+  }
+
+  /** The page that the leaf entry which was found last maps an address to: a huge one maps a row. */
+  #frame(entry: Entry, address: number): Address {
+    const { geometry } = this.kernel;
+    const offset = address % entrySize(geometry, this.#leafLevel);
+    return entryTarget(entry) + Math.floor(offset / pageSize(geometry)) * Page.words;
   }
 
   #patience(turns: number): void {

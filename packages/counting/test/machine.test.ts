@@ -10,8 +10,10 @@ import {
   finish,
   LINUX_6_18,
   mkEntry,
+  Mm,
   Page,
   PRESENT,
+  PSE,
   RW,
   type Steps,
   TINY,
@@ -122,5 +124,39 @@ describe('the port', () => {
       })(),
     );
     expect(m.counts).toMatchObject({ contextFlushes: 1, contextLoads: 0 });
+  });
+
+  test('a huge entry maps a row of pages', () => {
+    const m = machine();
+    const cpu = m.cpus[0]!;
+    const [root, row] = [m.arena.alloc('table'), m.arena.alloc('page', 2)];
+    m.arena.words[root] = mkEntry(row, PRESENT | RW | PSE);
+    m.arena.words[Mm.at(m.kernel.initMm).pgd] = root;
+    finish(
+      (function* (): Steps<void> {
+        yield* cpu.loadContext(root, 0, true);
+        expect(yield* cpu.userWrite(4096, 9)).toBe(0);
+        expect(m.arena.words[Page.at(row + Page.words).data]).toBe(9);
+        expect(yield* cpu.kernelRead(4096)).toBe(9);
+        expect(yield* cpu.kernelRead(0)).toBe(0);
+        expect(yield* cpu.kernelRead(8192)).toBe(FAULT);
+      })(),
+    );
+  });
+
+  test('what RCU frees is free at once, or when the last section that is open has ended', () => {
+    const m = machine();
+    const [reader, cpu] = m.cpus as [Cpu, Cpu];
+    const objects = [m.arena.alloc('table'), m.arena.alloc('table')] as const;
+    finish(cpu.freeRcu('table', objects[0]));
+    expect(m.arena.live('table')).toBe(1);
+    finish(reader.rcuReadLock());
+    finish(reader.rcuReadLock());
+    finish(cpu.freeRcu('table', objects[1]));
+    finish(reader.rcuReadUnlock());
+    expect(m.arena.live('table')).toBe(1);
+    finish(reader.rcuReadUnlock());
+    expect(m.arena.live('table')).toBe(0);
+    finish(cpu.synchronizeRcu());
   });
 });
