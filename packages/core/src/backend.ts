@@ -49,6 +49,11 @@ export interface Backend {
   flushTlbMm(cpu: Cpu, mm: Mm): Steps<void>;
   /** flush_tlb_range with the stride of a level (0: base pages). */
   flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, level: number): Steps<void>;
+  /**
+   * flush_tlb_kernel_range: addresses of the kernel's own page table, on every CPU, whatever it runs. Everything if `end` is
+   * `EVERYTHING` (flush_tlb_all).
+   */
+  flushTlbKernelRange(cpu: Cpu, start: number, end: number): Steps<void>;
   /** flush_tlb_page: one base page. */
   flushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void>;
   /**

@@ -23,12 +23,16 @@ export interface VmapLists extends Handle {
   readonly lock: Cell;
   /** vmap_purge_lock: one purge at a time. */
   readonly purgeLock: Cell;
-  /** Areas in use, lowest address first. */
+  /** Areas in use. */
   readonly busy: Cell;
   /** Areas that were unmapped and not flushed yet: TLBs may still hold entries for them (purge_vmap_area_list). */
   readonly lazy: Cell;
   /** Pages of the areas in `lazy` (vmap_lazy_nr). Marked accesses. */
   readonly lazyPages: Cell;
+  /** Full flushes of kernel addresses that have begun, where areas remember them. Marked accesses. 64 bits. */
+  readonly flushBegun: Cell;
+  /** The newest of them that has ended. Marked accesses. 64 bits. */
+  readonly flushDone: Cell;
 }
 /** Struct type of {@link VmapLists}. */
 export const VmapLists: Struct<VmapLists> = struct<VmapLists>('vmap', [
@@ -37,4 +41,6 @@ export const VmapLists: Struct<VmapLists> = struct<VmapLists>('vmap', [
   'busy',
   'lazy',
   'lazyPages',
+  'flushBegun',
+  'flushDone',
 ]);

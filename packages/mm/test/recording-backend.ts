@@ -30,7 +30,7 @@ import type { FakeCpu, FakeMachine } from './fake-machine.ts';
 /** One flush. */
 export interface Flush {
   /** The function that was called. */
-  readonly by: 'gather' | 'mm' | 'range' | 'page' | 'batch';
+  readonly by: 'gather' | 'mm' | 'range' | 'page' | 'kernel' | 'batch';
   /** Units of the lowest level that was cleared; -1 for everything: what a CPU that flushes reports. */
   readonly local: number;
   /** Base pages; -1 for everything: what the sender reports. */
@@ -92,6 +92,9 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     },
     *flushTlbPage(_cpu: Cpu, mm: Mm, address: number): Steps<void> {
       flush('page', mm, address, address + 4096, 0, false);
+    },
+    *flushTlbKernelRange(_cpu: Cpu, start: number, end: number): Steps<void> {
+      flush('kernel', Mm.at(machine.kernel.initMm), start, end, 0, false);
     },
     *flushTlbGen(): Steps<void> {},
     *tlbbatchShouldDefer(): Steps<boolean> {

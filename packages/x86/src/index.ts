@@ -11,6 +11,7 @@ export * from './flush-tlb-info.ts';
 export * from './flush.ts';
 export * from './gather.ts';
 export * from './isa.ts';
+export * from './kernel-range.ts';
 export * from './leave-mm.ts';
 export * from './needs-flush.ts';
 export * from './profiles.ts';

@@ -16,6 +16,7 @@ import { type FlushTlbInfo, reserveFlushTlbInfo } from './flush-tlb-info.ts';
 import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange } from './flush.ts';
 import { tlbFlush } from './gather.ts';
 import { movCr3, x86Isa } from './isa.ts';
+import { doKernelRangeFlush, flushTlbKernelRange } from './kernel-range.ts';
 import { leaveMmEverywhere, leaveMmFunc } from './leave-mm.ts';
 import { pteAccessible, pteMayNeedFlush, pteNeedsFlush } from './needs-flush.ts';
 import { X86_LINUX_6_18, type X86Switches } from './profiles.ts';
@@ -55,7 +56,7 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
       return {
         id: 'x86',
         isa,
-        handlers: [flushTlbFunc, flushTlbFuncRemote, leaveMmFunc],
+        handlers: [flushTlbFunc, flushTlbFuncRemote, leaveMmFunc, doKernelRangeFlush],
         switches,
         slots,
         tlbstate: cpus.map((cpu) => reserveTlbstate(arena, cpu, slots, initMm)),
@@ -71,6 +72,7 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
         flushTlbMm,
         flushTlbRange,
         flushTlbPage,
+        flushTlbKernelRange,
         flushTlbGen,
         tlbbatchShouldDefer,
         tlbbatchAddPending,

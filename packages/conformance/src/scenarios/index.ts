@@ -22,7 +22,12 @@ import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
 import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
+import { NESTED_COUNTERS } from './nested-counters.ts';
+import { QUEUE_SCENARIOS } from './queue.ts';
+import { RING_SCENARIOS } from './ring.ts';
+import { SYNC_FINISH } from './sync-finish.ts';
 import { TRACES } from './traces.ts';
+import { VMAP } from './vmap.ts';
 import { WRITEBACK } from './writeback.ts';
 
 export {
@@ -56,9 +61,14 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...FORK,
   ...MOVES,
   ...PFNMAP,
+  ...VMAP,
   ...TABLES,
   ...GUP_FAST,
   ...HUGE,
   ...COLLAPSE,
   ...FULLMM,
+  ...NESTED_COUNTERS,
+  ...QUEUE_SCENARIOS,
+  ...RING_SCENARIOS,
+  ...SYNC_FINISH,
 ];

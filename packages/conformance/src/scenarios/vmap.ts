@@ -1,0 +1,133 @@
+/**
+ * Kernel addresses: unmapped lazily, flushed before they are used again.
+ */
+import type { Run } from '@mmu-gather/checker';
+import type { Address } from '@mmu-gather/core/stepped';
+import { changePageAttr, flushTlbKernelAll, vmallocInit, vmap, vunmap } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+
+interface Mapped {
+  /** Frames that are mapped one after the other. */
+  readonly frames: readonly Address[];
+  /** Addresses of those that are mapped. */
+  readonly at: readonly number[];
+}
+
+/** Some frames, of which the first few are mapped; every CPU may have cached that. */
+function mapped(count: number, mappings: number): (run: Run) => Mapped {
+  return (run) => {
+    run(0, vmallocInit);
+    const frames = Array.from({ length: count }, () => run(0, (cpu) => cpu.alloc('page')));
+    const at = frames.slice(0, mappings).map((frame) => run(0, (cpu) => vmap(cpu, [frame])));
+    return { frames, at };
+  };
+}
+
+const t25 = defineScenario<Mapped>({
+  id: 'T25/fixed',
+  title: 'an address of the kernel is unmapped, its page is freed at once, and the address maps another page',
+  source: 'mm/vmalloc.c, db64fe02258f (2.6.28)',
+  cpus: 2,
+  profile: { vmapLazyPages: 0 },
+  setup: mapped(2, 1),
+  threads: ({ frames, at }) => [
+    thread(function* (cpu) {
+      yield* vunmap(cpu, at[0]!);
+      yield* cpu.free('page', frames[0]!);
+      yield* vmap(cpu, [frames[1]!]);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T25/naive',
+      why: 'the address is handed out again before it was flushed',
+      oracle: 'O15',
+      property: 'SAC',
+      profile: { vmapReuse: 'at-once' },
+    },
+    {
+      id: 'T25/no-ipi-wait',
+      why: 'the purge does not wait for its IPIs',
+      oracle: 'O15',
+      property: 'SAC',
+      backend: { x86: { waitForIpis: false } },
+    },
+  ],
+});
+
+const full = defineScenario<Mapped>({
+  id: 'vmap/no-address-left',
+  title: 'addresses run out while one is queued: it is purged before it is taken, while another CPU unmaps, too',
+  source: 'mm/vmalloc.c alloc_vmap_area',
+  cpus: 2,
+  pools: { area: 6 },
+  setup: mapped(4, 4),
+  threads: ({ frames, at }) => [
+    thread(function* (cpu) {
+      yield* vunmap(cpu, at[0]!);
+      yield* vmap(cpu, [frames[0]!]);
+    }),
+    thread((cpu) => vunmap(cpu, at[1]!)),
+  ],
+  twins: [
+    {
+      id: 'vmap/no-address-left/at-once',
+      why: 'the address is handed out again before it was flushed',
+      oracle: 'O15',
+      property: 'SAC',
+      profile: { vmapReuse: 'at-once' },
+    },
+  ],
+});
+
+const attributes = defineScenario<Mapped>({
+  id: 'T25/attributes',
+  title: 'the memory attributes of a page change while an alias that was unmapped may still be cached',
+  source: 'arch/x86/mm/pat/set_memory.c: vm_unmap_aliases in change_page_attr_set_clr',
+  cpus: 2,
+  setup: mapped(1, 1),
+  threads: ({ at }) => [
+    thread(function* (cpu) {
+      yield* vunmap(cpu, at[0]!);
+      yield* changePageAttr(cpu);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T25/attributes/no-flush',
+      why: 'unmapped aliases are not flushed',
+      oracle: 'O15',
+      property: 'ALIAS',
+      profile: { attributeFlush: false },
+    },
+  ],
+});
+
+/** CPU 1 happens to flush all kernel addresses, for a reason of its own. */
+const generation = defineScenario<Mapped>({
+  id: 'vmap/flush-before-remap',
+  title: 'an unmapped address may be used again after any full flush that began later',
+  source: 'J. Fitzhardinge, March 2009',
+  cpus: 2,
+  profile: { vmapReuse: 'generation' },
+  setup: mapped(2, 1),
+  threads: ({ frames, at }) => [
+    thread(function* (cpu) {
+      yield* vunmap(cpu, at[0]!);
+      yield* vmap(cpu, [frames[1]!]);
+    }),
+    thread((cpu) => flushTlbKernelAll(cpu)),
+  ],
+  twins: [
+    {
+      id: 'vmap/flush-before-remap/ended-later',
+      why: 'the flush began before the address was unmapped, and had passed a CPU already',
+      oracle: 'O15',
+      property: 'SAC',
+      profile: { vmapReuse: 'any-generation' },
+    },
+  ],
+});
+
+/** All of them. */
+export const VMAP: readonly AnyScenario[] = [t25, full, attributes, generation];
