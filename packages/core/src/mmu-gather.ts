@@ -74,8 +74,8 @@ export interface MmuGather {
   deferGen: number;
   /** Something was noted that no generation in {@link MmuGather.deferGen} covers yet. */
   untracked: boolean;
-  /** Which count of open gathers this one is in (sync-finish.ts). */
-  readonly parity: number;
+  /** The epoch that it joined (sync-finish.ts). */
+  readonly epoch: number;
   /** Bit n: this gather is counted among those that cleared level n (level-counters.ts). */
   counted: number;
   /** And among those that unlinked tables. */
@@ -99,7 +99,7 @@ function resetRange(cpu: Cpu, tlb: MmuGather): void {
 }
 
 function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
-  const parity = fullmm ? NO_EPOCH : yield* joinEpoch(cpu, mm);
+  const epoch = fullmm ? NO_EPOCH : yield* joinEpoch(cpu, mm);
   const tlb: MmuGather = {
     mm,
     start: 0,
@@ -114,7 +114,7 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
     bracket: { start: 0, end: 0, cleared: 0 },
     deferGen: NO_GENERATION,
     untracked: false,
-    parity,
+    epoch,
     counted: 0,
     countedTables: false,
     pages: [],
@@ -365,7 +365,7 @@ export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: numb
     // What others did is known whether they are still open or not.
     yield* forceNestedFlush(cpu, tlb, start, end);
   } else if (yield* mmTlbFlushNested(cpu, mm)) {
-    if (finishSync === 'epoch') awaited = yield* epochToAwait(cpu, mm, tlb.parity);
+    if (finishSync === 'epoch') awaited = yield* epochToAwait(cpu, mm, tlb.epoch);
     const waits = finishSync === 'counter' || finishSync === 'wait-first' || awaited !== NO_WAIT;
     if (!waits) yield* forceNestedFlush(cpu, tlb, start, end);
   }
@@ -379,13 +379,17 @@ export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: numb
 function* flushAndClose(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const { mm } = tlb;
   const { decPending, levelDec, finishSync } = cpu.kernel.profile;
-  if (decPending === 'before-flush') yield* lowerPending(cpu, mm);
+  if (decPending === 'before-flush') yield* closeGather(cpu, tlb);
   if (levelDec === 'before-flush') yield* uncountLevels(cpu, tlb);
   yield* tlbFlushMmu(cpu, tlb);
   if (finishSync === 'wait-first') yield* cpu.waitFor(mm.tlbFlushPending, 'equal', 1);
-  if (decPending === 'after-flush') yield* lowerPending(cpu, mm);
+  if (decPending === 'after-flush') yield* closeGather(cpu, tlb);
   if (levelDec === 'after-flush') yield* uncountLevels(cpu, tlb);
-  if (tlb.parity === NO_EPOCH) {
-    if (tlb.exiting) yield* closeAlone(cpu, mm);
-  } else yield* leaveEpoch(cpu, mm, tlb.parity);
+}
+
+/** dec_tlb_flush_pending of a gather. */
+function* closeGather(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  yield* lowerPending(cpu, tlb.mm);
+  if (tlb.epoch !== NO_EPOCH) yield* leaveEpoch(cpu, tlb.mm, tlb.epoch);
+  else if (tlb.exiting) yield* closeAlone(cpu, tlb.mm);
 }

@@ -9,13 +9,15 @@
  *                                            return: what CPU 0 cleared is flushed
  *
  * Waiting until tlb_flush_pending is 0, as sketched, also waits for gathers that are opened later, and one that is opened before the
- * other closes keeps it up for ever. Here gathers join an epoch, and a finish waits until the present one and those before are drained:
+ * other closes keeps it up for ever. Here gathers join an epoch, and a finish ends the present one as it begins:
  *
- *     open:   e = epoch; open[e & 1]++; epoch is e still, or leave and join again
- *     close:  open[e & 1]--
- *     wait:   until all epochs before e are drained; epoch = e + 1, unless somebody was faster; until e is drained
+ *     open:    e = epoch; open[e & 1]++; if epoch is not e any more: leave, and join again
+ *     close:   open[e & 1]--
+ *     finish:  epoch = e + 1, unless somebody was faster
+ *              flush, close, and wait until e is drained
  *
- * An epoch ends only when the one before is drained, so two counts do. Who joins after the end of an epoch is not waited for.
+ * An epoch ends only when the one before is drained, so two counts do. While that is not so, and somebody else has joined the present
+ * one, a finish cannot tell those from later ones: it falls back to the forced flush.
  *
  * Deadlock. A gather may be waited for if from opening to closing it takes no lock but PTLs, and waits for nobody: a waiter holds
  * mmap_lock, and whoever it holds up must not be the one it waits for. Gathers that cannot promise that are `alone`: the teardown of
@@ -29,7 +31,7 @@ import type { Mm } from './mm.ts';
 import type { Steps } from './steps.ts';
 import type { Cell } from './struct.ts';
 
-/** Parity of a gather that nobody waits for. */
+/** Epoch of a gather that nobody waits for. */
 export const NO_EPOCH: number = -1;
 /** Nothing to wait for. */
 export const NO_WAIT: number = -1;
@@ -72,7 +74,7 @@ export function* closeAlone(cpu: Cpu, mm: Mm): Steps<void> {
   if (epochs(cpu)) yield* cpu.atomicAdd(gathersOf(cpu, mm).alone, -1);
 }
 
-/** A gather opens, before the first PTL is taken. @returns its parity, to be given back when it closes */
+/** A gather opens, before the first PTL is taken. @returns its epoch, to be given back when it closes */
 export function* joinEpoch(cpu: Cpu, mm: Mm): Steps<number> {
   if (!epochs(cpu)) return NO_EPOCH;
   const { epoch, open } = gathersOf(cpu, mm);
@@ -80,20 +82,20 @@ export function* joinEpoch(cpu: Cpu, mm: Mm): Steps<number> {
   for (;;) {
     const seen = yield* cpu.readOnce(epoch);
     yield* cpu.atomicAddReturn(open + (seen % 2), 1);
-    if ((yield* cpu.readOnce(epoch)) === seen) return seen % 2;
-    yield* leave(cpu, mm, seen % 2);
+    if ((yield* cpu.readOnce(epoch)) === seen) return seen;
+    yield* leave(cpu, mm, seen);
   }
 }
 
 /** A gather closes, after its flush. */
-export function* leaveEpoch(cpu: Cpu, mm: Mm, parity: number): Steps<void> {
-  if (parity === NO_EPOCH) return;
+export function* leaveEpoch(cpu: Cpu, mm: Mm, joined: number): Steps<void> {
+  if (joined === NO_EPOCH) return;
   ownGathers(cpu, -1);
-  yield* leave(cpu, mm, parity);
+  yield* leave(cpu, mm, joined);
 }
 
-function* leave(cpu: Cpu, mm: Mm, parity: number): Steps<void> {
-  if ((yield* cpu.atomicAddReturn(gathersOf(cpu, mm).open + parity, -1)) === 0) yield* noteDrained(cpu, mm);
+function* leave(cpu: Cpu, mm: Mm, joined: number): Steps<void> {
+  if ((yield* cpu.atomicAddReturn(gathersOf(cpu, mm).open + (joined % 2), -1)) === 0) yield* noteDrained(cpu, mm);
 }
 
 /** Whoever was the last one of the epoch before, or ended it and finds nobody there, says so. One of the two sees the other. */
@@ -105,23 +107,25 @@ function* noteDrained(cpu: Cpu, mm: Mm): Steps<void> {
 }
 
 /**
- * A nested finish begins: which epoch has to be drained before it returns?
- * @param parity the gather's own
- * @returns {@link NO_WAIT} if it may not wait
+ * A nested finish begins: what must be drained before it returns?
+ * @param joined the gather's own epoch
+ * @returns the first epoch that need not be, or {@link NO_WAIT} if it may not wait
  */
-export function* epochToAwait(cpu: Cpu, mm: Mm, parity: number): Steps<number> {
-  if (parity === NO_EPOCH || ownGathers(cpu, 0) > 1) return NO_WAIT;
-  const { epoch, alone } = gathersOf(cpu, mm);
+export function* epochToAwait(cpu: Cpu, mm: Mm, joined: number): Steps<number> {
+  if (joined === NO_EPOCH || ownGathers(cpu, 0) > 1) return NO_WAIT;
+  const { epoch, drained, open, alone } = gathersOf(cpu, mm);
   if ((yield* cpu.readOnce(alone)) !== 0) return NO_WAIT;
-  return yield* cpu.readOnce(epoch);
+  const seen = yield* cpu.readOnce(epoch);
+  if ((yield* cpu.readOnce(drained)) >= seen) {
+    yield* cpu.cmpxchg(epoch, seen, seen + 1);
+    yield* noteDrained(cpu, mm);
+    return seen + 1;
+  }
+  const others = (yield* cpu.readOnce(open + (seen % 2))) - (joined === seen ? 1 : 0);
+  return others === 0 ? seen : NO_WAIT;
 }
 
-/** Waits until every gather that was open when `awaited` was read is closed. After the own one is. */
+/** Waits until every gather that was open when the finish began is closed. After the own one is. */
 export function* awaitEpoch(cpu: Cpu, mm: Mm, awaited: number): Steps<void> {
-  if (awaited === NO_WAIT) return;
-  const { epoch, drained } = gathersOf(cpu, mm);
-  yield* cpu.waitFor(drained, 'atLeast', awaited);
-  yield* cpu.cmpxchg(epoch, awaited, awaited + 1);
-  yield* noteDrained(cpu, mm);
-  yield* cpu.waitFor(drained, 'atLeast', awaited + 1);
+  if (awaited !== NO_WAIT) yield* cpu.waitFor(gathersOf(cpu, mm).drained, 'atLeast', awaited);
 }

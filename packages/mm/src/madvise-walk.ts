@@ -23,7 +23,6 @@ import {
   ptePresent,
   putPage,
   type Steps,
-  tablePtl,
   tlbEndPtes,
   tlbRemoveTlbEntry,
   tlbStartPtes,
@@ -31,7 +30,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
 import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
-import { ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, ptepGetAndClear, ptlPtr, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
 import { isMigrationPte, isSwapPte, pteMkclean, pteMkold } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
@@ -74,7 +73,7 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
  */
 function* dropPtlToSplit(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
   const ends = cpu.kernel.profile.madviseRelock === 'ends-bracket';
-  const ptl = tablePtl(cpu.kernel.geometry, table);
+  const ptl = ptlPtr(cpu, table);
   if (ends) yield* tlbEndPtes(cpu, tlb, table);
   yield* cpu.spinUnlock(ptl);
   yield* cpu.spinLock(ptl);

@@ -97,8 +97,7 @@ function* zapTableRange(
       if (!huge) yield* zapPteRange(cpu, tlb, cell, at, next, reclaim, evenCows);
     } else {
       const entry = yield* cpu.readOnce(cell);
-      if (!entryNone(entry))
-        yield* zapTableRange(cpu, tlb, entryTarget(entry), level - 1, at, next, reclaim, evenCows);
+      if (!entryNone(entry)) yield* zapTableRange(cpu, tlb, entryTarget(entry), level - 1, at, next, reclaim, evenCows);
     }
     at = next;
   }
@@ -126,7 +125,10 @@ export function* zapPteRange(
   let at = start;
   while (at < end) {
     const table = yield* pteOffsetMapLock(cpu, pmd);
-    if (table === 0) return;
+    if (table === 0) {
+      cpu.claim.observed(root, { start: at, end });
+      return;
+    }
     yield* tlbStartPtes(cpu, tlb);
     yield* flushTlbBatchedPending(cpu, tlb.mm);
     const dirty: Address[] = [];
@@ -139,9 +141,12 @@ export function* zapPteRange(
       if (ptePresent(entry)) force |= yield* zapPresentPte(cpu, tlb, pte, entry, at, dirty);
       else yield* zapNonpresentPte(cpu, pte, entry);
     }
+    // Others find the table gone without its lock, so what was cleared in it must be on record by then.
+    const recordFirst = cpu.kernel.profile.unlinkTable === 'after-record';
     let unlinked = false;
+    if (recordFirst) yield* tlbEndPtes(cpu, tlb, table);
     if (whole && at >= end) unlinked = yield* tryGetAndClearPmd(cpu, tlb, pmd, table, from > start);
-    yield* tlbEndPtes(cpu, tlb, table);
+    if (!recordFirst) yield* tlbEndPtes(cpu, tlb, table);
     if (force !== 0) {
       yield* tlbFlushMmuTlbonly(cpu, tlb);
       for (const page of dirty) yield* pageRemoveRmap(cpu, page);

@@ -22,10 +22,17 @@ import {
   pageSize,
   ptePresent,
   type Steps,
-  tablePtl,
   tlbFlushLevelRange,
 } from '@mmu-gather/core/stepped';
-import { ptepGet, ptepGetAndClear, pteAlloc, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import {
+  ptepGet,
+  ptepGetAndClear,
+  pteAlloc,
+  ptlPtr,
+  pteOffsetMapLock,
+  pteUnmapUnlock,
+  setPteAt,
+} from './page-table.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /**
@@ -48,7 +55,8 @@ export function* movePtes(
   const newTable = yield* pteAlloc(cpu, mm, newPmd);
   const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
   if (oldTable === 0) return false;
-  if (newTable !== oldTable) yield* cpu.spinLock(tablePtl(geometry, newTable));
+  const newPtl = ptlPtr(cpu, newTable);
+  if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinLock(newPtl);
   yield* flushTlbBatchedPending(cpu, mm);
   const moved: number[] = [];
   let oldPte = entryCell(geometry, oldTable, 0, from);
@@ -64,7 +72,7 @@ export function* movePtes(
   const force = moved.length > 0;
   if (force && profile.movePtes === 'range') yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
   if (tlb === null) for (const at of moved) cpu.claim.moved(cpu.read(mm.pgd), { start: at, end: at + size });
-  if (newTable !== oldTable) yield* pteUnmapUnlock(cpu, newTable);
+  if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinUnlock(newPtl);
   yield* pteUnmapUnlock(cpu, oldTable);
   if (force && profile.movePtes === 'after-unlock')
     yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);

@@ -76,6 +76,8 @@ function* allocTable(cpu: Cpu, mm: Mm, cell: Cell): Steps<Address> {
   const seen = yield* cpu.readOnce(cell);
   if (!entryNone(seen)) return leadsToTable(seen) ? entryTarget(seen) : 0;
   const table = yield* cpu.alloc('table');
+  if (!cpu.kernel.profile.splitPtl)
+    cpu.write(tablePtl(cpu.kernel.geometry, table), mm.address + cpu.kernel.designs.ptl);
   yield* cpu.spinLock(mm.pageTableLock);
   const entry = yield* cpu.readOnce(cell);
   if (entryNone(entry)) yield* pmdPopulate(cpu, cell, table);
@@ -138,9 +140,18 @@ export function* pteAllocMap(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
   }
 }
 
+/**
+ * ptlock_ptr: the lock of a PTE table. Where locks are not split, all tables of an mm share one, and the word that would be the lock
+ * says where it is. (Tables of huge pages are not prepared for that.)
+ */
+export function ptlPtr(cpu: Cpu, table: Address): Cell {
+  const own = tablePtl(cpu.kernel.geometry, table);
+  return cpu.kernel.profile.splitPtl ? own : cpu.read(own);
+}
+
 /** Locks a table that is mapped, and unmaps it. @returns true with the lock held, or false if it was unlinked meanwhile */
 function* lockMapped(cpu: Cpu, pmd: Cell, table: Address): Steps<boolean> {
-  const ptl = tablePtl(cpu.kernel.geometry, table);
+  const ptl = ptlPtr(cpu, table);
   yield* cpu.spinLock(ptl);
   if (!needsRcu(cpu)) return true;
   const entry = yield* cpu.readOnce(pmd);
@@ -180,7 +191,7 @@ export function* pteAllocMapLock(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
 
 /** pte_unmap_unlock. */
 export function pteUnmapUnlock(cpu: Cpu, table: Address): Steps<void> {
-  return cpu.spinUnlock(tablePtl(cpu.kernel.geometry, table));
+  return cpu.spinUnlock(ptlPtr(cpu, table));
 }
 
 /** ptep_get. */

@@ -52,6 +52,8 @@ export function* doWpPage(cpu: Cpu, vmf: Vmf): Steps<number> {
     }
     // Userfaultfd may have protected this page and not flushed yet: then another CPU can still write to what is to be copied.
     if (cpu.kernel.profile.uffdWpPendingFlush) yield* deferralOf(cpu).settle(cpu, vmf);
+  } else if (cpu.kernel.profile.wpFaultPending === 'all') {
+    yield* deferralOf(cpu).settle(cpu, vmf);
   }
   const page = vmNormalPage(vmf.orig);
   if ((vmf.vmFlags & VM_SHARED) !== 0) return yield* wpPageShared(cpu, vmf, page);

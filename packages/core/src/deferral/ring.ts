@@ -166,6 +166,7 @@ function pendingGen(cpu: Cpu, at: PteAt): Steps<number> {
 export const RING: DeferralScheme = {
   begin: (cpu: Cpu, tlb: MmuGather) => TABLE_GENERATION.begin(cpu, tlb),
   *record(cpu: Cpu, tlb: MmuGather): Steps<void> {
+    if (cpu.kernel.profile.recordDeferral === 'flush') return;
     const { start, end, cleared } = tlb.bracket;
     const shift = entryShift(cpu.kernel.geometry, 31 - Math.clz32(cleared & -cleared));
     if (cpu.kernel.profile.recordDeferral === 'end') tlb.deferGen = yield* incMmTlbGen(cpu, tlb.mm);

@@ -1,0 +1,67 @@
+/**
+ * Counters for each level (core's level-counters.ts): what a nested finish learns from them, and what not.
+ */
+import type { Body } from '@mmu-gather/checker';
+import { madviseDontneed } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { PAGE, setStage, type Stage, syscall } from './stage.ts';
+
+const AMIT = 'mails of N. Amit and P. Zijlstra, May 2019';
+
+/** Two threads zap the same pages; one of them finds them gone. */
+function zapTwice(pages: number): (env: Stage) => readonly Body[] {
+  return ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, pages * PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, pages * PAGE))),
+  ];
+}
+
+const samePage = defineScenario<Stage>({
+  id: 'nested-counters/zap-twice',
+  title: 'two threads zap one page: the one that finds it gone sees the level counted, and flushes the whole mm',
+  source: AMIT,
+  cpus: 2,
+  profile: { nestedFinish: 'level-counters' },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: zapTwice(1),
+  twins: [
+    {
+      id: 'nested-counters/zap-twice/own-hull',
+      why: 'it knows the level and not the address, and flushes its own range, which is empty',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { levelRange: 'own-hull' },
+    },
+    {
+      id: 'nested-counters/zap-twice/uncount-first',
+      why: 'the counts are lowered before the flush',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { levelDec: 'before-flush' },
+    },
+  ],
+});
+
+const unlinked = defineScenario<Stage>({
+  id: 'nested-counters/table-gone',
+  title:
+    'two threads zap all of a table: the one that finds no table has taken no lock, and what was cleared is counted before',
+  source: AMIT,
+  cpus: 2,
+  profile: { nestedFinish: 'level-counters', ptReclaim: true },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: zapTwice(2),
+  twins: [
+    {
+      id: 'nested-counters/table-gone/count-late',
+      why: 'the table is unlinked first and the levels are counted after; who sees no table sees no count',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { unlinkTable: 'before-record' },
+    },
+  ],
+  profiles: ['linux-6.18'],
+});
+
+/** All of them. */
+export const NESTED_COUNTERS: readonly AnyScenario[] = [samePage, unlinked];

@@ -1,0 +1,158 @@
+/**
+ * Pending records in the page of a table (core's deferral/queue.ts): who records where, who merges, and who waits for whom.
+ */
+import type { Run } from '@mmu-gather/checker';
+import {
+  type Cpu,
+  flushToGen,
+  type Profile,
+  type PteAt,
+  queueFlush,
+  type Steps,
+  waitForPendingFlushes,
+} from '@mmu-gather/core/stepped';
+import { changeProtNuma, madviseDontneed, ptepGet, ptlPtr, pteWrprotect, vmaLookup } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { changeDeferred } from './deferred-change.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage, type StageOptions, syscall } from './stage.ts';
+
+const LUTOMIRSKI = 'mail of A. Lutomirski, 2020-12-23';
+
+/** Deferrals are recorded in tables, and completed generations are published. */
+const QUEUE: Partial<Profile> = { deferral: 'queue', changeProtection: 'gather' };
+const BACKEND = { x86: { completedGen: 'after-flush' } };
+
+interface Waits extends Stage {
+  readonly p0: Mapping;
+  readonly p1: Mapping;
+}
+
+function setWaits(options: StageOptions): (run: Run) => Waits {
+  return (run) => {
+    const stage = setStage(run, options);
+    return { ...stage, p0: mappingOf(run, stage.mm, 0), p1: mappingOf(run, stage.mm, PAGE) };
+  };
+}
+
+/** What a write fault does before it copies a page: under the PTL it waits for pending flushes, and relies on that. */
+function* faultWaits(cpu: Cpu, { mm }: Waits, { table, pte }: Mapping, address: number): Steps<void> {
+  const ptl = ptlPtr(cpu, table);
+  const at: PteAt = { mm, vma: vmaLookup(cpu, mm, address)!, table, pte, address };
+  yield* cpu.downRead(mm.mmapLock);
+  yield* cpu.spinLock(ptl);
+  yield* waitForPendingFlushes(cpu, at);
+  cpu.claim.settled(cpu.read(mm.pgd), address);
+  yield* cpu.spinUnlock(ptl);
+  yield* cpu.upRead(mm.mmapLock);
+}
+
+/** Takes the right to write away under the PTL, and records it; the flush is the caller's. */
+function* protectDeferred(cpu: Cpu, { mm }: Waits, { table, pte }: Mapping, address: number): Steps<number> {
+  const ptl = ptlPtr(cpu, table);
+  yield* cpu.spinLock(ptl);
+  const entry = yield* ptepGet(cpu, pte);
+  yield* cpu.cmpxchg(pte, entry, pteWrprotect(entry));
+  const gen = yield* queueFlush(cpu, mm, table, address, address + PAGE);
+  yield* cpu.spinUnlock(ptl);
+  return gen;
+}
+
+const fault = defineScenario<Waits>({
+  id: 'queue/fault',
+  title: 'a fault meets a record of its page under the PTL, and flushes before it copies',
+  source: LUTOMIRSKI,
+  cpus: 3,
+  profile: QUEUE,
+  backend: BACKEND,
+  setup: setWaits({ running: [0, 1, 2], inKernel: [1] }),
+  threads: (env) => [
+    thread((cpu) => changeDeferred(cpu, env.mm, env.p0, 0, pteWrprotect)),
+    thread((cpu) => faultWaits(cpu, env, env.p0, 0)),
+  ],
+  twins: [
+    {
+      id: 'queue/fault/recorded-late',
+      why: 'the record comes when the gather flushes, after the PTL is released: the fault sees the change and no record',
+      oracle: 'O9',
+      property: 'LOSTW',
+      profile: { recordDeferral: 'flush' },
+    },
+  ],
+});
+
+const merged = defineScenario<Waits>({
+  id: 'queue/merge',
+  title: 'a record takes in its neighbour, which is newer: the older part is flushed to the newer generation',
+  source: LUTOMIRSKI,
+  cpus: 3,
+  profile: QUEUE,
+  backend: BACKEND,
+  setup: setWaits({ running: [0, 1, 2], inKernel: [1] }),
+  threads: (env) => [
+    thread((cpu) => changeDeferred(cpu, env.mm, env.p0, 0, pteWrprotect)),
+    thread(function* (cpu) {
+      const gen = yield* protectDeferred(cpu, env, env.p1, PAGE);
+      yield* faultWaits(cpu, env, env.p1, PAGE);
+      yield* flushToGen(cpu, env.mm, PAGE, 2 * PAGE, gen);
+    }),
+  ],
+  twins: [
+    {
+      id: 'queue/merge/older-generation',
+      why: 'the record keeps its own generation, and the newer part looks done when the older one is',
+      oracle: 'O9',
+      property: 'LOSTW',
+      profile: { queueMerge: 'older' },
+    },
+  ],
+});
+
+const oneLock = defineScenario<Waits>({
+  id: 'queue/one-lock',
+  title:
+    'one lock for all tables: the fault that meets a record holds the lock that its owner needs next, and flushes itself',
+  source: LUTOMIRSKI,
+  cpus: 2,
+  profile: { ...QUEUE, splitPtl: false },
+  backend: BACKEND,
+  setup: setWaits({ pages: 4, touched: [0, 2], inKernel: [1] }),
+  threads: (env) => [
+    thread((cpu) => changeProtNuma(cpu, env.mm, 0, 4 * PAGE)),
+    thread((cpu) => faultWaits(cpu, env, env.p0, 0)),
+  ],
+  twins: [
+    {
+      id: 'queue/one-lock/sleeps',
+      why: 'the fault sleeps with the lock held until the owner has flushed',
+      oracle: 'deadlock',
+      property: 'LIVE',
+      profile: { queueWaiter: 'sleeps' },
+    },
+  ],
+});
+
+const zap = defineScenario<Stage>({
+  id: 'queue/zap-twice',
+  title: 'two threads zap one page, with records in its table',
+  source: LUTOMIRSKI,
+  cpus: 2,
+  profile: QUEUE,
+  backend: BACKEND,
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+  ],
+  twins: [
+    {
+      id: 'queue/zap-twice/completed-early',
+      why: 'a generation is published as completed before the others have flushed',
+      oracle: ['O10', 'O11', 'O1'],
+      property: 'SAC',
+      backend: { x86: { completedGen: 'before-flush' } },
+    },
+  ],
+});
+
+/** All of them. */
+export const QUEUE_SCENARIOS: readonly AnyScenario[] = [fault, merged, oneLock, zap];
