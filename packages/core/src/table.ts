@@ -11,9 +11,9 @@ export function maxEntries(geometry: Geometry): number {
   return 2 ** Math.max(...geometry.bits);
 }
 
-/** Field names of a table: its entries, its lock, and the list of deposited tables. */
+/** Field names of a table: its entries, its lock, the list of deposited tables, and the generation of the last deferral. */
 export function tableFields(geometry: Geometry): readonly string[] {
-  return [...Array.from({ length: maxEntries(geometry) }, (_, i) => `[${i}]`), 'ptl', 'deposit'];
+  return [...Array.from({ length: maxEntries(geometry) }, (_, i) => `[${i}]`), 'ptl', 'deposit', 'deferredTlbGen'];
 }
 
 /** The entry of a table that maps an address (pte_offset, pmd_offset, ...). */
@@ -36,5 +36,5 @@ export function tableDeposit(geometry: Geometry, table: Address): Cell {
 
 /** The generation of the last deferral in a table (page.deferred_tlb_gen, RFC 16). Under its PTL; 0 if there was none. */
 export function tableDeferredTlbGen(geometry: Geometry, table: Address): Cell {
-  return table + maxEntries(geometry) + 1;
+  return table + maxEntries(geometry) + 2;
 }
