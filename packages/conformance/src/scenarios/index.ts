@@ -3,6 +3,7 @@
  */
 import type { AnyScenario } from '../scenario.ts';
 import { BUGS } from './bugs.ts';
+import { CLEAR_FLUSH } from './clear-flush.ts';
 import { CLEAR_REFS } from './clear-refs.ts';
 import { COLLAPSE } from './collapse.ts';
 import { GUP_FAST } from './gup-fast.ts';
@@ -59,6 +60,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...WRITEBACK,
   ...DIRTY_HELPERS,
   ...FORK,
+  ...CLEAR_FLUSH,
   ...MOVES,
   ...PFNMAP,
   ...VMAP,
