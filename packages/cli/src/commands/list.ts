@@ -135,8 +135,8 @@ function scenarios(): List {
 }
 
 function oracles(): List {
-  const rows = ORACLES.map(({ id, name, says, asked }) => ({ oracle: id, asked, name, says }));
-  return { head: ['oracle', 'asked', 'says'], rows };
+  const rows = ORACLES.map(({ id, name, says }) => ({ oracle: id, name, says }));
+  return { head: ['oracle', 'says'], rows };
 }
 
 function bugs(): List {
