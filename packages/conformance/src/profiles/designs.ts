@@ -3,6 +3,7 @@
  * gather, and that the backend publishes what is completed.
  */
 import type { Switches } from '@mmu-gather/core/stepped';
+import { RAISED_BEFORE_FLUSH } from './mends.ts';
 import type { ProfileSpec } from './spec.ts';
 
 /** Everybody who defers does so through a gather. */
@@ -25,6 +26,7 @@ export const DESIGNS: readonly ProfileSpec[] = [
     kernel: 'linux-5.11',
     switches: { ...ALL_GATHER, deferral: 'queue', wpFaultPending: 'all' },
     backend: { x86: { completedGen: 'after-flush' } },
+    mends: RAISED_BEFORE_FLUSH,
   },
   {
     id: 'flush-ring',
@@ -33,5 +35,6 @@ export const DESIGNS: readonly ProfileSpec[] = [
     kernel: 'linux-5.11',
     switches: { ...ALL_GATHER, deferral: 'ring', ringSlots: 4 },
     backend: { x86: { completedGen: 'after-flush' } },
+    mends: RAISED_BEFORE_FLUSH,
   },
 ];

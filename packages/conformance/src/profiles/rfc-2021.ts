@@ -9,6 +9,7 @@
  */
 import type { Switches } from '@mmu-gather/core/stepped';
 import type { BackendOverrides } from '../scenario.ts';
+import { RAISED_BEFORE_FLUSH } from './mends.ts';
 import type { Broken, ProfileSpec } from './spec.ts';
 
 /** What a patch changes. */
@@ -250,6 +251,8 @@ export function rfcProfile(form: RfcForm, count: number): ProfileSpec {
     switches,
     backend,
     breaks,
+    // From patch 15 on deferrals are recorded.
+    mends: count < 15 ? {} : RAISED_BEFORE_FLUSH,
   };
 }
 

@@ -72,7 +72,7 @@ const t14Gather = defineScenario<MappedStage>({
     {
       id: 'T14/gather/no-ipi-wait',
       why: 'the initiator does not wait for its IPIs',
-      oracle: ['O1', 'O7', 'O10'],
+      oracle: ['O1', 'O7', 'O10', 'O11'],
       property: 'FUAF',
       backend: { x86: { waitForIpis: false } },
     },
@@ -165,7 +165,7 @@ const aloneGather = defineScenario<Stage>({
     {
       id: 'mremap/gather/no-ipi-wait',
       why: 'the initiator does not wait for its IPIs',
-      oracle: 'O7',
+      oracle: ['O7', 'O11'],
       property: 'SAC',
       backend: { x86: { waitForIpis: false } },
     },

@@ -78,7 +78,7 @@ const revokeInUse = defineScenario<MappedStage>({
     {
       id: 'pfnmap/revoke-in-use/no-ipi-wait',
       why: 'the initiator does not wait for its IPIs',
-      oracle: ['O1', 'O10'],
+      oracle: ['O1', 'O10', 'O11'],
       property: 'FUAF',
       backend: { x86: { waitForIpis: false } },
     },
@@ -102,7 +102,7 @@ const truncateFault = defineScenario<MappedStage>({
     {
       id: 'truncate/fault/no-ipi-wait',
       why: 'the initiator does not wait for its IPIs',
-      oracle: ['O1', 'O10'],
+      oracle: ['O1', 'O10', 'O11'],
       property: 'FUAF',
       backend: { x86: { waitForIpis: false } },
     },
