@@ -24,6 +24,44 @@ export type TouchMode = 'read' | 'write';
 /** Receives the locations that an actor's next step will touch. */
 export type Touch = (location: number, mode: TouchMode) => void;
 
+/** Ways to touch a word, for {@link Sharing}. */
+export const TOUCH = {
+  /** It is read. */
+  read: 0,
+  /** It is written. */
+  write: 1,
+  /** It is read or written by a plain access. */
+  plain: 2,
+} as const;
+
+/**
+ * What processes were seen to touch, over all executions so far, and where in their code. search/locality.ts has it, machines
+ * fill it and ask it. A *process* is the main code of a CPU or its interrupt side, numbered like their actors. A *position* is
+ * how far its code is: it never goes down along an execution, and follows from the state.
+ */
+export interface Sharing {
+  /** Notes that a process touches a word, or is about to. */
+  touch(process: number, word: number, how: number, position: number): void;
+  /** May a process touch a word at a position or after it? A `no` is relied on: if it turns out wrong, the search begins anew. */
+  mayTouch(process: number, word: number, how: number, position: number): boolean;
+}
+
+/**
+ * Which steps are *local*: whatever other actors can still do before such a step, they can do after it, with the same
+ * results, and every violation that they would run into is found all the same. A search may then take it alone
+ * (search/locality.ts).
+ */
+export interface Locality {
+  /** Number of words that processes may touch. */
+  readonly words: number;
+  /** Fills `sharing` from now on, beginning with where every process stands; `undefined` ends that. */
+  watch(sharing: Sharing | undefined): void;
+  /** Is the actor's next step local, as far as can be said before it is performed? Asked for enabled steps with one outcome. */
+  mayBeLocal(actor: number): boolean;
+  /** Is it still, now that it was performed and the code behind it has run to its next step? */
+  wasLocal(): boolean;
+}
+
 /** A machine in some state. */
 export interface Explorable {
   /** Number of actors; constant. */
@@ -58,6 +96,8 @@ export interface Explorable {
    * nothing.
    */
   footprint(actor: number, touch: Touch): void;
+  /** Which steps are local; a machine without it is explored without reduction. */
+  readonly locality?: Locality;
   /** The final observation of a finished execution (shared memory and results), for comparing strategies in tests. */
   observation(): string;
 }

@@ -28,6 +28,7 @@ import { Effects } from './effects.ts';
 import { deliveryFootprint, drainFootprint, type FootprintHost, stepFootprint } from './footprint.ts';
 import { Interrupts } from './interrupts.ts';
 import { DEFAULT_POOLS, Layout, type PoolSizes } from './layout.ts';
+import { LocalSteps } from './local-steps.ts';
 import { Memory } from './memory.ts';
 import { Mmu } from './mmu.ts';
 import { Objects } from './objects.ts';
@@ -46,6 +47,8 @@ const PGD: number = Mm.fields.indexOf('pgd');
 const TLB_GEN: number = Mm.fields.indexOf('tlbGen');
 const COMPLETED: number = Mm.fields.indexOf('tlbGenCompleted');
 const DATA: number = Page.fields.indexOf('data');
+/** Positions of a process that one system call takes: more than any has steps and plain loads. */
+const SYSCALL = 1 << 16;
 
 /** Runs steps on a CPU to their end while nothing else runs; for a program's setup. */
 export type Run = <T>(cpu: number, body: (cpu: Cpu) => Steps<T>) => T;
@@ -91,6 +94,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly mmu: Mmu;
   /** Names for people. */
   readonly text: Text;
+  readonly locality: LocalSteps;
   violation: Violation | undefined;
   /** Called at each tracepoint of the kernel code, if set. */
   onTrace: ((cpu: number, event: string, values: readonly number[]) => void) | undefined;
@@ -190,6 +194,16 @@ export class Machine<E = unknown> implements Explorable {
       readersAwaited: () => this.#effects.readersAwaited,
       isEntry,
     };
+    this.locality = new LocalSteps({
+      words,
+      objects,
+      memory: this.#memory,
+      interrupts: this.#interrupts,
+      strict: options.strict === true,
+      inTables: (cell) => isEntry(cell) || cell === this.kernel.initMm + PGD || layout.isField('mm', TLB_GEN, cell),
+      isWatched: (cell) => layout.isField('mm', COMPLETED, cell) || layout.isField('page', DATA, cell),
+      readersAwaited: () => this.#effects.readersAwaited,
+    });
     const host = this.#processHost();
     for (let i = 0; i < 2 * n; i++) {
       this.#processes.push(new Process(i, i % n, this.kernel, host));
@@ -389,6 +403,7 @@ export class Machine<E = unknown> implements Explorable {
     if (!done) {
       words.setQuiet(number, QUIET.pending, process.kind);
       for (let i = 0; i < ARGUMENTS; i++) words.setQuiet(number, QUIET.pending + 1 + i, process.args[i]!);
+      this.locality.announced(number);
       return;
     }
     words.setQuiet(number, QUIET.pending, number < this.#cpus ? OP.none : OP.irqReturn);
@@ -399,6 +414,7 @@ export class Machine<E = unknown> implements Explorable {
     const words = this.#words;
     words.setQuiet(number, QUIET.logBase, words.quiet(number, QUIET.logLength));
     words.setQuiet(number, QUIET.segmentLength, 0);
+    words.setQuiet(number, QUIET.position, 0);
     this.state.set(words.processAt(number, PROCESS.running), 1);
     this.state.set(words.processAt(number, PROCESS.history), 0);
     this.state.set(words.processAt(number, PROCESS.history + 1), 0);
@@ -418,12 +434,15 @@ export class Machine<E = unknown> implements Explorable {
         words.quiet(number, QUIET.savedHistory + 1),
         words.arg(number, 0),
       );
+      words.setQuiet(number, QUIET.position, words.quiet(number, QUIET.savedPosition) + SYSCALL);
       return;
     }
     this.#extend(at, this.state.words[at]!, this.state.words[at + 1]!, value);
+    words.setQuiet(number, QUIET.position, words.quiet(number, QUIET.position) + 1);
     if (kind !== OP.enterKernel) return;
     words.setQuiet(number, QUIET.savedHistory, this.state.words[at]!);
     words.setQuiet(number, QUIET.savedHistory + 1, this.state.words[at + 1]!);
+    words.setQuiet(number, QUIET.savedPosition, words.quiet(number, QUIET.position));
   }
 
   #extend(at: number, low: number, high: number, value: number): void {
@@ -531,14 +550,17 @@ export class Machine<E = unknown> implements Explorable {
         const value = this.#memory.load(process.cpuId, cell);
         const at = this.#words.processAt(process.number, PROCESS.history);
         this.#extend(at, this.state.words[at]!, this.state.words[at + 1]!, value);
+        this.locality.plain(process.number, cell, false);
+        this.#words.setQuiet(process.number, QUIET.position, this.#words.quiet(process.number, QUIET.position) + 1);
         return value;
       },
       plainWrite: (process, cell, value) => {
         this.#effects.touched(process.cpuId, cell);
         this.#races.plain(process.number, cell, true);
         this.#memory.storePlain(process.cpuId, cell, value);
+        this.locality.plain(process.number, cell, true);
       },
-      claimsOf: (process) => this.#oracles.claimsOf(process.cpuId),
+      claimsOf: (process) => this.locality.noting(process.number, this.#oracles.claimsOf(process.cpuId)),
       trace: (process, event, values) => this.onTrace?.(process.cpuId, event, values),
       logLength: (process) => this.#words.quiet(process.number, QUIET.logLength),
       logBase: (process) => this.#words.quiet(process.number, QUIET.logBase),

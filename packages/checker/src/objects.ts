@@ -98,6 +98,11 @@ export class Objects {
     return at !== 0 && this.#words.state.words[at] === FREED;
   }
 
+  /** The word that says whether the table, VMA or mm around this address is there; 0 if there is none. */
+  guardOf(address: Address): number {
+    return this.#guard[address] ?? 0;
+  }
+
   /** Does anything wait for readers? */
   get waiting(): boolean {
     return this.#words.state.words[this.#base] !== 0;

@@ -65,7 +65,18 @@ export const PROCESS_WORDS = 3;
 
 /** Quiet words of each process. */
 export const QUIET: Readonly<
-  Record<'logLength' | 'logBase' | 'savedHistory' | 'pending' | 'segmentLength' | 'segment' | 'stored', number>
+  Record<
+    | 'logLength'
+    | 'logBase'
+    | 'savedHistory'
+    | 'pending'
+    | 'segmentLength'
+    | 'segment'
+    | 'stored'
+    | 'position'
+    | 'savedPosition',
+    number
+  >
 > = {
   logLength: 0,
   /** Where the log of the present body begins. */
@@ -79,9 +90,12 @@ export const QUIET: Readonly<
   segment: 6 + ARGUMENTS,
   /** Of a CPU's main code: stores that went into the CPU's buffer since the beginning. */
   stored: 6 + ARGUMENTS + SEGMENT,
+  /** How far the code is, and was at the last enterKernel. Follows from the history, and never goes down while the body runs. */
+  position: 7 + ARGUMENTS + SEGMENT,
+  savedPosition: 8 + ARGUMENTS + SEGMENT,
 };
 /** Number of them. */
-export const QUIET_WORDS: number = QUIET.stored + 1;
+export const QUIET_WORDS: number = QUIET.savedPosition + 1;
 
 /** Names the machine's words. */
 export class Words {

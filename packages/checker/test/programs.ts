@@ -20,7 +20,7 @@ import {
   TINY,
 } from '@mmu-gather/core/stepped';
 import type { Layout } from '../src/layout.ts';
-import { Machine, type Program } from '../src/machine.ts';
+import { Machine, type MachineOptions, type Program } from '../src/machine.ts';
 
 /** No architecture: programs of bare memory accesses, and interrupts if there are handlers. */
 export function bareBackend(handlers: readonly IpiHandler[], isa: Partial<Isa> = {}): BackendSpec {
@@ -42,9 +42,11 @@ export function bare(
   program: Program<unknown>,
   memoryModel: MemoryModel = 'sc',
   handlers: readonly IpiHandler[] = [],
+  more: Partial<MachineOptions> = {},
 ): Machine {
   const backend = bareBackend(handlers);
-  return new Machine({ cpus, geometry: TINY, backend, profile: LINUX_6_18, memoryModel, pools: NO_POOLS }, program);
+  const options = { cpus, geometry: TINY, backend, profile: LINUX_6_18, memoryModel, pools: NO_POOLS, ...more };
+  return new Machine(options, program);
 }
 
 type Threads = readonly ((cpu: Cpu) => Steps<unknown>)[];

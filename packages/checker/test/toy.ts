@@ -4,7 +4,7 @@
  *
  *     { memory: 'tso', code: [[['write', 0, 1], ['read', 1]], [['write', 1, 1], ['read', 0]]] }
  */
-import type { Explorable, Touch, Violation } from '../src/explorable.ts';
+import { type Explorable, type Locality, type Sharing, TOUCH, type Touch, type Violation } from '../src/explorable.ts';
 import { State } from '../src/state.ts';
 
 /** One step of a CPU. `when`: only if the CPU's last read gave this; else it is passed over without a step. */
@@ -63,6 +63,10 @@ const BUFFER_AT = 9;
 const READ_AT = BUFFER_AT + 2 * BUFFER; // what each op read: main code, then handler
 const CPU_WORDS = READ_AT + 2 * OPS;
 
+const READS: readonly string[] = ['read', 'check', 'maybe', 'await'];
+const STORES: readonly string[] = ['write', 'unlock'];
+const WRITES: readonly string[] = [...STORES, 'lock', 'add', 'rmw'];
+
 /** A {@link ToyProgram} as a machine. */
 export class Toy implements Explorable {
   readonly actors: number;
@@ -70,6 +74,8 @@ export class Toy implements Explorable {
   readonly #cpus: number;
   readonly #program: ToyProgram;
   readonly #state: State;
+  readonly locality: Locality;
+  #sharing: Sharing | undefined;
 
   constructor(program: ToyProgram) {
     this.#program = program;
@@ -80,6 +86,18 @@ export class Toy implements Explorable {
     program.cells?.forEach((value, cell) => this.#state.set(cell, value));
     for (let cpu = 0; cpu < this.#cpus; cpu++) this.#set(cpu, PC, this.#skip(cpu, false, 0));
     this.#state.settle();
+    this.locality = {
+      words,
+      watch: (sharing) => {
+        this.#sharing = sharing;
+        for (let cpu = 0; cpu < this.#cpus; cpu++) {
+          this.#announce(cpu, false);
+          if (this.#get(cpu, IRQ_PC) !== 0) this.#announce(cpu, true);
+        }
+      },
+      mayBeLocal: (actor) => this.#isLocal(actor),
+      wasLocal: () => true,
+    };
   }
 
   get keyLow(): number {
@@ -311,6 +329,73 @@ export class Toy implements Explorable {
       this.#set(cpu, READ_AT + (irq ? OPS : 0) + at0, read + 1);
     }
     this.#set(cpu, irq ? IRQ_PC : PC, this.#skip(cpu, irq, next) + (irq ? 1 : 0));
+    this.#announce(cpu, irq);
+  }
+
+  // ---- what is local: as src/local-steps.ts has it, without an MMU ----
+
+  /** Tells what a CPU's next op touches. */
+  #announce(cpu: number, irq: boolean): void {
+    const op = this.#op(cpu, irq);
+    if (this.#sharing === undefined || op === undefined) return;
+    const [kind, at = 0] = op;
+    const touch = (word: number, how: number): void =>
+      this.#sharing!.touch(irq ? this.#cpus + cpu : cpu, word, how, irq ? 0 : this.#position(cpu));
+    if (READS.includes(kind)) touch(at, TOUCH.read);
+    else if (WRITES.includes(kind)) touch(at, TOUCH.write);
+    else if (kind === 'send') touch(this.#queue(at), TOUCH.write);
+  }
+
+  /** A position never goes down: there is none in code with loops. */
+  #position(cpu: number): number {
+    return this.#ops(cpu, false).some(([kind]) => kind === 'again') ? 0 : this.#get(cpu, PC);
+  }
+
+  #queue(cpu: number): number {
+    return CELLS + cpu * CPU_WORDS + QUEUED;
+  }
+
+  #isLocal(actor: number): boolean {
+    const cpu = actor % this.#cpus;
+    const drain = actor >= 2 * this.#cpus;
+    const irq = !drain && actor >= this.#cpus;
+    if (irq && this.#get(cpu, IRQ_PC) === 0) return false;
+    const exposed = !drain && !irq && this.#get(cpu, IRQ_OFF) === 0 && this.#mayBeCalled(cpu, cpu, false);
+    const conflicts = (word: number, write: boolean): boolean =>
+      this.#othersMayTouch(cpu, exposed, word, TOUCH.write) ||
+      (write && this.#othersMayTouch(cpu, exposed, word, TOUCH.read));
+    if (drain) return !conflicts(this.#get(cpu, BUFFER_AT), true);
+    const op = this.#op(cpu, irq);
+    if (op === undefined) return irq;
+    const [kind, at = 0] = op;
+    if (STORES.includes(kind) && this.#program.memory === 'tso') return !exposed;
+    if (READS.includes(kind)) return !conflicts(at, false);
+    if (WRITES.includes(kind)) return !conflicts(at, true);
+    if (kind === 'irqOff') return !exposed;
+    if (kind === 'irqOn') return this.#get(cpu, IRQ_OFF) === 1;
+    return kind !== 'send';
+  }
+
+  /** May a CPU be interrupted while another one, or its own main code, is at its step? */
+  #mayBeCalled(target: number, own: number, exposed: boolean): boolean {
+    if (this.#get(target, QUEUED) > 0) return true;
+    const queue = this.#queue(target);
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (cpu !== own && this.#sharing!.mayTouch(cpu, queue, TOUCH.write, this.#position(cpu))) return true;
+      if ((cpu !== own || exposed) && this.#sharing!.mayTouch(this.#cpus + cpu, queue, TOUCH.write, 0)) return true;
+    }
+    return false;
+  }
+
+  #othersMayTouch(own: number, exposed: boolean, word: number, how: number): boolean {
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (cpu !== own && this.#sharing!.mayTouch(cpu, word, how, this.#position(cpu))) return true;
+      const interrupts = cpu === own ? exposed : this.#get(cpu, IRQ_PC) !== 0 || this.#mayBeCalled(cpu, own, exposed);
+      if (interrupts && this.#sharing!.mayTouch(this.#cpus + cpu, word, how, 0)) return true;
+      if (cpu === own) continue;
+      for (let i = 0; i < this.#get(cpu, BUFFERED); i++) if (this.#get(cpu, BUFFER_AT + 2 * i) === word) return true;
+    }
+    return false;
   }
 
   /** Interrupts that are queued or run. */
@@ -322,6 +407,7 @@ export class Toy implements Explorable {
     this.#set(cpu, QUEUED, this.#get(cpu, QUEUED) - 1);
     this.#set(cpu, LAST + 1, 0);
     this.#set(cpu, IRQ_PC, this.#skip(cpu, true, 0) + 1);
+    this.#announce(cpu, true);
   }
 
   #return(cpu: number): void {

@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly timeLimit?: number;
   /** Seed of `random`. */
   readonly seed?: number;
+  /** Of `states`: take local steps alone (the default). */
+  readonly reduce?: boolean;
   /** Columns for diagrams. */
   readonly width?: number;
   /** Show steps that concern one CPU only. */
@@ -131,13 +133,14 @@ export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding
 }
 
 function searchOptions(options: RunOptions): Search {
-  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, onProgress } = options;
+  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, reduce, onProgress } = options;
   return {
     strategy,
     ...(maxStates === undefined ? {} : { maxStates }),
     ...(maxExecutions === undefined ? {} : { maxExecutions }),
     ...(timeLimit === undefined ? {} : { timeLimit }),
     ...(seed === undefined ? {} : { seed }),
+    ...(reduce === undefined ? {} : { reduce }),
     ...(onProgress === undefined ? {} : { onProgress }),
   };
 }

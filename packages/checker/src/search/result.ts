@@ -38,6 +38,11 @@ export interface SearchOptions {
    * leaves out something that the code depends on. Slow, and takes memory for every state.
    */
   readonly checkKeys?: boolean;
+  /**
+   * Of `states`: take local steps alone instead of in every order (the default). Verdicts are the same, and the ends of
+   * programs without violation. Without effect with `checkKeys`, and where `stopAtFirst` is false: all orders are wanted there.
+   */
+  readonly reduce?: boolean;
   /** Called at most every 100 ms. Return false to stop the search. */
   readonly onProgress?: (progress: Progress) => boolean | void;
   /** Collect the observations of all executions that end without a violation on their way. */

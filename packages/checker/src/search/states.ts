@@ -2,7 +2,8 @@
  * States: depth-first search over hashed states. The default: where values repeat, it handles far fewer objects than there
  * are interleavings, and blocking costs it nothing.
  *
- *     at a state:   perform each outcome of each actor's step; go down where the key is new; undo
+ *     at a state:   if some step is local (locality.ts), perform that one alone;
+ *                   else perform each outcome of each actor's step; go down where the key is new; undo
  *     no step:      the end of an execution: ask for final violations (deadlock is one)
  *     on the path:  a step that leads back to a state of its own path closes a cycle
  *
@@ -11,9 +12,11 @@
  * starves somebody who could have ended it is a scheduler's fault and no finding. Only cycles that this search closes are
  * looked at, one edge each: a livelock made of several of them may be missed, and `holds` does not speak of it.
  *
- * What it does not do: reduce. Every order of independent steps is taken, for as long as the states are new.
+ * **Passes.** What is local is first assumed and then looked at: a search that assumed too much is run again. Counted are the
+ * states of the last pass, and the steps of all.
  */
 import type { Explorable } from '../explorable.ts';
+import { Reduction } from './locality.ts';
 import { type Path } from './path.ts';
 import { type Result, type SearchOptions, Tally } from './result.ts';
 import { collisionOdds, OnPath, Visited } from './visited.ts';
@@ -33,6 +36,8 @@ class Stack {
   choice: Int32Array = new Int32Array(FIRST_DEPTH);
   /** Where to come back to. */
   mark: Float64Array = new Float64Array(FIRST_DEPTH);
+  /** 1 if that step is enough, and no other is tried. */
+  alone: Uint8Array = new Uint8Array(FIRST_DEPTH);
   readonly #actors: number;
 
   constructor(actors: number) {
@@ -53,12 +58,27 @@ class Stack {
     }
     this.actor[top] = 0;
     this.choice[top] = -1;
+    this.alone[top] = 0;
     return enabled;
+  }
+
+  /** Can the actor step at the top, in one way? */
+  hasOneStep(actor: number): boolean {
+    return this.choices[(this.depth - 1) * this.#actors + actor] === 1;
+  }
+
+  /** At the top one step is enough. */
+  takeAlone(actor: number): void {
+    const top = this.depth - 1;
+    this.actor[top] = actor;
+    this.choice[top] = 0;
+    this.alone[top] = 1;
   }
 
   /** Moves the top on to the next step to try. Returns false if there is none left. */
   advance(): boolean {
     const top = this.depth - 1;
+    if (this.alone[top] === 1) return false;
     const base = top * this.#actors;
     let actor = this.actor[top]!;
     let choice = this.choice[top]! + 1;
@@ -88,7 +108,7 @@ class Stack {
   }
 
   #grow(): void {
-    const grown = <T extends Int32Array | Float64Array>(old: T, bigger: T): T => {
+    const grown = <T extends Int32Array | Float64Array | Uint8Array>(old: T, bigger: T): T => {
       bigger.set(old);
       return bigger;
     };
@@ -96,18 +116,48 @@ class Stack {
     this.actor = grown(this.actor, new Int32Array(2 * this.actor.length));
     this.choice = grown(this.choice, new Int32Array(2 * this.choice.length));
     this.mark = grown(this.mark, new Float64Array(2 * this.mark.length));
+    this.alone = grown(this.alone, new Uint8Array(2 * this.alone.length));
   }
 }
 
-/** Explores all states that can be reached from the present one. The machine is back in it afterwards. */
-export function states(machine: Explorable, options: SearchOptions = {}): Result {
+/**
+ * Explores all states that can be reached from the present one. The machine is back in it afterwards.
+ * @param reduction which steps are taken alone; tests have wrong ones
+ */
+export function states(
+  machine: Explorable,
+  options: SearchOptions = {},
+  reduction: Reduction = new Reduction(machine, isReduced(options)),
+): Result {
   const tally = new Tally(options);
+  const start = machine.mark();
+  const known = options.checkKeys === true ? new Map<string, string>() : undefined;
+  do {
+    tally.states = 0;
+    reduction.begin();
+    explore(machine, tally, reduction, known);
+    machine.undo(start);
+  } while (reduction.wrong && !tally.over);
+  reduction.end();
+  return tally.result({ states: tally.states, collisionOdds: collisionOdds(tally.states) });
+}
+
+/** Where every violation is counted, or every key compared, all orders of steps are wanted. */
+function isReduced({ reduce, stopAtFirst, checkKeys }: SearchOptions): boolean {
+  return reduce !== false && stopAtFirst !== false && checkKeys !== true;
+}
+
+/** One pass. */
+function explore(
+  machine: Explorable,
+  tally: Tally,
+  reduction: Reduction,
+  known: Map<string, string> | undefined,
+): void {
   const visited = new Visited();
   const onPath = new OnPath();
   const stack = new Stack(machine.actors);
   const path = (): Path => stack.path();
-  const start = machine.mark();
-  const known = options.checkKeys === true ? new Map<string, string>() : undefined;
 
   /** Goes down to the machine's state if it can be left; else it is an end, and is done with. */
   const enter = (): boolean => {
@@ -124,33 +174,56 @@ export function states(machine: Explorable, options: SearchOptions = {}): Result
     return false;
   };
 
-  visited.add(machine.keyLow, machine.keyHigh);
-  enter();
-  while (stack.depth > 0) {
-    if (tally.over || !stack.advance()) {
-      onPath.pop(machine.keyLow, machine.keyHigh);
-      if (--stack.depth > 0) machine.undo(stack.mark[stack.depth - 1]!);
-      continue;
-    }
-    const top = stack.depth - 1;
-    stack.mark[top] = machine.mark();
-    machine.perform(stack.actor[top]!, stack.choice[top]!);
+  /** Takes the actor's step at the top. */
+  const perform = (actor: number, choice: number): void => {
+    stack.mark[stack.depth - 1] = machine.mark();
+    machine.perform(actor, choice);
     tally.step();
     if (known !== undefined && machine.violation === undefined) compareNextSteps(machine, known);
+  };
+
+  /** Takes a step at the top that is enough, if there is one. */
+  const performAlone = (): boolean => {
+    for (let actor = 0; actor < machine.actors; actor++) {
+      if (!stack.hasOneStep(actor) || !reduction.mayBeAlone(actor)) continue;
+      perform(actor, 0);
+      if (machine.violation !== undefined || reduction.stays(onPath.depthOf(machine.keyLow, machine.keyHigh) >= 0)) {
+        stack.takeAlone(actor);
+        return true;
+      }
+      machine.undo(stack.mark[stack.depth - 1]!);
+    }
+    return false;
+  };
+
+  visited.add(machine.keyLow, machine.keyHigh);
+  /** Nothing was tried yet at the top. */
+  let fresh = enter();
+  while (stack.depth > 0) {
+    const top = stack.depth - 1;
+    if (!(fresh && !tally.over && performAlone())) {
+      if (tally.over || !stack.advance()) {
+        fresh = false;
+        onPath.pop(machine.keyLow, machine.keyHigh);
+        if (--stack.depth > 0) machine.undo(stack.mark[stack.depth - 1]!);
+        continue;
+      }
+      perform(stack.actor[top]!, stack.choice[top]!);
+    }
+    fresh = false;
     if (machine.violation !== undefined) {
       tally.found(machine.violation, path);
     } else if (visited.add(machine.keyLow, machine.keyHigh)) {
-      if (enter()) continue;
+      fresh = enter();
+      if (fresh) continue;
     } else {
       const from = onPath.depthOf(machine.keyLow, machine.keyHigh);
       if (from >= 0 && stack.isFair(from)) {
         tally.found({ oracle: 'livelock', message: livelock(stack.depth - from) }, path);
       }
     }
-    machine.undo(stack.mark[top]);
+    machine.undo(stack.mark[top]!);
   }
-  machine.undo(start);
-  return tally.result({ states: tally.states, collisionOdds: collisionOdds(tally.states) });
 }
 
 /** Debug mode: what may happen next must follow from the key. */

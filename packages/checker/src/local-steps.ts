@@ -1,0 +1,417 @@
+/**
+ * Local steps: which steps of the exploring machine may be taken at once, whatever others are about to do.
+ *
+ * *Cells.* A step on a cell that nobody else touches any more, or only reads as it does, commutes with what others do. So do the
+ * plain accesses up to the code's next step. Steps that write page-table entries or generations are never local: fills
+ * and oracles see them. Reading them is like reading any other cell.
+ *
+ * *Objects.* An access to a table, a VMA or an mm conflicts with its free, too.
+ *
+ * *Interrupts.* Main code shares its CPU with the handlers of calls that may still come, if its interrupts are on. A handler
+ * shares it with nobody: the main code stands still.
+ *
+ *     main code, irqs on                    handler
+ *     store x (into the buffer)             irqReturn waits until the buffer is empty
+ *     // the store is not local: taken at once, x would reach memory before the handler returns
+ *
+ * *Store buffers.* A store into the buffer is local unless a handler may come before it, also if the cell is shared: only the
+ * drain shows it. The drain of a cell that no other CPU touches any more is local: what its owner loads is the same, and
+ * waiting for an empty buffer only gets easier. A plain store that goes into the buffer (memory.ts) is not.
+ *
+ * *Races.* A step ends the time in which an access of others races with the plain accesses before it: it is local only if no such
+ * access can come. A store into the buffer is not local if another CPU may still access the cell plainly: taken at once it
+ * would miss the race.
+ *
+ * *TLBs.* While nobody else can change page tables any more:
+ *
+ * - an invalidation is local on a CPU that cannot access (oracles.ts): what its TLB holds is seen by nobody but walks of freed tables,
+ *   so no table may be freed meanwhile;
+ * - `caughtUp` speaks of the own TLB and of memory, and may stand behind a local step. Other claims may not;
+ * - the way back to user mode, by `enterUser` or from an interrupt, is local although oracles see it. It only makes them stricter: what
+ *   it would break later, another step breaks once it was taken. While page tables change that is not so, as a new entry
+ *   is not compared with all that was promised.
+ *
+ * *RCU.* A free that waits for readers takes effect at some step of a reader: it counts as one that anybody may do at any time. Steps by
+ * which a CPU becomes a reader, or is none any more, are local while nothing waits for readers and nobody else will.
+ *
+ * Kinds of steps that are not named here are not local.
+ */
+import type { Address, Claims, Extent } from '@mmu-gather/core/stepped';
+import { type Locality, type Sharing, TOUCH } from './explorable.ts';
+import type { Interrupts } from './interrupts.ts';
+import type { Memory } from './memory.ts';
+import type { Objects } from './objects.ts';
+import { OP, OP_NAMES } from './op.ts';
+import { CPU, QUIET, type Words } from './words.ts';
+
+/** What local steps need to know of the machine. */
+export interface LocalityHost {
+  readonly words: Words;
+  readonly objects: Objects;
+  readonly memory: Memory;
+  readonly interrupts: Interrupts;
+  /** Does an oracle look at entries on CPUs that cannot access? */
+  readonly strict: boolean;
+  /** Does a store to this cell change what TLBs may hold, or which generation covers it? */
+  inTables(cell: number): boolean;
+  /** Does an oracle look at stores to this cell otherwise? */
+  isWatched(cell: number): boolean;
+  /** Does anything wait for an RCU reader? */
+  readersAwaited(): boolean;
+}
+
+/** Words that stand for more than a cell, behind all others. */
+const TABLES = 0;
+/** Stores from user mode: to pages, and the dirty bits that they set. */
+const USER_STORES = 1;
+/** Frees of tables. */
+const TABLE_FREES = 2;
+/** Claims about addresses of the kernel, which its TLB entries are compared with on all CPUs. */
+const KERNEL_CLAIMS = 3;
+/** What waits for RCU readers. */
+const GRACE = 4;
+const PSEUDO_WORDS = 5;
+
+/** What the machine sees of a cell itself: every store; and that it changes tables. */
+const WATCHED = 1;
+const IN_TABLES = 2;
+
+/** Of what may happen at any time. */
+const ALWAYS = 0x7fffffff;
+
+/** The local steps of one machine. */
+export class LocalSteps implements Locality {
+  readonly words: number;
+  readonly #host: LocalityHost;
+  readonly #pseudo: number;
+  #sharing: Sharing | undefined;
+  /** What the machine sees of each cell itself. */
+  #seenBy: Uint8Array | undefined;
+
+  /** A free waits for readers since before the search began: it was not noted, so nothing is local. */
+  #unknown = false;
+
+  // The step that is being tried: its CPU, whether a handler may come before it, and where the processes are that may step before it.
+  #trying = false;
+  #cpu = 0;
+  #exposed = false;
+  readonly #position: Int32Array;
+  /** Stores that must be in the CPU's buffer after it. */
+  #buffered = 0;
+  /** Something behind it was not local. */
+  #seen = false;
+
+  constructor(host: LocalityHost) {
+    this.#host = host;
+    this.#pseudo = host.words.state.quiet;
+    this.words = this.#pseudo + PSEUDO_WORDS;
+    this.#position = new Int32Array(2 * host.words.cpus);
+  }
+
+  watch(sharing: Sharing | undefined): void {
+    this.#sharing = sharing;
+    this.#trying = false;
+    if (sharing === undefined) return;
+    const { words } = this.#host;
+    this.#seenBy ??= this.#cells();
+    this.#unknown = this.#host.readersAwaited();
+    for (let process = 0; process < 2 * words.cpus; process++) if (words.running(process)) this.announced(process);
+  }
+
+  /** A process has come to a step: whether it can take it or not, it is about to touch this. */
+  announced(process: number): void {
+    if (this.#sharing === undefined) return;
+    const { words, objects } = this.#host;
+    const kind = words.kind(process);
+    const a = words.arg(process, 0);
+    const position = now(words, process);
+    const touch = (word: number, how: number, at = position): void => this.#sharing!.touch(process, word, how, at);
+    const pseudo = (word: number, at = position): void => touch(this.#pseudo + word, TOUCH.write, at);
+    if (touchesCell(kind)) {
+      touch(a, onlyReads(kind) ? TOUCH.read : TOUCH.write);
+      if (!onlyReads(kind) && (this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
+      return;
+    }
+    switch (kind) {
+      case OP.none:
+      case OP.smpMb:
+      case OP.mayFail:
+      case OP.localIrqDisable:
+      case OP.localIrqEnable:
+      case OP.rcuReadLock:
+      case OP.rcuReadUnlock:
+      case OP.awaitReaders:
+      case OP.awaitIpis:
+      case OP.loadContext:
+      case OP.invalidate:
+      case OP.invalidationBarrier:
+      case OP.userRead:
+      case OP.kernelRead:
+      case OP.enterUser:
+      case OP.enterKernel:
+      case OP.irqReturn:
+        return;
+      case OP.alloc:
+        touch(this.#pool(process), TOUCH.write);
+        return;
+      case OP.sendIpi:
+        touch(words.cpuAt(a, CPU.queued), TOUCH.write);
+        return;
+      case OP.userWrite:
+        pseudo(USER_STORES);
+        pseudo(TABLES);
+        return;
+      case OP.free:
+      case OP.freeRcu: {
+        const at = kind === OP.free ? position : ALWAYS;
+        const object = words.arg(process, 1);
+        touch(objects.guardOf(object), TOUCH.write, at);
+        if (objects.cacheOf(object) === 'table') pseudo(TABLE_FREES, at);
+        if (kind === OP.freeRcu) pseudo(GRACE);
+        return;
+      }
+      case OP.synchronizeRcu:
+        pseudo(GRACE);
+        return;
+      default:
+        throw new Error(`what the step '${OP_NAMES[kind]}' touches is not known: name it in local-steps.ts`);
+    }
+  }
+
+  /** A plain access of a process. */
+  plain(process: number, cell: number, write: boolean): void {
+    const sharing = this.#sharing;
+    if (sharing === undefined) return;
+    const position = now(this.#host.words, process) - 1;
+    sharing.touch(process, cell, TOUCH.plain, position);
+    sharing.touch(process, cell, write ? TOUCH.write : TOUCH.read, position);
+    const seenBy = write ? this.#seenBy![cell]! : 0;
+    if ((seenBy & IN_TABLES) !== 0) sharing.touch(process, this.#pseudo + TABLES, TOUCH.write, position);
+    if (this.#trying && (seenBy !== 0 || this.#conflicts(cell, write))) this.#seen = true;
+  }
+
+  /** The claims of a process, noted. */
+  noting(process: number, claims: Claims): Claims {
+    const noted = (claim: (...args: never[]) => void): ((...args: never[]) => void) => {
+      return (...args) => {
+        this.#seen = true;
+        claim(...args);
+      };
+    };
+    return {
+      ...(Object.fromEntries(Object.entries(claims).map(([name, claim]) => [name, noted(claim)])) as unknown as Claims),
+      caughtUp: (root: Address, asid: number, gen: number) => {
+        if (this.#trying && (this.#exposed || !this.#tablesStay())) this.#seen = true;
+        claims.caughtUp(root, asid, gen);
+      },
+      reassigned: (range: Extent) => {
+        this.#seen = true;
+        this.#sharing?.touch(process, this.#pseudo + KERNEL_CLAIMS, TOUCH.write, now(this.#host.words, process) - 1);
+        claims.reassigned(range);
+      },
+    };
+  }
+
+  mayBeLocal(actor: number): boolean {
+    if (this.#unknown) return false;
+    const { words, memory, interrupts } = this.#host;
+    const cpu = actor % words.cpus;
+    this.#cpu = cpu;
+    this.#exposed = false;
+    this.#seen = false;
+    this.#buffered = words.cpu(cpu, CPU.buffered);
+    if (actor >= 2 * words.cpus) {
+      const cell = memory.oldest(cpu);
+      if (this.#seenBy![cell] !== 0) return false;
+      this.#lookAround();
+      this.#buffered--;
+      return !this.#conflicts(cell, true);
+    }
+    const inIrq = actor >= words.cpus;
+    // A delivery is not.
+    if (inIrq && !interrupts.running(cpu)) return false;
+    this.#exposed = !inIrq && words.cpu(cpu, CPU.irqOff) === 0 && this.#mayBeCalled(cpu);
+    this.#lookAround();
+    this.#trying = this.#isLocal(actor, cpu) && this.#closesNoRace(actor);
+    return this.#trying;
+  }
+
+  wasLocal(): boolean {
+    this.#trying = false;
+    return !this.#seen && this.#host.words.cpu(this.#cpu, CPU.buffered) === this.#buffered;
+  }
+
+  #isLocal(process: number, cpu: number): boolean {
+    const { words, memory, interrupts, strict } = this.#host;
+    const kind = words.kind(process);
+    const a = words.arg(process, 0);
+    if (memory.tso && isStore(kind)) {
+      this.#buffered++;
+      return !this.#exposed && !this.#othersMayTouch(a, TOUCH.plain, cpu) && !this.#mayGo(a);
+    }
+    if (touchesCell(kind)) {
+      const write = !onlyReads(kind);
+      return (!write || this.#seenBy![a] === 0) && !this.#conflicts(a, write);
+    }
+    switch (kind) {
+      case OP.alloc:
+        return !this.#othersMayTouch(this.#pool(process), TOUCH.write);
+      case OP.smpMb:
+      case OP.awaitIpis:
+      case OP.awaitReaders:
+        return true;
+      case OP.localIrqDisable:
+        return !this.#exposed && this.#nothingWaitsForReaders();
+      case OP.localIrqEnable:
+        return words.cpu(cpu, CPU.irqOff) > 0 && this.#nothingWaitsForReaders();
+      case OP.rcuReadLock:
+      case OP.rcuReadUnlock:
+        return this.#nothingWaitsForReaders();
+      case OP.invalidate:
+        return (
+          !strict &&
+          !this.#exposed &&
+          !interrupts.inUser(cpu) &&
+          this.#tablesStay() &&
+          !this.#othersMayTouch(this.#pseudo + TABLE_FREES, TOUCH.write) &&
+          !this.#othersMayTouch(this.#pseudo + KERNEL_CLAIMS, TOUCH.write)
+        );
+      case OP.enterUser:
+        return this.#tablesStay();
+      case OP.irqReturn:
+        return (words.cpu(cpu, CPU.userMode) === 0 || this.#tablesStay()) && this.#nothingWaitsForReaders();
+      default:
+        return false;
+    }
+  }
+
+  /** Notes who may step before the step that is tried, and from where on. Of the others only what has no position counts. */
+  #lookAround(): void {
+    const { words, interrupts } = this.#host;
+    const { cpus } = words;
+    for (let cpu = 0; cpu < cpus; cpu++) {
+      const own = cpu === this.#cpu;
+      this.#position[cpu] = !own && words.running(cpu) ? now(words, cpu) : ALWAYS;
+      // Behind the handler that runs there may come another one.
+      if (own && !this.#exposed) this.#position[cpus + cpu] = ALWAYS;
+      else if (this.#mayBeCalled(cpu)) this.#position[cpus + cpu] = 0;
+      else this.#position[cpus + cpu] = interrupts.running(cpu) ? now(words, cpus + cpu) : ALWAYS;
+    }
+  }
+
+  /** May an interrupt come to a CPU before the step that is tried? */
+  #mayBeCalled(cpu: number): boolean {
+    const { words } = this.#host;
+    const { cpus } = words;
+    const queue = words.cpuAt(cpu, CPU.queued);
+    if (words.cpu(cpu, CPU.queued) > 0) return true;
+    for (let process = 0; process < 2 * cpus; process++) {
+      const inIrq = process >= cpus;
+      // The CPU of the step sends nothing before it, unless a handler comes.
+      if (process % cpus === this.#cpu && !(inIrq && this.#exposed)) continue;
+      if (!inIrq && !words.running(process)) continue;
+      const position = inIrq ? 0 : now(words, process);
+      if (this.#sharing!.mayTouch(process, queue, TOUCH.write, position)) return true;
+    }
+    return false;
+  }
+
+  /** May one of the others still touch a word in this way? `cpu`: leave out this one's. */
+  #othersMayTouch(word: number, how: number, cpu = -1): boolean {
+    const sharing = this.#sharing!;
+    const { cpus } = this.#host.words;
+    for (let process = 0; process < 2 * cpus; process++) {
+      if (process % cpus === cpu) continue;
+      if (sharing.mayTouch(process, word, how, this.#position[process]!)) return true;
+    }
+    return false;
+  }
+
+  /** May one of the others free the object around a cell? */
+  #mayGo(cell: number): boolean {
+    const guard = this.#host.objects.guardOf(cell);
+    return guard !== 0 && this.#othersMayTouch(guard, TOUCH.write);
+  }
+
+  /** Nobody who waits for RCU readers can tell when a CPU becomes one, or is none any more. */
+  #nothingWaitsForReaders(): boolean {
+    return !this.#host.readersAwaited() && !this.#othersMayTouch(this.#pseudo + GRACE, TOUCH.write);
+  }
+
+  /** May one of the others still access a cell so that it matters who does it first? */
+  #conflicts(cell: number, write: boolean): boolean {
+    if (this.#othersMayTouch(cell, TOUCH.write)) return true;
+    if (write && this.#othersMayTouch(cell, TOUCH.read)) return true;
+    if (this.#seenBy![cell] !== 0 && this.#othersMayTouch(this.#pseudo + USER_STORES, TOUCH.write)) return true;
+    if (this.#mayGo(cell)) return true;
+    const { words, memory } = this.#host;
+    if (!memory.tso) return false;
+    for (let cpu = 0; cpu < words.cpus; cpu++) if (cpu !== this.#cpu && this.#waits(cpu, cell)) return true;
+    return false;
+  }
+
+  /** Does a store to a cell wait in a CPU's buffer? */
+  #waits(cpu: number, cell: number): boolean {
+    const { words } = this.#host;
+    for (let i = words.cpu(cpu, CPU.buffered) - 1; i >= 0; i--)
+      if (words.cpu(cpu, CPU.buffer + 2 * i) === cell) return true;
+    return false;
+  }
+
+  /** Nobody else changes page tables or generations any more, and no such store waits in a buffer. */
+  #tablesStay(): boolean {
+    if (this.#othersMayTouch(this.#pseudo + TABLES, TOUCH.write)) return false;
+    const { words } = this.#host;
+    for (let cpu = 0; cpu < words.cpus; cpu++) {
+      for (let i = words.cpu(cpu, CPU.buffered) - 1; i >= 0; i--)
+        if ((this.#seenBy![words.cpu(cpu, CPU.buffer + 2 * i)]! & IN_TABLES) !== 0) return false;
+    }
+    return true;
+  }
+
+  /** No access of others can still race with the plain ones since the process's last step. */
+  #closesNoRace(process: number): boolean {
+    const { words } = this.#host;
+    const length = words.quiet(process, QUIET.segmentLength);
+    for (let i = 0; i < length; i++) {
+      const access = words.quiet(process, QUIET.segment + i);
+      if (this.#othersMayTouch(access >> 1, TOUCH.write, this.#cpu)) return false;
+      if ((access & 1) !== 0 && this.#othersMayTouch(access >> 1, TOUCH.read, this.#cpu)) return false;
+    }
+    return true;
+  }
+
+  /** The main code of a CPU and its interrupts take objects from one pool. */
+  #pool(process: number): number {
+    const { words } = this.#host;
+    return words.cpuAt(process % words.cpus, CPU.taken + words.arg(process, 0));
+  }
+
+  #cells(): Uint8Array {
+    const host = this.#host;
+    const cells = new Uint8Array(this.words);
+    for (let cell = 0; cell < host.words.cpuAt(0, 0); cell++)
+      cells[cell] = host.inTables(cell) ? WATCHED | IN_TABLES : host.isWatched(cell) ? WATCHED : 0;
+    return cells;
+  }
+}
+
+/** Where a process is: plain accesses before the step that it is paused at are behind it, the step itself is not. */
+function now(words: Words, process: number): number {
+  return 2 * words.quiet(process, QUIET.position) + 1;
+}
+
+/** Kinds of steps that load, store or lock the cell in their first argument. */
+function touchesCell(kind: number): boolean {
+  return kind >= OP.readOnce && kind <= OP.downgradeWrite && kind !== OP.smpMb;
+}
+
+/** Those of them that do not change it. */
+function onlyReads(kind: number): boolean {
+  return kind === OP.readOnce || kind === OP.loadAcquire || kind === OP.waitFor;
+}
+
+/** Those of them that wait in the store buffer. */
+function isStore(kind: number): boolean {
+  return kind === OP.writeOnce || kind === OP.storeRelease || kind === OP.spinUnlock;
+}
