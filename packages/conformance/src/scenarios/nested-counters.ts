@@ -21,7 +21,7 @@ const samePage = defineScenario<Stage>({
   title: 'two threads zap one page: the one that finds it gone sees the level counted, and flushes the whole mm',
   source: AMIT,
   cpus: 2,
-  profile: { nestedFinish: 'level-counters' },
+  profile: { nestedFinish: 'level-counters', deferral: 'counter' },
   setup: (run) => setStage(run, { touched: [0] }),
   threads: zapTwice(1),
   twins: [
