@@ -52,7 +52,7 @@ export function run(body: () => Steps<void>): () => void {
   return () => finish(body());
 }
 
-/** A claim that was made. */
+/** A claim that was made. Of a page: its address, and how many flushes there were before. */
 export interface Claim {
   readonly kind: string;
   readonly start: number;
@@ -218,8 +218,8 @@ export class FakeCpu implements Cpu {
       finished: () => note('finished', 0, 0),
       changing: (_root, { start, end }, begins) => note(begins ? 'begins' : 'ends', start, end),
       caughtUp: () => {},
-      clean: () => {},
-      stable: () => {},
+      clean: (page) => note('clean', page, machine.flushes.length),
+      stable: (page, begins) => note(begins ? 'stable' : 'unstable', page, machine.flushes.length),
       moved: (_root, { start, end }) => note('moved', start, end),
       reassigned: ({ start, end }) => note('reassigned', start, end),
       that: (holds: boolean, oracle: OracleId, message: string) => {
