@@ -2,7 +2,6 @@
 import {
   type AddressSpace,
   type Mm,
-  Page,
   PG_DIRTY,
   pteDirty,
   pteWrite,
