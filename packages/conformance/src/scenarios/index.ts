@@ -11,6 +11,7 @@ import { HUGE } from './huge.ts';
 import { DIRTY_HELPERS } from './dirty-helpers.ts';
 import { FORK } from './fork.ts';
 import { KSM } from './ksm.ts';
+import { KTHREAD } from './kthread.ts';
 import { FULLMM } from './fullmm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
 import { LIFECYCLE } from './lifecycle.ts';
@@ -53,6 +54,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MUNMAP,
   ...RIGHTS,
   ...LIFECYCLE,
+  ...KTHREAD,
   ...RECLAIM,
   ...KSM,
   ...MIGRATION,
