@@ -11,6 +11,7 @@ import type { IpiHandler } from './kernel.ts';
 import type { Mm } from './mm.ts';
 import type { MmuGather } from './mmu-gather.ts';
 import type { Steps } from './steps.ts';
+import type { Address } from './struct.ts';
 
 /** Reclaim's batch of deferred flushes (struct arch_tlbflush_unmap_batch): private to the reclaiming task. */
 export interface TlbBatch {
@@ -20,6 +21,8 @@ export interface TlbBatch {
   writable: boolean;
   /** Something was deferred. */
   flushRequired: boolean;
+  /** Newest deferred generation by address of the mm, where deferrals are told apart by generations. */
+  readonly gens: Map<Address, number>;
 }
 
 /** An architecture. */

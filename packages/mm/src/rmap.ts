@@ -30,6 +30,7 @@ import {
   type TlbBatch,
   tlbUpdateGeneration,
 } from '@mmu-gather/core/stepped';
+import { batchNoteGeneration, flushBatchGenerations, settleBatched } from './batch-generations.ts';
 import {
   pageAnon,
   pageClearLazyfree,
@@ -70,7 +71,7 @@ export function* ptepClearFlush(cpu: Cpu, at: PteAt): Steps<Entry> {
 
 /** A batch of deferred flushes (current->tlb_ubc): private to the reclaiming task. */
 export function tlbBatch(): TlbBatch {
-  return { cpumask: 0, writable: false, flushRequired: false };
+  return { cpumask: 0, writable: false, flushRequired: false, gens: new Map() };
 }
 
 /** should_defer_flush: it pays only if another CPU would have to be interrupted. */
@@ -101,6 +102,9 @@ export function* setTlbUbcFlushPending(cpu: Cpu, batch: TlbBatch, at: PteAt, ent
       return;
     case 'two-words':
       yield* cpu.atomicAdd(mm.tlbFlushBatched, 1);
+      return;
+    case 'generation':
+      yield* batchNoteGeneration(cpu, batch, at);
       return;
     case 'cpumask':
       // The backend has put the CPUs of the mm into the mask.
@@ -138,6 +142,10 @@ function* incBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
 export function* flushTlbBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
   const form = cpu.kernel.profile.batchedPending;
   if (form === 'none') return;
+  if (form === 'generation') {
+    yield* settleBatched(cpu, mm);
+    return;
+  }
   if (form === 'cpumask') {
     // CPUs of other mms in it, and such as have switched since, cost a flush.
     const mask = yield* cpu.readOnce(cpu.kernel.batchedCpumask);
@@ -166,7 +174,8 @@ export function* flushTlbBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
 /** try_to_unmap_flush: flushes all that the batch deferred, in all its mms. Not under a PTL. */
 export function* tryToUnmapFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
   if (!batch.flushRequired) return;
-  yield* cpu.kernel.backend.tlbbatchFlush(cpu, batch);
+  if (cpu.kernel.profile.batchedPending === 'generation') yield* flushBatchGenerations(cpu, batch);
+  else yield* cpu.kernel.backend.tlbbatchFlush(cpu, batch);
   batch.flushRequired = false;
   batch.writable = false;
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { FakeMachine, run } from './fake-machine.ts';
 
 function emptyBatch(): TlbBatch {
-  return { cpumask: 0, writable: false, flushRequired: false };
+  return { cpumask: 0, writable: false, flushRequired: false, gens: new Map() };
 }
 
 /** A machine whose CPUs run one mm, and a batch that holds one page of it. */

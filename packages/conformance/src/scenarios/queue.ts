@@ -5,16 +5,40 @@ import type { Run } from '@mmu-gather/checker';
 import {
   type Cpu,
   flushToGen,
+  type Mm,
   type Profile,
   type PteAt,
   queueFlush,
   type Steps,
   waitForPendingFlushes,
 } from '@mmu-gather/core/stepped';
-import { changeProtNuma, madviseDontneed, ptepGet, ptlPtr, pteWrprotect, vmaLookup } from '@mmu-gather/mm/stepped';
+import {
+  changeProtNuma,
+  contextSwitch,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  ptepGet,
+  ptlPtr,
+  pteWrprotect,
+  type Rmap,
+  shrinkPages,
+  userStore,
+  vmaLookup,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, type StageOptions, syscall } from './stage.ts';
+import {
+  type Mapping,
+  mappingOf,
+  PAGE,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  type StageOptions,
+  syscall,
+  toUser,
+} from './stage.ts';
 
 const LUTOMIRSKI = 'mail of A. Lutomirski, 2020-12-23';
 
@@ -154,5 +178,68 @@ const zap = defineScenario<Stage>({
   ],
 });
 
+/** Reclaim records in the table as gathers do, and remembers generations instead of CPUs. */
+const RECLAIM: Partial<Profile> = { ...QUEUE, batchedPending: 'generation', batchFlush: 'each-mm' };
+
+const reclaim = defineScenario<Waits>({
+  id: 'queue/reclaim',
+  title:
+    'reclaim defers, and another thread zaps what it finds swapped out: it flushes to the generation that reclaim recorded',
+  source: LUTOMIRSKI,
+  cpus: 2,
+  profile: RECLAIM,
+  backend: BACKEND,
+  setup: setWaits({}),
+  threads: ({ mm, p0 }) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+  ],
+  twins: [
+    {
+      id: 'queue/reclaim/not-recorded',
+      why: 'reclaim leaves nothing to see for others',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { batchedPending: 'none' },
+    },
+  ],
+});
+
+interface TwoMms extends Stage {
+  readonly other: Mm;
+  readonly pages: readonly Rmap[];
+}
+
+const twoMms = defineScenario<TwoMms>({
+  id: 'queue/reclaim-two-mms',
+  title:
+    'one batch of two mms, one of them about to run: each is flushed to its generation before its pages are written out',
+  source: LUTOMIRSKI,
+  cpus: 2,
+  profile: RECLAIM,
+  backend: BACKEND,
+  setup(run) {
+    const stage = setStage(run, { pages: 1, inKernel: [1] });
+    const other = run(1, mmAlloc);
+    run(1, (cpu) => contextSwitch(cpu, other));
+    run(1, (cpu) => mmap(cpu, other, 0, PAGE, RW_MEMORY));
+    run(1, (cpu) => userStore(cpu, other, 0, 1));
+    run(1, (cpu) => toUser(cpu, stage.mm));
+    run(1, (cpu) => cpu.enterKernel());
+    const pages = [stage.mm, other].map((mm) => ({ page: mappingOf(run, mm, 0).page, mm, address: 0 }));
+    return { ...stage, other, pages };
+  },
+  threads: ({ other, pages }) => [thread((cpu) => shrinkPages(cpu, pages)), thread((cpu) => toUser(cpu, other))],
+  twins: [
+    {
+      id: 'queue/reclaim-two-mms/written-first',
+      why: 'dirty pages are written out before the batch is flushed',
+      oracle: 'O3',
+      property: 'LOSTW',
+      profile: { pageoutFlush: 'none' },
+    },
+  ],
+});
+
 /** All of them. */
-export const QUEUE_SCENARIOS: readonly AnyScenario[] = [fault, merged, oneLock, zap];
+export const QUEUE_SCENARIOS: readonly AnyScenario[] = [fault, merged, oneLock, zap, reclaim, twoMms];

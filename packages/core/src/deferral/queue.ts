@@ -81,10 +81,15 @@ function record(cpu: Cpu, table: Address, gen: number, completed: number, start:
   else merge(cpu, recordAt(cpu, table, count - 1), gen, start, end);
 }
 
+/** Records a generation that is taken already. Under the table's PTL. */
+export function* queueRecord(cpu: Cpu, mm: Mm, table: Address, gen: number, start: number, end: number): Steps<void> {
+  record(cpu, table, gen, yield* cpu.readOnce(mm.tlbGenCompleted), start, end);
+}
+
 /** queue_flush: a generation for changes up to here, and a record of it. Nothing is invalidated. Under the table's PTL. */
 export function* queueFlush(cpu: Cpu, mm: Mm, table: Address, start: number, end: number): Steps<number> {
   const gen = yield* incMmTlbGen(cpu, mm);
-  record(cpu, table, gen, yield* cpu.readOnce(mm.tlbGenCompleted), start, end);
+  yield* queueRecord(cpu, mm, table, gen, start, end);
   return gen;
 }
 

@@ -40,6 +40,12 @@ export interface DesignSwitches {
   /** Whether a write fault that copies looks for a pending flush in every VMA, or in those of userfaultfd only (5.12 on). */
   readonly wpFaultPending: 'uffd' | 'all';
 
+  /**
+   * How a batch of reclaim flushes, where `batchedPending` is `generation`: all its mms with one interrupt for each CPU, or each mm up to
+   * its generation, which others may have completed.
+   */
+  readonly batchFlush: 'mask' | 'each-mm';
+
   // ---- finish that waits (P. Zijlstra, 2019-05-09) ----
 
   /**
@@ -81,6 +87,7 @@ export const DESIGNS_5_11: DesignSwitches = {
   queueWaiter: 'flushes',
   splitPtl: true,
   wpFaultPending: 'uffd',
+  batchFlush: 'mask',
   finishSync: 'none',
   levelRange: 'whole-mm',
   levelDec: 'after-flush',
@@ -103,6 +110,7 @@ export const DESIGN_AXES: Axes<DesignSwitches> = {
   queueWaiter: axis(['flushes'], ['sleeps']),
   splitPtl: axis([true, false]),
   wpFaultPending: axis(['uffd', 'all']),
+  batchFlush: axis(['mask', 'each-mm']),
   finishSync: axis(['none', 'epoch'], ['counter', 'wait-first']),
   levelRange: axis(['whole-mm'], ['own-hull']),
   levelDec: axis(['after-flush'], ['before-flush']),

@@ -18,11 +18,12 @@ export interface RmapSwitches {
    * Reclaim's deferral, as others see it:
    * - `counters`: pending and flushed counts in one word (5.17 on, "mm/rmap: fix potential batched TLB flush race")
    * - `two-words`: this project's: each count has 64 bits of its own and never starts anew, so none can be mistaken (trace T26)
+   * - `generation`: this project's: the newest generation that reclaim deferred, against the completed one (mm/batch-generations.ts)
    * - `cpumask`: one mask of CPUs for all mms, which CPUs leave when they flush (RFC 20; `batchedAck` and its sisters)
    * - `flag`: a boolean, cleared after the flush (up to 5.16; trace T7)
    * - `none`: nothing to see (bug B02)
    */
-  readonly batchedPending: 'counters' | 'two-words' | 'cpumask' | 'flag' | 'none';
+  readonly batchedPending: 'counters' | 'two-words' | 'generation' | 'cpumask' | 'flag' | 'none';
   /**
    * Pending count past which `counters` start anew (TLB_FLUSH_BATCH_PENDING_LARGE, 0x3fff). If so many deferrals fit into one
    * flush of somebody else, that one notes them as flushed (trace T26): wrong if small, and not excluded in theory if large.
@@ -85,7 +86,7 @@ export const RMAP_AXES: Axes<RmapSwitches> = {
   delayedRmap: axis([true], [false]),
   accessiblePending: axis([true], [false]),
   accessibleEntry: axis(['old'], ['slot']),
-  batchedPending: axis(['counters', 'two-words', 'cpumask'], ['flag', 'none']),
+  batchedPending: axis(['counters', 'two-words', 'generation', 'cpumask'], ['flag', 'none']),
   batchedLarge: COUNT,
   reclaimBatch: axis([true, false]),
   pageoutFlush: axis(['dirty'], ['none']),
