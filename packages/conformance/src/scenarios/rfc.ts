@@ -14,6 +14,8 @@ import {
 } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
+  CLEAR_REFS_MM_HIWATER_RSS,
+  clearRefsWrite,
   contextSwitch,
   dupMm,
   madvise,
@@ -26,6 +28,7 @@ import {
   ptepGet,
   shrinkPages,
   splitHugePmd,
+  userStore,
   vmaLookup,
 } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
@@ -305,6 +308,52 @@ const cleanWritable = defineScenario<Stage>({
   ],
 });
 
+const clearFlush = defineScenario<Stage>({
+  id: 'rfc/clear-flush',
+  title:
+    'copy-on-write under generations: the old entry says whether a CPU may hold it, and the record whether it is flushed',
+  source: `${RFC}, patch 9`,
+  cpus: 2,
+  profile: GENERATIONS,
+  backend: COMPLETED,
+  setup(run) {
+    const stage = setStage(run, { pages: 1 });
+    run(0, (cpu) => dupMm(cpu, stage.mm));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => userStore(cpu, mm, 0, 7))],
+  twins: [
+    {
+      id: 'rfc/D2',
+      why: 'as posted: pte_accessible looks at the slot, which was cleared a moment ago',
+      oracle: ['O9', 'O6'],
+      property: 'LOSTW',
+      profile: { accessibleEntry: 'slot' },
+    },
+  ],
+});
+
+const clearRefsReset = defineScenario<Stage>({
+  id: 'rfc/clear-refs-reset',
+  title: 'the type of clear_refs that walks nothing, beside a gather',
+  source: `${RFC}, patch 6`,
+  cpus: 2,
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [
+    thread((cpu) => clearRefsWrite(cpu, mm, CLEAR_REFS_MM_HIWATER_RSS)),
+    thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+  ],
+  twins: [
+    {
+      id: 'rfc/D11',
+      why: 'as posted: tlb_finish_mmu stands behind the label that this type jumps to, without a gather',
+      oracle: 'O16',
+      property: 'MISS',
+      profile: { clearRefs: 'gather-unpaired' },
+    },
+  ],
+});
+
 interface Family extends Stage {
   readonly child: Mm;
   readonly childVma: Vma;
@@ -432,6 +481,8 @@ export const RFC_SCENARIOS: readonly AnyScenario[] = [
   needFlushAll,
   defaultFlush,
   cleanWritable,
+  clearFlush,
+  clearRefsReset,
   forkVma,
   forkMm,
   splitPending,
