@@ -131,7 +131,10 @@ function* isolatePages(cpu: Cpu, table: Address): Steps<boolean> {
   return movable;
 }
 
-/** __collapse_huge_page_copy: copies each page, then drops the old one. No CPU can reach any of them. */
+/**
+ * __collapse_huge_page_copy: copies each page, then drops the old one. No CPU can reach any of them. Claims: so (O9), and that they do
+ * not change while they are copied (O13).
+ */
 function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Address): Steps<void> {
   const { geometry } = cpu.kernel;
   const pages = hugePages(cpu, first);
@@ -141,7 +144,9 @@ function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Addr
     if (entryNone(entry)) continue;
     const old = vmNormalPage(entry);
     cpu.claim.settled(cpu.read(mm.pgd), start + i * pageSize(geometry));
+    cpu.claim.stable(old, true);
     yield* copyPage(cpu, pages[i]!, old);
+    cpu.claim.stable(old, false);
     yield* cpu.spinLock(tablePtl(geometry, table));
     yield* setPteAt(cpu, pte, 0);
     yield* pageRemoveRmap(cpu, old);

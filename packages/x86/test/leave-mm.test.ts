@@ -28,7 +28,7 @@ test(
     yield* leaveMmEverywhere(m.cpus[0]!, mm);
     for (const cpu of [0, 1, 2]) expect(loaded(m, cpu)).toBe(m.kernel.initMm);
     // Context loads without a flush, and no invalidation: what is cached under the mm's ASID stays.
-    expect(m.takeEvents().sort()).toEqual(['0:0/0', '1:0/0', '2:0/0']);
+    expect(m.takeEvents().toSorted()).toEqual(['0:0/0', '1:0/0', '2:0/0']);
     for (const cpu of [0, 1, 2]) expect(m.takeInvalidations(cpu)).toEqual({ pages: [], full: 0 });
   }),
 );

@@ -18,7 +18,8 @@ const b25 = defineScenario<HugeMapping>({
     'NUMA hinting changes a huge entry while MADV_DONTNEED looks at it without the lock: it is never none in between',
   source: 'ced108037c2a (2017)',
   cpus: 2,
-  profile: { changeProtection: 'gather', hugeProtect: 'gather' },
+  profile: { changeProtection: 'gather', hugeProtect: 'gather', deferral: 'counter', finishSync: 'none', ringSlots: 0 },
+  backend: { x86: { completedGen: 'none' } },
   setup(run) {
     const stage = setHugeStage(run, { mapped: 'huge', running: [0] });
     const pmd = run(0, (cpu) => pmdOffset(cpu, stage.mm, 0));

@@ -20,7 +20,7 @@ export interface TableSwitches {
    * - `no-sync`: wrong: as soon as it is unlinked
    */
   readonly tableFree: 'batched' | 'rcu' | 'ipi-sync' | 'immediate' | 'single-user' | 'no-sync';
-  /** Whether the page that holds the batch may not be had (GFP_NOWAIT): the table is then freed by {@link tableRemoveOne}. */
+  /** Whether the page that holds the batch may not be had (GFP_NOWAIT): the table is then freed by {@link TableSwitches.tableRemoveOne}. */
   readonly tableBatchFails: boolean;
   /**
    * What tlb_remove_table_one waits for: an interrupt of every CPU (`ipi-sync`), or a grace period (`rcu`, with PT_RECLAIM,
