@@ -25,7 +25,7 @@
  * *TLBs.* While nobody else can change page tables any more:
  *
  * - an invalidation is local on a CPU that cannot access (oracles.ts): what its TLB holds is seen by nobody but walks of freed tables,
- *   so no table may be freed meanwhile;
+ *   and claims about kernel addresses, so none of both may come meanwhile;
  * - `caughtUp` speaks of the own TLB and of memory, and may stand behind a local step. Other claims may not;
  * - the way back to user mode, by `enterUser` or from an interrupt, is local although oracles see it. It only makes them stricter: what
  *   it would break later, another step breaks once it was taken. While page tables change that is not so, as a new entry

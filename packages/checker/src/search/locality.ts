@@ -1,35 +1,39 @@
 /**
  * Locality: which steps of the `states` search are taken alone. Stoller and Cohen's optimistic reduction ("Optimistic
- * synchronization-based state-space reduction", TACAS 2003) with the sharing of words for an assumption.
+ * synchronization-based state-space reduction", TACAS 2003), with what processes still touch for an assumption.
  *
- * A step is *local* if it commutes with all that other actors can do before it, neither enables nor disables any of that, and no
- * oracle sees when it is taken. At a state that has one, it is enough to take that step and none of the others. Which words
- * processes share decides about it, and nobody knows that beforehand. So it is assumed, and looked at while the search runs:
+ * A step is *local* if whatever other actors can still do before it, they can do after it, with the same results, and every
+ * violation that they would run into is found all the same (explorable.ts; local-steps.ts says which steps are). At a state that has
+ * one, it is enough to take that step and none of the others. It depends on what others will touch, and nobody knows that
+ * beforehand. So it is assumed, and looked at while the search runs:
  *
- *     pass 1    nothing is shared that nobody was seen to share    small, and wrong: it ends with some words shared after all
- *     pass 2    what is known now is shared                        ...
- *     last      no word that a step's locality relied on turned out to be shared any further: what was assumed is so
+ *     pass 1    no process touches what none was seen to touch        small, and wrong somewhere
+ *     pass 2    no process touches, from where it is on, what none was seen to touch so late      ...
+ *     last      nothing was seen that a local step relied on not to be
  *
  * A violation that any pass finds is one: each of its steps is a step of the machine. That the last pass finds none proves
- * `holds`. The argument, in which executions are those of the full search:
+ * `holds`. The argument, in which executions are those of the full search, and *seen* is what the last pass had seen in the end:
  *
- * 1. *The assumption is true.* Call an execution bad if two of its processes touch, or are about to touch, a word in conflict,
- *    and its level as known at the end does not say so. Take a shortest bad one, E. All of it but its last touch keeps to the
- *    assumption, so at each state of the reduced search from which the rest of E is possible, either E's next step is taken,
- *    or a local step t alone. If t is in the rest, it moves to the front of it, past steps that do not touch what it
- *    touches. If it is not, it goes before the rest: the rest stays possible as far as it does not touch what t touches, and
- *    where it first does, both touches are seen. Either way the reduced search reaches a state at which the last touch of E is
- *    seen, beside the one that it conflicts with: touches are noted when a process comes to its step, blocked or not, and not
- *    only when it takes it. Then the level does say so.
- * 2. *Nothing is missed.* In the same way a shortest execution that violates an oracle, or gets stuck, has one beside it in the
- *    reduced search, with the same steps and some local ones more. Local steps change nothing that oracles look at, a step
- *    with a claim or a plain access to a shared word is none, and nobody waits for one.
- * 3. *Nobody is put off for ever.* A step that leads back to a state of the search's own path is not taken alone. Of the states
- *    along local steps each is then left for good before the one it came from, so such a row ends at a state where all is taken.
+ * 1. *All touches are seen.* Else take a shortest execution E that ends with a touch which is not: by this process, of this word, at this
+ *    position or a later one. All that comes before is seen. At a state of the reduced search from which the rest of E is
+ *    possible, either E's next step is taken, or a local step t alone. If t is in the rest, it moves to the front, past steps that
+ *    touch nothing that t touches, for their touches are seen, and t would not be local. If t is the last step, its touch is
+ *    seen now. If t is not in the rest, it goes before it: the rest stays possible, up to its last touch. So the search comes to
+ *    that touch, and sees it: a touch is noted when a process comes to its step, blocked or not, and not only when it takes it.
+ * 2. *Nothing is missed.* In the same way a shortest execution that violates an oracle, or gets stuck, or ends, has one beside it in
+ *    the reduced search, with the same steps in each process and perhaps some local ones more.
+ * 3. *Nobody is put off for ever.* A step that leads back to a state of the search's own path is not taken alone. A state is left for
+ *    good after those that its local step leads to, so a row of local steps comes to a state where all steps are taken.
  *
- * Early drains of stores that CPUs do not share are a case for themselves: they do not commute with plain stores of the owner,
- * which may go past a buffer that is already empty (memory.ts). What holds of them is that the state after them can do whatever
- * the one before could: a buffer with less in it never makes anybody wait, and the owner loads the same values.
+ * A position follows from the state, so it is the same on whatever path the state was reached: what was seen from one of them on
+ * holds for all.
+ *
+ * Early drains of stores that no other CPU touches are a case for themselves: they do not commute with plain stores of the
+ * owner, which go past a buffer that holds no older store of the cell (memory.ts). What holds is that the state after the drain
+ * can do whatever the one before could: a buffer with less in it never makes anybody wait, and the owner loads the same values.
+ *
+ * Livelocks: a cycle that this search closes is one of the full search, and is judged by the same rule. As there, only cycles that
+ * are closed by one edge are looked at.
  */
 import { type Explorable, type Locality, type Sharing, TOUCH } from '../explorable.ts';
 
@@ -77,7 +81,7 @@ export class Touches implements Sharing {
   }
 }
 
-/** What `states` reduces by: none, if the machine cannot tell which steps are local. */
+/** What `states` reduces by; nothing, if it is not wanted or the machine cannot tell which steps are local. */
 export class Reduction {
   readonly #locality: Locality | undefined;
   readonly #touches: Touches | undefined;
