@@ -37,6 +37,7 @@ import {
   tlbStartVma,
 } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
+import { clearHugePmd, pmdTransHuge } from './huge-memory.ts';
 import {
   pmdOffset,
   ptepGet,
@@ -114,7 +115,10 @@ function* clearPteRange(
   softDirty: boolean,
 ): Steps<void> {
   const table = yield* pteOffsetMapLock(cpu, pmd);
-  if (table === 0) return;
+  if (table === 0) {
+    yield* clearHugePmd(cpu, mm, tlb, pmd, start, (pte) => cleared(pte, softDirty));
+    return;
+  }
   if (tlb !== null) {
     // A flush of the whole mm would cover what reclaim has deferred; that of a gather covers what it noted.
     yield* tlbStartPtes(cpu, tlb);
@@ -149,6 +153,9 @@ export function* pagemapSoftDirty(cpu: Cpu, mm: Mm, address: number): Steps<bool
   if (table !== 0) {
     softDirty = ((yield* ptepGet(cpu, entryCell(cpu.kernel.geometry, table, 0, address))) & SOFT_DIRTY) !== 0;
     yield* pteUnmapUnlock(cpu, table);
+  } else if (pmd !== 0) {
+    const huge = yield* cpu.readOnce(pmd);
+    softDirty = pmdTransHuge(huge) && (huge & SOFT_DIRTY) !== 0;
   }
   yield* cpu.upRead(mm.mmapLock);
   return softDirty;

@@ -14,7 +14,7 @@
  * Dirty and accessed bits are those that the exchange brought back: the hardware sets them up to that moment.
  *
  * Huge pages appear in VMAs with VM_HUGEPAGE only, by a write fault or by khugepaged.ts. There is no huge zero page; hinting faults do
- * not move huge pages, and the reverse map leaves them alone.
+ * not move huge pages, and who looks for one page of a row (reclaim, migration, KSM) splits it first.
  */
 import {
   type Address,
@@ -59,7 +59,7 @@ import {
   pageRemoveRmap,
   wpCanReuseAnonPage,
 } from './page.ts';
-import { pmdPopulate, ptepSetAccessFlags, ptepSetWrprotect, setPteAt } from './page-table.ts';
+import { pmdOffset, pmdPopulate, ptepSetAccessFlags, ptepSetWrprotect, setPteAt } from './page-table.ts';
 import {
   maybeMkwrite,
   mkPte,
@@ -285,6 +285,15 @@ export function* wholeHugePmd(cpu: Cpu, mm: Mm, pmd: Cell, start: number, end: n
   return false;
 }
 
+/** pmd_offset for who looks for one page of a VMA, by the reverse map or by its address (TTU_SPLIT_HUGE_PMD): splits a huge page. */
+export function* pmdOffsetSplit(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Cell> {
+  const pmd = yield* pmdOffset(cpu, mm, address);
+  if (pmd !== 0 && mayBeHuge(cpu, vma) && pmdTransHuge(yield* cpu.readOnce(pmd))) {
+    yield* splitHugePmd(cpu, mm, pmd, address);
+  }
+  return pmd;
+}
+
 // ---- walkers ----
 
 /** zap_huge_pmd. @returns false if there is no huge page */
@@ -382,6 +391,31 @@ export function* madviseHugePmd(
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
   return huge;
+}
+
+/**
+ * clear_soft_dirty_pmd, pmdp_test_and_clear_young: a huge entry loses what `clear` takes from it; nothing if there is none. The whole
+ * range is one huge page. @param tlb takes note of it; null if the caller flushes
+ */
+export function* clearHugePmd(
+  cpu: Cpu,
+  mm: Mm,
+  tlb: MmuGather | null,
+  pmd: Cell,
+  start: number,
+  clear: (entry: Entry) => Entry,
+): Steps<void> {
+  if (!pmdTransHuge(yield* cpu.readOnce(pmd))) return;
+  yield* cpu.spinLock(mm.pageTableLock);
+  const seen = yield* cpu.readOnce(pmd);
+  if (pmdTransHuge(seen)) {
+    yield* setPteAt(cpu, pmd, clear(yield* pmdpInvalidate(cpu, mm, pmd, seen, start)));
+    if (tlb !== null) {
+      tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
+      cpu.claim.observed(cpu.read(mm.pgd), { start, end: start + hugeSize(cpu) });
+    }
+  }
+  yield* cpu.spinUnlock(mm.pageTableLock);
 }
 
 /**

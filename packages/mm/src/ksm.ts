@@ -32,6 +32,7 @@ import {
   putPage,
   type Steps,
 } from '@mmu-gather/core/stepped';
+import { pmdOffsetSplit } from './huge-memory.ts';
 import {
   pageAddRmap,
   pageAnon,
@@ -46,7 +47,7 @@ import {
   tryGetPage,
   vmNormalPage,
 } from './page.ts';
-import { pmdOffset, ptepGet, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { mkPte, pteMkclean, pteWrprotect, vmPageProt } from './pte.ts';
 import { ptepClearFlush } from './rmap.ts';
 import { vmaLookup } from './vma.ts';
@@ -117,7 +118,7 @@ function* followPage(cpu: Cpu, item: KsmItem): Steps<Address> {
 function* lockItem(cpu: Cpu, { mm, address }: KsmItem): Steps<PteAt | null> {
   yield* cpu.downRead(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, address);
-  const pmd = vma === null ? 0 : yield* pmdOffset(cpu, mm, address);
+  const pmd = vma === null ? 0 : yield* pmdOffsetSplit(cpu, mm, vma, address);
   const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
   if (vma !== null && table !== 0) {
     return { mm, vma, table, pte: entryCell(cpu.kernel.geometry, table, 0, address), address };

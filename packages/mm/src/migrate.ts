@@ -27,6 +27,7 @@ import {
   type TlbBatch,
   type Vma,
 } from '@mmu-gather/core/stepped';
+import { pmdOffsetSplit } from './huge-memory.ts';
 import {
   allocZeroedPage,
   copyPage,
@@ -72,7 +73,7 @@ export function* migratePages(cpu: Cpu, pages: readonly Rmap[]): Steps<number> {
 function* tryToMigrate(cpu: Cpu, { page, mm, address }: Rmap, batch: TlbBatch): Steps<boolean> {
   yield* cpu.downRead(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, address);
-  const pmd = vma === null ? 0 : yield* pmdOffset(cpu, mm, address);
+  const pmd = vma === null ? 0 : yield* pmdOffsetSplit(cpu, mm, vma, address);
   const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
   let unmapped = false;
   if (vma !== null && table !== 0) {

@@ -31,6 +31,7 @@ import {
   tlbUpdateGeneration,
 } from '@mmu-gather/core/stepped';
 import { batchNoteGeneration, flushBatchGenerations, settleBatched } from './batch-generations.ts';
+import { pmdOffsetSplit } from './huge-memory.ts';
 import {
   pageAnon,
   pageClearLazyfree,
@@ -41,7 +42,7 @@ import {
   pageShareAnonRmap,
   vmNormalPage,
 } from './page.ts';
-import { pmdOffset, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { mkSwapPte, pteProtnone } from './pte.ts';
 import { vmaLookup } from './vma.ts';
 
@@ -203,7 +204,7 @@ export function* tryToUnmapOne(
   yield* cpu.downRead(mm.mmapLock);
   let unmapped = false;
   const vma = vmaLookup(cpu, mm, address);
-  const pmd = vma === null ? 0 : yield* pmdOffset(cpu, mm, address);
+  const pmd = vma === null ? 0 : yield* pmdOffsetSplit(cpu, mm, vma, address);
   const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
   if (vma !== null && table !== 0) {
     const pte = entryCell(cpu.kernel.geometry, table, 0, address);

@@ -1,6 +1,7 @@
 /** Huge pages: who makes them, what is flushed when they change, when they are split, and that nothing leaks. */
 import {
   entryTarget,
+  getPage,
   type Geometry,
   type Mm,
   Page,
@@ -8,12 +9,15 @@ import {
   PSE,
   pteDirty,
   pteWrite,
+  putPage,
   type Steps,
   VM_READ,
   VM_WRITE,
 } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
+  CLEAR_REFS_SOFT_DIRTY,
+  clearRefsWrite,
   collapseHugePage,
   dupMm,
   gupFast,
@@ -29,8 +33,10 @@ import {
   MREMAP_MAYMOVE,
   mremap,
   munmap,
+  pagemapSoftDirty,
   pmdOffset,
   splitHugePmd,
+  tryToUnmapOne,
   userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
@@ -273,6 +279,36 @@ test(
     const seen: number[] = [];
     for (let i = 0; i < 4; i++) seen.push(yield* userLoad(m.cpu, mm, i * PAGE));
     expect(seen).toEqual([5, 0, 6, 0]);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'who looks for one page splits: reclaim leaves a swap entry, the others stay mapped',
+  run(function* (): Steps<void> {
+    const { m, mm } = yield* mapped();
+    const page = entryTarget(m.entry(mm, 0)) + Page.words;
+    yield* getPage(m.cpu, page);
+    expect(yield* tryToUnmapOne(m.cpu, page, mm, PAGE, null)).toBe(true);
+    expect(m.takeFlushes()).toEqual([hugeFlush('range'), { by: 'page', local: 1, sent: 1, tables: false }]);
+    expect(isHuge(m, mm, 0)).toBe(false);
+    yield* putPage(m.cpu, page);
+    expect(yield* userLoad(m.cpu, mm, PAGE)).toBe(7);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'clear_refs takes the right to write from a huge page; a write marks it again',
+  run(function* (): Steps<void> {
+    const { m, mm } = yield* mapped();
+    yield* clearRefsWrite(m.cpu, mm, CLEAR_REFS_SOFT_DIRTY);
+    expect(m.takeFlushes()[0]).toEqual(hugeFlush('range'));
+    expect(pteWrite(m.entry(mm, 0))).toBe(false);
+    expect(yield* pagemapSoftDirty(m.cpu, mm, 0)).toBe(false);
+    yield* userStore(m.cpu, mm, 0, 1);
+    expect(isHuge(m, mm, 0)).toBe(true);
+    expect(yield* pagemapSoftDirty(m.cpu, mm, 0)).toBe(true);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );

@@ -1,8 +1,21 @@
 /**
  * Huge pages: mapped, protected, shared, split and unmapped while other CPUs use them.
  */
-import { type Address, type Cell, entryTarget, type Mm, Page, PSE, pteDirty, VM_READ } from '@mmu-gather/core/stepped';
 import {
+  type Address,
+  type Cell,
+  entryTarget,
+  getPage,
+  type Mm,
+  Page,
+  PSE,
+  pteDirty,
+  putPage,
+  VM_READ,
+} from '@mmu-gather/core/stepped';
+import {
+  CLEAR_REFS_SOFT_DIRTY,
+  clearRefsWrite,
   dupMm,
   MADV_FREE,
   madvise,
@@ -14,6 +27,7 @@ import {
   munmap,
   pmdOffset,
   splitHugePmd,
+  tryToUnmapOne,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
@@ -75,15 +89,13 @@ const splitFree = defineScenario<Stage>({
   ],
 });
 
-interface Dirty extends Stage {
+interface HugeMapping extends Stage {
   readonly pmd: Cell;
   readonly first: Address;
 }
 
-/** A huge page that MADV_FREE cleaned; CPU 1 runs. */
-function cleanHugePage(run: Run): Dirty {
-  const stage = setHugeStage(run, { mapped: 'huge' });
-  run(0, (cpu) => madvise(cpu, stage.mm, 0, 2 * PAGE, MADV_FREE));
+/** Looks up the huge page of a stage. */
+function firstOf(run: Run, stage: Stage): HugeMapping {
   const pmd = run(0, (cpu) => pmdOffset(cpu, stage.mm, 0));
   const first = run(0, function* (cpu) {
     return entryTarget(yield* cpu.readOnce(pmd));
@@ -91,7 +103,14 @@ function cleanHugePage(run: Run): Dirty {
   return { ...stage, pmd, first };
 }
 
-const splitDirty = defineScenario<Dirty>({
+/** A huge page that MADV_FREE cleaned; CPU 1 runs. */
+function cleanHugePage(run: Run): HugeMapping {
+  const stage = setHugeStage(run, { mapped: 'huge' });
+  run(0, (cpu) => madvise(cpu, stage.mm, 0, 2 * PAGE, MADV_FREE));
+  return firstOf(run, stage);
+}
+
+const splitDirty = defineScenario<HugeMapping>({
   id: 'huge/split-dirty',
   title: 'a store to a clean huge page while it is split: its dirty bit is not lost',
   source: 'd52605d7cb30 (4.16)',
@@ -223,6 +242,52 @@ const move = defineScenario<Stage>({
   ],
 });
 
+interface Isolated extends Stage {
+  readonly page: Address;
+}
+
+const reclaim = defineScenario<Isolated>({
+  id: 'huge/reclaim',
+  title: 'reclaim takes one page of a huge page that another thread uses: the mapping is split first',
+  source: 'mm/rmap.c try_to_unmap_one, TTU_SPLIT_HUGE_PMD',
+  cpus: 2,
+  setup(run) {
+    const { first, ...stage } = firstOf(run, setHugeStage(run, { mapped: 'huge' }));
+    run(0, (cpu) => getPage(cpu, first));
+    return { ...stage, page: first };
+  },
+  threads: ({ mm, page }) => [
+    thread(function* (cpu) {
+      yield* tryToUnmapOne(cpu, page, mm, 0, null);
+      yield* putPage(cpu, page);
+    }),
+  ],
+  twins: [
+    {
+      id: 'huge/reclaim/no-split-flush',
+      why: 'the table appears while TLBs still hold the huge entry',
+      oracle: 'O14',
+      property: 'ORD',
+      profile: { splitFlush: 'none' },
+    },
+  ],
+});
+
+const softDirty = defineScenario<Stage>({
+  id: 'huge/clear-refs',
+  title: 'clear_refs write-protects a huge page that another thread is writing',
+  source: 'fs/proc/task_mmu.c clear_soft_dirty_pmd',
+  cpus: 2,
+  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* clearRefsWrite(cpu, mm, CLEAR_REFS_SOFT_DIRTY);
+      cpu.claim.limit(cpu.read(mm.pgd), { start: 0, end: 2 * PAGE }, 'read');
+    }),
+  ],
+  twins: [noWait<Stage>('huge/clear-refs')],
+});
+
 /** All of them. */
 export const HUGE: readonly AnyScenario[] = [
   unmap,
@@ -234,4 +299,6 @@ export const HUGE: readonly AnyScenario[] = [
   fork,
   copy,
   move,
+  reclaim,
+  softDirty,
 ];
