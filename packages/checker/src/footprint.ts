@@ -2,8 +2,8 @@
  * Footprint: what a step touches, for dependence between steps (dpor).
  *
  * Besides cells there are pseudo-locations: a CPU's store buffer, its interrupt and RCU state, its queue of calls and the count of its
- * own calls; and one for the TLBs of all CPUs, written by every step that changes or uses what TLBs hold, by page and table
- * frees and by mode changes, and read by every step of kernel code, because a claim may follow it. Coarse, and so safe.
+ * own calls; and one for the TLBs of all CPUs, written by every step that changes or uses what TLBs hold, or stores what an oracle
+ * watches, by frees and by mode changes, and read by every step of kernel code, because a claim may follow it. Coarse, and so safe.
  */
 import type { Touch } from './explorable.ts';
 import { OP } from './op.ts';
@@ -17,7 +17,8 @@ export interface FootprintHost {
   readonly tlbs: number;
   /** Whether interrupts and claims can matter: bare programs of memory accesses have neither. */
   readonly hasKernel: boolean;
-  isEntry(cell: number): boolean;
+  /** Does a store to this cell change what TLBs may hold, or does an oracle look at it? */
+  isWatched(cell: number): boolean;
   /** Does anything wait for an RCU reader to leave? */
   readersAwaited(): boolean;
 }
@@ -27,7 +28,7 @@ export function drainFootprint(host: FootprintHost, cpu: number, cell: number, t
   touch(cell, 'write');
   const drained = host.words.quiet(cpu, QUIET.stored) - host.words.cpu(cpu, CPU.buffered);
   touch(slotAt(host.words, cpu, drained), 'write');
-  if (host.isEntry(cell)) touch(host.tlbs, 'write');
+  if (host.isWatched(cell)) touch(host.tlbs, 'write');
 }
 
 /**
@@ -59,7 +60,7 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
   if (tso) touch(slotAt(words, cpu, stored), 'read');
   const write = (cell: number): void => {
     touch(cell, 'write');
-    if (host.isEntry(cell)) touch(tlbs, 'write');
+    if (host.isWatched(cell)) touch(tlbs, 'write');
   };
   switch (kind) {
     case OP.writeOnce:

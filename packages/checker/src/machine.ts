@@ -116,6 +116,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #irqBodies = new Map<number, Body>();
   readonly #arenaWords: number;
   readonly #off: ReadonlySet<OracleId>;
+  readonly #isEntry: (cell: Cell) => boolean;
 
   constructor(options: MachineOptions, program: Program<E>) {
     const n = options.cpus;
@@ -146,6 +147,9 @@ export class Machine<E = unknown> implements Explorable {
     const objects = (this.#objects = new Objects(words, layout, objectBase));
     this.#interrupts = new Interrupts(words);
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
+    const isWatched = (cell: Cell): boolean =>
+      layout.isField('mm', COMPLETED, cell) || layout.isField('page', DATA, cell);
+    this.#isEntry = isEntry;
     this.text = new Text(words, layout, isEntry, (address) => objects.starts(address));
     this.#races = new Races(words, (cell, other, otherWrites, cpu, writes) => {
       const one = `CPU ${other} ${otherWrites ? 'writes' : 'reads'} it plainly`;
@@ -192,7 +196,7 @@ export class Machine<E = unknown> implements Explorable {
       hasKernel:
         this.kernel.backend.handlers.length > 0 || layout.pool('page').count > 0 || layout.pool('table').count > 0,
       readersAwaited: () => this.#effects.readersAwaited,
-      isEntry,
+      isWatched: (cell) => isEntry(cell) || cell === this.kernel.initMm + PGD || isWatched(cell),
     };
     this.locality = new LocalSteps({
       words,
@@ -201,7 +205,7 @@ export class Machine<E = unknown> implements Explorable {
       interrupts: this.#interrupts,
       strict: options.strict === true,
       inTables: (cell) => isEntry(cell) || cell === this.kernel.initMm + PGD || layout.isField('mm', TLB_GEN, cell),
-      isWatched: (cell) => layout.isField('mm', COMPLETED, cell) || layout.isField('page', DATA, cell),
+      isWatched,
       readersAwaited: () => this.#effects.readersAwaited,
     });
     const host = this.#processHost();
@@ -349,7 +353,7 @@ export class Machine<E = unknown> implements Explorable {
 
   /** Is this cell a page-table entry? */
   isPageTableEntry(cell: Cell): boolean {
-    return this.#footprints.isEntry(cell);
+    return this.#isEntry(cell);
   }
 
   /** The cell of the oldest buffered store of a CPU. */
