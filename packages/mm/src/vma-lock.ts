@@ -16,6 +16,10 @@
  */
 import { type Cell, type Cpu, type Mm, type Steps, Vma } from '@mmu-gather/core/stepped';
 
+// Lists are long and walked at each fault: fields are found by offset, without a handle for each VMA that is passed.
+const END = Vma.fields.indexOf('end');
+const NEXT = Vma.fields.indexOf('next');
+
 /** vma_start_write: no fault runs in this VMA until mmap_lock, which is held for write, is given back. */
 export function* vmaStartWrite(cpu: Cpu, mm: Mm, vma: Vma): Steps<void> {
   const { perVmaLocks, vmaWriters } = cpu.kernel.profile;
@@ -89,10 +93,8 @@ function* suitable(cpu: Cpu, vma: Vma, address: number): Steps<boolean> {
 }
 
 function* findVmaLockless(cpu: Cpu, mm: Mm, address: number): Steps<Vma | null> {
-  for (let at = yield* cpu.loadAcquire(mm.mmap); at !== 0; ) {
-    const vma = Vma.at(at);
-    if ((yield* cpu.readOnce(vma.end)) > address) return vma;
-    at = yield* cpu.loadAcquire(vma.next);
+  for (let at = yield* cpu.loadAcquire(mm.mmap); at !== 0; at = yield* cpu.loadAcquire(at + NEXT)) {
+    if ((yield* cpu.readOnce(at + END)) > address) return Vma.at(at);
   }
   return null;
 }

@@ -75,6 +75,8 @@ export function vmasOf(cpu: Cpu, mm: Mm): Vma[] {
 function* linkVma(cpu: Cpu, mm: Mm, before: Vma | null, vma: Vma): Steps<void> {
   const link = before === null ? mm.mmap : before.next;
   cpu.write(vma.next, cpu.read(link));
+  // No fault before the caller is done with it: it may go on to move entries there.
+  yield* vmaStartWrite(cpu, mm, vma);
   yield* publishVma(cpu, link, vma.address);
 }
 

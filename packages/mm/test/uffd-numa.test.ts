@@ -41,7 +41,7 @@ function* touched(m: FakeMachine): Steps<Mm> {
 test(
   'userfaultfd: protect flushes, a write waits, resolving lets it through',
   run(function* (): Steps<void> {
-    const m = new FakeMachine({ geometry: TINY });
+    const m = new FakeMachine({ geometry: TINY, profile: { perVmaLocks: false } });
     const mm = yield* touched(m);
     expect(yield* uffdRegisterWp(m.cpu, mm, 0, 2 * PAGE)).toBe(0);
     expect(yield* mwriteprotectRange(m.cpu, mm, 0, PAGE, true)).toBe(0);
@@ -106,7 +106,7 @@ test(
 test(
   'a fault on a page that is being migrated waits until it has arrived',
   run(function* (): Steps<void> {
-    const m = new FakeMachine();
+    const m = new FakeMachine({ profile: { perVmaLocks: false } });
     const mm = yield* touched(m);
     const leaf = m.leaf(m.words[mm.pgd]!, 0);
     const entry = m.words[leaf]!;

@@ -19,8 +19,13 @@ export interface RightsSwitches {
   readonly anonReuse: 'exclusive' | 'only-reference';
   /** Whether mprotect makes entries of exclusive anonymous pages writable at once (6.1 on), or leaves it to a fault. */
   readonly mprotectWritable: boolean;
-  /** What fork does after write-protecting the parent: one flush_tlb_mm, or (wrong) nothing. */
-  readonly forkFlush: 'mm' | 'none';
+  /**
+   * What fork does after write-protecting the parent:
+   * - `mm`: one flush_tlb_mm, whether anything was protected or not (Linux)
+   * - `protected`: a flush of the range that lost the right to write; if none did, of what others have deferred (this project's)
+   * - `none`: wrong
+   */
+  readonly forkFlush: 'mm' | 'protected' | 'none';
   /** What a copy-on-write fault does with the old entry: ptep_clear_flush, or (wrong) clear only. */
   readonly cowFlush: 'clear-flush' | 'clear';
   /** Whether a write fault on a userfaultfd-protected page flushes when a flush is pending (5.12 on). */
@@ -69,6 +74,7 @@ export const RIGHTS_6_18: Partial<RightsSwitches> = {
   mprotectWritable: true,
   uffdWpPendingFlush: true,
   clearRefs: 'pending-mm',
+  perVmaLocks: true,
 };
 
 /** Values of the switches. */
@@ -77,7 +83,7 @@ export const RIGHTS_AXES: Axes<RightsSwitches> = {
   needsFlush: axis(['always', 'architecture']),
   anonReuse: axis(['only-reference', 'exclusive']),
   mprotectWritable: axis([false, true]),
-  forkFlush: axis(['mm'], ['none']),
+  forkFlush: axis(['mm', 'protected'], ['none']),
   cowFlush: axis(['clear-flush'], ['clear']),
   uffdWpPendingFlush: axis([true], [false]),
   clearRefs: axis(['pending-mm', 'gather'], ['flush-if-nested', 'gather-unpaired']),
