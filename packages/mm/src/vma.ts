@@ -106,7 +106,8 @@ export function* dupVma(cpu: Cpu, vma: Vma, mm: Mm = Mm.at(cpu.read(vma.mm))): S
   cpu.write(copy.mm, mm.address);
   cpu.write(copy.mapping, cpu.read(vma.mapping));
   cpu.write(copy.anonVma, cpu.read(vma.anonVma));
-  cpu.write(copy.deferTlbGen, cpu.read(vma.deferTlbGen));
+  // Who found the VMA by its file may be recording there: he has flushed before the copy can be found by its file.
+  if (cpu.kernel.profile.deferral === 'vma-gen') cpu.write(copy.deferTlbGen, yield* cpu.readOnce(vma.deferTlbGen));
   return copy;
 }
 

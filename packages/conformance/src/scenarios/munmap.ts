@@ -108,7 +108,7 @@ const munmapAway = defineScenario<Stage>({
     {
       id: 'munmap/thread-away/mask-first',
       why: 'the flusher reads mm_cpumask before it raises the generation',
-      oracle: 'O1',
+      oracle: ['O1', 'O11'],
       property: 'FUAF',
       backend: { x86: { maskRead: 'before-generation' } },
       // From 6.13 on a CPU that was switched out keeps its bit, and is in the mask whenever it is read.
@@ -187,7 +187,7 @@ const switchAway = defineScenario<TwoMms>({
     {
       id: 'switch/away-during-flush/mask-first',
       why: 'the flusher reads mm_cpumask before it raises the generation',
-      oracle: 'O1',
+      oracle: ['O1', 'O11'],
       property: 'FUAF',
       backend: { x86: { maskRead: 'before-generation' } },
       // From 6.13 on a CPU that was switched out keeps its bit, and is in the mask whenever it is read.

@@ -270,6 +270,7 @@ const defaultFlush = defineScenario<Stage>({
   source: `${RFC}, patch 12; P. Zijlstra, 2021-02-01`,
   cpus: 2,
   archs: ['x86'],
+  profile: { deferral: 'counter' },
   backend: { x86: { gatherFlush: 'generic' } },
   setup: (run) => setStage(run, { touched: [0] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],

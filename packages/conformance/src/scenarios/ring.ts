@@ -101,7 +101,7 @@ const fits = defineScenario<Stage>({
     {
       id: 'ring/fits/bump-first',
       why: 'the generation is taken before the entries are changed: a CPU may have it and cache what is changed after',
-      oracle: 'O1',
+      oracle: ['O1', 'O10'],
       property: 'FUAF',
       profile: { recordDeferral: 'start' },
     },
@@ -213,7 +213,7 @@ const nested = defineScenario<Stage>({
     {
       id: 'ring/nested/recorded-late',
       why: 'what was changed is put into the ring when it is flushed, after the PTL is released',
-      oracle: 'O10',
+      oracle: ['O10', 'O1'],
       property: 'SAC',
       profile: { recordDeferral: 'flush' },
     },
