@@ -37,6 +37,14 @@ export interface MachineFacts {
   readonly aslr?: boolean;
 }
 
+/** What runs instead of the recorded kernel: switches that are set on top of its version's. */
+export interface WhatIf {
+  /** Switches of core and mm. */
+  readonly profile?: Partial<Profile>;
+  /** Switches of x86. */
+  readonly x86?: Partial<X86Switches>;
+}
+
 /** A fact that was not given, and what stands in for it. */
 export interface Assumed {
   /** Which fact. */
@@ -83,8 +91,12 @@ function versionOf(kernel: string): { profile: Profile; switches: X86Switches } 
 /** Where 6.1 and 6.12 differ from 6.18. */
 const SINCE_6_1: Partial<Profile> = { id: 'linux-6.1', ptReclaim: false, madviseGather: 'per-vma' };
 
-/** What boots for a machine. @param cpusSeen the number of CPUs that the recording's header names, if any */
-export function machineOf(facts: MachineFacts, cpusSeen: number | null): Machine {
+/**
+ * What boots for a machine.
+ * @param cpusSeen the number of CPUs that the recording's header names, if any
+ * @param whatIf what runs instead of the recorded kernel
+ */
+export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: WhatIf = {}): Machine {
   const assumed: Assumed[] = [];
   function given<F extends keyof MachineFacts>(
     fact: F,
@@ -95,12 +107,14 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null): Machine
     assumed.push({ fact, value: fallback });
     return fallback;
   }
-  const { profile, switches } = versionOf(given('kernel', DEFAULT_FACTS.kernel));
+  const version = versionOf(given('kernel', DEFAULT_FACTS.kernel));
+  const profile: Profile = { ...version.profile, ...whatIf.profile };
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
   const geometry: Geometry = given('foldedLevels', DEFAULT_FACTS.foldedLevels) ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
   const all: X86Switches = {
-    ...switches,
+    ...version.switches,
+    ...whatIf.x86,
     hz,
     pcid: given('pcid', DEFAULT_FACTS.pcid),
     dynAsids: given('dynAsids', DEFAULT_FACTS.dynAsids),

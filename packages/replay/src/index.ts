@@ -19,3 +19,4 @@ export {
   summary,
 } from './report.ts';
 export type { Adjustments } from './model/model.ts';
+export type { Costs } from './model/host.ts';

@@ -1,7 +1,7 @@
 /**
  * Replay: a recording drives the running mm, core and x86 code, and its flushes are compared with those that were recorded.
  */
-import { type MachineFacts, machineOf } from './facts.ts';
+import { type MachineFacts, machineOf, type WhatIf } from './facts.ts';
 import { Ledger } from './model/ledger.ts';
 import { Model } from './model/model.ts';
 import { openTrace } from './read/trace.ts';
@@ -12,6 +12,8 @@ import { Schedule } from './schedule/schedule.ts';
 export interface ReplayOptions {
   /** What is known of the machine. */
   readonly facts?: MachineFacts;
+  /** What runs instead of the recorded kernel. The scores then say how much it differs, and the costs what it costs. */
+  readonly whatIf?: WhatIf;
   /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
   readonly onProgress?: (events: number) => boolean | void;
 }
@@ -29,7 +31,7 @@ const MICROSECONDS = 1_000_000;
 export async function replay(path: string, options: ReplayOptions = {}): Promise<ReplayReport> {
   const started = performance.now();
   const trace = await openTrace(path);
-  const machine = machineOf(options.facts ?? {}, trace.header.cpus);
+  const machine = machineOf(options.facts ?? {}, trace.header.cpus, options.whatIf);
   const ticks = trace.clock.ticksPerSecond ?? MICROSECONDS;
   const ledger = new Ledger();
   const model = new Model(machine, ledger, ticks);
@@ -57,6 +59,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     file: path,
     events,
     ...scores(ledger, model.begun, ticks),
+    costs: model.host.costs(!model.begun),
     seconds,
     eventsPerSecond: events / seconds,
     assumed: machine.assumed,

@@ -2,6 +2,7 @@
  * Reports: the JSON of a replay (schema 1), and its summary for people.
  */
 import type { Assumed } from './facts.ts';
+import type { Costs } from './model/host.ts';
 import type { Difference, Flush, Ledger, Tally } from './model/ledger.ts';
 import type { Adjustments } from './model/model.ts';
 import { causeOf } from './cause.ts';
@@ -74,6 +75,8 @@ export interface ReplayReport extends Score {
   readonly eventsPerSecond: number;
   /** What came before the workload proper (its first mark); not in the numbers above. Null if there is no mark. */
   readonly before: Score | null;
+  /** What the running code's flushes cost, over the same part of the recording as the score. */
+  readonly costs: Costs;
   /** Facts of the machine that were not given. */
   readonly assumed: readonly Assumed[];
   /** How often the model was brought to where events other than flushes show the machine to be. */
@@ -160,6 +163,11 @@ export function summary(report: ReplayReport, most = 10): string {
     lines.push(row(`  ${REASONS[Number(reason)] ?? `reason ${reason}`}`, score));
   }
   if (report.before !== null) lines.push(row('before the first mark', report.before));
+  const { flushes, full, pages, ipis } = report.costs;
+  lines.push(
+    '',
+    `the code that ran flushed ${flushes} times: ${full} in full, ${pages} pages otherwise; ${ipis} interrupts`,
+  );
   if (report.truncated !== null) lines.push('', `cut off at line ${report.truncated.line}: ${report.truncated.what}`);
   if (report.lost > 0) lines.push('', `the recorder lost events ${report.lost} times`);
   if (report.mismatches.length > 0) lines.push('', `${report.mismatches.length} mismatches:`);

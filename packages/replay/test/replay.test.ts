@@ -53,6 +53,29 @@ describe('recordings', () => {
     expect(report.before).toMatchObject({ recorded: 12, predicted: 12, matched: 12 });
   });
 
+  test('costs are those of the predicted flushes', async () => {
+    const report = await replay(fixture('m04-forkcow'));
+    expect(report.costs).toEqual({ flushes: 638, full: 23, pages: 615, ipis: 278 });
+    // Context loads that keep the TLB, requests of an interrupt, and CPUs that left the mask are events, and no flushes.
+    const { byReason } = report;
+    const flushing = ['1', '2', '3'].map((reason) => byReason[reason]?.predicted ?? 0);
+    expect(report.costs.flushes).toBeGreaterThanOrEqual(Math.max(...flushing));
+    expect(report.costs.flushes).toBeLessThan(report.predicted);
+  });
+
+  test('another system on the same recording: no flush when only rights are given', async () => {
+    const [asRecorded, always, careful] = [
+      await replay(fixture('m02-lazy')),
+      await replay(fixture('m02-lazy'), { whatIf: { profile: { needsFlush: 'always' } } }),
+      await replay(fixture('m02-lazy'), { whatIf: { x86: { needsFlushRule: 'rfc' } } }),
+    ];
+    expect(always.costs.flushes).toBeGreaterThanOrEqual(asRecorded.costs.flushes);
+    expect(careful.costs.flushes).toBeLessThan(asRecorded.costs.flushes);
+    // The recording is what it was; the code that runs is another one.
+    expect(careful.recorded).toBe(asRecorded.recorded);
+    expect(careful.matched).toBeLessThan(asRecorded.matched);
+  });
+
   test('trace-cmd report, which shows no interrupt context: 342 recorded, 346 predicted, 339 matched', async () => {
     const report = await replay(join(fixtures, 'f01-ceiling.report.txt.gz'));
     expect(counts(report)).toEqual([342, 346, 339]);

@@ -12,6 +12,21 @@ import type { Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
 import type { Ledger } from './ledger.ts';
 
+/** What flushes cost. */
+export interface Costs {
+  /** Flushes that dropped entries of a TLB: context loads that flush, local and remote shootdowns. */
+  flushes: number;
+  /** Those of them that dropped everything. */
+  full: number;
+  /** Pages that the others dropped one by one. */
+  pages: number;
+  /** Interrupts sent to flush. */
+  ipis: number;
+}
+
+/** The first reason of tlb_flush that is not a flush itself, but a request of one. */
+const TLB_REMOTE_SEND_IPI = 4;
+
 /** The machine under replay. */
 export class Host {
   /** Runs what can run at once. */
@@ -28,6 +43,10 @@ export class Host {
   #quiet = false;
   #time = 0;
   #early = true;
+  readonly #costs: Readonly<Record<'early' | 'proper', Costs>> = {
+    early: { flushes: 0, full: 0, pages: 0, ipis: 0 },
+    proper: { flushes: 0, full: 0, pages: 0, ipis: 0 },
+  };
 
   constructor({ boot, steppedBoot, hz }: Machine, ledger: Ledger) {
     this.direct = new CountingMachine(boot);
@@ -38,13 +57,31 @@ export class Host {
     this.#hz = hz;
     this.#ledger = ledger;
     const onTrace: OnTrace = (cpu, event, values) => {
-      if (event !== 'tlb_flush' || this.#quiet || this.#operation === null) return;
+      if (this.#quiet || this.#operation === null) return;
+      this.#count(event, values);
+      if (event !== 'tlb_flush') return;
       const flush = { time: this.#time, cpu, reason: values[0]!, pages: values[1]!, early: this.#early };
       ledger.predict(this.#operation, flush);
     };
     this.direct.onTrace = onTrace;
     this.stepped.onTrace = onTrace;
     this.#age(boot.backend.isa.asids);
+  }
+
+  /** What operations cost before the workload proper, or in it. */
+  costs(early: boolean): Costs {
+    return this.#costs[early ? 'early' : 'proper'];
+  }
+
+  #count(event: string, values: readonly number[]): void {
+    const costs = this.costs(this.#early);
+    if (event === 'csd_queue_cpu') costs.ipis++;
+    const [reason = 0, pages = 0] = values;
+    // No pages: the CPU was up to date, or kept its entries.
+    if (event !== 'tlb_flush' || reason >= TLB_REMOTE_SEND_IPI || pages === 0) return;
+    costs.flushes++;
+    if (pages < 0) costs.full++;
+    else costs.pages += pages;
   }
 
   /** Number of CPUs. */
