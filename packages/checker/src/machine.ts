@@ -134,11 +134,12 @@ export class Machine<E = unknown> implements Explorable {
 
     const roots = layout.pool('table').count;
     const pages = 2 ** options.geometry.bits.reduce((a, b) => a + b, 0);
+    const sizes = { cpus: n, roots, pages, frames: layout.pool('page').count };
     const cpuBase = layout.words;
     const objectBase = cpuBase + n * CPU_WORDS;
     const mmuBase = objectBase + Objects.words(layout);
     const oracleBase = mmuBase + Mmu.words(options);
-    const processBase = oracleBase + Oracles.words({ cpus: n, roots, pages, frames: layout.pool('page').count });
+    const processBase = oracleBase + Oracles.words(sizes);
     const quiet = processBase + 2 * n * PROCESS_WORDS;
     const state = (this.state = new State(quiet + 2 * n * QUIET_WORDS, quiet));
     for (const [cell, value] of layout.initial) state.set(cell, value);
@@ -148,7 +149,9 @@ export class Machine<E = unknown> implements Explorable {
     this.#interrupts = new Interrupts(words);
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
     const isWatched = (cell: Cell): boolean =>
-      layout.isField('mm', COMPLETED, cell) || layout.isField('page', DATA, cell);
+      layout.isField('mm', COMPLETED, cell) ||
+      layout.isField('page', DATA, cell) ||
+      cell === this.kernel.zeroPage + DATA;
     this.#isEntry = isEntry;
     this.text = new Text(words, layout, isEntry, (address) => objects.starts(address));
     this.#races = new Races(words, (cell, other, otherWrites, cpu, writes) => {
@@ -170,7 +173,7 @@ export class Machine<E = unknown> implements Explorable {
     });
     const { cleanWalks } = options.backend.isa;
     this.#off = new Set(options.oraclesOff);
-    this.#oracles = new Oracles(state, this.mmu, this.#oracleHost(), oracleBase, roots, {
+    this.#oracles = new Oracles(state, this.mmu, this.#oracleHost(), oracleBase, sizes, {
       strict: options.strict === true,
       cleanWalks,
     });

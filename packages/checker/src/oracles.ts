@@ -23,24 +23,21 @@
  *     O15  no CPU holds an entry for a kernel address that is reused claim.reassigned
  *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.that
  *
- * A store through an entry that was cached writable but clean looks at memory again, to set the dirty bit there
- * (`isa.cleanWalks`). So such an entry allows no write by itself: only what memory allows at that moment.
+ * What an entry allows is in rights.ts, what was declared of pages in declared.ts, what a generation covers in coverage.ts.
  */
 import {
   type Access,
   type Address,
   type Claims,
-  DIRTY,
   type Entry,
   type Extent,
   type OracleId,
-  Page,
-  PRESENT,
-  PSE,
   pteDirty,
-  RW,
 } from '@mmu-gather/core/stepped';
-import { MAX_MESSAGES, type Mmu } from './mmu.ts';
+import { Coverage } from './coverage.ts';
+import { Declared } from './declared.ts';
+import type { Mmu } from './mmu.ts';
+import { type Leaf, Rights } from './rights.ts';
 import type { State } from './state.ts';
 
 /** What the oracles need to know of the machine. */
@@ -85,24 +82,13 @@ export interface OracleOptions {
   readonly cleanWalks: boolean;
 }
 
-/** Words of a physical page: nonzero while it is declared clean, while its contents are. */
-const FRAME_WORDS = 2;
-const CLEAN = 0;
-const STABLE = 1;
-
 /** Words per page that a gather saw: entry + 1, frame. */
 const SEEN_WORDS = 2;
 
-/** Words per root and page: limit, windows, and one for each entry value. */
-const PAGE_WORDS: number = 2 + MAX_MESSAGES;
+/** Words per root and page: limit, windows. */
+const PAGE_WORDS = 2;
 
 const LEVELS: Readonly<Record<Access, number>> = { write: 0, read: 1, none: 2 };
-
-/** An entry, and the frame that it maps the page in question to. */
-interface Leaf {
-  readonly entry: Entry;
-  readonly frame: Address;
-}
 
 /** The oracles of one machine. */
 export class Oracles {
@@ -110,36 +96,39 @@ export class Oracles {
   readonly #mmu: Mmu;
   readonly #host: OracleHost;
   readonly #base: number;
-  readonly #options: OracleOptions;
-  /** Where the words of what gathers saw begin, and of physical pages: the first of those counts stable ones. */
+  readonly #strict: boolean;
+  /** Where the words of what gathers saw begin. */
   readonly #seen: number;
-  readonly #frames: number;
+  readonly #rights: Rights;
+  readonly #coverage: Coverage;
+  readonly #declared: Declared;
 
-  /**
-   * Words that the oracles of a machine need: per root and page a limit, a count of windows, and for each entry value the
-   * generation that covers its replacement; per CPU what its gather saw; per physical page what was declared of it.
-   */
+  /** Words that the oracles of a machine need: per root and page a limit and a count of windows; per CPU what its gather saw. */
   static words({ cpus, roots, pages, frames }: OracleSizes): number {
-    return roots * pages * PAGE_WORDS + cpus * (1 + SEEN_WORDS * pages) + 1 + FRAME_WORDS * frames;
+    const own = roots * pages * PAGE_WORDS + cpus * (1 + SEEN_WORDS * pages);
+    return own + Coverage.words(roots, pages) + Declared.words(frames);
   }
 
-  constructor(state: State, mmu: Mmu, host: OracleHost, base: number, roots: number, options: OracleOptions) {
+  constructor(state: State, mmu: Mmu, host: OracleHost, base: number, sizes: OracleSizes, options: OracleOptions) {
     this.#state = state;
     this.#mmu = mmu;
     this.#host = host;
     this.#base = base;
-    this.#options = options;
-    this.#seen = base + roots * mmu.pages * PAGE_WORDS;
-    this.#frames = this.#seen + host.cpus * (1 + SEEN_WORDS * mmu.pages);
+    this.#strict = options.strict;
+    this.#rights = new Rights(options.cleanWalks);
+    const { cpus, roots, pages } = sizes;
+    this.#seen = base + roots * pages * PAGE_WORDS;
+    const coverage = this.#seen + cpus * (1 + SEEN_WORDS * pages);
+    this.#coverage = new Coverage(state, mmu, coverage, (root) => host.rootNumber(root));
+    this.#declared = new Declared(state, mmu, coverage + Coverage.words(roots, pages), (page) => host.pageNumber(page));
   }
 
   /** After a page was freed. */
   pageFreed(page: Address): void {
-    this.#declare(page, CLEAN, false);
-    this.#declare(page, STABLE, false);
+    this.#declared.freed(page);
     for (let cpu = 0; cpu < this.#host.cpus; cpu++) {
       const user = this.#host.canAccess(cpu);
-      if (!user && !this.#options.strict) continue;
+      if (!user && !this.#strict) continue;
       for (let p = 0; p < this.#mmu.pages; p++) {
         this.#mmu.leaves(cpu, p, (_entry, _number, frame) => {
           if (frame !== page) return;
@@ -163,7 +152,7 @@ export class Oracles {
           );
         }
         this.#checkLimit(cpu, p, entry);
-        if (this.#declared(frame, CLEAN)) this.#checkClean(cpu, p, entry, frame);
+        if (this.#declared.isClean(frame)) this.#checkClean(cpu, p, entry, frame);
       });
     }
     this.filled();
@@ -172,50 +161,23 @@ export class Oracles {
   /** Something was filled, or a CPU has come to where it can access: what depends on more than one entry. */
   filled(): void {
     this.#coherent();
-    if (this.#state.words[this.#frames] !== 0) this.#checkStable();
+    if (this.#declared.anyStable) this.#checkStable();
   }
 
-  /**
-   * A CPU replaced a page-table entry in memory: its own next generation covers that. Until then the stamp names the CPU. With an
-   * entry above the lowest level all leaves below it are replaced, for walks that begin now.
-   */
+  /** A CPU replaced a page-table entry in memory. */
   entryChanged(cpu: number, cell: Address, old: Entry): void {
-    this.#dirtied(this.#state.words[cell]!);
-    const number = this.#mmu.numberOf(old);
-    if (number < 0) return;
-    for (const root of this.#mmu.roots) {
-      for (let p = 0; p < this.#mmu.pages; p++) {
-        const level = this.#mmu.levelOf(cell, root, p);
-        if (level < 0) continue;
-        // What nobody may hold needs no stamp; it would keep states apart for nothing.
-        if (level === 0 || (old & PSE) !== 0)
-          this.#state.set(this.#coveredAt(root, p, number), this.#mmu.isHeld(root, p, number) ? -1 - cpu : 0);
-        else this.#stampAll(cpu, root, p);
-      }
-    }
+    this.#declared.entryStored(this.#state.words[cell]!);
+    this.#coverage.entryChanged(cpu, cell, old);
   }
 
-  /** A CPU made a generation: it covers what this CPU changed before. */
+  /** A CPU made a generation. */
   generationMade(cpu: number, root: Address, gen: number): void {
-    if (!this.#mmu.roots.includes(root)) return;
-    for (let p = 0; p < this.#mmu.pages; p++) {
-      for (let number = 0; number < this.#mmu.messages.length; number++) {
-        const at = this.#coveredAt(root, p, number);
-        if (this.#state.words[at] === -1 - cpu) this.#state.set(at, gen);
-      }
-    }
+    this.#coverage.generationMade(cpu, root, gen);
   }
 
-  /** Entries were invalidated: stamps of what nobody holds any more go. */
+  /** Entries were invalidated. */
   invalidated(): void {
-    for (const root of this.#mmu.roots) {
-      for (let p = 0; p < this.#mmu.pages; p++) {
-        for (let number = 0; number < this.#mmu.messages.length; number++) {
-          const at = this.#coveredAt(root, p, number);
-          if (this.#state.words[at] !== 0 && !this.#mmu.isHeld(root, p, number)) this.#state.set(at, 0);
-        }
-      }
-    }
+    this.#coverage.invalidated();
   }
 
   /**
@@ -241,7 +203,7 @@ export class Oracles {
 
   /** A word of contents of a page was stored, by user or kernel code. */
   dataStored(cpu: number, page: Address): void {
-    if (this.#declared(page, STABLE))
+    if (this.#declared.isStable(page))
       this.#host.violate('O13', `CPU ${cpu} writes to ${this.#host.nameOf(page)}, whose contents are taken for stable`);
   }
 
@@ -331,8 +293,7 @@ export class Oracles {
         if (!begins) this.#coherent();
       },
       clean: (page: Address) => {
-        // Somebody may have written to it again already: then memory tells of it.
-        this.#declare(page, CLEAN, !this.#mmu.mappedDirty(page));
+        this.#declared.clean(page);
         this.#forAccessible((c, p, entry, frame) => {
           const now = this.#now(this.#mmu.liveRoot(c), p);
           const tells = now.frame === page && pteDirty(now.entry);
@@ -340,7 +301,7 @@ export class Oracles {
         });
       },
       stable: (page: Address, begins: boolean) => {
-        this.#declare(page, STABLE, begins);
+        this.#declared.stable(page, begins);
         if (begins) this.#checkStable();
       },
       moved: (root: Address, range: Extent) => {
@@ -390,7 +351,12 @@ export class Oracles {
     let found = '';
     this.#mmu.leaves(cpu, p, (entry, _number, frame) => {
       const old = { entry, frame };
-      if (found !== '' || !this.#allowsMore(old, now) || (saw !== undefined && !this.#allowsMore(old, saw))) return;
+      if (
+        found !== '' ||
+        !this.#rights.allowsMore(old, now) ||
+        (saw !== undefined && !this.#rights.allowsMore(old, saw))
+      )
+        return;
       found = `CPU ${cpu} may still use ${this.#host.entryName(entry)} for page ${p}, where memory has ${this.#host.entryName(now.entry)}`;
     });
     return found;
@@ -400,7 +366,7 @@ export class Oracles {
     const now = this.#mmu.inMemory(this.#mmu.liveRoot(a), p);
     this.#mmu.leaves(a, p, (one, _n, frame) => {
       this.#mmu.leaves(b, p, (other, _m, otherFrame) => {
-        if (frame === otherFrame || !(this.#mayWrite(one, now) || this.#mayWrite(other, now))) return;
+        if (frame === otherFrame || !(this.#rights.mayWrite(one, now) || this.#rights.mayWrite(other, now))) return;
         this.#host.violate(
           'O6',
           `at page ${p} CPU ${a} may use ${this.#host.entryName(one)} and CPU ${b} ${this.#host.entryName(other)} at the same time`,
@@ -413,7 +379,7 @@ export class Oracles {
     const root = this.#mmu.liveRoot(cpu);
     const limit = this.#state.words[this.#limit(root, p)]!;
     if (limit === LEVELS.write) return;
-    if (limit === LEVELS.none || this.#mayWrite(entry, this.#mmu.inMemory(root, p))) {
+    if (limit === LEVELS.none || this.#rights.mayWrite(entry, this.#mmu.inMemory(root, p))) {
       this.#host.violate(
         'O2',
         `page ${p} was left with access '${limit === LEVELS.none ? 'none' : 'read'}', and CPU ${cpu} may still use ${this.#host.entryName(entry)}`,
@@ -425,8 +391,8 @@ export class Oracles {
     for (let p = 0; p < this.#mmu.pages; p++) {
       const now = this.#now(root, p);
       this.#mmu.leavesUnder(cpu, asid, p, (entry, number, frame) => {
-        const covered = this.#state.words[this.#coveredAt(root, p, number)]!;
-        if (covered <= 0 || covered > gen || !this.#allowsMore({ entry, frame }, now)) return;
+        const covered = this.#coverage.coveredBy(root, p, number, gen);
+        if (covered === 0 || !this.#rights.allowsMore({ entry, frame }, now)) return;
         const may = `CPU ${cpu} may still use ${this.#host.entryName(entry)} for page ${p}`;
         this.#host.violate('O11', say(`${may}, whose change generation ${covered} covers`));
       });
@@ -434,7 +400,7 @@ export class Oracles {
   }
 
   #checkClean(cpu: number, p: number, entry: Entry, frame: Address): void {
-    if (!this.#writesAlone(entry)) return;
+    if (!this.#rights.writesAlone(entry)) return;
     this.#host.violate(
       'O3',
       `${this.#host.nameOf(frame)} was declared clean, and CPU ${cpu} may still write to it through ${this.#host.entryName(entry)} at page ${p}, which leaves no trace`,
@@ -443,7 +409,10 @@ export class Oracles {
 
   #checkStable(): void {
     this.#forAccessible((cpu, p, entry, frame) => {
-      if (!this.#declared(frame, STABLE) || !this.#mayWrite(entry, this.#mmu.inMemory(this.#mmu.liveRoot(cpu), p)))
+      if (
+        !this.#declared.isStable(frame) ||
+        !this.#rights.mayWrite(entry, this.#mmu.inMemory(this.#mmu.liveRoot(cpu), p))
+      )
         return;
       this.#host.violate(
         'O13',
@@ -466,58 +435,6 @@ export class Oracles {
     return { entry: this.#mmu.inMemory(root, p), frame: this.#mmu.frameInMemory(root, p) };
   }
 
-  /** Does a cached entry allow writes whatever memory holds now? */
-  #writesAlone(entry: Entry): boolean {
-    return (entry & RW) !== 0 && ((entry & DIRTY) !== 0 || !this.#options.cleanWalks);
-  }
-
-  /** Does a cached entry allow writes while memory holds `now`? */
-  #mayWrite(entry: Entry, now: Entry): boolean {
-    return this.#writesAlone(entry) || ((entry & RW) !== 0 && entry === now);
-  }
-
-  /** Does an older leaf allow what the present one does not, a write without a trace included, or lead elsewhere? */
-  #allowsMore(old: Leaf, now: Leaf): boolean {
-    if (old.entry === now.entry && old.frame === now.frame) return false;
-    if ((now.entry & PRESENT) === 0) return true;
-    return old.frame !== now.frame || (this.#writesAlone(old.entry) && !this.#writesAlone(now.entry));
-  }
-
-  /** A dirty entry was stored: the pages that it maps are clean no more. */
-  #dirtied(entry: Entry): void {
-    if (!pteDirty(entry)) return;
-    const { first, count } = this.#mmu.framesOf(entry);
-    for (let i = 0; i < count; i++) this.#declare(first + i * Page.words, CLEAN, false);
-  }
-
-  /** Stamps what is held of a page and is no longer in memory, and has no stamp. */
-  #stampAll(cpu: number, root: Address, p: number): void {
-    const now = this.#mmu.inMemory(root, p);
-    for (let number = 0; number < this.#mmu.messages.length; number++) {
-      const at = this.#coveredAt(root, p, number);
-      if (this.#state.words[at] === 0 && this.#mmu.messages[number] !== now && this.#mmu.isHeld(root, p, number))
-        this.#state.set(at, -1 - cpu);
-    }
-  }
-
-  #declared(page: Address, what: number): boolean {
-    const at = this.#frameAt(page);
-    return at >= 0 && this.#state.words[at + what] !== 0;
-  }
-
-  #declare(page: Address, what: number, holds: boolean): void {
-    const at = this.#frameAt(page);
-    if (at < 0) return;
-    const change = (holds ? 1 : 0) - this.#state.words[at + what]!;
-    this.#state.set(at + what, holds ? 1 : 0);
-    if (what === STABLE) this.#state.set(this.#frames, this.#state.words[this.#frames]! + change);
-  }
-
-  #frameAt(page: Address): number {
-    const number = this.#host.pageNumber(page);
-    return number < 0 ? -1 : this.#frames + 1 + FRAME_WORDS * number;
-  }
-
   #forPages(range: Extent, visit: (page: number) => void): void {
     const to = Math.min(this.#mmu.pages, this.#mmu.page(range.end - 1) + 1);
     for (let p = this.#mmu.page(range.start); p < to; p++) visit(p);
@@ -529,9 +446,5 @@ export class Oracles {
 
   #window(root: Address, page: number): number {
     return this.#limit(root, page) + 1;
-  }
-
-  #coveredAt(root: Address, page: number, number: number): number {
-    return this.#limit(root, page) + 2 + number;
   }
 }
