@@ -20,6 +20,7 @@ import {
   LINUX_6_18,
   Mm,
   type OracleId,
+  type Profile,
   type Scope,
   type Steps,
   type Test,
@@ -54,9 +55,9 @@ export class FakeMachine {
   before: ((cpu: FakeCpu, access: string) => void) | undefined;
   readonly #options: BootOptions;
 
-  constructor(switches: Partial<X86Switches> = {}, cpus = 2) {
+  constructor(switches: Partial<X86Switches> = {}, cpus = 2, profile: Partial<Profile> = {}) {
     const backend = x86({ ...X86_LINUX_6_18, ...switches });
-    this.#options = { cpus, geometry: FOUR_LEVELS, backend, profile: LINUX_6_18 };
+    this.#options = { cpus, geometry: FOUR_LEVELS, backend, profile: { ...LINUX_6_18, ...profile } };
     this.kernel = bootKernel(this, this.#options);
     this.cpus = Array.from({ length: cpus }, (_, id) => new FakeCpu(this, id));
   }

@@ -13,7 +13,7 @@ import {
   UFFD_WP,
   USER,
 } from '@mmu-gather/core/stepped';
-import { hugePmdNeedsFlush, pteAccessible, pteNeedsFlush } from '@mmu-gather/x86/stepped';
+import { hugePmdNeedsFlush, pteAccessible, pteMayNeedFlush, pteNeedsFlush } from '@mmu-gather/x86/stepped';
 import { describe, expect, test } from 'vitest';
 
 const PAGE = 2 ** 30;
@@ -57,6 +57,34 @@ describe('which changes need a flush', () => {
     expect(pteNeedsFlush(mkEntry(PAGE, BASE), mkEntry(PAGE + 4, BASE))).toBe(true);
     expect(pteNeedsFlush(mkEntry(PAGE, BASE & ~PRESENT), mkEntry(PAGE + 4, BASE))).toBe(false);
   });
+});
+
+// Flags before, flags after, flushes by the rule of RFC 03.
+const RFC: readonly (readonly [string, number, number, boolean])[] = [
+  ['nothing changes', BASE, BASE, false],
+  ['was not present', RW | USER, BASE, false],
+  ['cleared', BASE, 0, true],
+  ['R to RW', BASE, BASE | RW, false],
+  ['RW to R, clean', BASE | RW, BASE, false],
+  ['RW to R, clean, and dirty by software', BASE | RW, BASE | SAVED_DIRTY, false],
+  ['RW to R, dirty', BASE | RW | DIRTY, BASE | SAVED_DIRTY, true],
+  ['RW to R, clean, and NX set', (BASE & ~NX) | RW, BASE, true],
+  ['D cleared', BASE | RW | DIRTY, BASE | RW, true],
+  ['D set', BASE | RW, BASE | RW | DIRTY, false],
+  ['NX set', BASE & ~NX, BASE, true],
+  ['NX cleared', BASE, BASE & ~NX, false],
+  ['GLOBAL set', BASE, BASE | PROTNONE, false],
+  ['GLOBAL cleared', BASE | PROTNONE, BASE, true],
+  ['USER cleared', BASE, BASE & ~USER, true],
+  ['A cleared', BASE | ACCESSED, BASE, false],
+  ['software bits', BASE | UFFD_WP, BASE | SOFT_DIRTY | SPECIAL, false],
+];
+
+describe('which changes need a flush by RFC 03', () => {
+  for (const [name, before, after, flushes] of RFC) {
+    test(name, () => expect(pteMayNeedFlush(pte(before), pte(after))).toBe(flushes));
+  }
+  test('another page', () => expect(pteMayNeedFlush(mkEntry(PAGE, BASE), mkEntry(PAGE + 4, BASE))).toBe(true));
 });
 
 test('only what is present is accessible', () => {

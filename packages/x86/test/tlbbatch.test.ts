@@ -142,3 +142,55 @@ test(
     expect(m.takeEvents()).toEqual(['0:2/-1', '0:4/-1', '1:1/-1', '0:1/0']);
   }),
 );
+
+test(
+  "RFC 20: CPUs of the mm enter the machine's mask, and leave it when a request arrives",
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({}, 3, { batchedPending: 'cpumask' });
+    const { mm, batch } = yield* deferred(m, [0, 1, 2]);
+    const mask = m.kernel.batchedCpumask;
+    expect([m.words[mask], batch.cpumask]).toEqual([0b111, 0]);
+    // Somebody else's flush serves it, too.
+    yield* m.kernel.backend.flushTlbMm(m.cpus[1]!, mm);
+    expect(m.words[mask]).toBe(0);
+    m.takeEvents();
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual([]);
+  }),
+);
+
+test(
+  'RFC 20 as posted: a CPU that is up to date stays in the mask, and so does a lazy one',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({}, 3, { batchedPending: 'cpumask', batchedAck: 'after-full-flush' });
+    const { mm, batch } = yield* deferred(m, [0, 1, 2]);
+    const mask = m.kernel.batchedCpumask;
+    yield* m.idle(2);
+    yield* m.switchTo(1, yield* m.mm('b'));
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.words[mask]).toBe(0b110);
+    yield* m.switchTo(1, mm);
+    yield* m.kernel.backend.flushTlbMm(m.cpus[1]!, mm);
+    expect(m.words[mask]! & 0b010).toBe(0);
+  }),
+);
+
+test(
+  'RFC 19: nothing is written if the CPUs are in the mask',
+  run(function* (): Steps<void> {
+    for (const [batchedOr, writes] of [
+      ['always', 2],
+      ['if-missing', 1],
+    ] as const) {
+      const m = new FakeMachine({}, 2, { batchedPending: 'cpumask', batchedOr });
+      const { mm, batch } = yield* deferred(m, [0, 1]);
+      m.words[m.kernel.batchedCpumask] = 0;
+      m.takeAccesses(0);
+      yield* m.kernel.backend.tlbbatchAddPending(m.cpus[0]!, batch, mm, 0x2000);
+      yield* m.kernel.backend.tlbbatchAddPending(m.cpus[0]!, batch, mm, 0x3000);
+      const log = m.takeAccesses(0);
+      expect(log.filter((access) => access === 'or tlb_flush_batched_cpumask')).toHaveLength(writes);
+      expect(m.words[mm.tlbGen]).toBe(3);
+    }
+  }),
+);
