@@ -1,5 +1,17 @@
 /** A port with as much as core's own functions use: memory that takes effect at once, and a log of what was asked of it. */
-import type { Address, Backend, Cell, Claims, Cpu, Kernel, MmuGather, OracleId, Profile, Steps } from '../src/index.ts';
+import type {
+  Address,
+  Backend,
+  Cell,
+  Claims,
+  Cpu,
+  Kernel,
+  MmuGather,
+  OracleId,
+  Profile,
+  Steps,
+  Test,
+} from '../src/index.ts';
 import { FOUR_LEVELS, LINUX_6_18 } from '../src/index.ts';
 
 /** What one gather's flush recorded. */
@@ -42,6 +54,7 @@ export function fakeCpu(profile: Partial<Profile> = {}, cpus = 1): FakeCpu {
     backend,
     profile: { ...LINUX_6_18, ...profile },
     handlers: [handler],
+    designs: { ring: 1000, sync: 1100, levels: 1200, ptl: 1300, queue: 1400 },
     initMm: 1,
     zeroPage: 2,
     runqueues: 3,
@@ -62,6 +75,30 @@ export function fakeCpu(profile: Partial<Profile> = {}, cpus = 1): FakeCpu {
     },
     *readOnce(cell: Cell): Steps<number> {
       return words[cell]!;
+    },
+    *writeOnce(cell: Cell, value: number): Steps<void> {
+      words[cell] = value;
+    },
+    *loadAcquire(cell: Cell): Steps<number> {
+      return words[cell]!;
+    },
+    *storeRelease(cell: Cell, value: number): Steps<void> {
+      words[cell] = value;
+    },
+    *smpWmb(): Steps<void> {},
+    *smpRmb(): Steps<void> {},
+    *spinLock(lock: Cell): Steps<void> {
+      if (words[lock] !== 0) throw new Error('a lock that is held');
+      words[lock] = 1;
+    },
+    *spinUnlock(lock: Cell): Steps<void> {
+      words[lock] = 0;
+    },
+    *waitFor(cell: Cell, test: Test, operand: number): Steps<number> {
+      const value = words[cell]!;
+      const passes = test === 'equal' ? value === operand : test === 'atLeast' ? value >= operand : value !== operand;
+      if (!passes) throw new Error(`waits for ever: ${value} is not ${test} ${operand}`);
+      return value;
     },
     *cmpxchg(cell: Cell, old: number, value: number): Steps<number> {
       const seen = words[cell]!;

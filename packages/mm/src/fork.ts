@@ -20,7 +20,10 @@ import {
   entryAddrEnd,
   entryCell,
   entryNone,
+  entrySize,
   entryTarget,
+  EVERYTHING,
+  flushToGen,
   getPage,
   type Mm,
   ptePresent,
@@ -69,6 +72,7 @@ function* copyGenerations(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
 function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
   yield* cpu.downWrite(oldMm.mmapLock);
   yield* cpu.downWrite(mm.mmapLock);
+  const lost: Hull = { start: EVERYTHING, end: 0 };
   let link = mm.mmap;
   for (let at = cpu.read(oldMm.mmap); at !== 0; ) {
     const vma = Vma.at(at);
@@ -81,12 +85,26 @@ function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
     cpu.write(link, copy.address);
     link = copy.next;
     yield* vmaLinkFile(cpu, copy);
-    if (vmaNeedsCopy(cpu, vma)) yield* copyPageRange(cpu, mm, oldMm, vma);
+    if (vmaNeedsCopy(cpu, vma)) yield* copyPageRange(cpu, mm, oldMm, vma, lost);
     at = cpu.read(vma.next);
   }
   yield* mmapWriteUnlock(cpu, mm);
-  if (cpu.kernel.profile.forkFlush === 'mm') yield* cpu.kernel.backend.flushTlbMm(cpu, oldMm);
+  yield* flushParent(cpu, oldMm, lost);
   yield* mmapWriteUnlock(cpu, oldMm);
+}
+
+/**
+ * Nobody may write to what is shared now. Beside the entries that just lost the right to write, that is true of all whose loss somebody
+ * has deferred (reclaim: the child may find the page in the swap cache); the flush of the whole mm takes them along.
+ */
+function* flushParent(cpu: Cpu, oldMm: Mm, lost: Hull): Steps<void> {
+  const { backend, profile } = cpu.kernel;
+  if (profile.forkFlush === 'mm') {
+    yield* backend.flushTlbMm(cpu, oldMm);
+  } else if (profile.forkFlush === 'protected') {
+    if (lost.end !== 0) yield* backend.flushTlbRange(cpu, oldMm, lost.start, lost.end, 0);
+    else yield* flushToGen(cpu, oldMm, 0, EVERYTHING, yield* cpu.readOnce(oldMm.tlbGen));
+  }
 }
 
 /** vma_needs_copy: what the child cannot get by faults of its own. */
@@ -95,8 +113,8 @@ function vmaNeedsCopy(cpu: Cpu, vma: Vma): boolean {
 }
 
 /** copy_page_range: the entries of one VMA. */
-function* copyPageRange(cpu: Cpu, mm: Mm, oldMm: Mm, vma: Vma): Steps<void> {
-  const copy: Copy = { mm, oldMm, cow: (cpu.read(vma.flags) & VM_SHARED) === 0 };
+function* copyPageRange(cpu: Cpu, mm: Mm, oldMm: Mm, vma: Vma, lost: Hull): Steps<void> {
+  const copy: Copy = { mm, oldMm, cow: (cpu.read(vma.flags) & VM_SHARED) === 0, lost };
   yield* copyTableRange(cpu, copy, cpu.read(oldMm.pgd), topLevel(cpu), cpu.read(vma.start), cpu.read(vma.end));
 }
 
@@ -106,6 +124,19 @@ interface Copy {
   readonly oldMm: Mm;
   /** is_cow_mapping. */
   readonly cow: boolean;
+  /** Of the parent's entries those that lost the right to write. */
+  readonly lost: Hull;
+}
+
+/** A range that grows. */
+interface Hull {
+  start: number;
+  end: number;
+}
+
+function widen(hull: Hull, start: number, size: number): void {
+  hull.start = Math.min(hull.start, start);
+  hull.end = Math.max(hull.end, start + size);
 }
 
 /** copy_p4d_range, copy_pud_range, copy_pmd_range: absent tables are skipped as a whole. */
@@ -127,6 +158,7 @@ function* copyTableRange(cpu: Cpu, copy: Copy, table: Address, level: number, st
 /** A huge page is shared as a whole; nobody splits it meanwhile, for that takes mmap_lock. */
 function* copyHugeEntry(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number): Steps<void> {
   const pmd = yield* pmdAlloc(cpu, copy.mm, start);
+  widen(copy.lost, start, entrySize(cpu.kernel.geometry, 1));
   yield* copyHugePmd(cpu, copy.mm, copy.oldMm, pmd, oldPmd, start);
 }
 
@@ -143,7 +175,7 @@ function* copyPteRange(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number, end: n
     for (let at = start; at < end; at += size, pte++, oldPte++) {
       const entry = yield* ptepGet(cpu, oldPte);
       if (entryNone(entry)) continue;
-      if (ptePresent(entry)) yield* copyPresentPte(cpu, copy, pte, oldPte, entry);
+      if (ptePresent(entry)) yield* copyPresentPte(cpu, copy, pte, oldPte, entry, at);
       else yield* copyNonpresentPte(cpu, pte, entry);
     }
     yield* pteUnmapUnlock(cpu, oldTable);
@@ -152,7 +184,7 @@ function* copyPteRange(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number, end: n
 }
 
 /** copy_present_ptes. */
-function* copyPresentPte(cpu: Cpu, copy: Copy, pte: Cell, oldPte: Cell, old: Entry): Steps<void> {
+function* copyPresentPte(cpu: Cpu, copy: Copy, pte: Cell, oldPte: Cell, old: Entry, address: number): Steps<void> {
   const page = vmNormalPage(old);
   if (page !== 0) {
     yield* getPage(cpu, page);
@@ -162,6 +194,7 @@ function* copyPresentPte(cpu: Cpu, copy: Copy, pte: Cell, oldPte: Cell, old: Ent
   let entry = old;
   if (copy.cow && pteWrite(entry)) {
     yield* ptepSetWrprotect(cpu, oldPte, old);
+    widen(copy.lost, address, pageSize(cpu.kernel.geometry));
     entry = pteWrprotect(entry);
   }
   if (!copy.cow) entry = pteMkclean(entry);

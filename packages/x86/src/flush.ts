@@ -46,14 +46,14 @@ export function* flushTlbMmRange(
   strideShift: number,
   freedTables: boolean,
 ): Steps<void> {
-  if (hasRing(cpu)) {
-    yield* ringEnqueue(cpu, mm, { start, end, shift: strideShift, freedTables });
-    yield* flushRing(cpu, mm);
-    return;
-  }
   const { switches } = x86Of(cpu);
   const mask = switches.maskRead === 'before-generation' ? yield* cpu.readOnce(mm.cpumask) : NOT_READ;
   const gen = yield* newTlbGen(cpu, mm);
+  if (hasRing(cpu)) {
+    yield* ringEnqueue(cpu, mm, gen, { start, end, shift: strideShift, freedTables });
+    yield* flushRing(cpu, mm, mask);
+    return;
+  }
   yield* flushToGen(cpu, mm, getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen), gen, mask);
 }
 
@@ -72,7 +72,7 @@ export function* flushTlbGen(
   gen: number,
 ): Steps<void> {
   if (hasRing(cpu)) {
-    yield* flushRing(cpu, mm);
+    yield* flushRing(cpu, mm, NOT_READ);
     return;
   }
   const info = getFlushTlbInfo(cpu, mm.address, start, end, entryShift(cpu.kernel.geometry, level), freedTables, gen);
@@ -80,12 +80,12 @@ export function* flushTlbGen(
 }
 
 /** Where mms have a ring: every CPU to the newest generation, by what the ring says of those that are not completed. */
-function* flushRing(cpu: Cpu, mm: Mm): Steps<void> {
+function* flushRing(cpu: Cpu, mm: Mm, mask: number): Steps<void> {
   const fold = yield* ringCollect(cpu, mm);
   if (fold === null) return;
   const info = getFlushTlbInfo(cpu, mm.address, fold.start, fold.end, fold.shift, fold.freedTables, fold.gen);
   cpu.write(info.base, fold.base);
-  yield* shootDown(cpu, mm, info, NOT_READ);
+  yield* shootDown(cpu, mm, info, mask);
   yield* ringDone(cpu, mm, fold);
 }
 

@@ -38,12 +38,10 @@ export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: 
   const maskFirst =
     x86Of(cpu).switches.maskRead === 'before-generation' || cpu.kernel.profile.batchedOrder === 'mask-first';
   if (maskFirst) yield* addMask(cpu, batch, mm);
+  const gen = yield* newTlbGen(cpu, mm);
   const shift = cpu.kernel.geometry.pageShift;
-  if (hasRing(cpu)) {
-    yield* ringEnqueue(cpu, mm, { start: address, end: address + powerOfTwo(shift), shift, freedTables: false });
-  } else {
-    yield* newTlbGen(cpu, mm);
-  }
+  const end = address + powerOfTwo(shift);
+  if (hasRing(cpu)) yield* ringEnqueue(cpu, mm, gen, { start: address, end, shift, freedTables: false });
   if (!maskFirst) yield* addMask(cpu, batch, mm);
 }
 

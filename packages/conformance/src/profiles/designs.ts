@@ -2,7 +2,7 @@
  * The designs from the threads, each on the kernel that it was discussed for. Those that record deferrals need that all who defer use a
  * gather, and that the backend publishes what is completed.
  */
-import type { Switches } from '@mmu-gather/core/stepped';
+import { AGGRESSIVE, type Switches } from '@mmu-gather/core/stepped';
 import { RAISED_BEFORE_FLUSH } from './mends.ts';
 import type { ProfileSpec } from './spec.ts';
 
@@ -36,5 +36,13 @@ export const DESIGNS: readonly ProfileSpec[] = [
     switches: { ...ALL_GATHER, deferral: 'ring', ringSlots: 4 },
     backend: { x86: { completedGen: 'after-flush' } },
     mends: RAISED_BEFORE_FLUSH,
+  },
+  {
+    id: 'aggressive',
+    title: 'defers as far as the oracles allow: a ring, nested finishes by range, nothing flushed twice',
+    source: 'this project, after what the RFC of 2021 said it would enable',
+    kernel: 'linux-6.18',
+    switches: AGGRESSIVE,
+    backend: { x86: { completedGen: 'after-flush', needsFlushRule: 'rfc' } },
   },
 ];

@@ -2,6 +2,7 @@
  * The suite.
  */
 import type { AnyScenario } from '../scenario.ts';
+import { AGGRESSIVE_SCENARIOS } from './aggressive.ts';
 import { BUGS } from './bugs.ts';
 import { CLEAR_FLUSH } from './clear-flush.ts';
 import { CLEAR_REFS } from './clear-refs.ts';
@@ -30,6 +31,7 @@ import { RING_SCENARIOS } from './ring.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
 import { TRACES } from './traces.ts';
 import { VMAP } from './vmap.ts';
+import { VMA_LOCKS } from './vma-lock.ts';
 import { WRITEBACK } from './writeback.ts';
 
 export {
@@ -62,6 +64,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...WRITEBACK,
   ...DIRTY_HELPERS,
   ...FORK,
+  ...VMA_LOCKS,
   ...CLEAR_FLUSH,
   ...MOVES,
   ...PFNMAP,
@@ -74,5 +77,6 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...NESTED_COUNTERS,
   ...QUEUE_SCENARIOS,
   ...RING_SCENARIOS,
+  ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
 ];

@@ -69,14 +69,8 @@ function slotOf(cpu: Cpu, mm: Mm, gen: number): Cell {
   return ringLock(cpu, mm) + 1 + (gen % cpu.kernel.profile.ringSlots) * RING_SLOT_FIELDS.length;
 }
 
-/** A new generation, and what it covers: page-table writes up to here, in this range. @returns the generation */
-export function* ringEnqueue(cpu: Cpu, mm: Mm, range: RingRange): Steps<number> {
-  const gen = yield* incMmTlbGen(cpu, mm);
-  yield* fillSlot(cpu, mm, gen, range);
-  return gen;
-}
-
-function* fillSlot(cpu: Cpu, mm: Mm, gen: number, range: RingRange): Steps<void> {
+/** Says what a new generation covers: the page-table writes before it, in this range. Before the PTL is released. */
+export function* ringEnqueue(cpu: Cpu, mm: Mm, gen: number, range: RingRange): Steps<void> {
   const slot = slotOf(cpu, mm, gen);
   yield* cpu.spinLock(ringLock(cpu, mm));
   if ((yield* cpu.readOnce(slot)) < gen) {
@@ -170,7 +164,7 @@ export const RING: DeferralScheme = {
     const { start, end, cleared } = tlb.bracket;
     const shift = entryShift(cpu.kernel.geometry, 31 - Math.clz32(cleared & -cleared));
     if (cpu.kernel.profile.recordDeferral === 'end') tlb.deferGen = yield* incMmTlbGen(cpu, tlb.mm);
-    yield* fillSlot(cpu, tlb.mm, tlb.deferGen, { start, end, shift, freedTables: false });
+    yield* ringEnqueue(cpu, tlb.mm, tlb.deferGen, { start, end, shift, freedTables: false });
     tlb.untracked = false;
   },
   *pending(cpu: Cpu, at: PteAt): Steps<boolean> {

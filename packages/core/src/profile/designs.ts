@@ -6,6 +6,11 @@
  * gathers' changes in it as well.
  */
 import { type Axes, axis, COUNT } from './axis.ts';
+import type { DeferralSwitches } from './deferral.ts';
+import type { GatherSwitches } from './gather.ts';
+import type { MoveSwitches } from './moves.ts';
+import type { RightsSwitches } from './rights.ts';
+import type { RmapSwitches } from './rmap.ts';
 
 /** Behaviour switches of these designs. */
 export interface DesignSwitches {
@@ -72,6 +77,11 @@ export interface DesignSwitches {
    * missing table without a lock, so after is wrong for all who look at what was told and not at tlb_flush_pending.
    */
   readonly unlinkTable: 'after-record' | 'before-record';
+
+  // ---- aggressive ----
+
+  /** Which entries that lose the accessed bit, or the dirty one, MADV_FREE and MADV_COLD flush: all, dirty ones, or (wrong) none. */
+  readonly agingFlush: 'always' | 'dirty' | 'none';
 }
 
 /** As in Linux 5.11: none of them. */
@@ -92,6 +102,7 @@ export const DESIGNS_5_11: DesignSwitches = {
   levelRange: 'whole-mm',
   levelDec: 'after-flush',
   unlinkTable: 'after-record',
+  agingFlush: 'always',
 };
 
 /** What Linux 6.18 changed: nothing. */
@@ -115,4 +126,36 @@ export const DESIGN_AXES: Axes<DesignSwitches> = {
   levelRange: axis(['whole-mm'], ['own-hull']),
   levelDec: axis(['after-flush'], ['before-flush']),
   unlinkTable: axis(['after-record', 'before-record']),
+  agingFlush: axis(['always', 'dirty'], ['none']),
+};
+
+/**
+ * The batching that the RFC said it would enable, as far as the oracles allow, on top of the newest kernel: changes are recorded in a
+ * ring, so that
+ *
+ * - a gather is flushed once, with the hull of what is not completed, and not at all if somebody else has done it;
+ * - a finish flushes what others changed in its range, whether they are still open or not, and no more;
+ * - reclaim's deferrals are pending for as long as their generation is, and no longer;
+ * - fork flushes what lost the right to write, MADV_COLD nothing, mremap once for a call.
+ *
+ * NUMA hinting flushes as before: with nothing left to flush for it, a CPU could use the old entry for ever, and the hint would be lost.
+ */
+export const AGGRESSIVE: Partial<DesignSwitches> &
+  Partial<DeferralSwitches> &
+  Partial<GatherSwitches> &
+  Partial<RightsSwitches> &
+  Partial<RmapSwitches> &
+  Partial<MoveSwitches> = {
+  deferral: 'ring',
+  ringSlots: 16,
+  nestedFinish: 'overlapping',
+  madviseGather: 'per-call',
+  changeProtection: 'gather',
+  clearRefs: 'gather',
+  dirtyHelpers: 'gather',
+  batchedPending: 'generation',
+  forkFlush: 'protected',
+  agingFlush: 'dirty',
+  movePtes: 'gather',
+  vmapReuse: 'generation',
 };

@@ -16,7 +16,13 @@ import { TABLE_AXES, TABLES_5_11, TABLES_6_18, type TableSwitches } from './tabl
 
 /** All switches of core and mm. */
 export interface Switches
-  extends GatherSwitches, RightsSwitches, RmapSwitches, MoveSwitches, TableSwitches, DeferralSwitches, DesignSwitches {}
+  extends GatherSwitches,
+    RightsSwitches,
+    RmapSwitches,
+    MoveSwitches,
+    TableSwitches,
+    DeferralSwitches,
+    DesignSwitches {}
 
 /** Switches, and the name of their combination. */
 export interface Profile extends Switches {
