@@ -30,7 +30,7 @@ import type { FakeCpu, FakeMachine } from './fake-machine.ts';
 /** One flush. */
 export interface Flush {
   /** The function that was called. */
-  readonly by: 'gather' | 'mm' | 'range' | 'page' | 'kernel' | 'batch';
+  readonly by: 'gather' | 'gen' | 'mm' | 'range' | 'page' | 'kernel' | 'batch';
   /** Units of the lowest level that was cleared; -1 for everything: what a CPU that flushes reports. */
   readonly local: number;
   /** Base pages; -1 for everything: what the sender reports. */
@@ -96,7 +96,18 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     *flushTlbKernelRange(_cpu: Cpu, start: number, end: number): Steps<void> {
       flush('kernel', Mm.at(machine.kernel.initMm), start, end, 0, false);
     },
-    *flushTlbGen(): Steps<void> {},
+    *flushTlbGen(
+      _cpu: Cpu,
+      mm: Mm,
+      start: number,
+      end: number,
+      level: number,
+      freedTables: boolean,
+      gen: number,
+    ): Steps<void> {
+      flush('gen', mm, start, end, level, freedTables);
+      machine.words[mm.tlbGenCompleted] = Math.max(machine.words[mm.tlbGenCompleted]!, gen);
+    },
     *tlbbatchShouldDefer(): Steps<boolean> {
       return true;
     },
