@@ -37,6 +37,7 @@ import {
   tlbStartVma,
 } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
+import { mmuNotifierEnd, mmuNotifierStart } from './mmu-notifier.ts';
 import { clearHugePmd, pmdTransHuge } from './huge-memory.ts';
 import {
   pmdOffset,
@@ -79,13 +80,17 @@ export function* clearRefsWrite(cpu: Cpu, mm: Mm, type: number): Steps<number> {
 function* clearPending(cpu: Cpu, mm: Mm, type: number): Steps<void> {
   const softDirty = type === CLEAR_REFS_SOFT_DIRTY;
   if (softDirty) yield* incTlbFlushPending(cpu, mm);
+  if (softDirty) yield* mmuNotifierStart(cpu, mm);
   for (const vma of vmasOf(cpu, mm)) {
     const visit = (c: Cpu, pmd: Cell, start: number, end: number): Steps<void> =>
       clearPteRange(c, mm, null, pmd, start, end, softDirty);
     yield* walkPageRange(cpu, mm, cpu.read(vma.start), cpu.read(vma.end), visit);
   }
   if (!softDirty) return;
+  const { clearRefsNotifierEnd } = cpu.kernel.profile;
+  if (clearRefsNotifierEnd === 'before-flush') yield* mmuNotifierEnd(cpu, mm);
   yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+  if (clearRefsNotifierEnd === 'after-flush') yield* mmuNotifierEnd(cpu, mm);
   yield* decTlbFlushPending(cpu, mm);
 }
 
@@ -94,6 +99,7 @@ function* clearGathering(cpu: Cpu, mm: Mm, type: number): Steps<void> {
   const tlb = yield* tlbGatherMmu(cpu, mm);
   const noted = cpu.kernel.profile.clearRefs === 'flush-if-nested' ? null : tlb;
   const softDirty = type === CLEAR_REFS_SOFT_DIRTY;
+  if (softDirty) yield* mmuNotifierStart(cpu, mm);
   for (const vma of vmasOf(cpu, mm)) {
     const visit = (c: Cpu, pmd: Cell, start: number, end: number): Steps<void> =>
       clearPteRange(c, mm, noted, pmd, start, end, softDirty);
@@ -101,7 +107,10 @@ function* clearGathering(cpu: Cpu, mm: Mm, type: number): Steps<void> {
     yield* walkPageRange(cpu, mm, cpu.read(vma.start), cpu.read(vma.end), visit);
     yield* tlbEndVma(cpu, tlb);
   }
+  const { clearRefsNotifierEnd } = cpu.kernel.profile;
+  if (softDirty && clearRefsNotifierEnd === 'before-flush') yield* mmuNotifierEnd(cpu, mm);
   yield* tlbFinishMmu(cpu, tlb, 0, taskSize(cpu.kernel.geometry));
+  if (softDirty && clearRefsNotifierEnd === 'after-flush') yield* mmuNotifierEnd(cpu, mm);
 }
 
 /** clear_refs_pte_range: the entries of a range within one PTE table, under its PTL. @param tlb takes what changed */

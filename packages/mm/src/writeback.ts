@@ -23,6 +23,7 @@ import {
   type PteAt,
   pteDirty,
   ptePresent,
+  pteTlbFlushPending,
   pteWrite,
   putPage,
   type Steps,
@@ -75,15 +76,23 @@ function* mkcleanOne(cpu: Cpu, vma: Vma, address: number, page: Address): Steps<
   if (table === 0) return false;
   const pte = entryCell(cpu.kernel.geometry, table, 0, address);
   const seen = yield* ptepGet(cpu, pte);
-  const there = ptePresent(seen) && vmNormalPage(seen) === page && (pteDirty(seen) || pteWrite(seen));
-  if (there) yield* mkcleanPte(cpu, { mm, vma, table, pte, address });
+  const there = ptePresent(seen) && vmNormalPage(seen) === page;
+  const cleaned = there && (yield* mkcleanPte(cpu, { mm, vma, table, pte, address }, seen));
   yield* pteUnmapUnlock(cpu, table);
-  return there;
+  return cleaned;
 }
 
-function* mkcleanPte(cpu: Cpu, at: PteAt): Steps<void> {
-  const old = yield* clearEntry(cpu, at);
-  yield* setPteAt(cpu, at.pte, pteMkclean(pteWrprotect(old)));
+/**
+ * An entry that is read-only and clean lets nobody write, unless somebody else made it so and has not flushed yet. That he left no
+ * dirty bit to find is his business; that nobody writes any more is ours.
+ */
+function* mkcleanPte(cpu: Cpu, at: PteAt, seen: Entry): Steps<boolean> {
+  const dirty = pteDirty(seen) || pteWrite(seen);
+  if (dirty || (cpu.kernel.profile.mkcleanPending && (yield* pteTlbFlushPending(cpu, at)))) {
+    const old = yield* clearEntry(cpu, at);
+    yield* setPteAt(cpu, at.pte, pteMkclean(pteWrprotect(old)));
+  }
+  return dirty;
 }
 
 function clearEntry(cpu: Cpu, at: PteAt): Steps<Entry> {

@@ -7,6 +7,7 @@ import {
   CLEAR_REFS_SOFT_DIRTY,
   clearRefsWrite,
   madviseDontneed,
+  secondaryFault,
   shrinkPages,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread, type Twin } from '../scenario.ts';
@@ -84,6 +85,28 @@ const reclaim = defineScenario<Reclaimed>({
   ],
 });
 
+const secondary = defineScenario<Stage>({
+  id: 'clear-refs/secondary',
+  title: 'a secondary MMU maps a page as soon as clear_refs lets it: nobody may still use what was there before',
+  source: 'fs/proc/task_mmu.c clear_refs_write; RFC 2021 patch 4, defect D12',
+  cpus: 3,
+  profile: { clearRefs: 'pending-mm', clearRefsNotifierEnd: 'after-flush' },
+  setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], inKernel: [1] }),
+  threads: ({ mm }) => [
+    thread((cpu) => clearRefsWrite(cpu, mm, CLEAR_REFS_SOFT_DIRTY)),
+    thread((cpu) => secondaryFault(cpu, mm, 0)),
+  ],
+  twins: [
+    {
+      id: 'clear-refs/secondary/as-in-linux',
+      why: 'the notifier ends before the flush: a secondary MMU that takes the page for unchanging would be wrong',
+      oracle: 'O9',
+      property: 'SAC',
+      profile: { clearRefsNotifierEnd: 'before-flush' },
+    },
+  ],
+});
+
 const t29 = defineScenario<Stage>({
   id: 'T29/fixed',
   title: 'clear_refs that only resets a counter, beside a gather: the pending counter comes back to 0',
@@ -107,4 +130,4 @@ const t29 = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const CLEAR_REFS: readonly AnyScenario[] = [running, gather, reclaim, t29];
+export const CLEAR_REFS: readonly AnyScenario[] = [running, gather, reclaim, secondary, t29];

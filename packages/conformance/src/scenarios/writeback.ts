@@ -1,11 +1,12 @@
 /**
  * Writeback: a page that is declared clean is not written to without a trace, whoever unmaps it meanwhile.
  */
-import { VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
+import { DIRTY, entryClear, RW, SAVED_DIRTY, VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
 import { madviseDontneed, userStore, writebackPage } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { changeDeferred } from './deferred-change.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
-import { PAGE, syscall } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, syscall } from './stage.ts';
 
 /** A writable shared mapping of a file. */
 const SHARED = VM_READ | VM_WRITE | VM_SHARED;
@@ -82,5 +83,31 @@ const store = defineScenario<FileStage>({
   ],
 });
 
+/** Two deferrals at once, as dirty tracking makes them (write protection and a look at dirty bits), on a kernel thread. */
+const pending = defineScenario<FileStage & { readonly p0: Mapping }>({
+  id: 'writeback/pending',
+  title: 'writeback finds an entry read-only and clean, and its flush is pending: it flushes itself',
+  source: 'mm/rmap.c page_vma_mkclean_one; mm/ksm.c write_protect_page asks, this does not',
+  cpus: 3,
+  profile: { mkcleanPending: true },
+  setup(run) {
+    const stage = setFileStage(run, { flags: SHARED, store: true, running: [0, 2] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm, file, p0 }) => [
+    thread((cpu) => changeDeferred(cpu, mm, p0, 0, (entry) => entryClear(entry, RW | DIRTY | SAVED_DIRTY))),
+    thread((cpu) => writebackPage(cpu, file, 0)),
+  ],
+  twins: [
+    {
+      id: 'writeback/pending/as-in-linux',
+      why: 'what memory shows is taken for what CPUs may do: IO begins while one still writes',
+      oracle: 'O3',
+      property: 'LOSTW',
+      profile: { mkcleanPending: false },
+    },
+  ],
+});
+
 /** All of them. */
-export const WRITEBACK: readonly AnyScenario[] = [t9, running, store];
+export const WRITEBACK: readonly AnyScenario[] = [t9, running, store, pending];

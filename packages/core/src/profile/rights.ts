@@ -38,6 +38,11 @@ export interface RightsSwitches {
    * - `gather-unpaired`: RFC 06 as posted: also the type that only resets a counter finishes a gather (defect D11, trace T29)
    */
   readonly clearRefs: 'pending-mm' | 'gather' | 'flush-if-nested' | 'gather-unpaired';
+  /**
+   * Whether clear_refs lets secondary MMUs go on (mmu_notifier_invalidate_range_end) after its flush, or before it (every Linux;
+   * harmless as long as they do not rely on what other CPUs may still write).
+   */
+  readonly clearRefsNotifierEnd: 'after-flush' | 'before-flush';
   /** Whether faults try the lock of their VMA first, and leave mmap_lock alone if they get it (6.4 on). */
   readonly perVmaLocks: boolean;
   /**
@@ -61,6 +66,7 @@ export const RIGHTS_5_11: RightsSwitches = {
   cowFlush: 'clear-flush',
   uffdWpPendingFlush: false,
   clearRefs: 'flush-if-nested',
+  clearRefsNotifierEnd: 'before-flush',
   perVmaLocks: false,
   vmaWriters: 'all',
   vmaFree: 'rcu',
@@ -87,6 +93,7 @@ export const RIGHTS_AXES: Axes<RightsSwitches> = {
   cowFlush: axis(['clear-flush'], ['clear']),
   uffdWpPendingFlush: axis([true], [false]),
   clearRefs: axis(['pending-mm', 'gather'], ['flush-if-nested', 'gather-unpaired']),
+  clearRefsNotifierEnd: axis(['after-flush'], ['before-flush']),
   perVmaLocks: axis([false, true]),
   vmaWriters: axis(['all'], ['all-but-fork', 'none']),
   vmaFree: axis(['rcu'], ['at-once']),

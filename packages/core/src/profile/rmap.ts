@@ -42,6 +42,11 @@ export interface RmapSwitches {
   /** What folio_mkclean does with an entry: ptep_clear_flush under its PTL, or (wrong) clear only. */
   readonly mkcleanFlush: 'clear-flush' | 'clear';
   /**
+   * Whether folio_mkclean flushes an entry that is read-only and clean while a flush is pending, as KSM does (this project's). Linux
+   * does not: false is right only where nobody takes the dirty bits of a file's entries and defers the flush.
+   */
+  readonly mkcleanPending: boolean;
+  /**
    * How the dirty tracking of a mapping flushes (mm/mapping_dirty_helpers.c):
    * - `pending`: counts itself in tlb_flush_pending; one range for each VMA, the whole one if somebody else is pending (Linux)
    * - `gather`: an mmu_gather for each VMA (RFC 04)
@@ -73,6 +78,7 @@ export const RMAP_5_11: RmapSwitches = {
   ksmPending: true,
   migrateFlush: 'before-copy',
   mkcleanFlush: 'clear-flush',
+  mkcleanPending: false,
   dirtyHelpers: 'pending',
   notifierEnd: 'after-flush',
   helpersSettle: false,
@@ -94,6 +100,7 @@ export const RMAP_AXES: Axes<RmapSwitches> = {
   ksmPending: axis([true], [false]),
   migrateFlush: axis(['before-copy'], ['after-copy']),
   mkcleanFlush: axis(['clear-flush'], ['clear']),
+  mkcleanPending: axis([true], [false]),
   dirtyHelpers: axis(['pending', 'gather'], ['none']),
   notifierEnd: axis(['after-flush'], ['before-flush']),
   helpersSettle: axis([true], [false]),
