@@ -23,7 +23,7 @@ import {
   Page,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import type { Explorable, Touch, Violation } from './explorable.ts';
+import type { Explorable, Locality, Touch, Violation } from './explorable.ts';
 import { Effects } from './effects.ts';
 import { deliveryFootprint, drainFootprint, type FootprintHost, stepFootprint } from './footprint.ts';
 import { Interrupts } from './interrupts.ts';
@@ -94,7 +94,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly mmu: Mmu;
   /** Names for people. */
   readonly text: Text;
-  readonly locality: LocalSteps;
+  readonly locality: Locality;
   violation: Violation | undefined;
   /** Called at each tracepoint of the kernel code, if set. */
   onTrace: ((cpu: number, event: string, values: readonly number[]) => void) | undefined;
@@ -115,6 +115,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #bodies: (Body | undefined)[];
   readonly #irqBodies = new Map<number, Body>();
   readonly #arenaWords: number;
+  readonly #localSteps: LocalSteps;
   readonly #off: ReadonlySet<OracleId>;
   readonly #isEntry: (cell: Cell) => boolean;
 
@@ -201,7 +202,7 @@ export class Machine<E = unknown> implements Explorable {
       readersAwaited: () => this.#effects.readersAwaited,
       isWatched: (cell) => isEntry(cell) || cell === this.kernel.initMm + PGD || isWatched(cell),
     };
-    this.locality = new LocalSteps({
+    this.locality = this.#localSteps = new LocalSteps({
       words,
       objects,
       memory: this.#memory,
@@ -410,7 +411,7 @@ export class Machine<E = unknown> implements Explorable {
     if (!done) {
       words.setQuiet(number, QUIET.pending, process.kind);
       for (let i = 0; i < ARGUMENTS; i++) words.setQuiet(number, QUIET.pending + 1 + i, process.args[i]!);
-      this.locality.announced(number);
+      this.#localSteps.announced(number);
       return;
     }
     words.setQuiet(number, QUIET.pending, number < this.#cpus ? OP.none : OP.irqReturn);
@@ -557,7 +558,7 @@ export class Machine<E = unknown> implements Explorable {
         const value = this.#memory.load(process.cpuId, cell);
         const at = this.#words.processAt(process.number, PROCESS.history);
         this.#extend(at, this.state.words[at]!, this.state.words[at + 1]!, value);
-        this.locality.plain(process.number, cell, false);
+        this.#localSteps.plain(process.number, cell, false);
         this.#words.setQuiet(process.number, QUIET.position, this.#words.quiet(process.number, QUIET.position) + 1);
         return value;
       },
@@ -565,9 +566,9 @@ export class Machine<E = unknown> implements Explorable {
         this.#effects.touched(process.cpuId, cell);
         this.#races.plain(process.number, cell, true);
         this.#memory.storePlain(process.cpuId, cell, value);
-        this.locality.plain(process.number, cell, true);
+        this.#localSteps.plain(process.number, cell, true);
       },
-      claimsOf: (process) => this.locality.noting(process.number, this.#oracles.claimsOf(process.cpuId)),
+      claimsOf: (process) => this.#localSteps.noting(process.number, this.#oracles.claimsOf(process.cpuId)),
       trace: (process, event, values) => this.onTrace?.(process.cpuId, event, values),
       logLength: (process) => this.#words.quiet(process.number, QUIET.logLength),
       logBase: (process) => this.#words.quiet(process.number, QUIET.logBase),

@@ -75,6 +75,14 @@ export interface Removal {
   readonly old: boolean;
 }
 
+/** A row of physical pages. */
+export interface Frames {
+  /** The first. */
+  readonly first: Address;
+  /** How many. */
+  readonly count: number;
+}
+
 /** The TLBs and walk caches of all CPUs. */
 export class Mmu {
   /** Called with everything that is removed, if set. It may come back at once, if memory still has it. */
@@ -299,7 +307,7 @@ export class Mmu {
   }
 
   /** The frames that an entry maps: one, or with PSE a row of them, as at the lowest level that has huge leaves. */
-  framesOf(entry: Entry): { first: Address; count: number } {
+  framesOf(entry: Entry): Frames {
     return { first: entryTarget(entry), count: (entry & PSE) === 0 ? 1 : this.#pagesPerEntry[1]! };
   }
 

@@ -63,4 +63,5 @@ export { type Path, turnCost } from './path.ts';
 export { randomly, type RandomOptions } from './random.ts';
 export { PathError, rerun } from './rerun.ts';
 export type { Limit, Progress, Result, SearchOptions, Verdict } from './result.ts';
+export { Reduction } from './locality.ts';
 export { states } from './states.ts';
