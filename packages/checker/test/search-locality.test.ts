@@ -2,8 +2,10 @@
  * The reduction by locality against no reduction and against brute force, on generated programs. Wrong reductions are told from it
  * by the same comparison, so it can fail.
  */
+import type { Address, Cpu, Steps } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import type { Explorable } from '../src/explorable.ts';
+import type { Machine } from '../src/machine.ts';
 import { chance } from '../src/search/chance.ts';
 import { type Result, search } from '../src/search/index.ts';
 import { Reduction } from '../src/search/locality.ts';
@@ -175,6 +177,56 @@ test.for(WRONG)('wrong: %s', { timeout: TIMEOUT }, ([, Wrong, shownBy]) => {
     (machine) => new Wrong(machine, true),
   );
   expect(different.length).toBeGreaterThan(0);
+});
+
+/** CPU 0 gives a VMA back, CPU 1 still uses it. */
+const UNTIMELY: readonly [
+  what: string,
+  free: (cpu: Cpu, vma: Address) => Steps<void>,
+  use: (cpu: Cpu, vma: Address) => Steps<void>,
+][] = [
+  [
+    'a load',
+    (cpu, vma) => cpu.free('vma', vma),
+    function* use(cpu, vma): Steps<void> {
+      yield* cpu.readOnce(vma);
+    },
+  ],
+  ['a store', (cpu, vma) => cpu.free('vma', vma), (cpu, vma) => cpu.writeOnce(vma, 1)],
+  [
+    'a plain load',
+    (cpu, vma) => cpu.free('vma', vma),
+    function* use(cpu, vma): Steps<void> {
+      yield* cpu.smpMb();
+      cpu.read(vma);
+    },
+  ],
+  [
+    'a load after the RCU section',
+    (cpu, vma) => cpu.freeRcu('vma', vma),
+    function* use(cpu, vma): Steps<void> {
+      yield* cpu.rcuReadLock();
+      yield* cpu.rcuReadUnlock();
+      yield* cpu.readOnce(vma);
+    },
+  ],
+];
+
+test.for(UNTIMELY)('an access may come after the free of its object: %s', ([, free, use]) => {
+  for (const model of ['sc', 'tso'] as const) {
+    const make = (): Machine =>
+      bare(
+        2,
+        {
+          setup: (run) => run(0, (cpu) => cpu.alloc('vma')),
+          threads: (vma) => [(cpu: Cpu) => free(cpu, vma as Address), (cpu: Cpu) => use(cpu, vma as Address)],
+        },
+        model,
+        [],
+        { pools: { mm: 0, vma: 1, page: 0, table: 0 } },
+      );
+    for (const reduce of [false, true]) expect(search(make(), { reduce }).violation?.oracle).toBe('O5');
+  }
 });
 
 test('handshake, ring and gather: the same, with fewer states and the same counterexample oracles', () => {
