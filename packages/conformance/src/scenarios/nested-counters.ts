@@ -2,11 +2,15 @@
  * Counters for each level (core's level-counters.ts): what a nested finish learns from them, and what not.
  */
 import type { Body } from '@mmu-gather/checker';
+import type { Profile } from '@mmu-gather/core/stepped';
 import { madviseDontneed } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { PAGE, setStage, type Stage, syscall } from './stage.ts';
 
 const AMIT = 'mails of N. Amit and P. Zijlstra, May 2019';
+
+/** Nothing but the counters says what is open. */
+const LEVELS: Partial<Profile> = { nestedFinish: 'level-counters', deferral: 'counter', ringSlots: 0 };
 
 /** Two threads zap the same pages; one of them finds them gone. */
 function zapTwice(pages: number): (env: Stage) => readonly Body[] {
@@ -48,7 +52,7 @@ const unlinked = defineScenario<Stage>({
     'two threads zap all of a table: the one that finds no table has taken no lock, and what was cleared is counted before',
   source: AMIT,
   cpus: 2,
-  profile: { nestedFinish: 'level-counters', ptReclaim: true },
+  profile: { ...LEVELS, ptReclaim: true },
   setup: (run) => setStage(run, { touched: [0] }),
   threads: zapTwice(2),
   twins: [

@@ -43,7 +43,12 @@ import {
 const LUTOMIRSKI = 'mail of A. Lutomirski, 2020-12-23';
 
 /** Deferrals are recorded in tables, and completed generations are published. */
-const QUEUE: Partial<Profile> = { deferral: 'queue', changeProtection: 'gather' };
+const QUEUE: Partial<Profile> = {
+  deferral: 'queue',
+  ringSlots: 0,
+  nestedFinish: 'whole-mm',
+  changeProtection: 'gather',
+};
 const BACKEND = { x86: { completedGen: 'after-flush' } };
 
 interface Waits extends Stage {

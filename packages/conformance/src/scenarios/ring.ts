@@ -13,7 +13,7 @@ const LUTOMIRSKI = 'mail of A. Lutomirski, 2021-02-01';
 
 /** A ring of so many slots, and all who defer record in it. */
 function ring(ringSlots: number, more: Partial<Profile> = {}): Partial<Profile> {
-  return { deferral: 'ring', ringSlots, changeProtection: 'gather', ...more };
+  return { deferral: 'ring', ringSlots, nestedFinish: 'whole-mm', changeProtection: 'gather', ...more };
 }
 
 /** CPU 0 gives page 0 back; CPU 1 flushes page 1, and goes back to user mode, where it may use what CPU 0 frees. */

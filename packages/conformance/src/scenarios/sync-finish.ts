@@ -2,19 +2,22 @@
  * A finish that waits for other gathers (core's sync-finish.ts): who it may wait for, and who would wait for it.
  */
 import type { Layout } from '@mmu-gather/checker';
-import { type Cell, tlbFinishMmu, tlbGatherMmu } from '@mmu-gather/core/stepped';
+import { type Cell, type Profile, tlbFinishMmu, tlbGatherMmu } from '@mmu-gather/core/stepped';
 import { contextSwitch, madviseDontneed, mmgrab, mmput } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { PAGE, setStage, type Stage, syscall } from './stage.ts';
 
 const ZIJLSTRA = 'mail of P. Zijlstra, 2019-05-09';
 
+/** Finishes wait, and fall back to what Linux does. */
+const EPOCHS: Partial<Profile> = { finishSync: 'epoch', nestedFinish: 'whole-mm', deferral: 'counter', ringSlots: 0 };
+
 const zapTwice = defineScenario<Stage>({
   id: 'sync-finish/zap-twice',
   title: 'two threads zap one page: the one that finds it gone waits for the other, and does not flush',
   source: ZIJLSTRA,
   cpus: 2,
-  profile: { finishSync: 'epoch', changeProtection: 'gather' },
+  profile: EPOCHS,
   setup: (run) => setStage(run, { touched: [0] }),
   threads: ({ mm }) => [
     thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
@@ -44,7 +47,7 @@ const reaper = defineScenario<Stage>({
   title: 'a task ends while a reaper zaps its memory: the reaper does not wait for the teardown, which needs its lock',
   source: `${ZIJLSTRA}; mm/mmap.c exit_mmap, mm/oom_kill.c __oom_reap_task_mm`,
   cpus: 2,
-  profile: { finishSync: 'epoch', changeProtection: 'gather' },
+  profile: EPOCHS,
   setup(run) {
     const stage = setStage(run, { touched: [0], running: [0] });
     run(1, (cpu) => mmgrab(cpu, stage.mm));
@@ -77,7 +80,7 @@ const stream = defineScenario<Stream>({
   title: 'gathers overlap without end: a finish waits for those that were open when it began, and not for later ones',
   source: ZIJLSTRA,
   cpus: 3,
-  profile: { finishSync: 'epoch', changeProtection: 'gather' },
+  profile: EPOCHS,
   reserve(layout: Layout) {
     flags = layout.reserve('stream', ['opened', 'late', 'done']);
   },
@@ -125,7 +128,7 @@ const ownTwo = defineScenario<Stage>({
   title: 'a task with a gather of its own open finishes another one: it flushes, for it cannot wait for itself',
   source: ZIJLSTRA,
   cpus: 2,
-  profile: { finishSync: 'epoch', changeProtection: 'gather' },
+  profile: EPOCHS,
   setup: (run) => setStage(run, { touched: [0] }),
   threads: ({ mm }) => [
     thread(function* (cpu) {
