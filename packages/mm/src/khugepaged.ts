@@ -16,13 +16,14 @@
  */
 import {
   type Address,
+  type AddressSpace,
   type Cell,
   type Cpu,
   entryCell,
   entryNone,
   entrySize,
   entryTarget,
-  type Mm,
+  Mm,
   pageSize,
   ptePresent,
   putPage,
@@ -35,6 +36,8 @@ import {
 } from '@mmu-gather/core/stepped';
 import { ENOMEM } from './errno.ts';
 import { allocHugePage, hugeFits, hugePages, mapHugePage } from './huge-memory.ts';
+import { mappedRanges } from './mapping.ts';
+import { mmdrop, mmgrab } from './mm.ts';
 import { pageAlign } from './mmap.ts';
 import { copyPage, pageAnon, pageRefcount, pageRemoveRmap, vmNormalPage } from './page.ts';
 import {
@@ -47,7 +50,7 @@ import {
   setPteAt,
 } from './page-table.ts';
 import { pteUffdWp } from './pte.ts';
-import { findVma, splitVma, vmaLookup } from './vma.ts';
+import { findVma, splitVma, vmaLookup, vmasOf } from './vma.ts';
 import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
 /** hugepage_madvise, MADV_HUGEPAGE: from now on huge pages are wanted in the range. @returns 0 or a negative errno */
@@ -156,29 +159,54 @@ function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Addr
 }
 
 /**
- * retract_page_tables, for one mm and one range of a file mapping whose pages are unmapped. mmap_lock stands for i_mmap_rwsem,
- * which holds off the unlinking of VMAs and nothing else; up to 6.4 it was mmap_lock itself, for write.
- * @returns true if a table was unlinked
+ * retract_page_tables: the file has a huge page from index `pgoff` on, and its small pages are unmapped. Takes the table away
+ * wherever the range is mapped as a whole. The lock of the file's mapping keeps VMAs from being unlinked, and nothing else: walkers
+ * with mmap_lock or the lock of a VMA run on.
  */
-export function* retractPageTables(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
+export function* retractPageTables(cpu: Cpu, mapping: AddressSpace, pgoff: number): Steps<void> {
+  const pages = tableEntries(cpu.kernel.geometry, 0);
   const exclusive = cpu.kernel.profile.retract === 'mmap-lock';
-  if (exclusive) yield* cpu.downWrite(mm.mmapLock);
-  else yield* cpu.downRead(mm.mmapLock);
-  const vma = vmaLookup(cpu, mm, address);
-  const fits = vma !== null && cpu.read(vma.file) !== 0 && hugeFits(cpu, vma, address);
-  const pmd = fits ? yield* pmdOffset(cpu, mm, address) : 0;
-  if (exclusive && vma !== null && pmd !== 0) yield* vmaStartWrite(cpu, mm, vma);
-  const table = pmd === 0 ? 0 : yield* unlinkEmptyTable(cpu, mm, pmd, address);
-  if (exclusive) yield* mmapWriteUnlock(cpu, mm);
-  else yield* cpu.upRead(mm.mmapLock);
-  if (table === 0) return false;
-  yield* freeRetracted(cpu, table);
-  return true;
+  const tables: Address[] = [];
+  const mms: Mm[] = [];
+  yield* cpu.downRead(mapping.iMmapLock);
+  for (const { vma, start } of mappedRanges(cpu, mapping, pgoff, pages)) {
+    const mm = Mm.at(cpu.read(vma.mm));
+    if (!hugeFits(cpu, vma, start)) continue;
+    if (!exclusive) {
+      const table = yield* unlinkEmptyTable(cpu, mm, start);
+      if (table !== 0) tables.push(table);
+    } else if (!mms.includes(mm)) {
+      yield* mmgrab(cpu, mm);
+      mms.push(mm);
+    }
+  }
+  yield* cpu.upRead(mapping.iMmapLock);
+  for (const mm of mms) yield* retractExclusive(cpu, mm, mapping, pgoff);
+  for (const table of tables) yield* freeRetracted(cpu, table);
+}
+
+/** Up to 6.4: with mmap_lock for write, for which Linux tries and gives up. */
+function* retractExclusive(cpu: Cpu, mm: Mm, mapping: AddressSpace, pgoff: number): Steps<void> {
+  const tables: Address[] = [];
+  yield* cpu.downWrite(mm.mmapLock);
+  for (const vma of vmasOf(cpu, mm)) {
+    const start = cpu.read(vma.start) + (pgoff - cpu.read(vma.pgoff)) * pageSize(cpu.kernel.geometry);
+    const inside = start >= cpu.read(vma.start) && start < cpu.read(vma.end);
+    if (cpu.read(vma.mapping) !== mapping.address || !inside || !hugeFits(cpu, vma, start)) continue;
+    yield* vmaStartWrite(cpu, mm, vma);
+    const table = yield* unlinkEmptyTable(cpu, mm, start);
+    if (table !== 0) tables.push(table);
+  }
+  yield* mmapWriteUnlock(cpu, mm);
+  for (const table of tables) yield* freeRetracted(cpu, table);
+  yield* mmdrop(cpu, mm);
 }
 
 /** Unlinks and flushes a PTE table without entries. @returns the table, or 0 */
-function* unlinkEmptyTable(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Steps<Address> {
+function* unlinkEmptyTable(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
   const size = entrySize(cpu.kernel.geometry, 1);
+  const pmd = yield* pmdOffset(cpu, mm, address);
+  if (pmd === 0) return 0;
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return 0;
   let empty = true;

@@ -1,16 +1,20 @@
 /** The end of an mm: what is flushed, who leaves first, and tables that go while the mm lives on. */
-import { EVERYTHING, type Mm, type Profile, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { EVERYTHING, type Mm, type Profile, type Steps, VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
+  allocMapping,
   contextSwitch,
   exitMm,
+  fileBacking,
+  filemapAdd,
   madviseDontneed,
   mmAlloc,
   mmap,
+  mmput,
   retractPageTables,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
-import { FakeMachine, NO_LEAKS, run } from './fake-machine.ts';
+import { FakeMachine, run } from './fake-machine.ts';
 
 const PAGE = 4096;
 const RW = VM_READ | VM_WRITE;
@@ -72,25 +76,22 @@ test(
     for (const retract of ['mmap-lock', 'deferred'] as const) {
       const m = new FakeMachine({ profile: { retract }, geometry: { pageShift: 12, bits: [2, 2] } });
       const mm = yield* m.newMm();
-      yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW, { file: 1, pgoff: 0 });
-      const files = {
-        faultAround: 1,
-        *fault(): Steps<number> {
-          return m.kernel.zeroPage;
-        },
-        *cached(): Steps<number> {
-          return m.kernel.zeroPage;
-        },
-      };
-      yield* userStore(m.cpu, mm, 0, 1, files);
+      const mapping = yield* allocMapping(m.cpu);
+      const page = yield* filemapAdd(m.cpu, mapping, 0, 7);
+      yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW | VM_SHARED, fileBacking(mapping.address));
+      yield* userStore(m.cpu, mm, 0, 1);
       m.takeFlushes();
-      expect(yield* retractPageTables(m.cpu, mm, 0)).toBe(false);
+      yield* retractPageTables(m.cpu, mapping, 0);
       expect(m.takeFlushes()).toEqual([]);
       yield* madviseDontneed(m.cpu, mm, 0, PAGE);
       m.takeFlushes();
-      expect(yield* retractPageTables(m.cpu, mm, PAGE)).toBe(true);
+      const tables = m.live.table.size;
+      yield* retractPageTables(m.cpu, mapping, 0);
       expect(m.takeFlushes()).toEqual([{ by: 'range', local: 4, sent: 4, tables: true }]);
-      expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+      expect(m.live.table.size).toBe(tables - 1);
+      yield* mmput(m.cpu, mm);
+      expect([m.live.mm.size, m.live.vma.size, m.live.table.size]).toEqual([0, 0, 0]);
+      expect([...m.live.page]).toEqual([page]);
     }
   }),
 );

@@ -5,6 +5,7 @@ import { collapseHugePage, contextSwitch, doUserAddrFault, munmap, retractPageTa
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { PAGE, type Stage } from './stage.ts';
+import { type MappedStage } from './mapping-stage.ts';
 import { emptyFileTable } from './tables.ts';
 
 const running = defineScenario<Stage>({
@@ -75,7 +76,7 @@ const lazy = defineScenario<Stage>({
   ],
 });
 
-const retract = defineScenario<Stage>({
+const retract = defineScenario<MappedStage>({
   id: 'T18/retract',
   title:
     'the table of a file range is retracted and freed: the flush must reach lazy CPUs, which may speculate through it',
@@ -88,7 +89,7 @@ const retract = defineScenario<Stage>({
     run(1, (cpu) => contextSwitch(cpu, null));
     return stage;
   },
-  threads: ({ mm }) => [thread((cpu) => retractPageTables(cpu, mm, 0))],
+  threads: ({ mapping }) => [thread((cpu) => retractPageTables(cpu, mapping, 0))],
   twins: [
     {
       id: 'T18/retract/naive',

@@ -20,6 +20,7 @@ import {
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { type MappedStage } from './mapping-stage.ts';
 import { emptyFileTable } from './tables.ts';
 
 /** Takes a reference, makes sure that it keeps the page, and drops it. */
@@ -31,15 +32,17 @@ function* pinAndPut(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   yield* putPage(cpu, page);
 }
 
-const t19 = defineScenario<Stage>({
+const t19 = defineScenario<MappedStage>({
   id: 'T19/fixed',
-  title:
-    'GUP-fast beside retract_page_tables, which frees the table as soon as every CPU has answered an interrupt',
+  title: 'GUP-fast beside retract_page_tables, which frees the table as soon as every CPU has answered an interrupt',
   source: '2ba99c5e0881; core.md T19',
   cpus: 2,
   profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
   setup: emptyFileTable,
-  threads: ({ mm }) => [thread((cpu) => retractPageTables(cpu, mm, 0)), thread((cpu) => pinAndPut(cpu, mm, 0))],
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => retractPageTables(cpu, mapping, 0)),
+    thread((cpu) => pinAndPut(cpu, mm, 0)),
+  ],
   twins: [
     {
       id: 'T19/naive',
@@ -47,6 +50,29 @@ const t19 = defineScenario<Stage>({
       oracle: 'O5',
       property: 'TUAF',
       profile: { gupIrqs: 'on' },
+    },
+  ],
+});
+
+const t19Ipi = defineScenario<MappedStage>({
+  id: 'T19/flush-is-ipi',
+  title: 'the same without an interrupt of every CPU: where the flush itself is one, it waits for GUP-fast',
+  source: 'mm/khugepaged.c up to 6.0; negative control of the bug catalogue',
+  cpus: 2,
+  archs: ['x86'],
+  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: false },
+  setup: emptyFileTable,
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => retractPageTables(cpu, mapping, 0)),
+    thread((cpu) => pinAndPut(cpu, mm, 0)),
+  ],
+  twins: [
+    {
+      id: 'T19/flush-is-ipi/no-wait',
+      why: 'the initiator does not wait for its IPIs',
+      oracle: ['O5', 'O4'],
+      property: 'TUAF',
+      backend: { x86: { waitForIpis: false } },
     },
   ],
 });
@@ -186,6 +212,7 @@ const collapse = defineScenario<Pinned>({
 /** All of them. */
 export const GUP_FAST: readonly AnyScenario[] = [
   t19,
+  t19Ipi,
   ptReclaim('batched'),
   ptReclaim('immediate'),
   ptReclaim('ipi-sync'),

@@ -14,8 +14,8 @@ import type { Profile } from '@mmu-gather/core/stepped';
 import { doUserAddrFault, madviseDontneed, munmap, retractPageTables } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { setFileStage } from './file-stage.ts';
-import { PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
+import { type MappedStage, setMappedStage } from './mapping-stage.ts';
+import { PAGE, setStage, type Stage } from './stage.ts';
 
 /** PT_RECLAIM with what it needs. */
 const PT_RECLAIM: Partial<Profile> = { ptReclaim: true, pteMap: 'rcu', tableFree: 'rcu', tableRemoveOne: 'rcu' };
@@ -86,22 +86,21 @@ const batchFails = defineScenario<Stage>({
 });
 
 /** A file mapping of one table's span, without entries in the table. CPU 1 is in a system call. */
-export function emptyFileTable(run: Run): Stage {
-  const stage = setFileStage(run, { flags: RW_MEMORY, pages: 2, touched: [0] });
-  run(1, (cpu) => cpu.enterKernel());
+export function emptyFileTable(run: Run): MappedStage {
+  const stage = setMappedStage(run, { pages: 2, stored: [0], inKernel: [1] });
   run(0, (cpu) => madviseDontneed(cpu, stage.mm, 0, PAGE));
   return stage;
 }
 
-const retractWalker = defineScenario<Stage>({
+const retractWalker = defineScenario<MappedStage>({
   id: 'tables/retract-deferred',
   title: 'retract_page_tables without mmap_lock beside a walker that holds it for read',
   source: '1d65b771bc08 (6.5)',
   cpus: 2,
   profile: { retract: 'deferred', pteMap: 'rcu' },
   setup: emptyFileTable,
-  threads: ({ mm }) => [
-    thread((cpu) => retractPageTables(cpu, mm, 0)),
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => retractPageTables(cpu, mapping, 0)),
     thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
   ],
   twins: [
@@ -122,15 +121,15 @@ const retractWalker = defineScenario<Stage>({
   ],
 });
 
-const retractLocked = defineScenario<Stage>({
+const retractLocked = defineScenario<MappedStage>({
   id: 'tables/retract-mmap-lock',
   title: 'retract_page_tables with mmap_lock for write: no walker is there, the table is freed at once',
   source: 'mm/khugepaged.c up to 6.4',
   cpus: 2,
   profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched' },
   setup: emptyFileTable,
-  threads: ({ mm }) => [
-    thread((cpu) => retractPageTables(cpu, mm, 0)),
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => retractPageTables(cpu, mapping, 0)),
     thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
   ],
   twins: [
