@@ -185,6 +185,28 @@ describe('O11, a completed generation', () => {
     // What an older generation covers is all gone.
     expect(completes('before-flush', 1)).toBe('holds');
   });
+  test('covers what was mapped below an entry of a table, and huge leaves', () => {
+    const unlinked = (huge: boolean, order: 'before-flush' | 'after-flush') =>
+      alone(function* (cpu, tree): Steps<void> {
+        const mm = Mm.at(yield* cpu.alloc('mm'));
+        yield* cpu.writeOnce(mm.pgd, tree.root);
+        if (huge) {
+          yield* cpu.xchg(tree.pmd, 0);
+          yield* flushOthers(cpu, 1);
+          yield* cpu.xchg(tree.pmd, mkEntry(tree.pages[0]!, WRITTEN | PSE));
+        }
+        yield* cpu.xchg(tree.pmd, 0);
+        yield* cpu.atomicAddReturn(mm.tlbGen, 1);
+        if (order === 'before-flush') yield* cpu.writeOnce(mm.tlbGenCompleted, 1);
+        yield* flushOthers(cpu, 1);
+        if (order === 'after-flush') yield* cpu.writeOnce(mm.tlbGenCompleted, 1);
+      });
+    for (const huge of [false, true]) {
+      expect(unlinked(huge, 'after-flush')).toBe('holds');
+      expect(unlinked(huge, 'before-flush')).toBe('O11');
+    }
+  });
+
   test('is never newer than the newest, and never goes back', () => {
     expect(completes('after-flush', 3)).toBe('O11');
     expect(

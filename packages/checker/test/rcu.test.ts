@@ -23,11 +23,14 @@ function* walkWithIrqsOff(cpu: Cpu, tree: Tree): Steps<void> {
   yield* cpu.localIrqEnable();
 }
 
-const readers = [walkUnderRcu, walkWithIrqsOff];
+const readers = [
+  ['rcu_read_lock', walkUnderRcu],
+  ['interrupts off', walkWithIrqsOff],
+] as const;
 
-test.for(readers.flatMap((reader) => ['sc', 'tso'].map((model) => [reader, model] as const)))(
-  '%o, %s: a table freed at once is read after it; one that is freed by RCU is not',
-  ([reader, model]) => {
+test.for(readers.flatMap(([name, reader]) => ['sc', 'tso'].map((model) => [name, model, reader] as const)))(
+  '%s, %s: a table freed at once is read after it; one that is freed by RCU is not',
+  ([, model, reader]) => {
     const program = (free: (cpu: Cpu, tree: Tree) => Steps<void>) =>
       onTree(
         (tree) => [
