@@ -17,6 +17,7 @@
  */
 import {
   type Cpu,
+  type Entry,
   entryAddrEnd,
   entryNone,
   entrySize,
@@ -110,7 +111,7 @@ function* moveTables(cpu: Cpu, move: Move, tlb: MmuGather | null): Steps<void> {
         }
         yield* splitHugePmd(cpu, mm, oldPmd, at);
       }
-      const whole = isWholeTable(cpu, at, next) && (yield* moveWholeTable(cpu, move, oldPmd, newPmd, at, tlb));
+      const whole = isWholeTable(cpu, at, next) && (yield* moveWholeTable(cpu, move, oldPmd, newPmd, entry, at, tlb));
       if (!whole) yield* movePtes(cpu, mm, oldPmd, newPmd, at, at - from + to, next - at, tlb);
     }
     at = next;
@@ -123,12 +124,13 @@ function* moveWholeTable(
   { mm, vma }: Move,
   oldPmd: number,
   newPmd: number,
+  seen: Entry,
   from: number,
   tlb: MmuGather | null,
 ): Steps<boolean> {
   const lock = tlb === null && cpu.kernel.profile.movePmdRmapLocks;
   if (lock) yield* lockVmaMapping(cpu, vma);
-  const moved = yield* moveNormalPmd(cpu, mm, oldPmd, newPmd, from, tlb);
+  const moved = yield* moveNormalPmd(cpu, mm, oldPmd, newPmd, seen, from, tlb);
   if (lock) yield* unlockVmaMapping(cpu, vma);
   return moved;
 }

@@ -15,6 +15,7 @@
 import {
   type Cell,
   type Cpu,
+  type Entry,
   entryNone,
   entrySize,
   type Mm,
@@ -26,6 +27,7 @@ import {
 /**
  * move_normal_pmd: the block at `from` becomes the block at `to`. mmap_lock for write; the locks of the reverse map as the
  * profile says.
+ * @param seen the upper entry at the old place as it was before any lock was taken: retract_page_tables may have cleared it since
  * @param tlb takes note of what moved; null to flush here
  * @returns false if the upper entry at the new place is taken: then the entries must move one by one
  */
@@ -34,13 +36,14 @@ export function* moveNormalPmd(
   mm: Mm,
   oldPmd: Cell,
   newPmd: Cell,
+  seen: Entry,
   from: number,
   tlb: MmuGather | null,
 ): Steps<boolean> {
   const size = entrySize(cpu.kernel.geometry, 1);
   if (!entryNone(yield* cpu.readOnce(newPmd))) return false;
   yield* cpu.spinLock(mm.pageTableLock);
-  const entry = yield* cpu.readOnce(oldPmd);
+  const entry = cpu.kernel.profile.movePmdCheck === 'locked' ? yield* cpu.readOnce(oldPmd) : seen;
   yield* cpu.writeOnce(oldPmd, 0);
   yield* cpu.writeOnce(newPmd, entry);
   if (tlb !== null) {

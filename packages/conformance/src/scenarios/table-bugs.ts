@@ -2,10 +2,21 @@
  * Historical bugs about page tables and huge pages, each in a buggy and a fixed variant.
  */
 import { type Address, type Cell, entryTarget } from '@mmu-gather/core/stepped';
-import { changeProtNuma, madviseDontneed, munmap, pmdOffset } from '@mmu-gather/mm/stepped';
+import {
+  changeProtNuma,
+  madviseDontneed,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  mremap,
+  munmap,
+  pmdOffset,
+  retractPageTables,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
+import type { MappedStage } from './mapping-stage.ts';
 import { PAGE, setStage, type Stage } from './stage.ts';
+import { emptyFileTable } from './tables.ts';
 
 interface HugeMapping extends Stage {
   readonly pmd: Cell;
@@ -71,5 +82,27 @@ const b32 = defineScenario<Stage>({
   ],
 });
 
+const b85 = defineScenario<MappedStage>({
+  id: 'bug:B85/fixed',
+  title: 'mremap moves a whole table of a file while retract_page_tables takes it away: it looks again under the locks',
+  source: 'CVE-2024-50066, 6fa1066fc5d0 (2024)',
+  cpus: 2,
+  profile: { retract: 'deferred', pteMap: 'rcu', movePtes: 'range', movePmd: 'table', movePmdRmapLocks: true },
+  setup: emptyFileTable,
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => mremap(cpu, mm, 0, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 2 * PAGE)),
+    thread((cpu) => retractPageTables(cpu, mapping, 0)),
+  ],
+  twins: [
+    {
+      id: 'bug:B85/buggy',
+      why: 'what it saw before the locks goes to the new place: a table that is freed',
+      oracle: ['O4', 'O5'],
+      property: 'TUAF',
+      profile: { movePmdCheck: 'before' },
+    },
+  ],
+});
+
 /** All of them. */
-export const TABLE_BUGS: readonly AnyScenario[] = [b25, b32];
+export const TABLE_BUGS: readonly AnyScenario[] = [b25, b32, b85];

@@ -72,6 +72,11 @@ export interface TableSwitches {
    * - `immediate`: wrong: without it, at once
    */
   readonly retract: 'mmap-lock' | 'deferred' | 'immediate';
+  /**
+   * Whether mremap, when it moves a whole table, goes by the upper entry as it is under the locks (`locked`), or by what it saw before
+   * them (`before`, wrong: retract_page_tables may have unlinked the table; CVE-2024-50066, bug B85).
+   */
+  readonly movePmdCheck: 'locked' | 'before';
 
   // ---- the end of an address space ----
 
@@ -109,6 +114,7 @@ export const TABLES_5_11: TableSwitches = {
   collapseSync: false,
   collapseRefs: true,
   retract: 'mmap-lock',
+  movePmdCheck: 'locked',
   fullmm: 'linux',
   exitZeroes: true,
   deadMeans: 'exiting',
@@ -142,6 +148,7 @@ export const TABLE_AXES: Axes<TableSwitches> = {
   collapseSync: axis([false, true]),
   collapseRefs: axis([true], [false]),
   retract: axis(['mmap-lock', 'deferred'], ['immediate']),
+  movePmdCheck: axis(['locked'], ['before']),
   fullmm: axis(['linux', 'F0', 'F1', 'F2', 'F3']),
   exitZeroes: axis([true], [false]),
   deadMeans: axis(['exiting', 'fullmm']),
