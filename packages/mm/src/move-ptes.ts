@@ -22,7 +22,9 @@ import {
   pageSize,
   ptePresent,
   type Steps,
+  tlbEndPtes,
   tlbFlushLevelRange,
+  tlbStartPtes,
 } from '@mmu-gather/core/stepped';
 import {
   ptepGet,
@@ -57,6 +59,7 @@ export function* movePtes(
   if (oldTable === 0) return false;
   const newPtl = ptlPtr(cpu, newTable);
   if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinLock(newPtl);
+  if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
   yield* flushTlbBatchedPending(cpu, mm);
   const moved: number[] = [];
   let oldPte = entryCell(geometry, oldTable, 0, from);
@@ -71,7 +74,8 @@ export function* movePtes(
   }
   const force = moved.length > 0;
   if (force && profile.movePtes === 'range') yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
-  if (tlb === null) for (const at of moved) cpu.claim.moved(cpu.read(mm.pgd), { start: at, end: at + size });
+  if (tlb !== null) yield* tlbEndPtes(cpu, tlb, oldTable);
+  else for (const at of moved) cpu.claim.moved(cpu.read(mm.pgd), { start: at, end: at + size });
   if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinUnlock(newPtl);
   yield* pteUnmapUnlock(cpu, oldTable);
   if (force && profile.movePtes === 'after-unlock')

@@ -28,6 +28,7 @@ import { TABLES } from './tables.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
 import { RING_SCENARIOS } from './ring.ts';
+import { STORM } from './storm.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
 import { TRACES } from './traces.ts';
 import { VMAP } from './vmap.ts';
@@ -69,6 +70,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MOVES,
   ...PFNMAP,
   ...VMAP,
+  ...STORM,
   ...TABLES,
   ...GUP_FAST,
   ...HUGE,
