@@ -18,9 +18,10 @@ import {
   clearRefsWrite,
   contextSwitch,
   dupMm,
+  MADV_COLD,
+  MADV_FREE,
   madvise,
   madviseDontneed,
-  MADV_FREE,
   mmAlloc,
   mprotect,
   munmap,
@@ -84,10 +85,10 @@ const t5 = defineScenario<Reclaimed>({
   // Up to 5.12 the initiator flushes twice, and only a remote CPU can lose a request: see the next scenario.
   backend: { x86: { ceiling: 0, flushOrder: 'overlapped' } },
   setup: (run) => discardable(run, { inKernel: [1] }),
-  threads: ({ mm, p0 }, kernel) => [
+  threads: ({ mm, p0 }) => [
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
     thread(function* (cpu) {
-      yield* kernel.backend.flushTlbMm(cpu, mm);
+      yield* madviseDontneed(cpu, mm, PAGE, PAGE);
       yield* cpu.enterUser(0);
     }),
   ],
@@ -104,15 +105,16 @@ const t5 = defineScenario<Reclaimed>({
 
 const acknowledged = defineScenario<Reclaimed>({
   id: 'rfc/mask-ack',
-  title: 'reclaim beside a flush of the whole mm by a CPU that does not run it',
-  source: `${RFC}, patches 19 and 20`,
+  title: 'reclaim beside process_madvise(MADV_COLD), whose full flush comes from a CPU that does not run the mm',
+  source: `${RFC}, patch 20`,
   cpus: 3,
   profile: MASK,
-  setup: (run) => discardable(run, { touched: [0] }),
-  threads: ({ mm, p0 }, kernel) => [
+  backend: { x86: { ceiling: 0 } },
+  setup: (run) => discardable(run),
+  threads: ({ mm, p0 }) => [
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
     undefined,
-    thread((cpu) => kernel.backend.flushTlbMm(cpu, mm)),
+    thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
   ],
   twins: [
     {
@@ -136,15 +138,16 @@ const orIfMissing = defineScenario<Reclaimed>({
   source: `${RFC}, patch 19`,
   cpus: 3,
   profile: { ...MASK, batchedOr: 'if-missing' },
+  backend: { x86: { ceiling: 0 } },
   setup(run, kernel) {
-    const stage = discardable(run, { touched: [0] });
+    const stage = discardable(run);
     run(2, (cpu) => cpu.atomicOr(kernel.batchedCpumask, 0b011));
     return stage;
   },
-  threads: ({ mm, p0 }, kernel) => [
+  threads: ({ mm, p0 }) => [
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
     undefined,
-    thread((cpu) => kernel.backend.flushTlbMm(cpu, mm)),
+    thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
   ],
   twins: [
     {
