@@ -31,7 +31,7 @@ function repeated(name: string, count: number, fields: readonly string[]): reado
 }
 
 function ringFields({ profile }: BootOptions): readonly string[] {
-  if (profile.ringSlots === 0) return [];
+  if (profile.deferral !== 'ring') return [];
   return ['ring.lock', ...repeated('ring', profile.ringSlots, RING_SLOT_FIELDS)];
 }
 

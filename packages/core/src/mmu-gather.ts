@@ -14,13 +14,14 @@
  * {@link tlbFinishMmu}.
  */
 import type { Cpu } from './cpu.ts';
-import { deferralOf, ringNewestIn } from './deferral/index.ts';
+import { deferralOf, hasRing, ringNewestIn } from './deferral/index.ts';
 import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
 import { entryShift, entrySize, pageSize, taskSize } from './geometry.ts';
 import { countTables, levelsOfOthers, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
+import type { GatherSwitches } from './profile/index.ts';
 import { freedUnflushed, freeTables, tableCapacity, tlbRemoveTableOne } from './table-free.ts';
 import {
   closeAlone,
@@ -299,6 +300,12 @@ function* adoptPending(cpu: Cpu, tlb: MmuGather, start: number, end: number): St
   tlb.cleared |= 1;
 }
 
+/** Without a ring nothing is known of the ranges of others. */
+function nestedForm(cpu: Cpu): GatherSwitches['nestedFinish'] {
+  const { nestedFinish } = cpu.kernel.profile;
+  return nestedFinish === 'overlapping' && !hasRing(cpu) ? 'whole-mm' : nestedFinish;
+}
+
 /**
  * What a finish records when another gather is open on the mm. That one may have cleared entries which this one found
  * empty, or demoted entries which this one found demoted, and its flush may come later:
@@ -312,7 +319,7 @@ function* adoptPending(cpu: Cpu, tlb: MmuGather, start: number, end: number): St
  */
 function* forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
   const levels = cpu.kernel.geometry.bits.length;
-  switch (cpu.kernel.profile.nestedFinish) {
+  switch (nestedForm(cpu)) {
     case 'none':
       return;
     case 'level-counters':
@@ -359,7 +366,8 @@ function* forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number)
  */
 export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
   const { mm } = tlb;
-  const { finishSync, nestedFinish } = cpu.kernel.profile;
+  const { finishSync } = cpu.kernel.profile;
+  const nestedFinish = nestedForm(cpu);
   let awaited = NO_WAIT;
   if (nestedFinish === 'level-counters' || nestedFinish === 'overlapping') {
     // What others did is known whether they are still open or not.

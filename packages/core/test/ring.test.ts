@@ -20,7 +20,7 @@ const PAGE = 4096;
 const mm = Mm.at(100);
 
 function withRing(ringSlots: number, more: Partial<Profile> = {}): FakeCpu {
-  return fakeCpu({ ringSlots, ...more });
+  return fakeCpu({ deferral: 'ring', ringSlots, ...more });
 }
 
 function pages(start: number, end: number, freedTables = false): RingRange {

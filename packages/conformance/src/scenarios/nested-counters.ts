@@ -10,7 +10,7 @@ import { PAGE, setStage, type Stage, syscall } from './stage.ts';
 const AMIT = 'mails of N. Amit and P. Zijlstra, May 2019';
 
 /** Nothing but the counters says what is open. */
-const LEVELS: Partial<Profile> = { nestedFinish: 'level-counters', deferral: 'counter', ringSlots: 0 };
+const LEVELS: Partial<Profile> = { nestedFinish: 'level-counters', deferral: 'counter' };
 
 /** Two threads zap the same pages; one of them finds them gone. */
 function zapTwice(pages: number): (env: Stage) => readonly Body[] {

@@ -45,7 +45,6 @@ const LUTOMIRSKI = 'mail of A. Lutomirski, 2020-12-23';
 /** Deferrals are recorded in tables, and completed generations are published. */
 const QUEUE: Partial<Profile> = {
   deferral: 'queue',
-  ringSlots: 0,
   nestedFinish: 'whole-mm',
   changeProtection: 'gather',
 };

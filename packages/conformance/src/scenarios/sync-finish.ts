@@ -10,7 +10,7 @@ import { PAGE, setStage, type Stage, syscall } from './stage.ts';
 const ZIJLSTRA = 'mail of P. Zijlstra, 2019-05-09';
 
 /** Finishes wait, and fall back to what Linux does. */
-const EPOCHS: Partial<Profile> = { finishSync: 'epoch', nestedFinish: 'whole-mm', deferral: 'counter', ringSlots: 0 };
+const EPOCHS: Partial<Profile> = { finishSync: 'epoch', nestedFinish: 'whole-mm', deferral: 'counter' };
 
 const zapTwice = defineScenario<Stage>({
   id: 'sync-finish/zap-twice',

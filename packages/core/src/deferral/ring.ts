@@ -55,9 +55,9 @@ export interface RingFold extends RingRange {
   gen: number;
 }
 
-/** Does the mm have a ring? */
+/** Do mms have a ring? Then all flushes of one mm go through it, whoever asks for them. */
 export function hasRing(cpu: Cpu): boolean {
-  return cpu.kernel.profile.ringSlots !== 0;
+  return cpu.kernel.profile.deferral === 'ring';
 }
 
 function ringLock(cpu: Cpu, mm: Mm): Cell {

@@ -1,9 +1,6 @@
 /**
  * Switches of designs that were proposed and never merged: the flush ring, the queue of pending flushes, the finish that waits,
- * counters for each level.
- *
- * The ring is on where it has slots, whatever `deferral` says: then every flush of one mm goes through it. `deferral: 'ring'` records
- * gathers' changes in it as well.
+ * counters for each level. And what this project's aggressive profile adds to them.
  */
 import { type Axes, axis, COUNT } from './axis.ts';
 import type { DeferralSwitches } from './deferral.ts';
@@ -16,7 +13,7 @@ import type { RmapSwitches } from './rmap.ts';
 export interface DesignSwitches {
   // ---- flush ring (A. Lutomirski, 2021-02-01) ----
 
-  /** Slots of each mm's ring; 0: there is none. */
+  /** Slots of each mm's ring, where `deferral` is `ring`. */
   readonly ringSlots: number;
   /** Who reads the ring: the CPU that starts a flush, for all, or besides each CPU in its handler, from its own generation on. */
   readonly ringReader: 'initiator' | 'handler';
@@ -86,7 +83,7 @@ export interface DesignSwitches {
 
 /** As in Linux 5.11: none of them. */
 export const DESIGNS_5_11: DesignSwitches = {
-  ringSlots: 0,
+  ringSlots: 16,
   ringReader: 'initiator',
   ringFold: 'past-completed',
   ringPublish: 'snapshot',
@@ -147,7 +144,6 @@ export const AGGRESSIVE: Partial<DesignSwitches> &
   Partial<RmapSwitches> &
   Partial<MoveSwitches> = {
   deferral: 'ring',
-  ringSlots: 16,
   nestedFinish: 'overlapping',
   madviseGather: 'per-call',
   changeProtection: 'gather',

@@ -27,7 +27,7 @@ export interface GatherSwitches {
    * - `need-flush-all`: need_flush_all instead of fullmm, for the mm is not dying (RFC 01)
    * - `level-counters`: looks which levels open gathers have cleared (N. Amit, May 2019; profile/designs.ts)
    * - `overlapping`: flushes to the newest pending generation that touched the range of the arguments; nothing if none did
-   *   (this project's; `deferral: 'ring'` only, where other schemes would have to take every generation for one that did)
+   *   (this project's; without `deferral: 'ring'` it is `whole-mm`)
    * - `none`: nothing (before 4.13; wrong, bug B03)
    */
   readonly nestedFinish:
