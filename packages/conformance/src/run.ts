@@ -62,6 +62,7 @@ export function machineOf(cell: Cell, reads: Reads = new Reads(), oraclesOff: re
     profile: reads.watch('profile', cell.profile),
     memoryModel: cell.memoryModel,
     oraclesOff,
+    strict: scenario.strict === true,
     ...(scenario.pools === undefined ? {} : { pools: scenario.pools }),
   };
   const twin = cell.twin as Twin | undefined;

@@ -86,6 +86,8 @@ export interface Scenario<E = unknown> {
   readonly profile?: Partial<Profile>;
   /** Backend switches that it needs, also for its twins. */
   readonly backend?: BackendOverrides;
+  /** Whether a freed page may not be held by any TLB, whatever its CPU runs (O1s), rather than by one that user code uses (O1). */
+  readonly strict?: boolean;
   /** Reserves words of its own. */
   reserve?(layout: Layout): void;
   /** Sequential setup. */

@@ -8,6 +8,7 @@ import { ARCHITECTURES, cells, machineOf, SCENARIOS } from '../src/index.ts';
 
 const ONLY: readonly [oracle: OracleId, twin: string][] = [
   ['O1', 'munmap/running-thread/free-first'],
+  ['O1s', 'rfc/mask-strict/shared'],
   ['O2', 'huge/mprotect-invalidate/no-ipi-wait'],
   ['O3', 'T20/naive'],
   ['O4', 'T3/naive'],

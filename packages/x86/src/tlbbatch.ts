@@ -10,8 +10,9 @@
  *
  * The flush belongs to no mm and no generation: every CPU brings whatever it runs up to date.
  *
- * The CPUs are remembered in the batch, or (RFC 20, `batchedPending: 'cpumask'`) in one mask of the machine, which they leave by
- * themselves when they flush (batched-ack.ts): then a flush that somebody else did for his own reasons saves this one.
+ * The CPUs are remembered in the batch. In RFC 20 (`batchedPending: 'cpumask'`) they are in one mask of the machine, too, which they leave
+ * by themselves when they flush (batched-ack.ts). If that mask alone is what a batch flushes (`batchedTargets: 'shared'`), a flush
+ * that somebody else did for his own reasons saves this one.
  */
 import {
   type Cpu,
@@ -45,14 +46,18 @@ export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: 
   if (!maskFirst) yield* addMask(cpu, batch, mm);
 }
 
+/** Are the CPUs of all batches together in the machine's mask? */
+function sharesMask(cpu: Cpu): boolean {
+  const { batchedPending, batchedTargets } = cpu.kernel.profile;
+  return batchedPending === 'cpumask' && batchedTargets === 'shared';
+}
+
 /** The CPUs that may use the mm must flush (cpumask_or, cpumask_atomic_or). */
 function* addMask(cpu: Cpu, batch: TlbBatch, mm: Mm): Steps<void> {
-  const mask = yield* cpu.readOnce(mm.cpumask);
-  if (cpu.kernel.profile.batchedPending !== 'cpumask') {
-    batch.cpumask |= mask;
-    return;
-  }
   const { batchedCpumask } = cpu.kernel;
+  const mask = yield* cpu.readOnce(mm.cpumask);
+  if (!sharesMask(cpu)) batch.cpumask |= mask;
+  if (cpu.kernel.profile.batchedPending !== 'cpumask') return;
   // RFC 19: an exchange less. The bits may be about to go: somebody else has set them, and their CPUs may be flushing for him.
   if (cpu.kernel.profile.batchedOr === 'if-missing' && (mask & ~(yield* cpu.readOnce(batchedCpumask))) === 0) return;
   yield* cpu.atomicOr(batchedCpumask, mask);
@@ -61,8 +66,7 @@ function* addMask(cpu: Cpu, batch: TlbBatch, mm: Mm): Steps<void> {
 /** arch_tlbbatch_flush: everything, on every CPU of the batch. Lazy CPUs are left out: no tables were freed. */
 export function* tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
   const info = getFlushTlbInfo(cpu, 0, 0, TLB_FLUSH_ALL, 0, false, TLB_GENERATION_INVALID);
-  const shared = cpu.kernel.profile.batchedPending === 'cpumask';
-  const mask = shared ? yield* cpu.readOnce(cpu.kernel.batchedCpumask) : batch.cpumask;
+  const mask = sharesMask(cpu) ? yield* cpu.readOnce(cpu.kernel.batchedCpumask) : batch.cpumask;
   const self = (mask & (1 << cpu.id)) !== 0;
   const others = (mask & ~(1 << cpu.id)) !== 0;
   if (x86Of(cpu).switches.flushOrder === 'local-first') {

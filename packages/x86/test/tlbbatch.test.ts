@@ -146,7 +146,7 @@ test(
 test(
   "RFC 20: CPUs of the mm enter the machine's mask, and leave it when a request arrives",
   run(function* (): Steps<void> {
-    const m = new FakeMachine({}, 3, { batchedPending: 'cpumask' });
+    const m = new FakeMachine({}, 3, { batchedPending: 'cpumask', batchedTargets: 'shared' });
     const { mm, batch } = yield* deferred(m, [0, 1, 2]);
     const mask = m.kernel.batchedCpumask;
     expect([m.words[mask], batch.cpumask]).toEqual([0b111, 0]);
@@ -160,9 +160,27 @@ test(
 );
 
 test(
+  'RFC 20 corrected: the batch flushes its own CPUs, whoever is left in the mask',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({}, 2, { batchedPending: 'cpumask' });
+    const { mm, batch } = yield* deferred(m, [0, 1]);
+    expect([m.words[m.kernel.batchedCpumask], batch.cpumask]).toEqual([0b11, 0b11]);
+    yield* m.kernel.backend.flushTlbMm(m.cpus[1]!, mm);
+    expect([m.words[m.kernel.batchedCpumask], batch.cpumask]).toEqual([0, 0b11]);
+    m.takeEvents();
+    yield* m.kernel.backend.tlbbatchFlush(m.cpus[0]!, batch);
+    expect(m.takeEvents()).toEqual(['0:4/-1', '1:1/0', '0:2/0']);
+  }),
+);
+
+test(
   'RFC 20 as posted: a CPU that is up to date stays in the mask, and so does a lazy one',
   run(function* (): Steps<void> {
-    const m = new FakeMachine({}, 3, { batchedPending: 'cpumask', batchedAck: 'after-full-flush' });
+    const m = new FakeMachine({}, 3, {
+      batchedPending: 'cpumask',
+      batchedTargets: 'shared',
+      batchedAck: 'after-full-flush',
+    });
     const { mm, batch } = yield* deferred(m, [0, 1, 2]);
     const mask = m.kernel.batchedCpumask;
     yield* m.idle(2);

@@ -206,9 +206,21 @@ export const RFC_PATCHES: readonly RfcPatch[] = [
     title: 'mm/rmap: avoid potential races',
     does: 'one mask of CPUs that must flush for reclaim, which they leave by themselves, replaces the flag and the mask of the batch',
     posted: {
-      switches: { batchedPending: 'cpumask', batchedAck: 'after-full-flush', batchedOrder: 'mask-first' },
+      switches: {
+        batchedPending: 'cpumask',
+        batchedTargets: 'shared',
+        batchedAck: 'after-full-flush',
+        batchedOrder: 'mask-first',
+      },
     },
-    corrected: { switches: { batchedPending: 'cpumask', batchedAck: 'arrival', batchedOrder: 'generation-first' } },
+    corrected: {
+      switches: {
+        batchedPending: 'cpumask',
+        batchedTargets: 'own',
+        batchedAck: 'arrival',
+        batchedOrder: 'generation-first',
+      },
+    },
     defects: { D6: 'rfc/D6', D7: 'rfc/D7', D9: 'rfc/D9' },
   },
 ];

@@ -53,8 +53,13 @@ const RFC = 'RFC 2021, N. Amit';
 
 const FORK_POOLS = { mm: 3, page: 6, table: 8, vma: 6 };
 
-/** Reclaim's deferral as in patch 20, corrected. */
-const MASK: Partial<Profile> = { batchedPending: 'cpumask', reclaimBatch: true, ptReclaim: false };
+/** Reclaim's deferral as in patch 20, which flushes whoever is left in the mask, with the acknowledgement corrected. */
+const MASK: Partial<Profile> = {
+  batchedPending: 'cpumask',
+  batchedTargets: 'shared',
+  reclaimBatch: true,
+  ptReclaim: false,
+};
 
 interface Reclaimed extends Stage {
   readonly p0: Mapping;
@@ -123,6 +128,33 @@ const acknowledged = defineScenario<Reclaimed>({
       oracle: ['O1', 'O12'],
       property: 'FUAF',
       profile: { batchedAck: 'after-full-flush' },
+    },
+  ],
+});
+
+/** The page is freed while the CPU that has just left the mask is in its handler, where only an NMI could still read user memory. */
+const strictly = defineScenario<Reclaimed>({
+  id: 'rfc/mask-strict',
+  title:
+    'reclaim flushes the CPUs of its own deferrals, whoever has left the mask: not even an NMI can use what it frees',
+  source: `${RFC}, patch 20`,
+  cpus: 3,
+  strict: true,
+  profile: { ...MASK, batchedTargets: 'own' },
+  backend: { x86: { ceiling: 0 } },
+  setup: (run) => discardable(run),
+  threads: ({ mm, p0 }) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    undefined,
+    thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
+  ],
+  twins: [
+    {
+      id: 'rfc/mask-strict/shared',
+      why: 'it takes the word of a CPU that has left the mask and not flushed yet',
+      oracle: 'O1s',
+      property: 'FUAF',
+      profile: { batchedTargets: 'shared' },
     },
   ],
 });
@@ -480,6 +512,7 @@ export const RFC_SCENARIOS: readonly AnyScenario[] = [
   t6,
   maskSettles,
   acknowledged,
+  strictly,
   orIfMissing,
   maskEmpties,
   needFlushAll,

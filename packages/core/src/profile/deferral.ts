@@ -67,14 +67,19 @@ export interface DeferralSwitches {
   readonly madviseRelock: 'ends-bracket' | 'stays-open';
   /**
    * When a CPU leaves reclaim's mask (RFC 20):
-   * - `arrival`: when a request arrives, before it looks at what to flush. Right for user accesses only: until the handler has
-   *   flushed, an NMI that reads user memory could still use a page that is freed meanwhile (O1s)
+   * - `arrival`: when a request arrives, before it looks at what to flush. With `batchedTargets: 'shared'` right for user accesses
+   *   only: until the handler has flushed, an NMI that reads user memory could still use a page that is freed meanwhile (O1s)
    * - `before-full-flush`: only if it has to flush all; bits stay behind, and others flush for nothing (D9)
    * - `after-full-flush`: as posted, wrong: D6, trace T5
    */
   readonly batchedAck: 'arrival' | 'before-full-flush' | 'after-full-flush';
   /** How CPUs enter it: always with an atomic OR, or only if a bit is missing (RFC 19, D8). */
   readonly batchedOr: 'always' | 'if-missing';
+  /**
+   * Whom the flush at the end of reclaim's batch interrupts: the CPUs of its `own` deferrals, so that the mask is for others to look at,
+   * or (RFC 20) whoever is left in the `shared` mask, which saves those that others have flushed since.
+   */
+  readonly batchedTargets: 'own' | 'shared';
   /** Which comes first when an unmap is deferred: the new generation, or (RFC 20 as posted, wrong: D7, trace T6) the mask. */
   readonly batchedOrder: 'generation-first' | 'mask-first';
   /** Which old entry decides whether a change needs a flush: the one that was exchanged, or (wrong, RFC 03's review) one read before. */
@@ -98,6 +103,7 @@ export const DEFERRAL_5_11: DeferralSwitches = {
   madviseRelock: 'ends-bracket',
   batchedAck: 'arrival',
   batchedOr: 'always',
+  batchedTargets: 'own',
   batchedOrder: 'generation-first',
   flushDecision: 'exchanged',
   defaultFlushVma: 'fabricated',
@@ -121,6 +127,7 @@ export const DEFERRAL_AXES: Axes<DeferralSwitches> = {
   madviseRelock: axis(['ends-bracket'], ['stays-open']),
   batchedAck: axis(['arrival', 'before-full-flush'], ['after-full-flush']),
   batchedOr: axis(['always', 'if-missing']),
+  batchedTargets: axis(['own', 'shared']),
   batchedOrder: axis(['generation-first'], ['mask-first']),
   flushDecision: axis(['exchanged'], ['seen']),
   defaultFlushVma: axis(['fabricated'], ['real']),
