@@ -99,7 +99,7 @@ const nestedGather = defineScenario<FileStage>({
   title: 'the same with an mmu_gather',
   source: 'RFC 2021 patch 4',
   cpus: 2,
-  profile: { dirtyHelpers: 'gather' },
+  profile: { dirtyHelpers: 'gather', finishSync: 'none' },
   setup: (run) => setFileStage(run, { flags: SHARED, store: true }),
   threads: lookTwice,
   twins: [

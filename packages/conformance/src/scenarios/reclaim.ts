@@ -119,7 +119,7 @@ const t7 = defineScenario<TwoTables>({
   title: 'reclaim defers under one PTL while somebody settles its deferrals under another',
   source: 'RFC 2021 patch 20; "mm/rmap: fix potential batched TLB flush race" (5.17)',
   cpus: 2,
-  profile: { batchedPending: 'counters' },
+  profile: { batchedPending: 'counters', nestedFinish: 'whole-mm' },
   setup: twoTables,
   threads: reclaimOne,
   twins: [
@@ -145,7 +145,7 @@ const t26 = defineScenario<FileStage>({
   title: 'two deferrals within one flush: far from the number after which the counts start anew',
   source: 'mm/rmap.c TLB_FLUSH_BATCH_PENDING_LARGE (5.17)',
   cpus: 2,
-  profile: { batchedPending: 'counters' },
+  profile: { batchedPending: 'counters', nestedFinish: 'whole-mm' },
   setup: cleanTables,
   threads: reclaimTwo,
   twins: [
@@ -163,7 +163,7 @@ const t26TwoWords = defineScenario<FileStage>({
   id: 'T26/two-words',
   title: 'counts of 64 bits in two words never start anew',
   cpus: 2,
-  profile: { batchedPending: 'two-words', batchedLarge: 1 },
+  profile: { batchedPending: 'two-words', batchedLarge: 1, nestedFinish: 'whole-mm' },
   setup: cleanTables,
   threads: reclaimTwo,
   twins: [
