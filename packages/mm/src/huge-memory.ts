@@ -3,7 +3,7 @@
  *
  * A huge page is a row of pages; each has counts of its own, as if it were always mapped by itself. Linux keeps one count for
  * the row; what a mapping holds, and what is freed with it, is the same. With each huge entry a PTE table is deposited, so that
- * a split need not allocate. Entries are changed under mm.pageTableLock.
+ * a split need not allocate. Entries are changed under mm.pageTableLock; what is deferred is recorded in their own table.
  *
  *     split, under the lock                        any CPU
  *     exchange the huge entry by an invalid one    may hold the huge entry; no new one can be cached
@@ -46,6 +46,7 @@ import {
   tlbFlushMmu,
   tlbRemovePage,
   tlbRemoveTlbEntry,
+  tlbStartPtes,
   type Vma,
   VM_HUGEPAGE,
   VM_UFFD_WP,
@@ -301,13 +302,19 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
   const { mm } = tlb;
   if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
   yield* cpu.spinLock(mm.pageTableLock);
-  if (!pmdTransHuge(yield* cpu.readOnce(pmd))) {
+  const seen = yield* cpu.readOnce(pmd);
+  if (!pmdTransHuge(seen)) {
     yield* cpu.spinUnlock(mm.pageTableLock);
     return false;
   }
-  const old = yield* cpu.xchg(pmd, 0);
+  // Others find the entry gone without its lock, so what it was must be on record by then. A counter was raised long before.
+  const { unlinkTable, deferral } = cpu.kernel.profile;
+  const recordFirst = unlinkTable === 'after-record' && deferral !== 'counter';
+  yield* tlbStartPtes(cpu, tlb);
+  const old = recordFirst ? yield* pmdpInvalidateAd(cpu, pmd, seen) : yield* cpu.xchg(pmd, 0);
   tlbRemoveTlbEntry(cpu, tlb, start, 1);
   yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
+  if (recordFirst) yield* setPteAt(cpu, pmd, 0);
   const table = pgtableWithdraw(cpu, pmd, start);
   let full = false;
   for (const page of hugePages(cpu, entryTarget(old))) {
@@ -354,6 +361,7 @@ export function* changeHugePmd(cpu: Cpu, change: HugeChange, pmd: Cell, start: n
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);
   if (huge) {
+    if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
     const old = yield* takeAway(cpu, mm, pmd, seen, start);
     const entry = pteModify(old, change.prot);
     yield* setPteAt(cpu, pmd, entry);
@@ -382,6 +390,7 @@ export function* madviseHugePmd(
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);
   if (huge && (yield* pageMapcount(cpu, entryTarget(seen))) === 1) {
+    yield* tlbStartPtes(cpu, tlb);
     const old = yield* pmdpInvalidate(cpu, mm, pmd, seen, start);
     yield* setPteAt(cpu, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
     tlbRemoveTlbEntry(cpu, tlb, start, 1);
@@ -409,10 +418,12 @@ export function* clearHugePmd(
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(pmd);
   if (pmdTransHuge(seen)) {
+    if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
     yield* setPteAt(cpu, pmd, clear(yield* pmdpInvalidate(cpu, mm, pmd, seen, start)));
     if (tlb !== null) {
       tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
       cpu.claim.observed(cpu.read(mm.pgd), { start, end: start + hugeSize(cpu) });
+      yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
     }
   }
   yield* cpu.spinUnlock(mm.pageTableLock);

@@ -56,6 +56,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'fork/fault': 'O9',
       'T13/fixed': 'O9',
       'huge/copy-on-write': 'O9',
+      'huge/reclaim': 'O9',
     },
   },
   {

@@ -2,6 +2,7 @@
  * Huge pages: mapped, protected, shared, split and unmapped while other CPUs use them.
  */
 import {
+  AGGRESSIVE,
   type Address,
   type Cell,
   entryTarget,
@@ -33,7 +34,7 @@ import {
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { noWait, PAGE, type Stage } from './stage.ts';
+import { noWait, PAGE, type Stage, syscall } from './stage.ts';
 
 const unmap = defineScenario<Stage>({
   id: 'huge/munmap',
@@ -288,6 +289,50 @@ const softDirty = defineScenario<Stage>({
   twins: [noWait<Stage>('huge/clear-refs')],
 });
 
+const zapTwice = defineScenario<Stage>({
+  id: 'huge/zap-twice',
+  title: 'two threads zap the same huge page: the second finds it gone, and may not return before it is flushed',
+  source: 'core.md T8, on huge pages',
+  cpus: 2,
+  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, 2 * PAGE))),
+  ],
+  twins: [
+    {
+      id: 'huge/zap-twice/naive',
+      why: 'the second finishes without a flush',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { nestedFinish: 'none', finishSync: 'none' },
+    },
+  ],
+});
+
+const zapRecorded = defineScenario<Stage>({
+  id: 'huge/zap-recorded',
+  title: 'the same where a finish looks for records of others: what was mapped is on record before the entry is none',
+  cpus: 2,
+  profile: { ...AGGRESSIVE, ringSlots: 4 },
+  backend: { x86: { completedGen: 'after-flush' } },
+  profiles: ['linux-6.18'],
+  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, 2 * PAGE))),
+  ],
+  twins: [
+    {
+      id: 'huge/zap-recorded/cleared-first',
+      why: 'the entry is cleared first: who finds it none without the lock finds no record either, and flushes nothing',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { unlinkTable: 'before-record' },
+    },
+  ],
+});
+
 /** All of them. */
 export const HUGE: readonly AnyScenario[] = [
   unmap,
@@ -301,4 +346,6 @@ export const HUGE: readonly AnyScenario[] = [
   move,
   reclaim,
   softDirty,
+  zapTwice,
+  zapRecorded,
 ];
