@@ -7,7 +7,6 @@ import {
   getPage,
   type Kernel,
   type Mm,
-  putPage,
   RW,
   tlbFinishMmu,
   tlbGatherMmu,
@@ -17,6 +16,7 @@ import type { Body } from '@mmu-gather/checker';
 import {
   changeProtNuma,
   contextSwitch,
+  dupMm,
   madviseDontneed,
   migrateMisplacedPage,
   mmAlloc,
@@ -29,20 +29,6 @@ import {
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
-
-interface TwoMappings {
-  readonly mm: Mm;
-  readonly p0: Mapping;
-  readonly p1: Mapping;
-}
-
-/** Two pages in one table; CPU 1 is elsewhere or runs the mm. */
-function twoPages(running: readonly number[]): (run: Parameters<typeof setStage>[0]) => TwoMappings {
-  return (run) => {
-    const { mm } = setStage(run, { running });
-    return { mm, p0: mappingOf(run, mm, 0), p1: mappingOf(run, mm, PAGE) };
-  };
-}
 
 /** Two threads zap the same page; the second finds it gone. */
 function zapTwice({ mm }: Stage): readonly (Body | undefined)[] {
@@ -122,7 +108,8 @@ interface Protected extends Stage {
 /**
  * Two monitors, one that protects and one that releases, have both changed the entry and not flushed: what is left of them is
  * a read-only entry and a pending flush. CPU 0 does both at once; CPU 1 stores and faults; CPU 2 runs. Somebody else holds a
- * reference to the page, so the fault has to copy.
+ * reference to the page, so the fault has to copy. With a CPU for each monitor, in their own system calls, the naive form
+ * is found after 4.7 million states, and 5.4 million were not all of the fixed one's.
  */
 const t10 = defineScenario<Protected>({
   id: 'T10/fixed',
@@ -198,29 +185,22 @@ const t18 = defineScenario<Stage>({
   ],
 });
 
-const t24 = defineScenario<TwoMappings>({
+const t24 = defineScenario<Stage>({
   id: 'T24/fixed',
   title: 'two flushes arrive in reverse order: a ranged one may not jump over a generation',
   source: 'arch/x86/mm/tlb.c flush_tlb_func',
   cpus: 3,
-  setup: twoPages([0, 1, 2]),
-  threads: ({ mm, p0, p1 }, kernel) => [
-    thread(function* (cpu) {
-      yield* cpu.spinLock(p0.ptl);
-      yield* cpu.xchg(p0.pte, 0);
-      yield* cpu.spinUnlock(p0.ptl);
-      yield* kernel.backend.flushTlbMm(cpu, mm);
-      yield* putPage(cpu, p0.page);
-    }),
+  // Two pages are a full flush, one is a ranged one.
+  backend: { x86: { ceiling: 1 } },
+  setup(run) {
+    const stage = setStage(run, { pages: 3, running: [0, 1, 2], inKernel: [2] });
+    run(0, (cpu) => dupMm(cpu, stage.mm));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
     undefined,
-    thread(function* (cpu) {
-      yield* cpu.enterKernel();
-      yield* cpu.spinLock(p1.ptl);
-      yield* cpu.xchg(p1.pte, 0);
-      yield* cpu.spinUnlock(p1.ptl);
-      yield* kernel.backend.flushTlbRange(cpu, mm, PAGE, 2 * PAGE, 0);
-      yield* putPage(cpu, p1.page);
-    }),
+    thread((cpu) => userStore(cpu, mm, 2 * PAGE, 7)),
   ],
   twins: [
     {
