@@ -34,7 +34,7 @@ import {
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { noWait, PAGE, type Stage, syscall } from './stage.ts';
+import { noWait, PAGE, type Stage } from './stage.ts';
 
 const unmap = defineScenario<Stage>({
   id: 'huge/munmap',
@@ -294,10 +294,10 @@ const zapTwice = defineScenario<Stage>({
   title: 'two threads zap the same huge page: the second finds it gone, and may not return before it is flushed',
   source: 'core.md T8, on huge pages',
   cpus: 2,
-  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
+  setup: (run) => setHugeStage(run, { mapped: 'huge', inKernel: [1] }),
   threads: ({ mm }) => [
     thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
-    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, 2 * PAGE))),
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
   ],
   twins: [
     {
@@ -317,10 +317,10 @@ const zapRecorded = defineScenario<Stage>({
   profile: { ...AGGRESSIVE, ringSlots: 4 },
   backend: { x86: { completedGen: 'after-flush' } },
   profiles: ['linux-6.18'],
-  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
+  setup: (run) => setHugeStage(run, { mapped: 'huge', inKernel: [1] }),
   threads: ({ mm }) => [
     thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
-    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, 2 * PAGE))),
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
   ],
   twins: [
     {
