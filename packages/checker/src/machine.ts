@@ -230,6 +230,9 @@ export class Machine<E = unknown> implements Explorable {
       this.#bodies[cpu] = body;
       if (body !== undefined) this.#start(cpu, body);
     }
+    // No search would find it: it needs no step.
+    if (this.violation !== undefined)
+      throw new Error(`before their first step the threads violate ${this.violation.oracle}: ${this.violation.message}`);
     state.settle();
   }
 

@@ -45,3 +45,17 @@ test('code that goes on differently when it is fed the same again fails loudly',
   const machine = looking(() => runs++);
   expect(() => search(machine, { strategy: 'brute' })).toThrow(NotRepeatable);
 });
+
+test('what is wrong before the first step is no race: the machine is not even made', () => {
+  const wrong = (): Machine =>
+    bare(1, {
+      setup: () => undefined,
+      threads: () => [
+        function* (cpu: Cpu): Steps<void> {
+          cpu.claim.that(false, 'O16', 'it was never right');
+          yield* cpu.smpMb();
+        },
+      ],
+    });
+  expect(wrong).toThrow('before their first step the threads violate O16: CPU 0: it was never right');
+});
