@@ -6,8 +6,9 @@
  * instead, which is gone by then (D13).
  */
 import type { Cpu } from './cpu.ts';
-import { type MmuGather, tlbGetUnmapLevel } from './mmu-gather.ts';
+import type { MmuGather } from './mmu-gather.ts';
 import type { Steps } from './steps.ts';
+import { tlbGetUnmapLevel } from './unmap-level.ts';
 
 /** tlb_flush, by flush_tlb_mm and flush_tlb_range of the backend. The range of an empty hull is not flushed. */
 export function* genericTlbFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {

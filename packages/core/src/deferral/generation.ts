@@ -31,10 +31,11 @@ import {
   tlbUpdateGeneration,
 } from '../generation.ts';
 import { EVERYTHING } from '../isa.ts';
-import { type MmuGather, tlbGetUnmapLevel } from '../mmu-gather.ts';
+import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
 import type { Address } from '../struct.ts';
 import { tableDeferredTlbGen } from '../table.ts';
+import { tlbGetUnmapLevel } from '../unmap-level.ts';
 import type { DeferralScheme, PteAt } from './scheme.ts';
 
 /** Where generations of deferrals are kept. */
