@@ -20,6 +20,8 @@ import {
   PRESENT,
   RW,
   type Steps,
+  tableDeferredTlbGen,
+  tableDeposit,
   tableFields,
   tablePtl,
   taskSize,
@@ -57,10 +59,12 @@ describe('entries', () => {
   });
 });
 
-test('a table holds its entries, its lock and its generation', () => {
+test('a table holds its entries, its lock, the list of deposited tables, and its generation', () => {
   expect(maxEntries(FOUR_LEVELS)).toBe(512);
-  expect(tableFields(FOUR_LEVELS)).toHaveLength(514);
+  expect(tableFields(FOUR_LEVELS)).toHaveLength(515);
   expect(tablePtl(FOUR_LEVELS, 1000)).toBe(1512);
+  expect(tableDeposit(FOUR_LEVELS, 1000)).toBe(1513);
+  expect(tableDeferredTlbGen(FOUR_LEVELS, 1000)).toBe(1514);
 });
 
 describe('generations', () => {
