@@ -29,6 +29,13 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     },
   },
   {
+    from: 6,
+    why: 'D11: a finish without its gather',
+    scenarios: {
+      'rfc/clear-refs-reset': 'O16',
+    },
+  },
+  {
     from: 9,
     why: 'D1: the comparison is inverted; D2: the cleared slot is asked',
     scenarios: {
@@ -44,6 +51,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     from: 9,
     why: 'D2: the cleared slot is asked',
     scenarios: {
+      'rfc/clear-flush': 'O9',
       'cow/running-thread': 'O9',
       'cow/both-write': 'O6',
       'fork/child-exits': 'O6',
@@ -57,6 +65,8 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'T13/fixed': 'O9',
       'huge/copy-on-write': 'O9',
       'huge/reclaim': 'O9',
+      'queue/reclaim-two-mms': 'O3',
+      'aggressive/fork': 'O9',
     },
   },
   {
@@ -69,7 +79,6 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
   },
   {
     from: 12,
-    to: 14,
     why: 'D13: the gather has no VMA any more',
     scenarios: {
       'rfc/default-tlb-flush': 'O16',
@@ -98,6 +107,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'T4/fixed': 'O4',
       'generations/skip-with-tables': 'O4',
       'bug:B33/fixed': 'O4',
+      'vma-lock/mremap': 'O4',
       'T14/fixed': 'O4',
       'T14/gather': 'O7',
       'mremap/running-thread': 'O4',
