@@ -8,6 +8,7 @@ import type { Cpu } from './cpu.ts';
 import type { Entry } from './entry.ts';
 import type { Isa } from './isa.ts';
 import type { IpiHandler } from './kernel.ts';
+import type { LazyMmu } from './lazy-mmu.ts';
 import type { Mm } from './mm.ts';
 import type { MmuGather } from './mmu-gather.ts';
 import type { Steps } from './steps.ts';
@@ -33,6 +34,8 @@ export interface Backend {
   readonly isa: Isa;
   /** Interrupt handlers, in the order of their ids. */
   readonly handlers: readonly IpiHandler[];
+  /** Lazy MMU mode; null where PTE changes ask for nothing that could be collected. */
+  readonly lazyMmu: LazyMmu | null;
 
   /** init_new_context: before an mm is first used. */
   initNewContext(cpu: Cpu, mm: Mm): Steps<void>;

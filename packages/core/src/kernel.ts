@@ -59,9 +59,11 @@ export interface Runqueue extends Handle {
   readonly activeMm: Cell;
   /** Gathers that the current task has open, where a finish waits for others. */
   readonly gathers: Cell;
+  /** 1 while the current task is in a lazy MMU section (lazy-mmu.ts). */
+  readonly lazyMmu: Cell;
 }
 /** Struct type of {@link Runqueue}. */
-export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', ['mm', 'activeMm', 'gathers']);
+export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', ['mm', 'activeMm', 'gathers', 'lazyMmu']);
 
 /** What {@link bootKernel} needs to know. */
 export interface BootOptions {

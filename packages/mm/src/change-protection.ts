@@ -14,6 +14,7 @@
  */
 import {
   type Address,
+  archEnterLazyMmuMode,
   type Cell,
   type Cpu,
   decTlbFlushPending,
@@ -50,7 +51,7 @@ import {
   ptepModifyProtCommit,
   ptepModifyProtStart,
   pteOffsetMapLock,
-  pteUnmapUnlock,
+  pteUnmapUnlockLazy,
   topLevel,
 } from './page-table.ts';
 import {
@@ -176,6 +177,7 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
   if (table === 0) return 0;
   if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
   yield* flushTlbBatchedPending(cpu, mm);
+  yield* archEnterLazyMmuMode(cpu);
   const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   let pages = 0;
@@ -195,7 +197,7 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
     cpu.claim.observed(cpu.read(mm.pgd), { start, end });
     yield* tlbEndPtes(cpu, tlb, table);
   }
-  yield* pteUnmapUnlock(cpu, table);
+  yield* pteUnmapUnlockLazy(cpu, table);
   return pages;
 }
 

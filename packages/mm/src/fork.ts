@@ -14,6 +14,7 @@
  */
 import {
   type Address,
+  archEnterLazyMmuMode,
   type Cell,
   type Cpu,
   type Entry,
@@ -46,6 +47,7 @@ import {
   ptepSetWrprotect,
   pteOffsetMapLock,
   pteUnmapUnlock,
+  pteUnmapUnlockLazy,
   setPteAt,
   topLevel,
 } from './page-table.ts';
@@ -170,6 +172,7 @@ function* copyPteRange(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number, end: n
   const table = yield* pteAllocMapLock(cpu, copy.mm, pmd);
   const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
   if (oldTable !== 0) {
+    yield* archEnterLazyMmuMode(cpu);
     let pte = entryCell(geometry, table, 0, start);
     let oldPte = entryCell(geometry, oldTable, 0, start);
     for (let at = start; at < end; at += size, pte++, oldPte++) {
@@ -178,7 +181,7 @@ function* copyPteRange(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number, end: n
       if (ptePresent(entry)) yield* copyPresentPte(cpu, copy, pte, oldPte, entry, at);
       else yield* copyNonpresentPte(cpu, pte, entry);
     }
-    yield* pteUnmapUnlock(cpu, oldTable);
+    yield* pteUnmapUnlockLazy(cpu, oldTable);
   }
   yield* pteUnmapUnlock(cpu, table);
 }

@@ -12,6 +12,8 @@
 import {
   ACCESSED,
   type Address,
+  archEnterLazyMmuMode,
+  archLeaveLazyMmuMode,
   type Cell,
   type Cpu,
   type Entry,
@@ -30,7 +32,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
 import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
-import { ptepGet, ptepGetAndClear, ptlPtr, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, ptepGetAndClear, ptlPtr, pteOffsetMapLock, pteUnmapUnlockLazy, setPteAt } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
 import { isMigrationPte, isSwapPte, pteMkclean, pteMkold } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
@@ -52,6 +54,7 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
   if (table === 0) return;
   yield* tlbStartPtes(cpu, tlb);
   yield* flushTlbBatchedPending(cpu, tlb.mm);
+  yield* archEnterLazyMmuMode(cpu);
   const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   for (let at = start; at < end; at += size, pte++) {
@@ -64,7 +67,7 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
   }
   cpu.claim.observed(cpu.read(tlb.mm.pgd), { start, end });
   yield* tlbEndPtes(cpu, tlb, table);
-  yield* pteUnmapUnlock(cpu, table);
+  yield* pteUnmapUnlockLazy(cpu, table);
 }
 
 /**
@@ -75,10 +78,12 @@ function* dropPtlToSplit(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> 
   const ends = cpu.kernel.profile.madviseRelock === 'ends-bracket';
   const ptl = ptlPtr(cpu, table);
   if (ends) yield* tlbEndPtes(cpu, tlb, table);
+  yield* archLeaveLazyMmuMode(cpu);
   yield* cpu.spinUnlock(ptl);
   yield* cpu.spinLock(ptl);
   if (ends) yield* tlbStartPtes(cpu, tlb);
   yield* flushTlbBatchedPending(cpu, tlb.mm);
+  yield* archEnterLazyMmuMode(cpu);
 }
 
 function* clearPresentPte(

@@ -16,6 +16,8 @@
  */
 import {
   type Address,
+  archEnterLazyMmuMode,
+  archLeaveLazyMmuMode,
   type Cell,
   type Cpu,
   type Entry,
@@ -131,6 +133,7 @@ export function* zapPteRange(
     }
     yield* tlbStartPtes(cpu, tlb);
     yield* flushTlbBatchedPending(cpu, tlb.mm);
+    yield* archEnterLazyMmuMode(cpu);
     const dirty: Address[] = [];
     const from = at;
     let force = 0;
@@ -147,6 +150,7 @@ export function* zapPteRange(
     if (recordFirst) yield* tlbEndPtes(cpu, tlb, table);
     if (whole && at >= end) unlinked = yield* tryGetAndClearPmd(cpu, tlb, pmd, table, from > start);
     if (!recordFirst) yield* tlbEndPtes(cpu, tlb, table);
+    yield* archLeaveLazyMmuMode(cpu);
     if (force !== 0) {
       yield* tlbFlushMmuTlbonly(cpu, tlb);
       for (const page of dirty) yield* pageRemoveRmap(cpu, page);

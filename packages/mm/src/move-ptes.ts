@@ -13,6 +13,8 @@
  * Claims: no CPU can use the old place of what was moved (O7).
  */
 import {
+  archEnterLazyMmuMode,
+  archLeaveLazyMmuMode,
   type Cell,
   type Cpu,
   entryCell,
@@ -61,6 +63,7 @@ export function* movePtes(
   if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinLock(newPtl);
   if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
   yield* flushTlbBatchedPending(cpu, mm);
+  yield* archEnterLazyMmuMode(cpu);
   const moved: number[] = [];
   let oldPte = entryCell(geometry, oldTable, 0, from);
   let newPte = entryCell(geometry, newTable, 0, to);
@@ -72,6 +75,7 @@ export function* movePtes(
     moved.push(at);
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);
   }
+  yield* archLeaveLazyMmuMode(cpu);
   const force = moved.length > 0;
   if (force && profile.movePtes === 'range') yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
   if (tlb !== null) yield* tlbEndPtes(cpu, tlb, oldTable);

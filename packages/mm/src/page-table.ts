@@ -22,7 +22,9 @@
 import {
   ACCESSED,
   type Address,
+  archLeaveLazyMmuMode,
   type Cell,
+  claimLazyMmuLeft,
   type Cpu,
   DIRTY,
   type Entry,
@@ -191,7 +193,16 @@ export function* pteAllocMapLock(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
 
 /** pte_unmap_unlock. */
 export function pteUnmapUnlock(cpu: Cpu, table: Address): Steps<void> {
+  claimLazyMmuLeft(cpu);
   return cpu.spinUnlock(ptlPtr(cpu, table));
+}
+
+/** arch_leave_lazy_mmu_mode, and pte_unmap_unlock. */
+export function* pteUnmapUnlockLazy(cpu: Cpu, table: Address): Steps<void> {
+  const before = cpu.kernel.profile.leaveLazyMmu === 'before-unlock';
+  if (before) yield* archLeaveLazyMmuMode(cpu);
+  yield* pteUnmapUnlock(cpu, table);
+  if (!before) yield* archLeaveLazyMmuMode(cpu);
 }
 
 /** ptep_get. */

@@ -7,6 +7,7 @@
  */
 import {
   type Address,
+  archEnterLazyMmuMode,
   type Cpu,
   entryAddrEnd,
   entryCell,
@@ -16,7 +17,7 @@ import {
   type Steps,
   type Vma,
 } from '@mmu-gather/core/stepped';
-import { pmdAlloc, pteAllocMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { pmdAlloc, pteAllocMapLock, pteUnmapUnlockLazy, setPteAt } from './page-table.ts';
 import { maybeMkwrite, mkPte, pteMkdirty, pteMkspecial, vmPageProt } from './pte.ts';
 
 /**
@@ -40,9 +41,10 @@ export function* remapPfnRange(
   for (let at = address; at < end; ) {
     const next = entryAddrEnd(geometry, 1, at, end);
     const table = yield* pteAllocMapLock(cpu, mm, yield* pmdAlloc(cpu, mm, at));
+    yield* archEnterLazyMmuMode(cpu);
     for (let pte = entryCell(geometry, table, 0, at); at < next; at += size, pte++, target += Page.words) {
       yield* setPteAt(cpu, pte, maybeMkwrite(pteMkdirty(pteMkspecial(mkPte(target, vmPageProt(flags)))), flags));
     }
-    yield* pteUnmapUnlock(cpu, table);
+    yield* pteUnmapUnlockLazy(cpu, table);
   }
 }

@@ -81,6 +81,8 @@ export class FakeMachine {
   /** Mms that every CPU was asked to leave. */
   readonly left: Address[] = [];
   readonly claims: Claim[] = [];
+  /** Begins and ends of lazy MMU sections. */
+  readonly sections: string[] = [];
   /** Live objects by cache. */
   readonly live: Record<CacheName, Set<Address>> = {
     mm: new Set(),

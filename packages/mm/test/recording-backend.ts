@@ -60,6 +60,14 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
   }
   const backend: Omit<Backend, 'id' | 'isa'> = {
     handlers: [],
+    lazyMmu: {
+      *enter(): Steps<void> {
+        machine.sections.push('enter');
+      },
+      *leave(): Steps<void> {
+        machine.sections.push('leave');
+      },
+    },
     *initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
       cpu.write(mm.context, 1);
     },

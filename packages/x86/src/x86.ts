@@ -57,6 +57,7 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
         id: 'x86',
         isa,
         handlers: [flushTlbFunc, flushTlbFuncRemote, leaveMmFunc, doKernelRangeFlush],
+        lazyMmu: null,
         switches,
         slots,
         tlbstate: cpus.map((cpu) => reserveTlbstate(arena, cpu, slots, initMm)),

@@ -15,6 +15,7 @@ import { KSM } from './ksm.ts';
 import { KTHREAD } from './kthread.ts';
 import { FULLMM } from './fullmm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
+import { LAZY_MMU } from './lazy-mmu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { MIGRATION } from './migration.ts';
 import { MOVES } from './moves.ts';
@@ -57,6 +58,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MUNMAP,
   ...RIGHTS,
   ...LIFECYCLE,
+  ...LAZY_MMU,
   ...KTHREAD,
   ...RECLAIM,
   ...KSM,

@@ -2,6 +2,7 @@ export * from './axis.ts';
 export * from './deferral.ts';
 export * from './designs.ts';
 export * from './gather.ts';
+export * from './lazy-mmu.ts';
 export * from './moves.ts';
 export * from './profile.ts';
 export * from './rights.ts';

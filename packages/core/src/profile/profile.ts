@@ -9,6 +9,7 @@ import type { Axis } from './axis.ts';
 import { DEFERRAL_5_11, DEFERRAL_6_18, DEFERRAL_AXES, type DeferralSwitches } from './deferral.ts';
 import { DESIGN_AXES, DESIGNS_5_11, DESIGNS_6_18, type DesignSwitches } from './designs.ts';
 import { GATHER_5_11, GATHER_6_18, GATHER_AXES, type GatherSwitches } from './gather.ts';
+import { LAZY_MMU_5_11, LAZY_MMU_AXES, type LazyMmuSwitches } from './lazy-mmu.ts';
 import { MOVE_AXES, MOVES_5_11, MOVES_6_18, type MoveSwitches } from './moves.ts';
 import { RIGHTS_5_11, RIGHTS_6_18, RIGHTS_AXES, type RightsSwitches } from './rights.ts';
 import { RMAP_5_11, RMAP_6_18, RMAP_AXES, type RmapSwitches } from './rmap.ts';
@@ -21,6 +22,7 @@ export interface Switches
     RmapSwitches,
     MoveSwitches,
     TableSwitches,
+    LazyMmuSwitches,
     DeferralSwitches,
     DesignSwitches {}
 
@@ -38,6 +40,7 @@ export const LINUX_5_11: Profile = {
   ...RMAP_5_11,
   ...MOVES_5_11,
   ...TABLES_5_11,
+  ...LAZY_MMU_5_11,
   ...DEFERRAL_5_11,
   ...DESIGNS_5_11,
 };
@@ -62,6 +65,7 @@ export const AXES: Readonly<Record<keyof Switches, Axis>> = {
   ...RMAP_AXES,
   ...MOVE_AXES,
   ...TABLE_AXES,
+  ...LAZY_MMU_AXES,
   ...DEFERRAL_AXES,
   ...DESIGN_AXES,
 };
