@@ -27,7 +27,7 @@ import {
   type TlbBatch,
   tlbUpdateGeneration,
 } from '@mmu-gather/core/stepped';
-import { mmdrop, mmgrab } from './mm.ts';
+import { mmdrop, mmgrab } from './mm-count.ts';
 
 /** Notes a deferral whose generation is taken already. Under the PTL of the entry. */
 export function* batchNoteGeneration(cpu: Cpu, batch: TlbBatch, at: PteAt): Steps<void> {

@@ -14,7 +14,8 @@ import {
   type Vma,
 } from '@mmu-gather/core/stepped';
 import { freePgdRange } from './free-pgtables.ts';
-import { mmdrop, mmgrab, mmput } from './mm.ts';
+import { mmput } from './mm.ts';
+import { mmdrop, mmgrab } from './mm-count.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { activeMm, currentMm, thisRq } from './sched.ts';
 import { vmaNext } from './vma.ts';

@@ -24,6 +24,7 @@ export * from './mapping-dirty-helpers.ts';
 export * from './memory.ts';
 export * from './migrate.ts';
 export * from './mm.ts';
+export * from './mm-count.ts';
 export * from './mmap.ts';
 export * from './move-page-tables.ts';
 export * from './move-pmd.ts';

@@ -37,7 +37,7 @@ import {
 import { ENOMEM } from './errno.ts';
 import { allocHugePage, hugeFits, hugePages, mapHugePage } from './huge-memory.ts';
 import { mappedRanges } from './mapping.ts';
-import { mmdrop, mmgrab } from './mm.ts';
+import { mmdrop, mmgrab } from './mm-count.ts';
 import { pageAlign } from './mmap.ts';
 import { copyPage, pageAnon, pageRefcount, pageRemoveRmap, vmNormalPage } from './page.ts';
 import {

@@ -12,6 +12,7 @@
 import { type Cpu, EVERYTHING, Mm, tlbFinishMmu, tlbGatherMmuFullmm, type Steps } from '@mmu-gather/core/stepped';
 import { freePgtables } from './free-pgtables.ts';
 import { unmapVmas } from './memory.ts';
+import { mmdrop } from './mm-count.ts';
 import { removeVmas, vmasOf } from './vma.ts';
 import { mmapWriteUnlock } from './vma-lock.ts';
 
@@ -28,21 +29,6 @@ export function* mmAlloc(cpu: Cpu): Steps<Mm> {
 /** mmget: one more user, from somebody who is one. */
 export function mmget(cpu: Cpu, mm: Mm): Steps<void> {
   return cpu.atomicAdd(mm.mmUsers, 1);
-}
-
-/** mmgrab: keeps the struct and the top-level table. init_mm is not counted. */
-export function* mmgrab(cpu: Cpu, mm: Mm): Steps<void> {
-  if (mm.address !== cpu.kernel.initMm) yield* cpu.atomicAdd(mm.mmCount, 1);
-}
-
-/** mmdrop: with the last reference __mmdrop frees the top-level table. */
-export function* mmdrop(cpu: Cpu, mm: Mm): Steps<void> {
-  if (mm.address === cpu.kernel.initMm) return;
-  const left = yield* cpu.atomicAddReturn(mm.mmCount, -1);
-  cpu.claim.that(left >= 0, 'O16', 'mm_count dropped below 0');
-  if (left !== 0) return;
-  yield* cpu.free('table', cpu.read(mm.pgd));
-  yield* cpu.free('mm', mm.address);
 }
 
 /** mmput: with the last user __mmput tears the mappings down. The caller has switched away from it, or is lazy. */

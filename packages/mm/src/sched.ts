@@ -8,7 +8,7 @@
  * Interrupts are off around the change: a flush that arrives must find loaded_mm and the loaded tables in agreement.
  */
 import { type Cpu, Mm, Runqueue, type Steps } from '@mmu-gather/core/stepped';
-import { mmdrop, mmgrab } from './mm.ts';
+import { mmdrop, mmgrab } from './mm-count.ts';
 
 /** this_rq(): what this CPU runs. */
 export function thisRq(cpu: Cpu): Runqueue {

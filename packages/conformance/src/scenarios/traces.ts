@@ -2,16 +2,7 @@
  * Reference traces: short executions that refute a naive form, each beside the form that holds. T1 to T4 and T30 are about
  * generations (generations.ts), T5 and T6 about reclaim's mask (rfc.ts).
  */
-import {
-  entryClear,
-  getPage,
-  type Kernel,
-  type Mm,
-  RW,
-  tlbFinishMmu,
-  tlbGatherMmu,
-  VM_READ,
-} from '@mmu-gather/core/stepped';
+import { entryClear, getPage, type Mm, RW, VM_READ } from '@mmu-gather/core/stepped';
 import type { Body } from '@mmu-gather/checker';
 import {
   changeProtNuma,
@@ -28,7 +19,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
 
 /** Two threads zap the same page; the second finds it gone. */
 function zapTwice({ mm }: Stage): readonly (Body | undefined)[] {
