@@ -1,13 +1,14 @@
 /**
  * Coverage: which generation covers the replacement of an entry value that a TLB may still hold.
  *
- *     a CPU replaces an entry in memory     a stamp that names the CPU
+ *     memory holds the value                no stamp
+ *     a CPU replaces it in memory           a stamp that names the CPU
  *     it makes its next generation          its stamps become that generation
  *     nobody holds the value any more       no stamp: it would keep states apart for nothing
  *
  * One word per root, page and entry value.
  */
-import { type Address, type Entry, PSE } from '@mmu-gather/core/stepped';
+import type { Address } from '@mmu-gather/core/stepped';
 import { MAX_MESSAGES, type Mmu } from './mmu.ts';
 import type { State } from './state.ts';
 
@@ -31,20 +32,18 @@ export class Coverage {
     this.#rootNumber = rootNumber;
   }
 
-  /**
-   * A CPU replaced a page-table entry in memory: its own next generation covers that. With an entry above the lowest level all
-   * leaves below it are replaced.
-   */
-  entryChanged(cpu: number, cell: Address, old: Entry): void {
-    const number = this.#mmu.numberOf(old);
-    if (number < 0) return;
+  /** A CPU replaced a page-table entry in memory, of whatever level: its own next generation covers what that took away. */
+  entryChanged(cpu: number, cell: Address): void {
     for (const root of this.#mmu.roots) {
       for (let p = 0; p < this.#mmu.pages; p++) {
-        const level = this.#mmu.levelOf(cell, root, p);
-        if (level < 0) continue;
-        if (level === 0 || (old & PSE) !== 0)
-          this.#state.set(this.#at(root, p, number), this.#mmu.isHeld(root, p, number) ? -1 - cpu : 0);
-        else this.#stampAll(cpu, root, p);
+        if (!this.#mmu.isOnTheWay(cell, root, p)) continue;
+        const now = this.#mmu.inMemory(root, p);
+        const number = this.#mmu.numberOf(now);
+        if (number >= 0) this.#state.set(this.#at(root, p, number), 0);
+        this.#mmu.held(root, p, (entry, held) => {
+          const at = this.#at(root, p, held);
+          if (entry !== now && this.#state.words[at] === 0) this.#state.set(at, -1 - cpu);
+        });
       }
     }
   }
@@ -67,16 +66,6 @@ export class Coverage {
   coveredBy(root: Address, page: number, number: number, gen: number): number {
     const stamp = this.#state.words[this.#at(root, page, number)]!;
     return stamp > 0 && stamp <= gen ? stamp : 0;
-  }
-
-  /** Stamps what is held of a page and is no longer in memory, and has no stamp. */
-  #stampAll(cpu: number, root: Address, p: number): void {
-    const now = this.#mmu.inMemory(root, p);
-    for (let number = 0; number < this.#mmu.messages.length; number++) {
-      const at = this.#at(root, p, number);
-      if (this.#state.words[at] === 0 && this.#mmu.messages[number] !== now && this.#mmu.isHeld(root, p, number))
-        this.#state.set(at, -1 - cpu);
-    }
   }
 
   #forStamps(visit: (at: number, root: Address, page: number, number: number) => void): void {

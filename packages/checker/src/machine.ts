@@ -232,7 +232,9 @@ export class Machine<E = unknown> implements Explorable {
     }
     // No search would find it: it needs no step.
     if (this.violation !== undefined)
-      throw new Error(`before their first step the threads violate ${this.violation.oracle}: ${this.violation.message}`);
+      throw new Error(
+        `before their first step the threads violate ${this.violation.oracle}: ${this.violation.message}`,
+      );
     state.settle();
   }
 
@@ -514,7 +516,7 @@ export class Machine<E = unknown> implements Explorable {
   #changed(cpu: number, cell: Cell, old: number): void {
     const { words } = this.state;
     if (this.isPageTableEntry(cell)) {
-      this.#oracles.entryChanged(cpu, cell, old);
+      this.#oracles.entryChanged(cpu, cell);
       this.mmu.refillAll();
       this.#oracles.filled();
     } else if (this.layout.isField('mm', TLB_GEN, cell)) {

@@ -263,6 +263,15 @@ export class Mmu {
     return false;
   }
 
+  /** Calls back with every leaf value that any CPU may hold for a page of a root, under whatever ASID; perhaps more than once. */
+  held(root: Address, page: number, visit: VisitLeaf): void {
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
+      for (let asid = 0; asid < this.#asids; asid++) {
+        if (this.#state.words[this.#asidBase(cpu, asid)] === root) this.leavesUnder(cpu, asid, page, visit);
+      }
+    }
+  }
+
   /** The leaf entry that memory holds for a page under a root now; 0 if there is none. */
   inMemory(root: Address, page: number): Entry {
     const cell = this.leafCell(root, page);
@@ -278,7 +287,7 @@ export class Mmu {
 
   /** The frame that an entry, were it in this cell on the way to a page, would map the page to; 0 if it is not present. */
   frameAt(cell: Address, entry: Entry, root: Address, page: number): Address {
-    return entryPresent(entry) ? this.#frame(entry, this.levelOf(cell, root, page), page) : 0;
+    return entryPresent(entry) ? this.#frame(entry, this.#levelOf(cell, root, page), page) : 0;
   }
 
   /** The cell of the leaf entry for a page under a root; 0 if a table is missing. */
@@ -294,8 +303,12 @@ export class Mmu {
     }
   }
 
-  /** The level at which a cell is on the way from a root to a page, tables above it being as they are now; -1 if it is not. */
-  levelOf(cell: Address, root: Address, page: number): number {
+  /** Is a cell on the way from a root to a page, as the tables above it are now? */
+  isOnTheWay(cell: Address, root: Address, page: number): boolean {
+    return this.#levelOf(cell, root, page) >= 0;
+  }
+
+  #levelOf(cell: Address, root: Address, page: number): number {
     let table = root;
     for (let level = this.levels - 1; table !== 0; level--) {
       const here = this.#cellAt(table, level, page);

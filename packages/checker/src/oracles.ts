@@ -165,9 +165,9 @@ export class Oracles {
   }
 
   /** A CPU replaced a page-table entry in memory. */
-  entryChanged(cpu: number, cell: Address, old: Entry): void {
+  entryChanged(cpu: number, cell: Address): void {
     this.#declared.entryStored(this.#state.words[cell]!);
-    this.#coverage.entryChanged(cpu, cell, old);
+    this.#coverage.entryChanged(cpu, cell);
   }
 
   /** A CPU made a generation. */

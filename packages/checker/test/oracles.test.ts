@@ -1,7 +1,7 @@
 /**
  * Each oracle on programs of a few port calls: one that it must let pass, and one that breaks what it says.
  */
-import { type Cpu, FAULT, mkEntry, Mm, Page, PSE, type Steps } from '@mmu-gather/core/stepped';
+import { type Cpu, FAULT, mkEntry, Mm, Page, PSE, SOFT_DIRTY, type Steps } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import { search } from '../src/index.ts';
 import { CLEAN, flushAll, flushOthers, onTree, RO, type Stage, type Tree, verdict, WRITTEN } from './page-tables.ts';
@@ -93,6 +93,56 @@ describe('O3, writes to a clean page', () => {
   });
 });
 
+describe('O3, a page that is mapped dirty when it is declared clean', () => {
+  /** CPU 1 goes into the kernel and back after the claim. */
+  const returns = (declare: (cpu: Cpu, tree: Tree) => Steps<void>, stage: Stage = {}): string =>
+    verdict(
+      onTree(
+        (tree) => [
+          function* (cpu): Steps<void> {
+            yield* declare(cpu, tree);
+            yield* cpu.xchg(tree.pages[2]!, 1);
+          },
+          function* (cpu): Steps<void> {
+            yield* cpu.waitFor(tree.pages[2]!, 'equal', 1);
+            yield* cpu.enterUser();
+          },
+        ],
+        { oraclesOff: ['O12'], ...stage },
+      ),
+    );
+
+  test('is not: memory tells of the writes', () => {
+    const elsewhere = function* (cpu: Cpu, tree: Tree): Steps<void> {
+      yield* cpu.xchg(tree.pte, 0);
+      yield* flushOthers(cpu, 1);
+      yield* cpu.xchg(tree.pte + 1, mkEntry(tree.pages[0]!, WRITTEN));
+      cpu.claim.clean(tree.pages[0]!);
+    };
+    expect(returns(elsewhere)).toBe('holds');
+    const huge = function* (cpu: Cpu, tree: Tree): Steps<void> {
+      yield* cpu.xchg(tree.pmd, 0);
+      yield* flushOthers(cpu, 1);
+      yield* cpu.xchg(tree.pmd, mkEntry(tree.pages[0]!, WRITTEN | PSE));
+      cpu.claim.clean(tree.pages[1]!);
+    };
+    expect(returns(huge)).toBe('holds');
+  });
+
+  test('but what a freed table maps does not count', () => {
+    const dropWalks = (cpu: Cpu): Steps<void> =>
+      cpu.invalidate({ asid: 0, leaves: { start: 0, end: 0 }, walks: FIRST, globals: false, broadcast: false });
+    const freed = function* (cpu: Cpu, tree: Tree): Steps<void> {
+      yield* cpu.xchg(tree.pmd, 0);
+      yield* flushOthers(cpu, 1);
+      yield* cpu.free('table', tree.table);
+      cpu.claim.clean(tree.pages[0]!);
+    };
+    expect(returns(freed, { user: [], handlers: [dropWalks] })).toBe('O3');
+    expect(returns(freed, { user: [] })).toBe('holds');
+  });
+});
+
 describe('O5, kernel code and what was freed', () => {
   test.for(['table', 'vma', 'mm'] as const)('no access to a freed %s, marked or plain; before, any', (cache) => {
     const access = (order: 'before' | 'after', how: (cpu: Cpu, object: number) => Steps<unknown>) =>
@@ -158,6 +208,13 @@ describe('O6, two pages at one address', () => {
   });
 });
 
+describe('O9, what is taken for settled', () => {
+  const settled = (flags: number) => afterStore(0, flags, false, (cpu, tree) => cpu.claim.settled(tree.root, 0));
+  test('has lost rights, or the trace of writes; other flags do not matter', () => {
+    expect([RO, CLEAN, WRITTEN | SOFT_DIRTY].map((flags) => alone(settled(flags)))).toEqual(['O9', 'O9', 'holds']);
+  });
+});
+
 describe('O7, what has moved', () => {
   const moved = (flush: boolean) => afterStore(0, 0, flush, (cpu, tree) => cpu.claim.moved(tree.root, FIRST));
   test('the old place is used no more', () => {
@@ -207,6 +264,27 @@ describe('O11, a completed generation', () => {
     }
   });
 
+  test('is about changes of its own mm, and of what memory does not hold again', () => {
+    const changed = (back: boolean, other: boolean) =>
+      alone(function* (cpu, tree): Steps<void> {
+        const mm = Mm.at(yield* cpu.alloc('mm'));
+        yield* cpu.writeOnce(mm.pgd, other ? tree.pages[3]! : tree.root);
+        yield* cpu.xchg(tree.pte, 0);
+        yield* cpu.atomicAddReturn(mm.tlbGen, 1);
+        if (back) {
+          yield* cpu.xchg(tree.pte, mkEntry(tree.pages[0]!, WRITTEN));
+          yield* cpu.xchg(tree.pmd, 0);
+        }
+        yield* cpu.writeOnce(mm.pgd, tree.root);
+        yield* cpu.writeOnce(mm.tlbGenCompleted, 1);
+        yield* flushOthers(cpu, 1);
+      });
+    expect(changed(false, false)).toBe('O11');
+    // No generation covers the second change.
+    expect(changed(true, false)).toBe('holds');
+    expect(changed(false, true)).toBe('holds');
+  });
+
   test('is never newer than the newest, and never goes back', () => {
     expect(completes('after-flush', 3)).toBe('O11');
     expect(
@@ -241,6 +319,28 @@ describe('O13, a page whose contents are stable', () => {
       });
     expect(again(true)).toBe('holds');
     expect(again(false)).toBe('O13');
+  });
+
+  test('nor written to on behalf of a user through an old entry', () => {
+    const written = (cleanWalks: boolean, flags: number) =>
+      verdict(
+        onTree(
+          (tree) => [
+            function* (cpu): Steps<void> {
+              yield* stable(false)(cpu, tree);
+              yield* cpu.xchg(tree.pages[2]!, 1);
+            },
+            function* (cpu): Steps<void> {
+              yield* cpu.waitFor(tree.pages[2]!, 'equal', 1);
+              yield* cpu.userWrite(0, 7);
+            },
+          ],
+          { user: [], flags, isa: { cleanWalks } },
+        ),
+      );
+    expect(written(true, WRITTEN)).toBe('O13');
+    expect(written(true, CLEAN)).toBe('holds');
+    expect(written(false, CLEAN)).toBe('O13');
   });
 
   test('nor written to by the kernel', () => {

@@ -4,7 +4,7 @@
 import type { Cpu, Steps } from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
 import { search } from '../src/index.ts';
-import { onTree, type Tree } from './page-tables.ts';
+import { onTree, type Tree, verdict } from './page-tables.ts';
 
 /** Reads an entry of the table that the root points to, if there is one. */
 function* walk(cpu: Cpu, tree: Tree): Steps<void> {
@@ -113,6 +113,86 @@ test('a reader may use the object until it leaves, and not a step longer', () =>
     { loaded: [] },
   );
   expect(search(late).violation?.oracle).toBe('O5');
+});
+
+/**
+ * CPUs 1 and on are inside a section when CPU 0 frees the table by RCU; `then` goes on from there, the table's entry still at hand.
+ */
+function insideWhenFreed(...then: ((cpu: Cpu, tree: Tree) => Steps<unknown>)[]): string {
+  const machine = onTree(
+    (tree) => [
+      function* (cpu): Steps<void> {
+        yield* cpu.waitFor(tree.pages[2]!, 'equal', then.length);
+        yield* cpu.freeRcu('table', tree.table);
+        yield* cpu.xchg(tree.pages[3]!, 1);
+      },
+      ...then.map(
+        (next) =>
+          function* (cpu: Cpu): Steps<void> {
+            yield* cpu.rcuReadLock();
+            yield* cpu.atomicAdd(tree.pages[2]!, 1);
+            yield* cpu.waitFor(tree.pages[3]!, 'equal', 1);
+            yield* next(cpu, tree);
+          },
+      ),
+    ],
+    { cpus: 1 + then.length, loaded: [], oraclesOff: ['O4'] },
+  );
+  return verdict(machine);
+}
+
+test('a table that waited is free when the last of its readers has left', () => {
+  const read = (cpu: Cpu, tree: Tree): Steps<number> => cpu.readOnce(tree.pte);
+  const leave = (cpu: Cpu): Steps<void> => cpu.rcuReadUnlock();
+  const stay = function* (cpu: Cpu, tree: Tree): Steps<void> {
+    yield* read(cpu, tree);
+  };
+  const leaveAndRead = function* (cpu: Cpu, tree: Tree): Steps<void> {
+    yield* leave(cpu);
+    yield* read(cpu, tree);
+  };
+  const nestAndRead = function* (cpu: Cpu, tree: Tree): Steps<void> {
+    yield* cpu.rcuReadLock();
+    yield* leave(cpu);
+    yield* cpu.localIrqDisable();
+    yield* cpu.localIrqEnable();
+    yield* read(cpu, tree);
+    yield* leave(cpu);
+  };
+  expect(insideWhenFreed(stay)).toBe('holds');
+  expect(insideWhenFreed(leaveAndRead)).toBe('O5');
+  expect(insideWhenFreed(nestAndRead)).toBe('holds');
+  // As long as one of them stays, the others may use it, in a section or not.
+  expect(insideWhenFreed(leaveAndRead, stay)).toBe('holds');
+  expect(insideWhenFreed(leaveAndRead, leave)).toBe('O5');
+});
+
+test('the end of a handler is the end of a reader', () => {
+  const machine = (reads: boolean) =>
+    onTree(
+      (tree) => [
+        function* (cpu): Steps<void> {
+          yield* cpu.sendIpi(1, 0, tree.pages[2]!);
+          yield* cpu.waitFor(tree.pages[2]!, 'equal', 1);
+          yield* cpu.freeRcu('table', tree.table);
+          yield* cpu.xchg(tree.pages[2]!, 2);
+          yield* cpu.awaitIpis();
+          if (reads) yield* cpu.readOnce(tree.pte);
+        },
+      ],
+      {
+        loaded: [],
+        oraclesOff: ['O4'],
+        handlers: [
+          function* (cpu, flag): Steps<void> {
+            yield* cpu.xchg(flag, 1);
+            yield* cpu.waitFor(flag, 'equal', 2);
+          },
+        ],
+      },
+    );
+  expect(verdict(machine(false))).toBe('holds');
+  expect(verdict(machine(true))).toBe('O5');
 });
 
 test('what is freed by RCU twice, and an unlock without a lock, are found', () => {
