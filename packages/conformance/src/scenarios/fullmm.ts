@@ -8,6 +8,7 @@ import {
   contextSwitch,
   execMmap,
   exitMm,
+  gupFast,
   kthreadUseMm,
   madviseDontneed,
   mmAlloc,
@@ -169,6 +170,42 @@ const f2Last = defineScenario<Stage>({
   ],
 });
 
+const f2Gup = defineScenario<Stage>({
+  id: 'fullmm/F2-gup-fast',
+  title: 'GUP-fast loses no interrupt to F2: it walks the mm of its own task, and the last task of an mm is none',
+  source: 'core.md 8.5',
+  cpus: 2,
+  profile: { fullmm: 'F2', tableFree: 'batched', ptReclaim: false },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
+    run(1, (cpu) => cpu.atomicAdd(stage.mm.mmUsers, 1));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread((cpu) => exitMm(cpu)),
+    thread(function* (cpu) {
+      const page = yield* gupFast(cpu, mm, 0, false);
+      if (page !== 0) yield* putPage(cpu, page);
+      yield* exitMm(cpu);
+    }),
+  ],
+  twins: [
+    {
+      id: 'fullmm/F2-gup-fast/after-exit',
+      why: 'the task walks the mm once more after it has given it up',
+      oracle: 'O5',
+      property: 'TUAF',
+      threads: ({ mm }) => [
+        thread((cpu) => exitMm(cpu)),
+        thread(function* (cpu) {
+          yield* exitMm(cpu);
+          yield* gupFast(cpu, mm, 0, false);
+        }),
+      ],
+    },
+  ],
+});
+
 /** One mm after another on CPU 0; each is gone when the next begins. */
 function* oneAfterTheOther(cpu: Cpu): Steps<void> {
   for (let i = 0; i < 2; i++) {
@@ -279,4 +316,4 @@ const nestedF2 = nested(
 );
 
 /** All of them. */
-export const FULLMM: readonly AnyScenario[] = [f0, f1, keep, keepAlone, f2, f2Last, reuse, f3, t17, nestedF2];
+export const FULLMM: readonly AnyScenario[] = [f0, f1, keep, keepAlone, f2, f2Last, f2Gup, reuse, f3, t17, nestedF2];
