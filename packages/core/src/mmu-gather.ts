@@ -17,7 +17,7 @@ import type { Cpu } from './cpu.ts';
 import { deferralOf, hasRing, ringNewestIn } from './deferral/index.ts';
 import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
-import { entryShift, entrySize, pageSize, taskSize } from './geometry.ts';
+import { entrySize, pageSize, taskSize } from './geometry.ts';
 import { countTables, levelsOfOthers, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
@@ -227,16 +227,6 @@ export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number):
   adjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
   tlb.untracked = true;
-}
-
-/** tlb_get_unmap_shift: log2 of the smallest unit that was cleared; the page size if none was. */
-export function tlbGetUnmapShift(cpu: Cpu, tlb: MmuGather): number {
-  return entryShift(cpu.kernel.geometry, tlbGetUnmapLevel(tlb));
-}
-
-/** The lowest level of which entries were cleared, 0 if none. */
-export function tlbGetUnmapLevel(tlb: MmuGather): number {
-  return tlb.cleared === 0 ? 0 : 31 - Math.clz32(tlb.cleared & -tlb.cleared);
 }
 
 /** tlb_flush_mmu_tlbonly: invalidates what was recorded; nothing if nothing was. Legal under a PTL. */
