@@ -51,6 +51,9 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     from: 9,
     why: 'D2: the cleared slot is asked',
     scenarios: {
+      'T14/gather-cleaned': 'O3',
+      'writeback/pending': 'O9',
+      'T24/fixed': 'O9',
       'rfc/clear-flush': 'O9',
       'cow/running-thread': 'O9',
       'cow/both-write': 'O6',
@@ -74,7 +77,6 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     why: 'D2: the cleared slot is asked; D4/D5: unlinked tables are covered by no generation',
     scenarios: {
       'T14/cleaned': 'O3',
-      'T14/gather-cleaned': 'O3',
     },
   },
   {
@@ -95,6 +97,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     from: 15,
     why: 'D3: a generation is used twice',
     scenarios: {
+      'storm/reclaim-beside-gather': 'O1',
       'T1/fixed': 'O1',
       'T2/fixed': 'O1',
     },
@@ -108,10 +111,8 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'generations/skip-with-tables': 'O4',
       'bug:B33/fixed': 'O4',
       'vma-lock/mremap': 'O4',
-      'T14/fixed': 'O4',
-      'T14/gather': 'O7',
       'mremap/running-thread': 'O4',
-      'mremap/gather': 'O7',
+      'mremap/gather': ['O4', 'O7'],
       'mremap/revoked': 'O4',
       'mremap/fault-at-both-places': 'O4',
       'T15/fixed': 'O4',

@@ -152,7 +152,7 @@ const strictly = defineScenario<Reclaimed>({
     {
       id: 'rfc/mask-strict/shared',
       why: 'it takes the word of a CPU that has left the mask and not flushed yet',
-      oracle: 'O1s',
+      oracle: ['O1s', 'O1'],
       property: 'FUAF',
       profile: { batchedTargets: 'shared' },
     },
