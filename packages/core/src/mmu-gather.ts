@@ -99,8 +99,9 @@ function resetRange(cpu: Cpu, tlb: MmuGather): void {
   tlb.untracked = false;
 }
 
-function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
-  const epoch = fullmm ? NO_EPOCH : yield* joinEpoch(cpu, mm);
+/** @param alone nobody may wait for it (sync-finish.ts) */
+function* gather(cpu: Cpu, mm: Mm, fullmm: boolean, alone: boolean): Steps<MmuGather> {
+  const epoch = alone ? NO_EPOCH : yield* joinEpoch(cpu, mm);
   const tlb: MmuGather = {
     mm,
     start: 0,
@@ -122,19 +123,22 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<MmuGather> {
     tables: [],
   };
   resetRange(cpu, tlb);
-  if (fullmm) yield* openAlone(cpu, mm);
+  if (alone) yield* openAlone(cpu, mm);
   yield* cpu.atomicAdd(mm.tlbFlushPending, 1);
   return tlb;
 }
 
-/** tlb_gather_mmu: opens a gather on a live mm. */
-export function tlbGatherMmu(cpu: Cpu, mm: Mm): Steps<MmuGather> {
-  return gather(cpu, mm, false);
+/**
+ * tlb_gather_mmu: opens a gather on a live mm.
+ * @param alone it takes other locks than PTLs while it is open, so that nobody may wait for it (sync-finish.ts)
+ */
+export function tlbGatherMmu(cpu: Cpu, mm: Mm, alone = false): Steps<MmuGather> {
+  return gather(cpu, mm, false, alone);
 }
 
 /** tlb_gather_mmu_fullmm: opens a gather on an mm that nobody will run again. */
 export function tlbGatherMmuFullmm(cpu: Cpu, mm: Mm): Steps<MmuGather> {
-  return gather(cpu, mm, true);
+  return gather(cpu, mm, true, true);
 }
 
 /** __tlb_adjust_range: widens the hull. */
@@ -389,5 +393,5 @@ function* flushAndClose(cpu: Cpu, tlb: MmuGather): Steps<void> {
 function* closeGather(cpu: Cpu, tlb: MmuGather): Steps<void> {
   yield* lowerPending(cpu, tlb.mm);
   if (tlb.epoch !== NO_EPOCH) yield* leaveEpoch(cpu, tlb.mm, tlb.epoch);
-  else if (tlb.exiting) yield* closeAlone(cpu, tlb.mm);
+  else yield* closeAlone(cpu, tlb.mm);
 }

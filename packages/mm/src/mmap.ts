@@ -23,6 +23,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
 import { freePgtables } from './free-pgtables.ts';
+import { vmaMapping } from './mapping.ts';
 import { unmapVmas } from './memory.ts';
 import { vmAccess } from './pte.ts';
 import { ANONYMOUS, type Backing, type DetachedVmas, detachVmas, findVmaBefore, insertVma, removeVmas } from './vma.ts';
@@ -41,7 +42,9 @@ export function pageAligned(cpu: Cpu, address: number): boolean {
 
 /** vms_clear_ptes and remove_vma: one gather for the mappings and tables of detached VMAs. */
 function* clearDetached(cpu: Cpu, mm: Mm, detached: DetachedVmas, start: number, end: number): Steps<void> {
-  const tlb = yield* tlbGatherMmu(cpu, mm);
+  // Files are unlinked while the gather is open, under a lock that others hold when they finish theirs.
+  const files = detached.vmas.some((vma) => vmaMapping(cpu, vma) !== null);
+  const tlb = yield* tlbGatherMmu(cpu, mm, files);
   yield* unmapVmas(cpu, tlb, detached.vmas, start, end);
   yield* freePgtables(cpu, tlb, detached.vmas, detached.floor, detached.ceiling);
   yield* tlbFinishMmu(cpu, tlb, start, end);
