@@ -3,7 +3,7 @@
  * gather, and that the backend publishes what is completed.
  */
 import { AGGRESSIVE, type Switches } from '@mmu-gather/core/stepped';
-import { RAISED_BEFORE_FLUSH } from './mends.ts';
+import { DEFERRALS_ARE_SCANNED, OTHERS_ARE_AWAITED, RAISED_BEFORE_FLUSH } from './mends.ts';
 import type { ProfileSpec } from './spec.ts';
 
 /** Everybody who defers does so through a gather. */
@@ -18,6 +18,7 @@ export const DESIGNS: readonly ProfileSpec[] = [
     kernel: 'linux-5.11',
     switches: { finishSync: 'epoch' },
     backend: {},
+    mends: OTHERS_ARE_AWAITED,
   },
   {
     id: 'async-queue',
@@ -44,5 +45,6 @@ export const DESIGNS: readonly ProfileSpec[] = [
     kernel: 'linux-6.18',
     switches: AGGRESSIVE,
     backend: { x86: { completedGen: 'after-flush', needsFlushRule: 'rfc' } },
+    mends: DEFERRALS_ARE_SCANNED,
   },
 ];

@@ -8,3 +8,21 @@ export const RAISED_BEFORE_FLUSH: NonNullable<ProfileSpec['mends']> = {
   'munmap/thread-away/mask-first': 'the generation was raised long before, when the change was recorded',
   'switch/away-during-flush/mask-first': 'the generation was raised long before, when the change was recorded',
 };
+
+/** Where a finish waits for the gathers that it meets: what it flushes itself does not matter then. */
+export const OTHERS_ARE_AWAITED: NonNullable<ProfileSpec['mends']> = {
+  'T8/naive': 'the finish waits for the other gather',
+  'bug:B03/buggy': 'the finish waits for the other gather',
+  'dirty-helpers/nested-gather/not-nested': 'the finish waits for the other gather',
+  'rfc/D14': 'the finish waits for the other gather',
+};
+
+/** Where a finish looks for what others changed in its range, and reclaim's deferrals are such changes. */
+export const DEFERRALS_ARE_SCANNED: NonNullable<ProfileSpec['mends']> = {
+  'bug:B02/buggy': 'what reclaim changed is in the ring, where mprotect finds it',
+  'rfc/mask-detection/none': 'what reclaim changed is in the ring, where mprotect finds it',
+  'clear-refs/reclaim/unseen': 'what reclaim changed is in the ring, where clear_refs finds it',
+  'dirty-helpers/reclaim/as-in-linux': 'what reclaim changed is in the ring, where dirty tracking finds it',
+  'bug:B31/flusher':
+    'the ring is filled between the generation and the read of mm_cpumask, under a lock, which is a barrier',
+};
