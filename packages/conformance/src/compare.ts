@@ -2,15 +2,19 @@
  * Compare: what profiles cost on the same scenarios. Each scenario that is right is run twice, on the fixed schedules of schedule.ts,
  * and counted by the checker (measure.ts): nothing here is a time.
  *
- * The figures compare profiles. They are small because scenarios are: one race, a few pages. A scenario's own switches, which make its
- * race possible or small, stand in every profile.
+ * The figures compare profiles. They are small because scenarios are: one race, a few pages. Here a scenario is a workload: of the
+ * switches that it sets to make its race possible only sizes are kept, and the profile decides the rest. Where the profile has a wrong
+ * value of one of these, it saves what it must not, and is not counted.
  */
 import { type Costs, measure } from '@mmu-gather/checker';
+import { AXES, type Switches } from '@mmu-gather/core/stepped';
 import type { Architecture } from './architecture.ts';
 import { type Cell, cells, selected, type Selection } from './matrix.ts';
+import { Reads } from './reads.ts';
 import { machineOf } from './run.ts';
 import type { AnyScenario } from './scenario.ts';
 import { type Schedule, scheduled } from './schedule.ts';
+import { staleness } from './staleness.ts';
 
 /** What is counted. */
 export interface Counts {
@@ -22,11 +26,13 @@ export interface Counts {
   readonly entries: number;
   /** Flushes that on no CPU removed an entry older than memory. */
   readonly redundant: number;
+  /** What deferring costs in time: steps for which a CPU could use an entry older than memory, summed over CPUs and pages. */
+  readonly stale: number;
 }
 
 /** A scenario in a profile. */
 export interface ComparedCell {
-  /** Id of the scenario. */
+  /** Id of the scenario, run as a workload. */
   readonly scenario: string;
   /** Id of the architecture. */
   readonly arch: string;
@@ -36,7 +42,7 @@ export interface ComparedCell {
   readonly fair: Counts;
   /** One CPU after the other. */
   readonly sequential: Counts;
-  /** Present if the scenario does not hold in the profile: its figures are not worth having. */
+  /** Present if the profile is wrong in this scenario, and why: what it saves there is no saving. */
   readonly broken?: string;
 }
 
@@ -64,11 +70,58 @@ export interface Comparison {
   readonly cells: readonly ComparedCell[];
 }
 
-/** Counts what a cell costs on one schedule. */
-export function countCell(cell: Cell, schedule: Schedule): Counts {
-  const machine = machineOf(cell);
-  const { flushes, ipis, removed, redundant }: Costs = measure(machine, scheduled(machine, schedule));
-  return { flushes, ipis, entries: removed, redundant };
+/** Counts what a cell costs on one schedule. @param reads notes which switches it looks at */
+export function countCell(cell: Cell, schedule: Schedule, reads?: Reads): Counts {
+  const machine = machineOf(cell, reads);
+  const path = scheduled(machine, schedule);
+  const { flushes, ipis, removed, redundant }: Costs = measure(machine, path);
+  return { flushes, ipis, entries: removed, redundant, stale: staleness(machine, path) };
+}
+
+/** Is this switch a size, and not a way to do something? */
+function isSize(key: string): boolean {
+  const { right, wrong } = AXES[key as keyof Switches];
+  return right.length + wrong.length === 0;
+}
+
+/** A scenario without the named switches that it sets. */
+function workload(scenario: AnyScenario): AnyScenario {
+  const sizes = Object.entries(scenario.profile ?? {}).filter(([key]) => isSize(key));
+  return { ...scenario, profile: Object.fromEntries(sizes), twins: [] };
+}
+
+/** Why a profile's figures of a scenario are not worth having, if they are not. */
+function brokenIn(scenario: AnyScenario, cell: Cell): string | undefined {
+  if (cell.expected === 'violated') return `violates ${cell.oracles.join(' or ')}`;
+  const wrong = Object.keys(scenario.profile ?? {}).find((key) => {
+    const name = key as keyof Switches;
+    return (AXES[name].wrong as readonly unknown[]).includes(cell.profile[name]);
+  });
+  return wrong === undefined ? undefined : `${wrong}=${String(cell.profile[wrong as keyof Switches])} is wrong`;
+}
+
+/** A cell that was counted, and what that read: equal cells are counted once (reads.ts). */
+interface Counted {
+  readonly cell: Cell;
+  readonly reads: Reads;
+  readonly counts: Pick<ComparedCell, 'fair' | 'sequential'>;
+}
+
+/** Both schedules of a cell. */
+function countsOf(cell: Cell, counted: Counted[]): Counted['counts'] {
+  const switches = { profile: { ...cell.profile }, backend: cell.backendSwitches };
+  const equal = counted.find(
+    ({ cell: other, reads }) =>
+      other.scenario === cell.scenario &&
+      other.arch === cell.arch &&
+      other.memoryModel === cell.memoryModel &&
+      reads.agree(switches),
+  );
+  if (equal !== undefined) return equal.counts;
+  const reads = new Reads();
+  const counts = { fair: countCell(cell, 'fair', reads), sequential: countCell(cell, 'sequential', reads) };
+  counted.push({ cell, reads, counts });
+  return counts;
 }
 
 /** Compares the profiles of a selection on its scenarios. */
@@ -80,16 +133,17 @@ export function compare(
 ): Comparison {
   const specs = selected(selection, archs);
   const compared: ComparedCell[] = [];
-  for (const cell of cells(scenarios, archs, selection)) {
-    if (cell.twin !== undefined) continue;
+  const counted: Counted[] = [];
+  const originals = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
+  for (const cell of cells(scenarios.map(workload), archs, selection)) {
     if (!onCell(cell)) break;
+    const broken = brokenIn(originals.get(cell.id)!, cell);
     compared.push({
       scenario: cell.id,
       arch: cell.arch.id,
       profile: cell.profile.id,
-      fair: countCell(cell, 'fair'),
-      sequential: countCell(cell, 'sequential'),
-      ...(cell.expected === 'violated' ? { broken: cell.oracles.join(' or ') } : {}),
+      ...countsOf(cell, counted),
+      ...(broken === undefined ? {} : { broken }),
     });
   }
   const common = new Set(
@@ -114,7 +168,8 @@ export function compare(
 /** Both schedules of some cells together. */
 export function sum(of: readonly Pick<ComparedCell, 'fair' | 'sequential'>[]): Counts {
   const add = (key: keyof Counts): number => of.reduce((n, { fair, sequential }) => n + fair[key] + sequential[key], 0);
-  return { flushes: add('flushes'), ipis: add('ipis'), entries: add('entries'), redundant: add('redundant') };
+  const [flushes, ipis, entries] = [add('flushes'), add('ipis'), add('entries')];
+  return { flushes, ipis, entries, redundant: add('redundant'), stale: add('stale') };
 }
 
 function nameOf(cell: ComparedCell): string {

@@ -14,4 +14,5 @@ export * from './scenario.ts';
 export * from './scenarios/index.ts';
 export * from './schedule.ts';
 export * from './sharing.ts';
+export * from './staleness.ts';
 export * from './vitest.ts';

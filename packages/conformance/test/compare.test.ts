@@ -30,13 +30,23 @@ describe('schedules', () => {
 describe('counts', () => {
   test('one page, one other CPU: one flush, one interrupt, an entry on each', () => {
     const counts = countCell(cell('munmap/running-thread', 'linux-5.11'), 'sequential');
-    expect(counts).toEqual({ flushes: 1, ipis: 1, entries: 2, redundant: 0 });
+    expect(counts).toMatchObject({ flushes: 1, ipis: 1, entries: 2, redundant: 0 });
+    expect(counts.stale).toBeGreaterThan(10);
   });
 
   test('a batch that is full sooner flushes more', () => {
     const small = countCell(cell('T8/fixed', 'linux-5.11', ['gatherBatch.bundle=1', 'gatherBatch.batches=0']), 'fair');
     const large = countCell(cell('T8/fixed', 'linux-5.11'), 'fair');
     expect(small.flushes).toBeGreaterThanOrEqual(large.flushes);
+  });
+
+  test('what a profile saves because it is wrong is not counted', () => {
+    const found = compare(SCENARIOS, ARCHITECTURES, {
+      scenarios: ['T15/fixed'],
+      profiles: ['linux-5.11', 'linux-6.18'],
+    });
+    expect(found.cells.map((each) => each.broken)).toEqual(['pfnmapFlush=false is wrong', undefined]);
+    expect(found.common).toBe(0);
   });
 
   test('totals are over what all profiles hold, and name where one loses', () => {

@@ -11,14 +11,16 @@ const COUNTS: readonly (readonly [key: keyof Counts, head: string])[] = [
   ['ipis', 'IPIs'],
   ['entries', 'entries'],
   ['redundant', 'redundant'],
+  ['stale', 'stale'],
 ];
 const COLUMNS: readonly Column[] = COUNTS.map(([, head]) => ({ head, width: head.length, align: 'right' }));
 
 /** What is counted, and how. */
 const LEGEND =
-  'Each scenario runs once with its CPUs in turn, one step each, and once with one after the other; both are added. flushes: calls ' +
-  'of a flush function that invalidated or interrupted; entries: cached pages that they dropped; redundant: flushes that removed ' +
-  'nothing older than memory. ! marks profiles in which the scenario does not hold.';
+  'Each scenario is a workload here: it runs once with its CPUs in turn, one step each, and once with one after the other, and both are ' +
+  'added; only sizes are as it sets them, the profile decides the rest. flushes: calls of a flush function that invalidated or ' +
+  'interrupted; entries: cached pages that they dropped; redundant: flushes that removed nothing older than memory; stale: steps for ' +
+  'which a CPU could use what was older than memory. ! marks profiles that are wrong there, and save what they must not.';
 
 /** The whole comparison. */
 export function comparisonText(comparison: Comparison, terminal: Terminal): string {

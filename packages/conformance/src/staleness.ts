@@ -1,0 +1,37 @@
+/**
+ * Staleness: what deferring costs in time. For how many steps of an execution could a CPU use an entry that memory did not have any
+ * more, summed over CPUs and pages?
+ */
+import type { Machine, Path } from '@mmu-gather/checker';
+
+/** Takes a machine, in its first state, along a path. It is back in its first state afterwards. */
+export function staleness(machine: Machine, path: Path): number {
+  const start = machine.mark();
+  let sum = 0;
+  try {
+    for (const [actor, choice] of path) {
+      machine.perform(actor, choice);
+      sum += staleNow(machine);
+      if (machine.violation !== undefined) break;
+    }
+    return sum;
+  } finally {
+    machine.undo(start);
+  }
+}
+
+/** Pages of which a CPU may hold an old entry on the context that it has loaded. */
+function staleNow({ mmu, actors }: Machine): number {
+  let sum = 0;
+  for (let cpu = 0; cpu < actors / 3; cpu++) {
+    const root = mmu.liveRoot(cpu);
+    if (root === 0) continue;
+    for (let page = 0; page < mmu.pages; page++) {
+      let stale = false;
+      const now = mmu.inMemory(root, page);
+      mmu.leaves(cpu, page, (entry) => (stale ||= entry !== now));
+      if (stale) sum++;
+    }
+  }
+  return sum;
+}
