@@ -285,6 +285,54 @@ describe('O11, a completed generation', () => {
     expect(changed(false, true)).toBe('holds');
   });
 
+  test('covers what its CPU changed before, and that alone', () => {
+    /** An mm whose root is the tree's, and what changes on its way to the first generation, which is completed unflushed. */
+    const completed = (change: (cpu: Cpu, tree: Tree, next: () => Steps<number>) => Steps<unknown>) =>
+      alone(function* (cpu, tree): Steps<void> {
+        const mm = Mm.at(yield* cpu.alloc('mm'));
+        yield* cpu.writeOnce(mm.pgd, tree.root);
+        yield* change(cpu, tree, () => cpu.atomicAddReturn(mm.tlbGen, 1));
+        yield* cpu.writeOnce(mm.tlbGenCompleted, 1);
+        yield* flushOthers(cpu, 1);
+      });
+    const changedLater = completed(function* (cpu, tree, next): Steps<void> {
+      yield* cpu.xchg(tree.pte, 0);
+      yield* cpu.xchg(tree.pte, mkEntry(tree.pages[0]!, WRITTEN));
+      yield* next();
+      yield* cpu.xchg(tree.pmd, 0);
+    });
+    const changedAgain = completed(function* (cpu, tree, next): Steps<void> {
+      yield* cpu.xchg(tree.pte, 0);
+      yield* next();
+      yield* cpu.xchg(tree.pte, mkEntry(tree.pages[0]!, RO));
+    });
+    expect([changedLater, changedAgain]).toEqual(['holds', 'O11']);
+
+    const byAnother = (changer: number) =>
+      verdict(
+        onTree(
+          (tree) =>
+            [0, 1].map(
+              (n) =>
+                function* (cpu: Cpu): Steps<void> {
+                  if (n === changer) {
+                    yield* cpu.xchg(tree.pte, 0);
+                    yield* cpu.xchg(tree.pages[2]!, 1);
+                  }
+                  if (n === 1) return;
+                  yield* cpu.waitFor(tree.pages[2]!, 'equal', 1);
+                  const mm = Mm.at(yield* cpu.alloc('mm'));
+                  yield* cpu.writeOnce(mm.pgd, tree.root);
+                  yield* cpu.atomicAddReturn(mm.tlbGen, 1);
+                  yield* cpu.writeOnce(mm.tlbGenCompleted, 1);
+                },
+            ),
+          { cpus: 3, loaded: [2], oraclesOff: ['O12'] },
+        ),
+      );
+    expect([0, 1].map(byAnother)).toEqual(['O11', 'holds']);
+  });
+
   test('is never newer than the newest, and never goes back', () => {
     expect(completes('after-flush', 3)).toBe('O11');
     expect(
