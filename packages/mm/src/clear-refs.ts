@@ -131,7 +131,7 @@ function* clearPteRange(
   if (tlb !== null) {
     // A flush of the whole mm would cover what reclaim has deferred; that of a gather covers what it noted.
     yield* tlbStartPtes(cpu, tlb);
-    yield* flushTlbBatchedPending(cpu, mm);
+    if (cpu.kernel.profile.helpersSettle) yield* flushTlbBatchedPending(cpu, mm);
   }
   const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);

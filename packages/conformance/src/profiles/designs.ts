@@ -3,11 +3,22 @@
  * gather, and that the backend publishes what is completed.
  */
 import { AGGRESSIVE, type Switches } from '@mmu-gather/core/stepped';
-import { DEFERRALS_ARE_SCANNED, OTHERS_ARE_AWAITED, RAISED_BEFORE_FLUSH } from './mends.ts';
+import {
+  DEFERRALS_ARE_SCANNED,
+  DEFERRED_FURTHER,
+  OTHERS_ARE_AWAITED,
+  RAISED_BEFORE_FLUSH,
+  RANGES_ARE_FOLDED,
+} from './mends.ts';
 import type { ProfileSpec } from './spec.ts';
 
-/** Everybody who defers does so through a gather. */
-const ALL_GATHER: Partial<Switches> = { changeProtection: 'gather', clearRefs: 'gather', dirtyHelpers: 'gather' };
+/** Everybody who defers does so through a gather, which settles what reclaim has deferred (RFC 13). */
+const ALL_GATHER: Partial<Switches> = {
+  changeProtection: 'gather',
+  clearRefs: 'gather',
+  dirtyHelpers: 'gather',
+  helpersSettle: true,
+};
 
 /** In the order of the threads. */
 export const DESIGNS: readonly ProfileSpec[] = [
@@ -36,7 +47,7 @@ export const DESIGNS: readonly ProfileSpec[] = [
     kernel: 'linux-5.11',
     switches: { ...ALL_GATHER, deferral: 'ring', ringSlots: 4 },
     backend: { x86: { completedGen: 'after-flush' } },
-    mends: RAISED_BEFORE_FLUSH,
+    mends: { ...RAISED_BEFORE_FLUSH, ...RANGES_ARE_FOLDED },
   },
   {
     id: 'aggressive',
@@ -45,6 +56,6 @@ export const DESIGNS: readonly ProfileSpec[] = [
     kernel: 'linux-6.18',
     switches: AGGRESSIVE,
     backend: { x86: { completedGen: 'after-flush', needsFlushRule: 'rfc' } },
-    mends: DEFERRALS_ARE_SCANNED,
+    mends: { ...DEFERRALS_ARE_SCANNED, ...RANGES_ARE_FOLDED, ...DEFERRED_FURTHER },
   },
 ];

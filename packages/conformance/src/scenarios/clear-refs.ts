@@ -61,8 +61,9 @@ interface Reclaimed extends Stage {
 const reclaim = defineScenario<Reclaimed>({
   id: 'clear-refs/reclaim',
   title: 'clear_refs beside reclaim, which has cleared an entry and not flushed it',
+  source: 'RFC 2021 patches 6 and 13',
   cpus: 3,
-  profile: { clearRefs: 'gather', batchedPending: 'counters' },
+  profile: { clearRefs: 'gather', batchedPending: 'counters', helpersSettle: true },
   setup(run) {
     const stage = setStage(run, { touched: [0], running: [0, 1, 2] });
     return { ...stage, p0: mappingOf(run, stage.mm, 0) };
@@ -81,6 +82,14 @@ const reclaim = defineScenario<Reclaimed>({
       oracle: ['O2', 'O10'],
       property: 'SAC',
       profile: { batchedPending: 'none' },
+    },
+    {
+      id: 'clear-refs/reclaim/not-settled',
+      why: 'a gather flushes what it noted, and that was nothing; the flush of the whole mm covered this (RFC 06 before 13)',
+      where: { profile: { nestedFinish: 'whole-mm' } },
+      oracle: ['O2', 'O10'],
+      property: 'SAC',
+      profile: { helpersSettle: false },
     },
   ],
 });

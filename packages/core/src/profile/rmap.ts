@@ -59,8 +59,8 @@ export interface RmapSwitches {
    */
   readonly notifierEnd: 'after-flush' | 'before-flush';
   /**
-   * Whether dirty tracking settles deferrals of reclaim under each PTL (RFC 13). Linux does not: false is right only for pages
-   * that reclaim never takes, such as those of the one driver that uses it.
+   * Whether dirty tracking, and clear_refs with a gather, settle deferrals of reclaim under each PTL (RFC 13). Linux does not: it has no
+   * such clear_refs, and dirty tracking is right without for pages that reclaim never takes, as those of the one driver that uses it.
    */
   readonly helpersSettle: boolean;
 }
