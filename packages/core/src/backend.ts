@@ -78,8 +78,11 @@ export interface Backend {
 
   /** arch_tlbbatch_should_defer. */
   tlbbatchShouldDefer(cpu: Cpu, mm: Mm): Steps<boolean>;
-  /** arch_tlbbatch_add_pending. */
-  tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: number): Steps<void>;
+  /**
+   * arch_tlbbatch_add_pending.
+   * @returns the generation that it took for the deferral: the batch's flush brings every CPU to it, and to no later one; 0 if there are none
+   */
+  tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: number): Steps<number>;
   /** arch_tlbbatch_flush. */
   tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void>;
 

@@ -13,6 +13,14 @@
  * A generation only rises, so nothing is forgotten (T7) and nothing looks as it did before (T26). A batch spans mms: it may flush them
  * with one interrupt for each CPU, whatever that runs, or one by one up to their generations, where it may find some done
  * (profile.batchFlush). It holds a reference to each, for it writes to them after their PTLs are released.
+ *
+ * What it completes is the generation of its own deferral, never a newer one of the mm, for it flushes the CPUs of then:
+ *
+ *     reclaim                       zap, under another PTL        CPU 2
+ *     gen = 5; read mm_cpumask
+ *                                                                 switches in: has 5; caches p
+ *                                   clear p; gen = 6
+ *     flush; 5 is completed         6 is not completed: flush     // with 6 completed, nobody would flush CPU 2
  */
 import {
   type Cpu,
@@ -30,10 +38,8 @@ import {
 import { mmdrop, mmgrab } from './mm-count.ts';
 
 /** Notes a deferral whose generation is taken already. Under the PTL of the entry. */
-export function* batchNoteGeneration(cpu: Cpu, batch: TlbBatch, at: PteAt): Steps<void> {
+export function* batchNoteGeneration(cpu: Cpu, batch: TlbBatch, at: PteAt, gen: number): Steps<void> {
   const { mm, table, address } = at;
-  // At least the own one; if others came after it, more.
-  const gen = yield* cpu.readOnce(mm.tlbGen);
   yield* tlbUpdateGeneration(cpu, mm.tlbFlushBatched, gen);
   if (cpu.kernel.profile.deferral === 'queue') {
     yield* queueRecord(cpu, mm, table, gen, address, address + pageSize(cpu.kernel.geometry));

@@ -88,7 +88,7 @@ export function* setTlbUbcFlushPending(cpu: Cpu, batch: TlbBatch, at: PteAt, ent
     cpu.claim.settled(cpu.read(mm.pgd), address);
     return;
   }
-  yield* cpu.kernel.backend.tlbbatchAddPending(cpu, batch, mm, address);
+  const gen = yield* cpu.kernel.backend.tlbbatchAddPending(cpu, batch, mm, address);
   batch.flushRequired = true;
   // A dirty entry may be cached as writable and dirty: writes through it must end before the page is written out.
   if (pteDirty(entry)) batch.writable = true;
@@ -105,7 +105,7 @@ export function* setTlbUbcFlushPending(cpu: Cpu, batch: TlbBatch, at: PteAt, ent
       yield* cpu.atomicAdd(mm.tlbFlushBatched, 1);
       return;
     case 'generation':
-      yield* batchNoteGeneration(cpu, batch, at);
+      yield* batchNoteGeneration(cpu, batch, at, gen);
       return;
     case 'cpumask':
       // The backend has put the CPUs of the mm into the mask.

@@ -119,9 +119,10 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     *tlbbatchShouldDefer(): Steps<boolean> {
       return true;
     },
-    *tlbbatchAddPending(_cpu: Cpu, batch: TlbBatch, mm: Mm): Steps<void> {
+    *tlbbatchAddPending(_cpu: Cpu, batch: TlbBatch, mm: Mm): Steps<number> {
       deferred.add(mm.address);
       batch.cpumask |= 1;
+      return machine.words[mm.tlbGen]!;
     },
     *tlbbatchFlush(_cpu: Cpu, batch: TlbBatch): Steps<void> {
       for (const mm of deferred) flush('batch', Mm.at(mm), 0, EVERYTHING, 0, false);

@@ -34,8 +34,11 @@ export function* tlbbatchShouldDefer(cpu: Cpu, mm: Mm): Steps<boolean> {
   return ((yield* cpu.readOnce(mm.cpumask)) & ~(1 << cpu.id)) !== 0;
 }
 
-/** arch_tlbbatch_add_pending (arch_tlbbatch_add_mm, tlbbatch_add_mm): under the PTL of the entry that was cleared. */
-export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: number): Steps<void> {
+/**
+ * arch_tlbbatch_add_pending (arch_tlbbatch_add_mm, tlbbatch_add_mm): under the PTL of the entry that was cleared.
+ * @returns the generation of the deferral. A CPU that is not in the mask yet compares with it when it switches in
+ */
+export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: number): Steps<number> {
   const maskFirst =
     x86Of(cpu).switches.maskRead === 'before-generation' || cpu.kernel.profile.batchedOrder === 'mask-first';
   if (maskFirst) yield* addMask(cpu, batch, mm);
@@ -44,6 +47,7 @@ export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: 
   const end = address + powerOfTwo(shift);
   if (hasRing(cpu)) yield* ringEnqueue(cpu, mm, gen, { start: address, end, shift, freedTables: false });
   if (!maskFirst) yield* addMask(cpu, batch, mm);
+  return gen;
 }
 
 /** Are the CPUs of all batches together in the machine's mask? */
