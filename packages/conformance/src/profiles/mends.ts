@@ -26,3 +26,21 @@ export const DEFERRALS_ARE_SCANNED: NonNullable<ProfileSpec['mends']> = {
   'bug:B31/flusher':
     'the ring is filled between the generation and the read of mm_cpumask, under a lock, which is a barrier',
 };
+
+/** Where a flush folds what is not completed yet: one that comes late, or out of order, has the earlier ranges in it. */
+export const RANGES_ARE_FOLDED: NonNullable<ProfileSpec['mends']> = {
+  'T24/naive': 'the second flush finds the first one in the ring, and is a full one, too',
+  'generations/gap/ranged': 'the flush has the ranges of all steps that it takes at once',
+};
+
+/** Where finishes, reclaim, MADV_COLD and mremap do what the aggressive profile has them do. */
+export const DEFERRED_FURTHER: NonNullable<ProfileSpec['mends']> = {
+  'T8/dec-first': 'a finish looks for changes in the ring, whether their gather is still counted or not',
+  'T7/naive': 'what reclaim changed is in the ring, where the zap finds it',
+  'T7/none': 'what reclaim changed is in the ring, where the zap finds it',
+  'rfc/D6': 'MADV_COLD does not flush, so no CPU leaves the mask for it',
+  'rfc/D8': 'MADV_COLD does not flush, so no CPU leaves the mask for it',
+  'mremap/table/no-flush': 'the gather of the call flushes what moved before the locks are dropped',
+  'mremap/table-revoked/no-rmap-lock': 'the gather of the call is opened with the locks of the reverse map',
+  'mremap/revoked/new-first': 'the gather of the call is opened with the locks of the reverse map',
+};
