@@ -7,6 +7,7 @@
 //   cli ARGS         build, then the command
 //   quiet-cli ARGS   the same; install and build are heard only if they fail, and then on stderr
 //   bench ARGS       build, then the benchmarks
+//   tables           build, then the tables in docs/*.md that are made from what the command prints
 //   nx ARGS          nx
 //   bin NAME ARGS    a tool of node_modules/.bin
 import { spawn, spawnSync } from 'node:child_process';
@@ -143,6 +144,10 @@ const modes = {
   bench: () => {
     build();
     become(at('tools', 'bench', 'main.ts'), ...args);
+  },
+  tables: () => {
+    build();
+    become(at('tools', 'docs-tables.mjs'), '--write');
   },
   nx: () => must(...nx(...args)),
   bin: () => must(at('node_modules', '.bin', args[0]), ...args.slice(1)),

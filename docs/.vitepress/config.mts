@@ -11,6 +11,7 @@ export default defineConfig({
     sidebar: [
       { text: 'Getting started', link: '/getting-started' },
       { text: 'Scenarios', link: '/scenarios' },
+      { text: 'Batching systems', link: '/batching' },
       { text: 'The RFC of 2021', link: '/rfc-2021' },
       { text: 'Architecture', link: '/architecture' },
       { text: 'API', link: '/api/' },

@@ -1,0 +1,126 @@
+// The tables in docs/*.md that are made, not typed: what profiles cost, from `mmu-gather conformance --compare --json`.
+//
+//     <!-- generated: compare NAME -->  ...  <!-- /generated -->
+//
+// Without arguments: says which pages are not what they would be. With --write: writes them.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const write = process.argv.includes('--write');
+const COUNTS = { flushes: 'flushes', ipis: 'IPIs', entries: 'entries', redundant: 'redundant', stale: 'stale' };
+
+/** Runs the command, and returns the JSON that it prints. */
+function mmuGather(...args) {
+  const command = [join(root, 'packages/cli/dist/main.js'), ...args, '--json'];
+  const { stdout, stderr, status } = spawnSync(process.execPath, command, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (status !== 0) throw new Error(`mmu-gather ${args.join(' ')} ended with ${status}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+const compare = (profiles) =>
+  mmuGather('conformance', '--compare', ...profiles.flatMap((profile) => ['--profile', profile]));
+
+/** Every profile of the registry that is not expected to break scenarios; linux-5.11 is the first. */
+const HOLDING = () =>
+  mmuGather('list', 'profiles')
+    .profiles.filter(({ profile }) => !profile.includes('as-posted'))
+    .map(({ profile }) => profile);
+
+/** A Markdown table; columns but the first are numbers. */
+function table(head, rows) {
+  const lines = [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+const counts = (of) => Object.keys(COUNTS).map((key) => String(of[key]));
+const both = ({ fair, sequential }, key) => fair[key] + sequential[key];
+
+/** `-12` or `+3`, in percent of a first value. */
+function change(value, first) {
+  const percent = Math.round((100 * (value - first)) / first);
+  return percent === 0 ? '0 %' : `${percent > 0 ? '+' : '-'}${Math.abs(percent)} %`;
+}
+
+/** Totals of profiles over the scenarios that all of them hold. */
+function totals({ common, profiles }) {
+  const first = profiles[0].total;
+  const rows = profiles.map(({ profile, total, loses }) => [
+    `\`${profile}\``,
+    ...counts(total),
+    change(total.flushes, first.flushes),
+    change(total.ipis, first.ipis),
+    String(loses.length),
+  ]);
+  const head = ['profile', ...Object.values(COUNTS), 'flushes', 'IPIs', 'loses in'];
+  return `Over the ${common} scenarios that all of these profiles run and hold:\n\n${table(head, rows)}`;
+}
+
+/** Flushes and IPIs of each scenario in which profiles differ. */
+function scenarios({ profiles, cells }) {
+  const ids = profiles.map(({ profile }) => profile);
+  const names = [...new Set(cells.map(({ scenario }) => scenario))];
+  const rows = names.flatMap((scenario) => {
+    const own = ids.map((id) => cells.find((cell) => cell.scenario === scenario && cell.profile === id));
+    const texts = own.map((cell) => (cell === undefined ? '' : `${both(cell, 'flushes')} / ${both(cell, 'ipis')}`));
+    return new Set(texts.filter((text) => text !== '')).size > 1 ? [[`\`${scenario}\``, ...texts]] : [];
+  });
+  const same = names.length - rows.length;
+  const head = ['flushes / IPIs', ...ids.map((id) => `\`${id}\``)];
+  return `${table(head, rows)}\n\nIn the other ${same} scenarios all profiles that run them flush and interrupt alike.`;
+}
+
+/** Where a profile flushes or interrupts more than the first one. */
+function losses({ profiles, cells }) {
+  const [first, ...others] = profiles;
+  const lines = others.map(({ profile, loses }) => {
+    const each = loses.map((scenario) => {
+      const [own, base] = [profile, first.profile].map((id) =>
+        cells.find((cell) => cell.scenario === scenario && cell.profile === id),
+      );
+      return `\`${scenario}\` (${both(own, 'flushes')} / ${both(own, 'ipis')} for ${both(base, 'flushes')} / ${both(base, 'ipis')})`;
+    });
+    return `- \`${profile}\`: ${each.length === 0 ? 'nowhere' : each.join(', ')}`;
+  });
+  return `Flushes / IPIs, for those of \`${first.profile}\`:\n\n${lines.join('\n')}`;
+}
+
+let all;
+let patches;
+const holding = () => (all ??= compare(HOLDING()));
+/** The RFC's patches that change anything at all, one after the other. */
+const rfc = () =>
+  (patches ??= compare([
+    ...[0, 1, 2, 3, 4, 6, 8, 9, 13, 15, 16, 17, 19].map((n) => `rfc-2021-corrected@${n}`),
+    'rfc-2021-corrected',
+  ]));
+const TABLES = {
+  'compare totals': () => totals(holding()),
+  'compare scenarios': () => scenarios(holding()),
+  'compare losses': () => losses(holding()),
+  'compare rfc': () => totals(rfc()),
+};
+
+/** A page with every block filled. */
+function filled(page, text) {
+  return text.replaceAll(/(<!-- generated: (.*?) -->\n)[^]*?(<!-- \/generated -->)/g, (_, begin, name, end) => {
+    if (!(name in TABLES)) throw new Error(`${page}: no table '${name}': there are ${Object.keys(TABLES).join(', ')}`);
+    return `${begin}\n${TABLES[name]()}\n\n${end}`;
+  });
+}
+
+for (const page of readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))) {
+  const path = join(root, 'docs', page);
+  const text = readFileSync(path, 'utf8');
+  const next = filled(page, text);
+  if (next === text) continue;
+  if (write) {
+    writeFileSync(path, next);
+    console.log(`written: docs/${page}`);
+  } else {
+    console.error(`docs/${page}: tables are not what the code gives; mend with: npm run docs:tables`);
+    process.exitCode = 1;
+  }
+}
