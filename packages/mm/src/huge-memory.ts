@@ -20,6 +20,7 @@ import {
   type Address,
   type Cell,
   type Cpu,
+  countsLevels,
   type Entry,
   entryClear,
   entryFlags,
@@ -307,9 +308,9 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
     yield* cpu.spinUnlock(mm.pageTableLock);
     return false;
   }
-  // Others find the entry gone without its lock, so what it was must be on record by then. A counter was raised long before.
+  // Others find the entry gone without its lock, so what it was must be on record by then. tlb_flush_pending was raised long before.
   const { unlinkTable, deferral } = cpu.kernel.profile;
-  const recordFirst = unlinkTable === 'after-record' && deferral !== 'counter';
+  const recordFirst = unlinkTable === 'after-record' && (deferral !== 'counter' || countsLevels(cpu));
   yield* tlbStartPtes(cpu, tlb);
   const old = recordFirst ? yield* pmdpInvalidateAd(cpu, pmd, seen) : yield* cpu.xchg(pmd, 0);
   tlbRemoveTlbEntry(cpu, tlb, start, 1);

@@ -5,6 +5,7 @@ import type { Body } from '@mmu-gather/checker';
 import type { Profile } from '@mmu-gather/core/stepped';
 import { madviseDontneed } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { setHugeStage } from './huge-stage.ts';
 import { PAGE, setStage, type Stage, syscall } from './stage.ts';
 
 const AMIT = 'mails of N. Amit and P. Zijlstra, May 2019';
@@ -25,7 +26,7 @@ const samePage = defineScenario<Stage>({
   title: 'two threads zap one page: the one that finds it gone sees the level counted, and flushes the whole mm',
   source: AMIT,
   cpus: 2,
-  profile: { nestedFinish: 'level-counters', deferral: 'counter' },
+  profile: LEVELS,
   setup: (run) => setStage(run, { touched: [0] }),
   threads: zapTwice(1),
   twins: [
@@ -67,5 +68,25 @@ const unlinked = defineScenario<Stage>({
   profiles: ['linux-6.18'],
 });
 
+const hugeGone = defineScenario<Stage>({
+  id: 'nested-counters/huge-gone',
+  title:
+    'two threads zap one huge page: the one that finds no entry has taken no lock, and its level is counted before',
+  source: AMIT,
+  cpus: 2,
+  profile: LEVELS,
+  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
+  threads: zapTwice(2),
+  twins: [
+    {
+      id: 'nested-counters/huge-gone/count-late',
+      why: 'the entry is cleared first and its level is counted after; who sees no entry sees no count',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { unlinkTable: 'before-record' },
+    },
+  ],
+});
+
 /** All of them. */
-export const NESTED_COUNTERS: readonly AnyScenario[] = [samePage, unlinked];
+export const NESTED_COUNTERS: readonly AnyScenario[] = [samePage, unlinked, hugeGone];
