@@ -24,8 +24,10 @@ import {
   type Mm,
   type MmuGather,
   type Steps,
+  tlbEndVma,
   tlbFinishMmu,
   tlbGatherMmu,
+  tlbStartVma,
   type Vma,
 } from '@mmu-gather/core/stepped';
 import { hugeSize, moveHugePmd, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
@@ -58,7 +60,9 @@ export function* movePageTables(cpu: Cpu, move: Move): Steps<void> {
   yield* allocNewTables(cpu, move);
   if (form === 'gather') yield* lockVmaMapping(cpu, move.vma);
   const tlb = yield* tlbGatherMmu(cpu, move.mm);
+  tlbStartVma(cpu, tlb, move.vma);
   yield* moveTables(cpu, move, tlb);
+  yield* tlbEndVma(cpu, tlb);
   yield* tlbFinishMmu(cpu, tlb, move.from, move.from + move.length);
   cpu.claim.moved(cpu.read(move.mm.pgd), { start: move.from, end: move.from + move.length });
   if (form === 'gather') yield* unlockVmaMapping(cpu, move.vma);

@@ -16,11 +16,13 @@ import {
   type Cell,
   type Cpu,
   type Entry,
+  entryIndex,
   entryNone,
   entrySize,
   type Mm,
   type MmuGather,
   type Steps,
+  tlbEndPtes,
   tlbFlushLevelRange,
 } from '@mmu-gather/core/stepped';
 
@@ -48,6 +50,7 @@ export function* moveNormalPmd(
   yield* cpu.writeOnce(newPmd, entry);
   if (tlb !== null) {
     tlbFlushLevelRange(tlb, from, size, 0);
+    yield* tlbEndPtes(cpu, tlb, oldPmd - entryIndex(cpu.kernel.geometry, 1, from));
     // Not only leaves: the pointer to the table must go, too.
     tlb.freedTables = true;
   } else {
