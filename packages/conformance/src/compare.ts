@@ -93,11 +93,11 @@ function workload(scenario: AnyScenario): AnyScenario {
 /** Why a profile's figures of a scenario are not worth having, if they are not. */
 function brokenIn(scenario: AnyScenario, cell: Cell): string | undefined {
   if (cell.expected === 'violated') return `violates ${cell.oracles.join(' or ')}`;
-  const wrong = Object.keys(scenario.profile ?? {}).find((key) => {
-    const name = key as keyof Switches;
-    return (AXES[name].wrong as readonly unknown[]).includes(cell.profile[name]);
-  });
-  return wrong === undefined ? undefined : `${wrong}=${String(cell.profile[wrong as keyof Switches])} is wrong`;
+  const values: Readonly<Record<string, unknown>> = { ...cell.profile };
+  const wrong = Object.keys(scenario.profile ?? {}).find((key) =>
+    (AXES[key as keyof Switches].wrong as readonly unknown[]).includes(values[key]),
+  );
+  return wrong === undefined ? undefined : `${wrong}=${JSON.stringify(values[wrong])} is wrong`;
 }
 
 /** A cell that was counted, and what that read: equal cells are counted once (reads.ts). */

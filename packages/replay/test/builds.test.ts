@@ -2,7 +2,7 @@
 import { PROFILES, profileOf } from '@mmu-gather/conformance';
 import { CountingMachine as DirectMachine } from '@mmu-gather/counting';
 import { CountingMachine as SteppedMachine } from '@mmu-gather/counting/stepped';
-import { type Profile, putPage } from '@mmu-gather/core';
+import { putPage } from '@mmu-gather/core';
 import * as stepped from '@mmu-gather/core/stepped';
 import * as directMm from '@mmu-gather/mm';
 import * as steppedMm from '@mmu-gather/mm/stepped';
@@ -63,7 +63,7 @@ function switchesOf(spec: (typeof PROFILES)[number]): X86Switches {
 }
 
 test.each(PROFILES)('$id: stepped and direct builds do the same', { timeout: 60_000 }, (spec) => {
-  const profile = profileOf(spec) as Profile;
+  const profile = profileOf(spec);
   const switches = switchesOf(spec);
   const done = new Map<string, number>();
   let flushes = 0;

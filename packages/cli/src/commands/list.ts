@@ -108,9 +108,9 @@ function valuesText({ right, wrong }: Axis, then: unknown, now: unknown): string
     const of = [...(value === then ? ['5.11'] : []), ...(value === now ? ['6.18'] : [])];
     return `${valueText(value)}${of.length === 0 ? '' : ` [${of.length === 2 ? 'both' : of.join()}]`}`;
   };
-  const list = (values: readonly unknown[]): string => values.map(marked).join(', ');
-  if (right.length + wrong.length === 0) return list([...new Set([then, now])]);
-  return wrong.length === 0 ? list(right) : `${list(right)}; wrong: ${list(wrong)}`;
+  const inWords = (values: readonly unknown[]): string => values.map(marked).join(', ');
+  if (right.length + wrong.length === 0) return inWords([...new Set([then, now])]);
+  return wrong.length === 0 ? inWords(right) : `${inWords(right)}; wrong: ${inWords(wrong)}`;
 }
 
 function scenarios(): List {
