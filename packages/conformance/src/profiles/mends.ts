@@ -13,7 +13,6 @@ export const RAISED_BEFORE_FLUSH: NonNullable<ProfileSpec['mends']> = {
 export const OTHERS_ARE_AWAITED: NonNullable<ProfileSpec['mends']> = {
   'T8/naive': 'the finish waits for the other gather',
   'bug:B03/buggy': 'the finish waits for the other gather',
-  'dirty-helpers/nested-gather/not-nested': 'the finish waits for the other gather',
   'rfc/D14': 'the finish waits for the other gather',
 };
 
@@ -30,17 +29,12 @@ export const DEFERRALS_ARE_SCANNED: NonNullable<ProfileSpec['mends']> = {
 /** Where a flush folds what is not completed yet: one that comes late, or out of order, has the earlier ranges in it. */
 export const RANGES_ARE_FOLDED: NonNullable<ProfileSpec['mends']> = {
   'T24/naive': 'the second flush finds the first one in the ring, and is a full one, too',
-  'generations/gap/ranged': 'the flush has the ranges of all steps that it takes at once',
 };
 
-/** Where finishes, reclaim, MADV_COLD and mremap do what the aggressive profile has them do. */
+/** Where finishes, reclaim and MADV_COLD do what the aggressive profile has them do. */
 export const DEFERRED_FURTHER: NonNullable<ProfileSpec['mends']> = {
   'T8/dec-first': 'a finish looks for changes in the ring, whether their gather is still counted or not',
-  'T7/naive': 'what reclaim changed is in the ring, where the zap finds it',
-  'T7/none': 'what reclaim changed is in the ring, where the zap finds it',
+  'storm/reclaim-beside-gather/hidden': 'what reclaim changed is in the ring, where the zap finds it',
   'rfc/D6': 'MADV_COLD does not flush, so no CPU leaves the mask for it',
   'rfc/D8': 'MADV_COLD does not flush, so no CPU leaves the mask for it',
-  'mremap/table/no-flush': 'the gather of the call flushes what moved before the locks are dropped',
-  'mremap/table-revoked/no-rmap-lock': 'the gather of the call is opened with the locks of the reverse map',
-  'mremap/revoked/new-first': 'the gather of the call is opened with the locks of the reverse map',
 };
