@@ -43,6 +43,17 @@ function essence({ verdict, ends }: Result): string {
   return verdict === 'holds' ? [...ends!].toSorted().join('\n') : verdict;
 }
 
+/** Does a program race before its first step? Then there is nothing to search. */
+function isWrongAtOnce(make: Make, seed: number): boolean {
+  try {
+    make(seed);
+    return false;
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('before their first step')) return true;
+    throw error;
+  }
+}
+
 /** Seeds of programs whose reduced search says something else than the other one; and what was looked at. */
 function compare(
   make: Make,
@@ -56,6 +67,7 @@ function compare(
   let full = 0;
   let reduced = 0;
   for (let seed = 1; seed <= count; seed++) {
+    if (isWrongAtOnce(make, seed)) continue;
     const wanted = reference(make(seed));
     if (wanted.verdict === 'incomplete') continue;
     const machine = make(seed);
@@ -77,7 +89,7 @@ describe('same verdicts, same ends', { timeout: TIMEOUT }, () => {
     [
       'fragments of shootdowns',
       2000,
-      { holds: 500, O1: 80, O2: 80, O4: 100, O6: 80, O9: 5, O12: 100, O1s: 5, race: 10 },
+      { holds: 500, O1: 80, O2: 40, O4: 100, O6: 80, O9: 5, O12: 100, O1s: 5, race: 5 },
     ],
     ['toy programs', 1000, { holds: 400, deadlock: 200, assert: 50 }],
     ['toy programs with loops', 1500, { holds: 200, livelock: 500, assert: 50 }],
