@@ -34,40 +34,40 @@ import { TABLE_GENERATION } from './generation.ts';
 import type { DeferralScheme, PteAt } from './scheme.ts';
 
 /** The words of one record. Under the PTL of its table. */
-interface Record {
+interface PendingRecord {
   readonly gen: Cell;
   readonly start: Cell;
   readonly end: Cell;
 }
 
 /** The n-th record of a table. */
-function recordAt(cpu: Cpu, table: Address, n: number): Record {
+function recordAt(cpu: Cpu, table: Address, n: number): PendingRecord {
   const gen = table + cpu.kernel.designs.queue + n * QUEUE_RECORD_FIELDS.length;
   return { gen, start: gen + 1, end: gen + 2 };
 }
 
 /** Do the record's range and `[start, end)` touch or overlap? */
-function touches(cpu: Cpu, record: Record, start: number, end: number): boolean {
+function touches(cpu: Cpu, record: PendingRecord, start: number, end: number): boolean {
   return cpu.read(record.start) <= end && cpu.read(record.end) >= start;
 }
 
 /** Writes a record over one that is done. */
-function fill(cpu: Cpu, record: Record, gen: number, start: number, end: number): void {
+function fill(cpu: Cpu, record: PendingRecord, gen: number, start: number, end: number): void {
   cpu.write(record.gen, gen);
   cpu.write(record.start, start);
   cpu.write(record.end, end);
 }
 
 /** Takes a range into a record that is pending. */
-function merge(cpu: Cpu, record: Record, gen: number, start: number, end: number): void {
+function merge(cpu: Cpu, record: PendingRecord, gen: number, start: number, end: number): void {
   if (cpu.kernel.profile.queueMerge === 'newer') cpu.write(record.gen, gen);
   cpu.write(record.start, Math.min(cpu.read(record.start), start));
   cpu.write(record.end, Math.max(cpu.read(record.end), end));
 }
 
-function record(cpu: Cpu, table: Address, gen: number, completed: number, start: number, end: number): void {
+function noteRecord(cpu: Cpu, table: Address, gen: number, completed: number, start: number, end: number): void {
   const count = cpu.kernel.profile.queueRecords;
-  let done: Record | null = null;
+  let done: PendingRecord | null = null;
   for (let n = 0; n < count; n++) {
     const at = recordAt(cpu, table, n);
     if (cpu.read(at.gen) <= completed) {
@@ -83,7 +83,7 @@ function record(cpu: Cpu, table: Address, gen: number, completed: number, start:
 
 /** Records a generation that is taken already. Under the table's PTL. */
 export function* queueRecord(cpu: Cpu, mm: Mm, table: Address, gen: number, start: number, end: number): Steps<void> {
-  record(cpu, table, gen, yield* cpu.readOnce(mm.tlbGenCompleted), start, end);
+  noteRecord(cpu, table, gen, yield* cpu.readOnce(mm.tlbGenCompleted), start, end);
 }
 
 /** queue_flush: a generation for changes up to here, and a record of it. Nothing is invalidated. Under the table's PTL. */
