@@ -75,7 +75,7 @@ const storm = defineScenario<Storm>({
       why: 'deferrals are not noted, so there is no storm; who zaps what reclaim has unmapped believes that it is flushed',
       oracle: 'O10',
       property: 'SAC',
-      profile: { batchedPending: 'none', deferral: 'counter', ringSlots: 0, nestedFinish: 'whole-mm' },
+      profile: { batchedPending: 'none' },
       threads: (env) => [thread((cpu) => madviseDontneed(cpu, env.mm, ZAPPED * PAGE, 2 * PAGE)), reclaiming(env)],
     },
     {
