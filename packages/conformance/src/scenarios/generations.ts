@@ -2,7 +2,8 @@
  * Deferral by generation, with the record in the page of the table or in the VMA: traces T1 to T4 and T30, and the naive forms that
  * core.md lists for generations. Twins whose id begins with `rfc/` are what the RFC of 2021 posted, see docs/rfc-2021.md.
  */
-import type { Profile } from '@mmu-gather/core/stepped';
+import type { Body } from '@mmu-gather/checker';
+import type { Cpu, Profile, PteAt, Steps } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   madvise,
@@ -10,10 +11,16 @@ import {
   MADV_FREE,
   migrateMisplacedPage,
   munmap,
+  ptepGetAndClear,
+  setTlbUbcFlushPending,
+  tlbBatch,
+  tryToUnmapFlush,
+  vmaLookup,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
+import { changeDeferred } from './deferred-change.ts';
 import { pendingReader } from './pending-reader.ts';
-import { cameFromAnotherMm, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
 
 /** What generations need: everybody who defers has a gather, and flushes say what is completed. Tables go with their VMAs only. */
 export const GENERATIONS: Partial<Profile> = {
@@ -269,5 +276,68 @@ const t30 = defineScenario<Stage>({
   ],
 });
 
+interface TwoTables extends Stage {
+  readonly p0: Mapping;
+  readonly p2: Mapping;
+}
+
+/**
+ * Reclaim takes page 0 away and flushes its batch, which completes a generation.
+ * @param newest that of the mm when the deferral is noted, rather than the deferral's own
+ */
+function* reclaimPage0(cpu: Cpu, { mm, p0 }: TwoTables, newest: boolean): Steps<void> {
+  const { ptl, table, pte } = p0;
+  const at: PteAt = { mm, vma: vmaLookup(cpu, mm, 0)!, table, pte, address: 0 };
+  const batch = tlbBatch();
+  yield* cpu.spinLock(ptl);
+  yield* setTlbUbcFlushPending(cpu, batch, at, yield* ptepGetAndClear(cpu, pte));
+  if (newest) batch.gens.set(mm.address, yield* cpu.readOnce(mm.tlbGen));
+  yield* cpu.spinUnlock(ptl);
+  yield* tryToUnmapFlush(cpu, batch);
+}
+
+/** CPU 1 zaps page 2, under another PTL. CPU 2 arrives: it has caught up with reclaim's generation, and is not in the batch. */
+function besideZap(newest: boolean): (env: TwoTables) => readonly Body[] {
+  return (env) => [
+    thread((cpu) => reclaimPage0(cpu, env, newest)),
+    thread((cpu) => changeDeferred(cpu, env.mm, env.p2, 2 * PAGE, () => 0)),
+    thread((cpu) => toUser(cpu, env.mm)),
+  ];
+}
+
+const batch = defineScenario<TwoTables>({
+  id: 'generations/batch-completes',
+  title: "reclaim's batch completes the generation of its own deferral, beside a zap and a CPU that arrives",
+  cpus: 3,
+  profile: { ...GENERATIONS, batchedPending: 'generation', nestedFinish: 'whole-mm' },
+  backend: COMPLETED,
+  profiles: ['linux-6.18'],
+  setup(run) {
+    const stage = setStage(run, { pages: 4, touched: [0, 2], inKernel: [1] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0), p2: mappingOf(run, stage.mm, 2 * PAGE) };
+  },
+  threads: besideZap(false),
+  twins: [
+    {
+      id: 'generations/batch-completes/newest',
+      why: "it completes the mm's newest generation, which covers the zap: nobody flushes the CPU that arrived in between",
+      oracle: 'O11',
+      property: 'FUAF',
+      threads: besideZap(true),
+    },
+  ],
+});
+
 /** All of them. */
-export const GENERATION_SCENARIOS: readonly AnyScenario[] = [t1, t2, t3, t4, t30, inTable, inVma, gap, skipTables];
+export const GENERATION_SCENARIOS: readonly AnyScenario[] = [
+  t1,
+  t2,
+  t3,
+  t4,
+  t30,
+  inTable,
+  inVma,
+  gap,
+  skipTables,
+  batch,
+];

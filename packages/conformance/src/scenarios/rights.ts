@@ -1,8 +1,15 @@
 /**
- * Operations that change pages and rights of live memory: MADV_DONTNEED, mprotect, copy-on-write.
+ * Operations that change pages and rights of live memory: MADV_DONTNEED, mprotect, userfaultfd, copy-on-write.
  */
 import { VM_READ } from '@mmu-gather/core/stepped';
-import { dupMm, madviseDontneed, mprotect, userStore } from '@mmu-gather/mm/stepped';
+import {
+  dupMm,
+  madviseDontneed,
+  mprotect,
+  mwriteprotectRange,
+  uffdRegisterWp,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { PAGE, setStage, type Stage, noWait } from './stage.ts';
 
@@ -73,6 +80,33 @@ const mprotectStore = defineScenario<Stage>({
   ],
 });
 
+const uffdProtect = defineScenario<Stage>({
+  id: 'uffd/write-protect',
+  title: 'userfaultfd protects a page that another thread writes to: when the call returns, a write faults',
+  source: 'mm/userfaultfd.c mwriteprotect_range',
+  cpus: 2,
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    run(0, (cpu) => uffdRegisterWp(cpu, stage.mm, 0, PAGE));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* mwriteprotectRange(cpu, mm, 0, PAGE, true);
+      cpu.claim.limit(cpu.read(mm.pgd), { start: 0, end: PAGE }, 'read');
+    }),
+  ],
+  twins: [
+    {
+      id: 'uffd/write-protect/no-flush',
+      why: 'the call returns without a flush: writes through the old entry are not trapped',
+      oracle: 'O2',
+      property: 'WPX',
+      profile: { changeProtection: 'none' },
+    },
+  ],
+});
+
 const cowWriter = defineScenario<Stage>({
   id: 'cow/running-thread',
   title: 'a copy-on-write fault while another thread may still read the shared page',
@@ -121,6 +155,7 @@ export const RIGHTS: readonly AnyScenario[] = [
   dontneedFault,
   mprotectRunning,
   mprotectStore,
+  uffdProtect,
   cowWriter,
   cowBoth,
 ];
