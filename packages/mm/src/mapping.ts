@@ -39,7 +39,9 @@ export function addToMapping(cpu: Cpu, vma: Vma, first = false): void {
   const mapping = vmaMapping(cpu, vma);
   if (mapping === null) return;
   let link: Cell = mapping.iMmap;
-  while (!first && cpu.read(link) !== 0) link = Vma.at(cpu.read(link)).nextShared;
+  if (!first) {
+    for (let at = cpu.read(link); at !== 0; at = cpu.read(link)) link = Vma.at(at).nextShared;
+  }
   cpu.write(vma.nextShared, cpu.read(link));
   cpu.write(link, vma.address);
 }

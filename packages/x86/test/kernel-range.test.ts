@@ -11,7 +11,7 @@ function taken(m: FakeMachine): string[] {
   return m.invalidations
     .splice(0)
     .map(({ cpu, scope }) => `${cpu}: ${scope.leaves.start}-${scope.leaves.end}${scope.globals ? '' : ' not global'}`)
-    .sort();
+    .toSorted();
 }
 
 test(
