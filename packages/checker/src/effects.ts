@@ -9,7 +9,7 @@ import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { Objects } from './objects.ts';
-import { OP, passes, WRITER } from './op.ts';
+import { isBroadcast, OP, passes, SCOPE_GLOBALS, WRITER } from './op.ts';
 import type { Oracles } from './oracles.ts';
 import { EVERYTHING_WORD } from './port.ts';
 import type { Races } from './races.ts';
@@ -207,6 +207,10 @@ export class Effects {
       case OP.invalidate:
         this.#invalidate(number, cpu);
         return 0;
+      case OP.invalidationBarrier:
+        this.#parts.mmu.broadcastsDone(cpu);
+        this.#parts.oracles.invalidated();
+        return 0;
       case OP.userRead:
       case OP.userWrite:
         return this.#parts.user.perform(cpu, a, kind === OP.userWrite, b, choice);
@@ -246,14 +250,18 @@ export class Effects {
   #invalidate(number: number, cpu: number): void {
     const arg = (i: number): number => this.#parts.words.arg(number, i);
     const end = (i: number): number => (arg(i) === EVERYTHING_WORD ? EVERYTHING : arg(i));
-    if ((arg(1) & 2) !== 0) throw new Error('this machine has no broadcast invalidation yet');
-    this.#parts.mmu.invalidate(cpu, {
+    const scope = {
       asid: arg(0),
-      globals: (arg(1) & 1) !== 0,
-      broadcast: false,
+      globals: (arg(1) & SCOPE_GLOBALS) !== 0,
+      broadcast: isBroadcast(arg(1)),
       leaves: { start: arg(2), end: end(3) },
       walks: { start: arg(4), end: end(5) },
-    });
+    };
+    if (scope.broadcast) {
+      this.#parts.mmu.broadcast(cpu, scope);
+      return;
+    }
+    this.#parts.mmu.invalidate(cpu, scope);
     this.#parts.oracles.invalidated();
   }
 }

@@ -20,6 +20,7 @@
  * User accesses do not see it, nor kernel ones the user's.
  */
 import {
+  ALL,
   ALL_ASIDS,
   type Address,
   type BootOptions,
@@ -28,6 +29,7 @@ import {
   entryShift,
   entryTarget,
   type Extent,
+  type Geometry,
   Page,
   pteDirty,
   PSE,
@@ -75,6 +77,9 @@ export interface Removal {
   readonly old: boolean;
 }
 
+/** Everything that any CPU may hold. */
+const ALL_ENTRIES: Scope = { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: true, broadcast: true };
+
 /** A row of physical pages. */
 export interface Frames {
   /** The first. */
@@ -103,6 +108,8 @@ export class Mmu {
   readonly #levelOffset: readonly number[];
   readonly #asidWords: number;
   readonly #cpuWords: number;
+  /** CPUs that may broadcast. */
+  readonly #issuers: number;
   readonly #numbers = new Map<Entry, number>();
   /** Entry values by number. */
   readonly messages: Entry[] = [];
@@ -116,10 +123,11 @@ export class Mmu {
   /** Level of the cell that leafCell found last. */
   #level = 0;
 
-  /** Words that an Mmu needs. */
-  static words(options: BootOptions): number {
-    const asid = 1 + MASK_WORDS * slotsPerLevel(options).reduce((a, b) => a + b, 0);
-    return options.cpus * (2 + (1 + options.backend.isa.asids) * asid);
+  /** Words that an Mmu needs: what all CPUs may hold, and of that what the broadcasts of each have doomed. */
+  static words({ cpus, backend, geometry }: BootOptions): number {
+    const asid = 1 + MASK_WORDS * slotsPerLevel(geometry).reduce((a, b) => a + b, 0);
+    const held = cpus * (2 + (1 + backend.isa.asids) * asid);
+    return held * (backend.isa.broadcasts ? 1 + cpus : 1);
   }
 
   constructor(state: State, layout: Layout, options: BootOptions, base: number, kernelPgd: Address, host: FillHost) {
@@ -131,7 +139,7 @@ export class Mmu {
     this.#host = host;
     this.levels = options.geometry.bits.length;
     this.#asids = options.backend.isa.asids;
-    const slots = slotsPerLevel(options);
+    const slots = slotsPerLevel(options.geometry);
     this.pages = slots[0]!;
     this.#pagesPerEntry = slots.map((n) => this.pages / n);
     const offsets: number[] = [];
@@ -143,6 +151,7 @@ export class Mmu {
     this.#levelOffset = offsets;
     this.#asidWords = at;
     this.#cpuWords = 2 + (1 + this.#asids) * at;
+    this.#issuers = options.backend.isa.broadcasts ? options.cpus : 0;
   }
 
   /** The loaded ASID of a CPU, -1 before the first load. */
@@ -190,15 +199,35 @@ export class Mmu {
 
   /** Drops what a scope covers on one CPU; what is still in memory may be cached again at once. */
   invalidate(cpu: number, scope: Scope): void {
-    for (let asid = 0; asid <= this.#asids; asid++) {
-      if (asid === this.kernelTag ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== asid) continue;
-      this.#clear(cpu, asid, 0, scope.leaves, true);
-      for (let level = 1; level < this.levels; level++) {
-        this.#clear(cpu, asid, level, scope.walks, false);
-        this.#clear(cpu, asid, level, scope.leaves, true);
-      }
-    }
+    this.#forCovered(cpu, scope, (at, values) => this.#drop(at, values));
     this.refill(cpu);
+  }
+
+  /**
+   * A CPU broadcasts an invalidation: what it covers is doomed on every CPU, and gone when the CPU has waited for it. Until then it
+   * may be used. What is walked anew meanwhile, from memory as it is then, is not doomed any more.
+   */
+  broadcast(issuer: number, scope: Scope): void {
+    if (this.#issuers === 0)
+      throw new Error('an invalidation is broadcast, and the isa says that there is no such thing');
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
+      this.#forCovered(cpu, scope, ({ word }, values) => {
+        const doomed = this.#doomedAt(issuer, word);
+        this.#state.set(doomed, this.#state.words[doomed]! | (this.#state.words[word]! & values));
+      });
+    }
+    this.refillAll();
+  }
+
+  /** A CPU has waited for its broadcasts: what they doomed is gone. */
+  broadcastsDone(issuer: number): void {
+    if (this.#issuers === 0) return;
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
+      this.#forCovered(cpu, ALL_ENTRIES, (at, values) => {
+        this.#drop(at, values & this.#state.words[this.#doomedAt(issuer, at.word)]!);
+      });
+    }
+    this.refillAll();
   }
 
   /** Lets every CPU fill from memory as it is now. After any change of a page-table entry, and after a table was freed. */
@@ -348,7 +377,7 @@ export class Mmu {
 
   #fill(cpu: number, tag: number, root: Address): void {
     this.#filled = false;
-    this.#walk(cpu, tag, this.levels - 1, root, 0);
+    this.#walk(cpu, tag, this.levels - 1, root, 0, 0);
     if (this.#filled && this.#huge.some((bits) => bits !== 0)) this.#checkSizes(cpu, tag);
   }
 
@@ -368,7 +397,8 @@ export class Mmu {
     return false;
   }
 
-  #walk(cpu: number, asid: number, level: number, table: Address, prefix: number): void {
+  /** @param doomed CPUs whose broadcasts have doomed the way to the table */
+  #walk(cpu: number, asid: number, level: number, table: Address, prefix: number, doomed: number): void {
     if (this.#host.freed(table)) {
       this.#host.freedTable(cpu, table);
       return;
@@ -378,7 +408,7 @@ export class Mmu {
     for (let i = 0; i < entries; i++) {
       const slot = prefix * entries + i;
       const entry = this.#state.words[table + i]!;
-      if (entryPresent(entry)) this.#add(cpu, asid, level, slot, entry);
+      if (entryPresent(entry)) this.#add(cpu, asid, level, slot, entry, doomed);
       if (level === 0) continue;
       const at = this.#mask(cpu, asid, level, slot);
       for (let w = 0; w < MASK_WORDS; w++) {
@@ -387,7 +417,9 @@ export class Mmu {
           const low = bits & -bits;
           bits ^= low;
           const pointer = this.messages[w * BITS + (31 - Math.clz32(low))]!;
-          if ((pointer & PSE) === 0) this.#walk(cpu, asid, level - 1, entryTarget(pointer), slot);
+          if ((pointer & PSE) !== 0) continue;
+          const by = this.#issuers === 0 ? 0 : this.#doomedBy(at + w, low);
+          this.#walk(cpu, asid, level - 1, entryTarget(pointer), slot, by);
         }
       }
     }
@@ -407,12 +439,14 @@ export class Mmu {
     return number;
   }
 
-  #add(cpu: number, asid: number, level: number, slot: number, entry: Entry): void {
+  #add(cpu: number, asid: number, level: number, slot: number, entry: Entry, doomed: number): void {
     const number = this.#number(entry);
     const at = this.#mask(cpu, asid, level, slot) + Math.floor(number / BITS);
     const old = this.#state.words[at]!;
     const bit = 1 << (number % BITS);
-    if ((old & bit) !== 0) return;
+    const held = (old & bit) !== 0;
+    if (this.#issuers !== 0) this.#doom(at, bit, held ? doomed & this.#doomedBy(at, bit) : doomed);
+    if (held) return;
     this.#filled = true;
     this.#state.set(at, old | bit);
   }
@@ -442,7 +476,10 @@ export class Mmu {
         }
       }
     }
-    for (let i = 1; i < this.#asidWords; i++) this.#state.set(at + i, 0);
+    for (let i = 1; i < this.#asidWords; i++) {
+      this.#state.set(at + i, 0);
+      this.#forget(at + i, -1);
+    }
   }
 
   /** Tells of values that go: bits of one word of a mask. */
@@ -475,23 +512,78 @@ export class Mmu {
     return [Math.floor(extent.start / size), Math.min(count, Math.ceil(extent.end / size))];
   }
 
-  /** Drops leaves, or pointers to tables, of a level from the sets that an extent touches. */
-  #clear(cpu: number, asid: number, level: number, extent: Extent, leaves: boolean): void {
+  /** Calls back with each word of the sets that a scope touches on a CPU, and which of its values it covers. */
+  #forCovered(cpu: number, scope: Scope, visit: (at: MaskWord, values: number) => void): void {
+    for (let tag = 0; tag <= this.#asids; tag++) {
+      if (tag === this.kernelTag ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== tag) continue;
+      this.#forWords(cpu, tag, 0, scope.leaves, (at) => visit(at, -1));
+      for (let level = 1; level < this.levels; level++) {
+        this.#forWords(cpu, tag, level, scope.walks, (at) => visit(at, ~this.#huge[at.w]!));
+        this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, this.#huge[at.w]!));
+      }
+    }
+  }
+
+  #forWords(cpu: number, tag: number, level: number, extent: Extent, visit: (at: MaskWord) => void): void {
     const [from, to] = this.#slots(level, extent);
     for (let slot = from; slot < to; slot++) {
-      const at = this.#mask(cpu, asid, level, slot);
-      for (let w = 0; w < MASK_WORDS; w++) {
-        const huge = this.#huge[w]!;
-        const keep = level === 0 ? 0 : leaves ? ~huge : huge;
-        const old = this.#state.words[at + w]!;
-        if (this.onRemoval !== undefined) this.#tell(cpu, asid, level, slot, w, old & ~keep);
-        this.#state.set(at + w, old & keep);
-      }
+      const word = this.#mask(cpu, tag, level, slot);
+      for (let w = 0; w < MASK_WORDS; w++) visit({ cpu, tag, level, slot, w, word: word + w });
+    }
+  }
+
+  /** Drops values from a word of a set. */
+  #drop({ cpu, tag, level, slot, w, word }: MaskWord, values: number): void {
+    const old = this.#state.words[word]!;
+    if ((old & values) === 0) return;
+    if (this.onRemoval !== undefined) this.#tell(cpu, tag, level, slot, w, old & values);
+    this.#state.set(word, old & ~values);
+    this.#forget(word, values);
+  }
+
+  /** What is not held is not doomed either. */
+  #forget(word: number, values: number): void {
+    for (let issuer = 0; issuer < this.#issuers; issuer++) {
+      const at = this.#doomedAt(issuer, word);
+      this.#state.set(at, this.#state.words[at]! & ~values);
+    }
+  }
+
+  /** Where it stands which values of a word of a set the broadcasts of a CPU have doomed. */
+  #doomedAt(issuer: number, word: number): number {
+    return word + (1 + issuer) * this.#options.cpus * this.#cpuWords;
+  }
+
+  /** CPUs whose broadcasts have doomed a value, as a mask. */
+  #doomedBy(word: number, bit: number): number {
+    let issuers = 0;
+    for (let issuer = 0; issuer < this.#issuers; issuer++)
+      if ((this.#state.words[this.#doomedAt(issuer, word)]! & bit) !== 0) issuers |= 1 << issuer;
+    return issuers;
+  }
+
+  /** A value was walked: it is as doomed as the way to it. */
+  #doom(word: number, bit: number, issuers: number): void {
+    for (let issuer = 0; issuer < this.#issuers; issuer++) {
+      const at = this.#doomedAt(issuer, word);
+      const old = this.#state.words[at]!;
+      this.#state.set(at, (issuers & (1 << issuer)) !== 0 ? old | bit : old & ~bit);
     }
   }
 }
 
-function slotsPerLevel(options: BootOptions): number[] {
-  const { bits } = options.geometry;
+/** A word of the set of one path. */
+interface MaskWord {
+  readonly cpu: number;
+  readonly tag: number;
+  readonly level: number;
+  readonly slot: number;
+  /** Which word of the set. */
+  readonly w: number;
+  /** Where it stands. */
+  readonly word: number;
+}
+
+function slotsPerLevel({ bits }: Geometry): number[] {
   return bits.map((_, level) => 2 ** bits.slice(level).reduce((a, b) => a + b, 0));
 }

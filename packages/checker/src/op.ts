@@ -72,3 +72,13 @@ export function passes(test: number, value: number, operand: number): boolean {
 
 /** An rwsem is one word: number of readers, or -1 for a writer. */
 export const WRITER = -1;
+
+/** Of an `invalidate`: its second argument says which entries besides, and where. */
+export const SCOPE_GLOBALS = 1;
+/** On every CPU, see `invalidationBarrier`. */
+export const SCOPE_BROADCAST = 2;
+
+/** Is an invalidation a broadcast, by its second argument? */
+export function isBroadcast(how: number): boolean {
+  return (how & SCOPE_BROADCAST) !== 0;
+}

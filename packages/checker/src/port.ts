@@ -17,7 +17,7 @@ import type {
   Steps,
   Test,
 } from '@mmu-gather/core/stepped';
-import { OP, TESTS } from './op.ts';
+import { OP, SCOPE_BROADCAST, SCOPE_GLOBALS, TESTS } from './op.ts';
 
 /** Cache names by number, as `alloc` and `free` carry them. */
 export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table', 'mapping', 'area'];
@@ -119,7 +119,12 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
     loadContext: (root: Address, asid: number, noflush: boolean) =>
       announce(OP.loadContext, root, asid, noflush ? 1 : 0),
     invalidate(scope: Scope) {
-      process.announce(OP.invalidate, scope.asid, (scope.globals ? 1 : 0) | (scope.broadcast ? 2 : 0), 0);
+      process.announce(
+        OP.invalidate,
+        scope.asid,
+        (scope.globals ? SCOPE_GLOBALS : 0) | (scope.broadcast ? SCOPE_BROADCAST : 0),
+        0,
+      );
       process.args[2] = bound(scope.leaves.start);
       process.args[3] = bound(scope.leaves.end);
       process.args[4] = bound(scope.walks.start);

@@ -2,6 +2,7 @@
  * Text: names of words, objects, entries and steps for people.
  */
 import {
+  ALL_ASIDS,
   type Address,
   type Cell,
   DIRTY,
@@ -13,7 +14,7 @@ import {
   RW,
 } from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
-import { OP_NAMES } from './op.ts';
+import { isBroadcast, OP_NAMES } from './op.ts';
 import { CACHE_NAMES, EVERYTHING_WORD } from './port.ts';
 import type { Words } from './words.ts';
 
@@ -109,7 +110,7 @@ export class Text {
       case 'loadContext':
         return `load ${a(0) === 0 ? 'no user table' : this.object(a(0))}, ASID ${a(1)}, ${a(2) !== 0 ? 'no flush' : 'flush'}`;
       case 'invalidate':
-        return `invalidate ASID ${a(0)}, ${a(3) === EVERYTHING_WORD ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`}`;
+        return `${isBroadcast(a(1)) ? 'broadcast: ' : ''}invalidate ${a(0) === ALL_ASIDS ? 'all ASIDs' : `ASID ${a(0)}`}, ${a(3) === EVERYTHING_WORD ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`}`;
       case 'userRead':
         return `user load page ${Math.floor(a(0) / PAGE)}`;
       case 'userWrite':
@@ -126,8 +127,9 @@ export class Text {
         return 'interrupts on';
       case 'smpMb':
         return 'smp_mb()';
-      case 'none':
       case 'invalidationBarrier':
+        return 'wait for broadcasts';
+      case 'none':
         return name;
       default:
         return `${name} ${cell}`;

@@ -26,7 +26,7 @@ import { Machine, type MachineOptions, type Program } from '../src/machine.ts';
 export function bareBackend(handlers: readonly IpiHandler[], isa: Partial<Isa> = {}): BackendSpec {
   return {
     id: 'bare',
-    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, cleanWalks: true, instructions: {}, ...isa },
+    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, broadcasts: false, cleanWalks: true, instructions: {}, ...isa },
     mmContextFields: ['context'],
     // No program here calls a function of the backend.
     link: () => ({ id: 'bare', handlers }) as unknown as Backend,

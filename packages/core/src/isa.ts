@@ -48,6 +48,8 @@ export interface Isa {
   readonly geometry: Geometry;
   /** Number of address-space tags that a CPU can hold entries of; 1 without tags. */
   readonly asids: number;
+  /** Whether invalidations may be broadcast ({@link Scope.broadcast}). */
+  readonly broadcasts: boolean;
   /** A store through an entry that was cached clean walks again, to set the dirty bit in memory; it faults if that may not be. */
   readonly cleanWalks: boolean;
   /** Mnemonic to scope, for readers and for programs of bare instructions. */

@@ -28,7 +28,7 @@ function backend(log: string[]): BackendSpec {
   };
   return {
     id: 'bare',
-    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, cleanWalks: true, instructions: {} },
+    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, broadcasts: false, cleanWalks: true, instructions: {} },
     mmContextFields: ['context'],
     link: () => ({ id: 'bare', handlers: [handler] }) as unknown as Backend,
   };

@@ -29,6 +29,8 @@ export const X86_AXES: Axes<X86Switches> = {
   incGeneration: axis(['locked'], ['unlocked']),
   localFlush: axis([true], [false]),
   waitForIpis: axis([true], [false]),
+  shootdown: axis(['ipi', 'broadcast']),
+  tlbsync: axis([true], [false]),
   wrongMm: axis(['ignore', 'leave-mask']),
   staleRequest: axis(['compare', 'silent'], ['silent-always']),
   gapRule: axis([true], [false]),

@@ -24,6 +24,7 @@ import {
   type Steps,
   powerOfTwo,
 } from '@mmu-gather/core/stepped';
+import { broadcasts, broadcastTlbFlush } from './flush-broadcast.ts';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
 import { type FlushTlbInfo, getFlushTlbInfo } from './flush-tlb-info.ts';
 import { TLB_FLUSH_ALL } from './reason.ts';
@@ -129,6 +130,7 @@ function* flushToGen(cpu: Cpu, mm: Mm, info: FlushTlbInfo, gen: number, mask: nu
 }
 
 function shootDown(cpu: Cpu, mm: Mm, info: FlushTlbInfo, mask: number): Steps<void> {
+  if (broadcasts(cpu)) return broadcastTlbFlush(cpu, info);
   if (x86Of(cpu).switches.flushOrder === 'overlapped') return flushOverlapped(cpu, mm, info, mask);
   return flushLocalFirst(cpu, mm, info, mask);
 }

@@ -51,6 +51,11 @@ export function invpcidAllNonGlobal(): Scope {
   return { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: false, broadcast: false };
 }
 
+/** INVLPGB without PCID: a range in every PCID of every CPU, and the walk-cache entries of all; done at TLBSYNC. */
+export function invlpgb(range: Extent): Scope {
+  return { asid: ALL_ASIDS, leaves: range, walks: ALL, globals: false, broadcast: true };
+}
+
 /** MOV to CR3 with bit 63 clear: everything in the PCID that is loaded but global entries. */
 export function movCr3(asid: number): Scope {
   return { asid, leaves: ALL, walks: ALL, globals: false, broadcast: false };
@@ -67,14 +72,16 @@ export function toggleCr4Pge(): Scope {
 }
 
 /** An x86 CPU with this many address-space tags in use. */
-export function x86Isa(asids: number): Isa {
+export function x86Isa(asids: number, broadcasts = false): Isa {
   return {
     memoryModel: 'tso',
     geometry: FOUR_LEVELS,
     asids,
+    broadcasts,
     cleanWalks: true,
     instructions: {
       INVLPG: invlpg,
+      INVLPGB: (_asid, address, size) => invlpgb({ start: address, end: address + size }),
       INVPCID0: invpcidAddress,
       INVPCID1: invpcidSingle,
       INVPCID2: invpcidAll,

@@ -79,6 +79,10 @@ export interface X86Switches {
   readonly localFlush: boolean;
   /** Whether the initiator waits for its IPIs. False is wrong. */
   readonly waitForIpis: boolean;
+  /** How other CPUs are reached: by interrupts, or by INVLPGB (6.15 on, where the CPU has it), which needs other ways to free tables. */
+  readonly shootdown: 'ipi' | 'broadcast';
+  /** Whether a broadcast is waited for (TLBSYNC). False is wrong. */
+  readonly tlbsync: boolean;
 
   // ---- flush_tlb_func ----
 
@@ -137,6 +141,8 @@ export const X86_LINUX_5_11: X86Switches = {
   incGeneration: 'locked',
   localFlush: true,
   waitForIpis: true,
+  shootdown: 'ipi',
+  tlbsync: true,
   wrongMm: 'ignore',
   staleRequest: 'compare',
   gapRule: true,

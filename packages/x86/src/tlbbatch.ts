@@ -23,6 +23,7 @@ import {
   type Steps,
   type TlbBatch,
 } from '@mmu-gather/core/stepped';
+import { broadcasts, broadcastTlbFlush } from './flush-broadcast.ts';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
 import { getFlushTlbInfo, TLB_GENERATION_INVALID } from './flush-tlb-info.ts';
 import { newTlbGen } from './flush.ts';
@@ -73,7 +74,9 @@ export function* tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
   const mask = sharesMask(cpu) ? yield* cpu.readOnce(cpu.kernel.batchedCpumask) : batch.cpumask;
   const self = (mask & (1 << cpu.id)) !== 0;
   const others = (mask & ~(1 << cpu.id)) !== 0;
-  if (x86Of(cpu).switches.flushOrder === 'local-first') {
+  if (broadcasts(cpu)) {
+    yield* broadcastTlbFlush(cpu, info);
+  } else if (x86Of(cpu).switches.flushOrder === 'local-first') {
     if (self) yield* flushTlbLocal(cpu, info);
     if (others) yield* flushTlbOthers(cpu, mask, info);
   } else if (others) {

@@ -45,7 +45,7 @@ export interface X86 extends Backend {
 /** An x86 kernel with these switches. */
 export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
   const slots = switches.pcid ? switches.dynAsids : 1;
-  const isa = x86Isa(slots);
+  const isa = x86Isa(slots, switches.shootdown === 'broadcast');
   return {
     id: 'x86',
     isa,

@@ -24,7 +24,7 @@ import { type MappedStage } from './mapping-stage.ts';
 import { emptyFileTable } from './tables.ts';
 
 /** Takes a reference, makes sure that it keeps the page, and drops it. */
-function* pinAndPut(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+export function* pinAndPut(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   const page = yield* gupFast(cpu, mm, address, false);
   if (page === 0) return;
   const references = yield* cpu.readOnce(Page.at(page).refcount);

@@ -3,6 +3,7 @@
  */
 import type { AnyScenario } from '../scenario.ts';
 import { AGGRESSIVE_SCENARIOS } from './aggressive.ts';
+import { BROADCASTS } from './broadcast.ts';
 import { BUGS } from './bugs.ts';
 import { CLEAR_FLUSH } from './clear-flush.ts';
 import { CLEAR_REFS } from './clear-refs.ts';
@@ -75,6 +76,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...STORM,
   ...TABLES,
   ...GUP_FAST,
+  ...BROADCASTS,
   ...HUGE,
   ...COLLAPSE,
   ...FULLMM,

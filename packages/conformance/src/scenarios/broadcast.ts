@@ -1,0 +1,126 @@
+/**
+ * Machines whose flushes are broadcast: no CPU is interrupted, so a flush waits for nobody who walks page tables with interrupts off.
+ * On x86 they are those with INVLPGB; the same races as with interrupts, and what else tables need then.
+ */
+import { madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, type BackendOverrides, defineScenario, thread, type Twin } from '../scenario.ts';
+import { pinAndPut } from './gup-fast.ts';
+import type { MappedStage } from './mapping-stage.ts';
+import { cameFromAnotherMm, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { emptyFileTable } from './tables.ts';
+
+const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
+
+/** The twin that every broadcast must refute. */
+function noSync(scenario: string): Twin<Stage> {
+  return {
+    id: `${scenario}/no-sync`,
+    why: 'the initiator does not wait for its broadcast (no TLBSYNC)',
+    oracle: ['O1', 'O2', 'O4', 'O6', 'O10', 'O11'],
+    property: 'FUAF',
+    backend: { x86: { tlbsync: false } },
+  };
+}
+
+const running = defineScenario<Stage>({
+  id: 'broadcast/munmap',
+  title:
+    'munmap of a whole table while another thread runs, and a third CPU is lazy: all are reached without an interrupt',
+  source: 'arch/x86/mm/tlb.c broadcast_tlb_flush, 6.15',
+  cpus: 3,
+  archs: ['x86'],
+  backend: BROADCAST,
+  setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], lazy: [2] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+  twins: [noSync('broadcast/munmap')],
+});
+
+const arriving = defineScenario<Stage>({
+  id: 'broadcast/thread-arrives',
+  title: 'a thread comes back to the mm, with entries of old, while a flush is broadcast',
+  cpus: 2,
+  archs: ['x86'],
+  backend: BROADCAST,
+  setup: cameFromAnotherMm,
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [noSync('broadcast/thread-arrives')],
+});
+
+const faulting = defineScenario<Stage>({
+  id: 'broadcast/dontneed-fault',
+  title: 'MADV_DONTNEED against a thread that stores to the page and faults',
+  cpus: 2,
+  archs: ['x86'],
+  backend: BROADCAST,
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)), thread((cpu) => userStore(cpu, mm, 0, 7))],
+  twins: [noSync('broadcast/dontneed-fault')],
+});
+
+/** MADV_DONTNEED of a whole table beside GUP-fast, with a way to free tables that waits for it. */
+function ptReclaim(tableFree: 'rcu' | 'ipi-sync'): AnyScenario {
+  return defineScenario<Stage>({
+    id: `broadcast/gup-fast-${tableFree}`,
+    title: `GUP-fast beside MADV_DONTNEED that empties its table, flushed by broadcast, tables freed by '${tableFree}'`,
+    source: 'mm/mmu_gather.c: why MMU_GATHER_RCU_TABLE_FREE',
+    cpus: 2,
+    archs: ['x86'],
+    backend: BROADCAST,
+    profile: { ptReclaim: true, pteMap: 'rcu', tableFree },
+    setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+    threads: ({ mm }) => [
+      thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
+      thread((cpu) => pinAndPut(cpu, mm, 0)),
+    ],
+    twins: [
+      {
+        id: `broadcast/gup-fast-${tableFree}/batched`,
+        why: 'the table is freed after the flush, which waits for nobody who has interrupts off',
+        oracle: 'O5',
+        property: 'TUAF',
+        profile: { tableFree: 'batched' },
+      },
+      {
+        id: `broadcast/gup-fast-${tableFree}/immediate`,
+        why: 'and so is one that is flushed by itself',
+        oracle: 'O5',
+        property: 'TUAF',
+        profile: { tableFree: 'immediate' },
+      },
+    ],
+  });
+}
+
+const t19 = defineScenario<MappedStage>({
+  id: 'T19/broadcast',
+  title: 'GUP-fast beside retract_page_tables: after the flush an interrupt of every CPU, and then free',
+  source: '2ba99c5e0881; core.md T19',
+  cpus: 2,
+  archs: ['x86'],
+  backend: BROADCAST,
+  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
+  setup: emptyFileTable,
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => retractPageTables(cpu, mapping, 0)),
+    thread((cpu) => pinAndPut(cpu, mm, 0)),
+  ],
+  twins: [
+    {
+      id: 'T19/broadcast/naive',
+      why: 'the table is freed as soon as the flush returns',
+      oracle: 'O5',
+      property: 'TUAF',
+      profile: { collapseSync: false },
+    },
+  ],
+});
+
+/** All of them. */
+export const BROADCASTS: readonly AnyScenario[] = [
+  running,
+  arriving,
+  faulting,
+  ptReclaim('rcu'),
+  ptReclaim('ipi-sync'),
+  t19,
+];
