@@ -97,7 +97,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     from: 15,
     why: 'D3: a generation is used twice',
     scenarios: {
-      'storm/reclaim-beside-gather': 'O1',
+      'storm/reclaim-beside-gather': ['O1', 'O10'],
       'T1/fixed': 'O1',
       'T2/fixed': 'O1',
     },
