@@ -22,7 +22,7 @@
  * Deadlock. A gather may be waited for if from opening to closing it takes no lock but PTLs, and waits for nobody: a waiter holds
  * mmap_lock or i_mmap_rwsem, and whoever it holds up must not be the one it waits for. Gathers that cannot promise that are `alone`: the
  * teardown of an mm, which takes mmap_lock for write while it is open, munmap of a file, which takes i_mmap_rwsem to unlink its VMAs,
- * and users of tlb_flush_pending without a gather. While one of them is open, and in a task that has another gather of its own open, a
+ * mprotect, which takes it to split them, and users of tlb_flush_pending without a gather. While one of them is open, and in a task that has another gather of its own open, a
  * finish falls back to the forced flush.
  */
 import type { Cpu } from './cpu.ts';

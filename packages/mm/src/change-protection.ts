@@ -128,9 +128,12 @@ export function* changeProtection(
   return pages;
 }
 
-/** The gather that change_protection notes its changes in, if the profile uses one. */
-export function* changeProtectionGather(cpu: Cpu, mm: Mm): Steps<MmuGather | null> {
-  return cpu.kernel.profile.changeProtection === 'gather' ? yield* tlbGatherMmu(cpu, mm) : null;
+/**
+ * The gather that change_protection notes its changes in, if the profile uses one.
+ * @param alone VMAs may be split while it is open, which takes the locks of their files (core's sync-finish.ts)
+ */
+export function* changeProtectionGather(cpu: Cpu, mm: Mm, alone = false): Steps<MmuGather | null> {
+  return cpu.kernel.profile.changeProtection === 'gather' ? yield* tlbGatherMmu(cpu, mm, alone) : null;
 }
 
 /** change_p4d_range, change_pud_range, change_pmd_range. */

@@ -57,7 +57,7 @@ export function* mprotect(cpu: Cpu, mm: Mm, start: number, length: number, prot:
   if (!pageAligned(cpu, start) || length < 0) return -EINVAL;
   const end = start + pageAlign(cpu, length);
   yield* cpu.downWrite(mm.mmapLock);
-  const tlb = yield* changeProtectionGather(cpu, mm);
+  const tlb = yield* changeProtectionGather(cpu, mm, true);
   let at = start;
   let vma = findVma(cpu, mm, start);
   while (vma !== null && at < end && cpu.read(vma.start) <= at) {

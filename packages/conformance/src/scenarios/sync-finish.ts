@@ -2,9 +2,10 @@
  * A finish that waits for other gathers (core's sync-finish.ts): who it may wait for, and who would wait for it.
  */
 import type { Layout } from '@mmu-gather/checker';
-import { type Cell, type Profile, tlbFinishMmu, tlbGatherMmu } from '@mmu-gather/core/stepped';
-import { contextSwitch, madviseDontneed, mmgrab, mmput } from '@mmu-gather/mm/stepped';
+import { type Cell, type Profile, tlbFinishMmu, tlbGatherMmu, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { contextSwitch, madviseDontneed, mmgrab, mmput, mprotect, unmapMappingRange } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type FileStage, setFileStage } from './file-stage.ts';
 import { PAGE, setStage, type Stage, syscall } from './stage.ts';
 
 const ZIJLSTRA = 'mail of P. Zijlstra, 2019-05-09';
@@ -148,5 +149,28 @@ const ownTwo = defineScenario<Stage>({
   ],
 });
 
+const splits = defineScenario<FileStage>({
+  id: 'T27/split',
+  title:
+    'mprotect splits a VMA of a file with its gather open: who unmaps pages of the file holds the lock for that, and flushes',
+  source: ZIJLSTRA,
+  cpus: 2,
+  profile: { ...EPOCHS, changeProtection: 'gather' },
+  setup: (run) => setFileStage(run, { flags: VM_READ | VM_WRITE, pages: 2, touched: [0], inKernel: [1] }),
+  threads: ({ mm, file }) => [
+    thread((cpu) => mprotect(cpu, mm, PAGE, PAGE, VM_READ)),
+    thread((cpu) => unmapMappingRange(cpu, file, 0, 1, true)),
+  ],
+  twins: [
+    {
+      id: 'T27/split/counter',
+      why: 'it waits for the gather of mprotect, which waits for its lock',
+      oracle: 'deadlock',
+      property: 'LIVE',
+      profile: { finishSync: 'counter' },
+    },
+  ],
+});
+
 /** All of them. */
-export const SYNC_FINISH: readonly AnyScenario[] = [zapTwice, reaper, stream, ownTwo];
+export const SYNC_FINISH: readonly AnyScenario[] = [zapTwice, reaper, stream, ownTwo, splits];
