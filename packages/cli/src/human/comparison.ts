@@ -13,7 +13,13 @@ const COUNTS: readonly (readonly [key: keyof Counts, head: string])[] = [
   ['redundant', 'redundant'],
   ['stale', 'stale'],
 ];
-const COLUMNS: readonly Column[] = COUNTS.map(([, head]) => ({ head, width: head.length, align: 'right' }));
+/** Room for totals. */
+const LEAST_WIDTH = 7;
+const COLUMNS: readonly Column[] = COUNTS.map(([, head]) => ({
+  head,
+  width: Math.max(head.length, LEAST_WIDTH),
+  align: 'right',
+}));
 
 /** What is counted, and how. */
 const LEGEND =
@@ -41,14 +47,14 @@ export function comparisonText(comparison: Comparison, terminal: Terminal): stri
 }
 
 /** What each profile costs over the scenarios that all of them run and hold. */
-function totals({ common, profiles }: Comparison, { paint }: Terminal): string {
+function totals({ common, profiles }: Comparison, { columns, paint }: Terminal): string {
   const width = Math.max(7, ...profiles.map(({ profile }) => profile.length));
   const table = new Table([{ head: 'profile', width }, ...COLUMNS, { head: 'loses', width: 5, align: 'right' }], paint);
   return [
     `In total, over ${plural(common, 'scenario')} that all of these profiles hold:`,
     table.head(),
     ...profiles.map(({ profile, total, loses }) => table.row([profile, ...counts(total), number(loses.length)])),
-    `loses: scenarios in which it flushes or interrupts more than ${profiles[0]?.profile ?? ''}`,
+    wrap(`loses: scenarios in which it flushes or interrupts more than ${profiles[0]?.profile ?? ''}`, columns),
   ].join('\n');
 }
 
