@@ -17,6 +17,7 @@
  * not move huge pages, and who looks for one page of a row (reclaim, migration, KSM) splits it first.
  */
 import {
+  ACCESSED,
   type Address,
   type Cell,
   type Cpu,
@@ -34,6 +35,7 @@ import {
   type Mm,
   type MmuGather,
   Page,
+  pteDirty,
   pteWrite,
   PRESENT,
   PROTNONE,
@@ -391,12 +393,14 @@ export function* madviseHugePmd(
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);
   if (huge && (yield* pageMapcount(cpu, entryTarget(seen))) === 1) {
-    yield* tlbStartPtes(cpu, tlb);
-    const old = yield* pmdpInvalidate(cpu, mm, pmd, seen, start);
-    yield* setPteAt(cpu, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
-    tlbRemoveTlbEntry(cpu, tlb, start, 1);
-    yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
-    if (free) for (const page of hugePages(cpu, entryTarget(old))) yield* pageMarkLazyfree(cpu, page);
+    if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
+      yield* tlbStartPtes(cpu, tlb);
+      const old = yield* pmdpInvalidate(cpu, mm, pmd, seen, start);
+      yield* setPteAt(cpu, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
+      tlbRemoveTlbEntry(cpu, tlb, start, 1);
+      yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
+    }
+    if (free) for (const page of hugePages(cpu, entryTarget(seen))) yield* pageMarkLazyfree(cpu, page);
     cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   }
   yield* cpu.spinUnlock(mm.pageTableLock);

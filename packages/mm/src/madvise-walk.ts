@@ -99,15 +99,15 @@ function* clearPresentPte(
   if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
     const old = yield* ptepGetAndClear(cpu, pte);
     yield* setPteAt(cpu, pte, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
-    if (agingNeedsFlush(cpu, free)) tlbRemoveTlbEntry(cpu, tlb, address, 0);
+    if (agingNeedsFlush(cpu, old, free)) tlbRemoveTlbEntry(cpu, tlb, address, 0);
   }
   if (free) yield* pageMarkLazyfree(cpu, page);
 }
 
 /** A young entry that is cached grants nothing more than the old one in memory; a dirty one lets writes pass without a trace. */
-function agingNeedsFlush(cpu: Cpu, free: boolean): boolean {
+function agingNeedsFlush(cpu: Cpu, old: Entry, free: boolean): boolean {
   const { agingFlush } = cpu.kernel.profile;
-  return agingFlush === 'always' || (free && agingFlush === 'dirty');
+  return agingFlush === 'always' || (agingFlush === 'dirty' && free && pteDirty(old));
 }
 
 /** What is swapped out need not come back. */

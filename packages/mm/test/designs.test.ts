@@ -14,6 +14,7 @@ import {
   tlbBatch,
   tryToUnmapFlush,
   tryToUnmapOne,
+  userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
@@ -49,6 +50,10 @@ test(
       expect(m.takeFlushes()).toHaveLength(cold);
       yield* madvise(m.cpu, mm, PAGE, PAGE, MADV_FREE);
       expect(m.takeFlushes()).toHaveLength(free);
+      // The page is clean and young: nothing that a CPU may hold lets it write without a trace.
+      yield* userLoad(m.cpu, mm, PAGE);
+      yield* madvise(m.cpu, mm, PAGE, PAGE, MADV_FREE);
+      expect(m.takeFlushes()).toHaveLength(agingFlush === 'always' ? 1 : 0);
       yield* munmap(m.cpu, mm, 0, 8 * PAGE);
     }
   }),

@@ -185,9 +185,14 @@ test(
   'MADV_FREE of the whole leaves it huge and clean, of a part splits it',
   run(function* (): Steps<void> {
     const { m, mm } = yield* mapped();
+    m.takeFlushes();
     yield* madvise(m.cpu, mm, 0, HUGE, MADV_FREE);
+    expect(m.takeFlushes()).not.toEqual([]);
     expect(isHuge(m, mm, 0)).toBe(true);
     expect(pteDirty(m.entry(mm, 0))).toBe(false);
+    // Once more: it is neither young nor dirty.
+    yield* madvise(m.cpu, mm, 0, HUGE, MADV_FREE);
+    expect(m.takeFlushes()).toEqual([]);
     yield* userStore(m.cpu, mm, 0, 3);
     yield* madvise(m.cpu, mm, PAGE, PAGE, MADV_FREE);
     expect(isHuge(m, mm, 0)).toBe(false);
