@@ -125,7 +125,7 @@ function* clearPteRange(
 ): Steps<void> {
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) {
-    yield* clearHugePmd(cpu, mm, tlb, pmd, start, (pte) => cleared(pte, softDirty));
+    yield* clearHugePmd(cpu, mm, tlb, pmd, start, (pte) => cleared(pte, softDirty), softDirty);
     return;
   }
   if (tlb !== null) {

@@ -409,7 +409,9 @@ export function* madviseHugePmd(
 
 /**
  * clear_soft_dirty_pmd, pmdp_test_and_clear_young: a huge entry loses what `clear` takes from it; nothing if there is none. The whole
- * range is one huge page. @param tlb takes note of it; null if the caller flushes
+ * range is one huge page.
+ * @param tlb takes note of it; null if the caller flushes, or nobody need
+ * @param flush at once, as the first of the two does
  */
 export function* clearHugePmd(
   cpu: Cpu,
@@ -418,13 +420,16 @@ export function* clearHugePmd(
   pmd: Cell,
   start: number,
   clear: (entry: Entry) => Entry,
+  flush: boolean,
 ): Steps<void> {
   if (!pmdTransHuge(yield* cpu.readOnce(pmd))) return;
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(pmd);
   if (pmdTransHuge(seen)) {
     if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
-    yield* setPteAt(cpu, pmd, clear(yield* pmdpInvalidate(cpu, mm, pmd, seen, start)));
+    const old = yield* pmdpInvalidateAd(cpu, pmd, seen);
+    if (flush) yield* flushPmdTlbRange(cpu, mm, start);
+    yield* setPteAt(cpu, pmd, clear(old));
     if (tlb !== null) {
       tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
       cpu.claim.observed(cpu.read(mm.pgd), { start, end: start + hugeSize(cpu) });

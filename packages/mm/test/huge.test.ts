@@ -16,6 +16,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
+  CLEAR_REFS_ALL,
   CLEAR_REFS_SOFT_DIRTY,
   clearRefsWrite,
   collapseHugePage,
@@ -299,6 +300,18 @@ test(
     expect(isHuge(m, mm, 0)).toBe(false);
     yield* putPage(m.cpu, page);
     expect(yield* userLoad(m.cpu, mm, PAGE)).toBe(7);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'clear_refs of accessed bits flushes nothing for a huge page',
+  run(function* (): Steps<void> {
+    const { m, mm } = yield* mapped();
+    m.takeFlushes();
+    yield* clearRefsWrite(m.cpu, mm, CLEAR_REFS_ALL);
+    expect(isHuge(m, mm, 0)).toBe(true);
+    expect(m.takeFlushes()).toEqual([]);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
   }),
 );
