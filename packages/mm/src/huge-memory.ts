@@ -63,7 +63,7 @@ import {
   pageRemoveRmap,
   wpCanReuseAnonPage,
 } from './page.ts';
-import { pmdOffset, pmdPopulate, ptepSetAccessFlags, ptepSetWrprotect, setPteAt } from './page-table.ts';
+import { newTable, pmdOffset, pmdPopulate, ptepSetAccessFlags, ptepSetWrprotect, setPteAt } from './page-table.ts';
 import {
   maybeMkwrite,
   mkPte,
@@ -196,7 +196,7 @@ function* doHugePmdAnonymousPage(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address:
   const vmFlags = cpu.read(vma.flags);
   yield* anonPrepare(cpu, vma);
   const first = yield* allocHugePage(cpu);
-  const table = yield* cpu.alloc('table');
+  const table = yield* newTable(cpu, mm);
   yield* cpu.spinLock(mm.pageTableLock);
   const none = entryNone(yield* cpu.readOnce(pmd));
   if (none) yield* mapHugePage(cpu, pmd, address, table, first, vmFlags);
@@ -445,7 +445,7 @@ export function* clearHugePmd(
  */
 export function* copyHugePmd(cpu: Cpu, mm: Mm, oldMm: Mm, pmd: Cell, oldPmd: Cell, address: number): Steps<boolean> {
   if (!pmdTransHuge(yield* cpu.readOnce(oldPmd))) return false;
-  const table = yield* cpu.alloc('table');
+  const table = yield* newTable(cpu, mm);
   yield* cpu.spinLock(mm.pageTableLock);
   yield* cpu.spinLock(oldMm.pageTableLock);
   const old = yield* cpu.readOnce(oldPmd);

@@ -29,7 +29,6 @@ import {
   putPage,
   type Steps,
   tableEntries,
-  tablePtl,
   tlbRemoveTableSyncOne,
   type Vma,
   VM_HUGEPAGE,
@@ -45,6 +44,7 @@ import {
   pmdOffset,
   pmdPopulate,
   ptepGet,
+  ptlPtr,
   pteOffsetMapLock,
   pteUnmapUnlock,
   setPteAt,
@@ -120,7 +120,7 @@ function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number): Steps<A
 
 /** __collapse_huge_page_isolate: every page is anonymous, and nobody but its mapping holds a reference. Absent ones will be zero. */
 function* isolatePages(cpu: Cpu, table: Address): Steps<boolean> {
-  const ptl = tablePtl(cpu.kernel.geometry, table);
+  const ptl = ptlPtr(cpu, table);
   yield* cpu.spinLock(ptl);
   let movable = true;
   for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0) && movable; i++) {
@@ -150,10 +150,10 @@ function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Addr
     cpu.claim.stable(old, true);
     yield* copyPage(cpu, pages[i]!, old);
     cpu.claim.stable(old, false);
-    yield* cpu.spinLock(tablePtl(geometry, table));
+    yield* cpu.spinLock(ptlPtr(cpu, table));
     yield* setPteAt(cpu, pte, 0);
     yield* pageRemoveRmap(cpu, old);
-    yield* cpu.spinUnlock(tablePtl(geometry, table));
+    yield* cpu.spinUnlock(ptlPtr(cpu, table));
     yield* putPage(cpu, old);
   }
 }

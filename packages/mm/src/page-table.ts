@@ -68,6 +68,14 @@ export function* pmdOffset(cpu: Cpu, mm: Mm, address: number): Steps<Cell> {
   return entryCell(geometry, table, 1, address);
 }
 
+/** pte_alloc_one: a table that nobody else sees yet. Where locks are not split, it says where the one of its mm is. */
+export function* newTable(cpu: Cpu, mm: Mm): Steps<Address> {
+  const { geometry, profile, designs } = cpu.kernel;
+  const table = yield* cpu.alloc('table');
+  if (!profile.splitPtl) cpu.write(tablePtl(geometry, table), mm.address + designs.ptl);
+  return table;
+}
+
 /**
  * __p4d_alloc, __pud_alloc, __pmd_alloc, __pte_alloc: makes sure that an upper entry leads to a table.
  * The new table is prepared first and installed only if nobody else did meanwhile; the write barrier keeps its zeroes
@@ -77,9 +85,7 @@ export function* pmdOffset(cpu: Cpu, mm: Mm, address: number): Steps<Cell> {
 function* allocTable(cpu: Cpu, mm: Mm, cell: Cell): Steps<Address> {
   const seen = yield* cpu.readOnce(cell);
   if (!entryNone(seen)) return leadsToTable(seen) ? entryTarget(seen) : 0;
-  const table = yield* cpu.alloc('table');
-  if (!cpu.kernel.profile.splitPtl)
-    cpu.write(tablePtl(cpu.kernel.geometry, table), mm.address + cpu.kernel.designs.ptl);
+  const table = yield* newTable(cpu, mm);
   yield* cpu.spinLock(mm.pageTableLock);
   const entry = yield* cpu.readOnce(cell);
   if (entryNone(entry)) yield* pmdPopulate(cpu, cell, table);
@@ -144,7 +150,7 @@ export function* pteAllocMap(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
 
 /**
  * ptlock_ptr: the lock of a PTE table. Where locks are not split, all tables of an mm share one, and the word that would be the lock
- * says where it is. (Tables of huge pages are not prepared for that.)
+ * says where it is.
  */
 export function ptlPtr(cpu: Cpu, table: Address): Cell {
   const own = tablePtl(cpu.kernel.geometry, table);

@@ -377,7 +377,9 @@ export class FakeCpu implements Cpu {
       const entries = maxEntries(machine.options.geometry);
       for (let i = 0; i < entries; i++)
         if (this.read(object + i) !== 0) throw new Error(`table ${object} is not empty`);
-      if (this.read(tablePtl(machine.options.geometry, object)) !== 0) throw new Error(`table ${object} is locked`);
+      // Where locks are not split the word is none.
+      const lock = machine.options.profile.splitPtl ? this.read(tablePtl(machine.options.geometry, object)) : 0;
+      if (lock !== 0) throw new Error(`table ${object} is locked`);
     } else if (cache === 'mm') {
       const mm = Mm.at(object);
       for (const cell of [mm.mmapLock, mm.pageTableLock, mm.tlbFlushPending, mm.mmap, mm.mmUsers]) {

@@ -305,6 +305,22 @@ test(
 );
 
 test(
+  'where locks are not split, tables of huge pages know the one of their mm, too',
+  run(function* (): Steps<void> {
+    const { m, mm } = yield* mapped({ splitPtl: false });
+    const child = yield* dupMm(m.cpu, mm);
+    for (const each of [mm, child]) {
+      yield* splitHugePmd(m.cpu, each, yield* pmdOffset(m.cpu, each, 0), 0);
+      yield* userStore(m.cpu, each, PAGE, 9);
+    }
+    yield* mmput(m.cpu, child);
+    for (let i = 0; i < 4; i++) yield* userStore(m.cpu, mm, i * PAGE, i);
+    expect(yield* collapseHugePage(m.cpu, mm, 0)).toBe(true);
+    expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
   'clear_refs of accessed bits flushes nothing for a huge page',
   run(function* (): Steps<void> {
     const { m, mm } = yield* mapped();
