@@ -118,6 +118,7 @@ function* purge(cpu: Cpu, lists: VmapLists, queued: readonly VmapArea[]): Steps<
   const { vmapReuse } = cpu.kernel.profile;
   if (vmapReuse === 'generation' || vmapReuse === 'any-generation') {
     yield* flushTlbKernelAll(cpu);
+    yield* freeDischarged(cpu, lists);
     return;
   }
   const start = Math.min(...queued.map((area) => cpu.read(area.start)));
@@ -171,8 +172,7 @@ function* allocVmapArea(cpu: Cpu, bytes: number): Steps<VmapArea | null> {
 /** Gives an area the lowest free range, and links it. @returns false if there is none */
 function* placeArea(cpu: Cpu, area: VmapArea, bytes: number): Steps<boolean> {
   const lists = listsOf(cpu);
-  const discharged = yield* takeDischarged(cpu, lists);
-  for (const old of discharged) yield* freeArea(cpu, lists, old);
+  yield* freeDischarged(cpu, lists);
   yield* cpu.spinLock(lists.lock);
   const taken = [...areasFrom(cpu, lists.busy), ...lazyAreas(cpu, lists)];
   taken.sort((a, b) => cpu.read(a.start) - cpu.read(b.start));
@@ -193,10 +193,10 @@ function* placeArea(cpu: Cpu, area: VmapArea, bytes: number): Steps<boolean> {
   return found;
 }
 
-/** Takes areas off the lazy list that some full flush has covered since they were unmapped. */
-function* takeDischarged(cpu: Cpu, lists: VmapLists): Steps<VmapArea[]> {
+/** Frees areas that some full flush has covered since they were unmapped. */
+function* freeDischarged(cpu: Cpu, lists: VmapLists): Steps<void> {
   const { vmapReuse } = cpu.kernel.profile;
-  if (vmapReuse !== 'generation' && vmapReuse !== 'any-generation') return [];
+  if (vmapReuse !== 'generation' && vmapReuse !== 'any-generation') return;
   const done = yield* cpu.readOnce(lists.flushDone);
   const discharged: VmapArea[] = [];
   yield* cpu.spinLock(lists.lock);
@@ -210,7 +210,7 @@ function* takeDischarged(cpu: Cpu, lists: VmapLists): Steps<VmapArea[]> {
     }
   }
   yield* cpu.spinUnlock(lists.lock);
-  return discharged;
+  for (const area of discharged) yield* freeArea(cpu, lists, area);
 }
 
 /** find_vmap_area. The area stays in use, and its address taken, until it is queued. */

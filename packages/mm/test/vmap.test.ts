@@ -91,3 +91,17 @@ test(
     expect(m.takeFlushes()).toEqual([]);
   }),
 );
+
+test(
+  'flush before remap: what a purge has flushed does not count any more, so the next one is as far away as the first',
+  run(function* (): Steps<void> {
+    const { m, pages } = yield* booted({ vmapReuse: 'generation', vmapLazyPages: 1 });
+    const addresses: number[] = [];
+    for (const page of pages) addresses.push(yield* vmap(m.cpu, [page]));
+    // lazy_max_pages is 2: the third page is too much, and the fourth is the first of the next purge.
+    for (const [i, address] of addresses.entries()) {
+      yield* vunmap(m.cpu, address);
+      expect(m.takeFlushes()).toHaveLength(i === 2 ? 1 : 0);
+    }
+  }),
+);
