@@ -1,6 +1,7 @@
-// The tables in docs/*.md that are made, not typed: what profiles cost, from `mmu-gather conformance --compare --json`.
+// The tables in docs/*.md that are made, not typed: what profiles cost, from `mmu-gather conformance --compare --json` and, on recordings of
+// a real kernel, from `mmu-gather replay --profile P --json`.
 //
-//     <!-- generated: compare NAME -->  ...  <!-- /generated -->
+//     <!-- generated: NAME -->  ...  <!-- /generated -->
 //
 // Without arguments: says which pages are not what they would be. With --write: writes them.
 import { spawnSync } from 'node:child_process';
@@ -87,6 +88,31 @@ function losses({ profiles, cells }) {
   return `Flushes / IPIs, for those of \`${first.profile}\`:\n\n${lines.join('\n')}`;
 }
 
+/** Recordings of Linux 6.18 on a PC, and what is known of it. */
+const RECORDINGS = join(root, 'packages/replay/test/fixtures');
+const FACTS = join(RECORDINGS, 'x86-6.18-host.json');
+
+/** What profiles cost on the recordings: flushes, pages that were flushed one by one, full flushes, interrupts. */
+function replayed(profiles) {
+  const names = readdirSync(RECORDINGS).filter((name) => name.endsWith('.trace.txt.gz'));
+  const costs = profiles.map((profile) =>
+    names.map((name) => mmuGather('replay', join(RECORDINGS, name), '--facts', FACTS, '--profile', profile).costs),
+  );
+  const sums = costs.map((each) => {
+    const sum = (key) => each.reduce((total, of) => total + of[key], 0);
+    return { flushes: sum('flushes'), full: sum('full'), pages: sum('pages'), ipis: sum('ipis') };
+  });
+  const rows = profiles.map((profile, p) => [
+    `\`${profile}\``,
+    ...costs[p].map(({ flushes, ipis }) => `${flushes} / ${ipis}`),
+    ...Object.values(sums[p]).map(String),
+    change(sums[p].flushes, sums[0].flushes),
+    change(sums[p].ipis, sums[0].ipis),
+  ]);
+  const short = names.map((name) => name.replace('.trace.txt.gz', ''));
+  return table(['flushes / IPIs', ...short, 'flushes', 'in full', 'pages', 'IPIs', 'flushes', 'IPIs'], rows);
+}
+
 let all;
 let patches;
 const holding = () => (all ??= compare(HOLDING()));
@@ -101,6 +127,9 @@ const TABLES = {
   'compare scenarios': () => scenarios(holding()),
   'compare losses': () => losses(holding()),
   'compare rfc': () => totals(rfc()),
+  'replay totals': () => replayed(HOLDING()),
+  'replay rfc': () =>
+    replayed(['linux-5.11', ...[2, 3, 4, 8, 15, 16].map((n) => `rfc-2021-corrected@${n}`), 'rfc-2021-corrected']),
 };
 
 /** A page with every block filled. */

@@ -10,11 +10,13 @@ import {
   FOUR_LEVELS_FOLDED,
   type Geometry,
   LINUX_5_11,
+  LINUX_6_1,
+  LINUX_6_12,
   LINUX_6_18,
   type Profile,
 } from '@mmu-gather/core';
 import type { BootOptions as SteppedBootOptions } from '@mmu-gather/core/stepped';
-import { x86, X86_LINUX_5_11, X86_LINUX_6_1, X86_LINUX_6_18, type X86Switches } from '@mmu-gather/x86';
+import { x86, X86_LINUX_5_11, X86_LINUX_6_1, X86_LINUX_6_12, X86_LINUX_6_18, type X86Switches } from '@mmu-gather/x86';
 import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
 
 /** What is known of a machine; nothing is required. */
@@ -79,17 +81,20 @@ export const DEFAULT_FACTS: Required<MachineFacts> = {
   aslr: false,
 };
 
+/** Kernels by the first version that behaves like them, newest first: major * 1000 + minor. */
+const VERSIONS: readonly (readonly [since: number, profile: Profile, switches: X86Switches])[] = [
+  [6013, LINUX_6_18, X86_LINUX_6_18],
+  [6002, LINUX_6_12, X86_LINUX_6_12],
+  [6000, LINUX_6_1, X86_LINUX_6_1],
+  [0, LINUX_5_11, X86_LINUX_5_11],
+];
+
 /** The newest profile and switches that are not newer than a version. */
 function versionOf(kernel: string): { profile: Profile; switches: X86Switches } {
   const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10));
-  const version = major * 1000 + minor;
-  if (version >= 6013) return { profile: LINUX_6_18, switches: X86_LINUX_6_18 };
-  if (version >= 6000) return { profile: { ...LINUX_6_18, ...SINCE_6_1 }, switches: X86_LINUX_6_1 };
-  return { profile: LINUX_5_11, switches: X86_LINUX_5_11 };
+  const [, profile, switches] = VERSIONS.find(([since]) => major * 1000 + minor >= since) ?? VERSIONS.at(-1)!;
+  return { profile, switches };
 }
-
-/** Where 6.1 and 6.12 differ from 6.18. */
-const SINCE_6_1: Partial<Profile> = { id: 'linux-6.1', ptReclaim: false, madviseGather: 'per-vma' };
 
 /**
  * What boots for a machine.

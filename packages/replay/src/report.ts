@@ -150,7 +150,7 @@ export function scores(
   };
 }
 
-/** A summary that fits into 80 columns. @param most mismatches to show */
+/** A summary that fits into 80 columns. @param most mismatches to show; 0 for their number alone */
 export function summary(report: ReplayReport, most = 10): string {
   const lines = [
     `replay of ${report.file}`,
@@ -170,12 +170,12 @@ export function summary(report: ReplayReport, most = 10): string {
   );
   if (report.truncated !== null) lines.push('', `cut off at line ${report.truncated.line}: ${report.truncated.what}`);
   if (report.lost > 0) lines.push('', `the recorder lost events ${report.lost} times`);
-  if (report.mismatches.length > 0) lines.push('', `${report.mismatches.length} mismatches:`);
+  if (report.mismatches.length > 0) lines.push('', `${report.mismatches.length} mismatches${most > 0 ? ':' : ''}`);
   for (const mismatch of report.mismatches.slice(0, most)) {
     const { time, cpu, line, cause } = mismatch;
     lines.push(`  ${time.toFixed(6)} cpu ${cpu} line ${line}: ${flushText(mismatch)}`, `    ${cause}`);
   }
-  if (report.mismatches.length > most) lines.push(`  and ${report.mismatches.length - most} more`);
+  if (most > 0 && report.mismatches.length > most) lines.push(`  and ${report.mismatches.length - most} more`);
   return lines.flatMap(fold).join('\n');
 }
 

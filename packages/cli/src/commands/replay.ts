@@ -2,7 +2,16 @@
  * `replay`: a recording drives the running code, and its flushes are compared with those that were recorded.
  */
 import { readFileSync } from 'node:fs';
-import { DEFAULT_FACTS, type MachineFacts, replay, type ReplayReport, summary, TraceError } from '@mmu-gather/replay';
+import { ARCHITECTURES, selected } from '@mmu-gather/conformance';
+import {
+  DEFAULT_FACTS,
+  type MachineFacts,
+  replay,
+  type ReplayReport,
+  summary,
+  TraceError,
+  type WhatIf,
+} from '@mmu-gather/replay';
 import { Status } from '../human/status.ts';
 import { terminal } from '../human/terminal.ts';
 import { number, wrap } from '../human/text.ts';
@@ -10,16 +19,10 @@ import { exitCode } from '../index.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { firstLine, Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
+import { profilesMustExist } from '../suite/plan.ts';
 
 /** Architectures whose recordings can be replayed. */
 const ARCHS: readonly string[] = ['x86'];
-/** Kernels by profile. */
-const KERNELS: Readonly<Record<string, string>> = {
-  'linux-5.11': '5.11',
-  'linux-6.1': '6.1',
-  'linux-6.12': '6.12',
-  'linux-6.18': '6.18',
-};
 /** Mismatches that are shown if nobody asks for all. */
 const MISMATCHES = 10;
 
@@ -27,6 +30,7 @@ const MISMATCHES = 10;
 export interface ReplayOptions {
   readonly arch?: string;
   readonly profile?: string;
+  readonly with?: readonly string[];
   readonly facts?: string;
   readonly failUnder?: number;
   readonly full?: boolean;
@@ -36,14 +40,11 @@ export interface ReplayOptions {
 /** Runs the command. Returns its exit code. */
 export async function runReplay(trace: string, options: ReplayOptions): Promise<number> {
   mustBe('--arch', options.arch, ARCHS);
-  mustBe('--profile', options.profile, Object.keys(KERNELS));
-  const facts = {
-    ...(options.facts === undefined ? {} : readFacts(options.facts)),
-    ...(options.profile === undefined ? {} : { kernel: KERNELS[options.profile]! }),
-  };
-  const { report, stopped } = await replayed(trace, facts);
+  const facts = options.facts === undefined ? {} : readFacts(options.facts);
+  const { kernel, whatIf } = systemOf(options);
+  const { report, stopped } = await replayed(trace, kernel === undefined ? facts : { ...facts, kernel }, whatIf);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  else process.stdout.write(`${replayText(report, options.full === true ? Infinity : MISMATCHES)}\n`);
+  else process.stdout.write(`${replayText(report, shown(options, whatIf))}\n`);
   if (stopped) {
     process.stderr.write(`mmu-gather: stopped after ${number(report.events)} events of ${trace}\n`);
     return exitCode.stopped;
@@ -56,6 +57,7 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
 export async function replayed(
   trace: string,
   facts: MachineFacts,
+  whatIf: WhatIf = {},
 ): Promise<{ report: ReplayReport; stopped: boolean }> {
   let stopped = false;
   const deaf = onInterrupt(() => (stopped = true));
@@ -63,6 +65,7 @@ export async function replayed(
   try {
     const report = await replay(trace, {
       facts,
+      whatIf,
       onProgress(events) {
         status.update(0, `${number(events)} events`);
         return !stopped;
@@ -76,6 +79,24 @@ export async function replayed(
     status.end();
     deaf();
   }
+}
+
+/** What shall run: the recorded kernel, or the profile and settings that were given. */
+function systemOf({ profile, with: settings = [] }: ReplayOptions): { kernel?: string; whatIf: WhatIf } {
+  if (profile === undefined && settings.length === 0) return { whatIf: {} };
+  const selection = { profiles: [profile ?? `linux-${DEFAULT_FACTS.kernel}`], settings };
+  profilesMustExist(selection);
+  const spec = selected(selection, ARCHITECTURES)[0]!;
+  return {
+    kernel: spec.kernel.replace('linux-', ''),
+    whatIf: { profile: spec.switches, x86: spec.backend['x86'] ?? {} },
+  };
+}
+
+/** How many mismatches to show. Where another system ran than was recorded, they are what was asked for, and no errors. */
+function shown({ full }: ReplayOptions, { profile = {}, x86 = {} }: WhatIf): number {
+  if (full === true) return Infinity;
+  return Object.keys({ ...profile, ...x86 }).length > 0 ? 0 : MISMATCHES;
 }
 
 /** The report for people. */

@@ -133,7 +133,9 @@ export const DESIGN_AXES: Axes<DesignSwitches> = {
  * - a gather is flushed once, with the hull of what is not completed, and not at all if somebody else has done it;
  * - a finish flushes what others changed in its range, whether they are still open or not, and no more;
  * - reclaim's deferrals are pending for as long as their generation is, and no longer;
- * - fork flushes what lost the right to write, MADV_COLD nothing, mremap once for a call.
+ * - fork flushes what lost the right to write, MADV_COLD nothing, mremap once for a call;
+ * - an mprotect that grants writing leaves entries to the next write fault: one flush less if the right is taken back before, one
+ *   fault more if not.
  *
  * NUMA hinting flushes as before: with nothing left to flush for it, a CPU could use the old entry for ever, and the hint would be lost.
  */
@@ -151,6 +153,7 @@ export const AGGRESSIVE: Partial<DesignSwitches> &
   dirtyHelpers: 'gather',
   batchedPending: 'generation',
   forkFlush: 'protected',
+  mprotectWritable: false,
   agingFlush: 'dirty',
   movePtes: 'gather',
   vmapReuse: 'generation',
