@@ -12,5 +12,10 @@ export function tlbGetUnmapShift(cpu: Cpu, tlb: MmuGather): number {
 
 /** The lowest level of which entries were cleared, 0 if none. */
 export function tlbGetUnmapLevel(tlb: MmuGather): number {
-  return tlb.cleared === 0 ? 0 : 31 - Math.clz32(tlb.cleared & -tlb.cleared);
+  return tlb.cleared === 0 ? 0 : lowestLevel(tlb.cleared);
+}
+
+/** The lowest of some levels, at least one, that are given as bits. */
+export function lowestLevel(cleared: number): number {
+  return 31 - Math.clz32(cleared & -cleared);
 }

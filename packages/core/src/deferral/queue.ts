@@ -24,7 +24,7 @@
  */
 import type { Cpu } from '../cpu.ts';
 import { QUEUE_RECORD_FIELDS } from '../design-words.ts';
-import { incMmTlbGen } from '../generation.ts';
+import { deferTlbFlush } from '../generation.ts';
 import { powerOfTwo } from '../geometry.ts';
 import type { Mm } from '../mm.ts';
 import type { MmuGather } from '../mmu-gather.ts';
@@ -88,7 +88,7 @@ export function* queueRecord(cpu: Cpu, mm: Mm, table: Address, gen: number, star
 
 /** queue_flush: a generation for changes up to here, and a record of it. Nothing is invalidated. Under the table's PTL. */
 export function* queueFlush(cpu: Cpu, mm: Mm, table: Address, start: number, end: number): Steps<number> {
-  const gen = yield* incMmTlbGen(cpu, mm);
+  const gen = yield* deferTlbFlush(cpu, mm);
   yield* queueRecord(cpu, mm, table, gen, start, end);
   return gen;
 }
@@ -127,8 +127,11 @@ export function* waitForPendingFlushes(cpu: Cpu, at: PteAt): Steps<void> {
 export const QUEUE: DeferralScheme = {
   begin: (cpu: Cpu, tlb: MmuGather) => TABLE_GENERATION.begin(cpu, tlb),
   *record(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
-    if (cpu.kernel.profile.recordDeferral === 'flush') return;
-    tlb.deferGen = yield* queueFlush(cpu, tlb.mm, table, tlb.bracket.start, tlb.bracket.end);
+    const { start, end } = tlb.bracket;
+    const { recordDeferral } = cpu.kernel.profile;
+    if (recordDeferral === 'flush') return;
+    if (recordDeferral === 'end') tlb.deferGen = yield* queueFlush(cpu, tlb.mm, table, start, end);
+    else yield* queueRecord(cpu, tlb.mm, table, tlb.deferGen, start, end);
     tlb.untracked = false;
   },
   *pending(cpu: Cpu, at: PteAt): Steps<boolean> {

@@ -23,12 +23,13 @@
  */
 import type { Cpu } from '../cpu.ts';
 import { RING_SLOT_FIELDS } from '../design-words.ts';
-import { incMmTlbGen, markMmTlbGenDone } from '../generation.ts';
+import { deferTlbFlush, markMmTlbGenDone } from '../generation.ts';
 import { entryShift, powerOfTwo } from '../geometry.ts';
 import type { Mm } from '../mm.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
 import type { Cell } from '../struct.ts';
+import { lowestLevel } from '../unmap-level.ts';
 import { TABLE_GENERATION } from './generation.ts';
 import type { DeferralScheme, PteAt } from './scheme.ts';
 
@@ -162,8 +163,8 @@ export const RING: DeferralScheme = {
   *record(cpu: Cpu, tlb: MmuGather): Steps<void> {
     if (cpu.kernel.profile.recordDeferral === 'flush') return;
     const { start, end, cleared } = tlb.bracket;
-    const shift = entryShift(cpu.kernel.geometry, 31 - Math.clz32(cleared & -cleared));
-    if (cpu.kernel.profile.recordDeferral === 'end') tlb.deferGen = yield* incMmTlbGen(cpu, tlb.mm);
+    const shift = entryShift(cpu.kernel.geometry, lowestLevel(cleared));
+    if (cpu.kernel.profile.recordDeferral === 'end') tlb.deferGen = yield* deferTlbFlush(cpu, tlb.mm);
     yield* ringEnqueue(cpu, tlb.mm, tlb.deferGen, { start, end, shift, freedTables: false });
     tlb.untracked = false;
   },
