@@ -266,8 +266,10 @@ export function* tlbFlushMmu(cpu: Cpu, tlb: MmuGather): Steps<void> {
   yield* tlbFlushMmuFree(cpu, tlb);
 }
 
-/** The order matters: the reset reads fullmm and clears freed_tables, which keeps hardware with a dead-ASID shortcut (arm64) from taking
- * fullmm for the end of the mm. */
+/**
+ * The order matters: the reset reads fullmm and clears freed_tables, which keeps hardware with a dead-ASID shortcut (arm64) from taking
+ * fullmm for the end of the mm.
+ */
 function forceWholeMm(cpu: Cpu, tlb: MmuGather): void {
   tlb.fullmm = true;
   resetRange(cpu, tlb);

@@ -2,8 +2,8 @@
  * Page tables: walks, allocation, locks, and changes of single entries (mm/memory.c, mm/pgtable-generic.c).
  *
  * Level 0 is the PTE table, the top level is the pgd; entries of level n lead to tables of level n-1.
- * Upper entries are read without a lock and written under mm.pageTableLock (`pmd_lock` and its sisters); leaf entries are
- * written under the lock of their table (split PTLs). The lock of a table is taken outside of mm.pageTableLock.
+ * Upper entries are read without a lock and written under mm.pageTableLock (`pmd_lock` and its sisters), but for those that
+ * free-pgtables.ts clears, which nobody else finds any more; leaf entries are written under the lock of their table (split PTLs). The lock of a table is taken outside of mm.pageTableLock.
  *
  * A walker that found a table may use it while the table cannot be unlinked: it holds mmap_lock and a VMA covers the address.
  * Where tables are unlinked under less than that (PT_RECLAIM, retract_page_tables), a walker gets from the upper entry to the

@@ -8,8 +8,8 @@
  *
  * If CPU 1 takes away the bit that CPU 0 has just set, it reads the generation afterwards and flushes. As posted it leaves when it
  * has flushed, and may take away a bit that was set for what it has cached since (D6, trace T5). A CPU that leaves on arrival leaves
- * on every way through the handler; one that leaves only if it has to flush all stays behind on the others, and whoever looks at the
- * mask flushes for nothing (D9).
+ * also where it has nothing to flush; it stays only if the request is for an mm that it does not run, or older than what it has. One that
+ * leaves only if it has to flush all stays on the other ways, too, and whoever looks at the mask flushes for nothing (D9).
  */
 import type { Cpu, DeferralSwitches, Steps } from '@mmu-gather/core/stepped';
 
