@@ -37,14 +37,13 @@ import {
   tlbStartPtes,
   tlbStartVma,
   type Vma,
-  tableEntries,
   VM_HUGEPAGE,
   VM_SHARED,
   VM_UFFD_WP,
   VM_WRITE,
   pageSize,
 } from '@mmu-gather/core/stepped';
-import { changeHugePmd, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
+import { changeHugePmd, type HugeChange, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
 import { pageAnon, pageAnonExclusive, vmNormalPage } from './page.ts';
 import {
   ptepGet,
@@ -167,8 +166,15 @@ function* changePmdEntry(cpu: Cpu, change: Change, pmd: Cell, start: number, end
   if ((vmFlags & VM_HUGEPAGE) !== 0) {
     const huge = pmdTransHuge(yield* cpu.readOnce(pmd));
     if (huge && (cp & (MM_CP_UFFD_WP | MM_CP_UFFD_WP_RESOLVE)) !== 0) yield* splitHugePmd(cpu, mm, pmd, start);
-    const how = { mm, tlb: change.tlb, prot: change.prot, needsFlush: (a: Entry, b: Entry) => needsFlush(cpu, a, b) };
-    if (yield* changeHugePmd(cpu, how, pmd, start, end)) return tableEntries(cpu.kernel.geometry, 0);
+    const how: HugeChange = {
+      mm,
+      tlb: change.tlb,
+      prot: change.prot,
+      hinting: (cp & MM_CP_PROT_NUMA) !== 0,
+      needsFlush: (old, entry) => needsFlush(cpu, old, entry),
+    };
+    const pages = yield* changeHugePmd(cpu, how, pmd, start, end);
+    if (pages !== null) return pages;
   }
   return yield* changePteRange(cpu, change, pmd, start, end);
 }

@@ -340,6 +340,8 @@ export interface HugeChange {
   readonly tlb: MmuGather | null;
   /** The new vm_page_prot. */
   readonly prot: number;
+  /** For NUMA hinting: an entry that is away already stays so, and nothing changes. */
+  readonly hinting: boolean;
   /** Whether an entry that changed so must be flushed. */
   readonly needsFlush: (old: Entry, entry: Entry) => boolean;
 }
@@ -356,14 +358,21 @@ function takeAway(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, start: number): Step
   }
 }
 
-/** change_huge_pmd. @returns false if there is no huge page */
-export function* changeHugePmd(cpu: Cpu, change: HugeChange, pmd: Cell, start: number, end: number): Steps<boolean> {
+/** change_huge_pmd. @returns how many pages changed; null if there is no huge page */
+export function* changeHugePmd(
+  cpu: Cpu,
+  change: HugeChange,
+  pmd: Cell,
+  start: number,
+  end: number,
+): Steps<number | null> {
   const { mm, tlb } = change;
-  if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
+  if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return null;
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);
-  if (huge) {
+  const changes = huge && !(change.hinting && pteProtnone(seen));
+  if (changes) {
     if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
     const old = yield* takeAway(cpu, mm, pmd, seen, start);
     const entry = pteModify(old, change.prot);
@@ -375,7 +384,8 @@ export function* changeHugePmd(cpu: Cpu, change: HugeChange, pmd: Cell, start: n
     }
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
-  return huge;
+  if (!huge) return null;
+  return changes ? tableEntries(cpu.kernel.geometry, 0) : 0;
 }
 
 /** madvise_free_huge_pmd, and the huge part of MADV_COLD. @returns false if there is no huge page */

@@ -226,8 +226,11 @@ test(
   'hinting takes a huge page away, and the next access brings it back',
   run(function* (): Steps<void> {
     const { m, mm } = yield* mapped();
-    yield* changeProtNuma(m.cpu, mm, 0, HUGE);
+    expect(yield* changeProtNuma(m.cpu, mm, 0, HUGE)).toBe(4);
     expect(m.entry(mm, 0)).toBe(0);
+    m.takeFlushes();
+    expect(yield* changeProtNuma(m.cpu, mm, 0, HUGE)).toBe(0);
+    expect(m.takeFlushes()).toEqual([]);
     expect(yield* userLoad(m.cpu, mm, PAGE)).toBe(7);
     expect(yield* userStore(m.cpu, mm, PAGE, 9)).toBe(0);
     expect(isHuge(m, mm, 0)).toBe(true);
