@@ -24,6 +24,7 @@ import {
   type Steps,
   tlbEndPtes,
   tlbFlushLevelRange,
+  tlbStartPtes,
 } from '@mmu-gather/core/stepped';
 
 /**
@@ -46,6 +47,7 @@ export function* moveNormalPmd(
   if (!entryNone(yield* cpu.readOnce(newPmd))) return false;
   yield* cpu.spinLock(mm.pageTableLock);
   const entry = cpu.kernel.profile.movePmdCheck === 'locked' ? yield* cpu.readOnce(oldPmd) : seen;
+  if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
   yield* cpu.writeOnce(oldPmd, 0);
   yield* cpu.writeOnce(newPmd, entry);
   if (tlb !== null) {
