@@ -75,6 +75,13 @@ const b13 = defineScenario<Stage>({
       backend: { x86: { switchingMark: 'after-choice' } },
     },
     {
+      id: 'bug:B13/no-marker',
+      why: 'there is no marker at all',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: { x86: { switchingMark: 'never' } },
+    },
+    {
       id: 'bug:B13/not-a-target',
       why: 'the marker is there, and the flusher does not count it as a target',
       oracle: 'O1',

@@ -29,6 +29,28 @@ const munmapRunning = defineScenario<Stage>({
   ],
 });
 
+const munmapOwn = defineScenario<Stage>({
+  id: 'munmap/own-entries',
+  title: 'munmap of a page that only this CPU has used: back in user mode it finds nothing',
+  cpus: 1,
+  setup: (run) => setStage(run, { running: [0] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* munmap(cpu, mm, 0, PAGE);
+      yield* cpu.enterUser(0);
+    }),
+  ],
+  twins: [
+    {
+      id: 'munmap/own-entries/others-only',
+      why: 'the CPU that asks for a flush does not do its own part',
+      oracle: ['O10', 'O1', 'O11'],
+      property: 'FUAF',
+      backend: { x86: { localFlush: false } },
+    },
+  ],
+});
+
 const munmapTables = defineScenario<Stage>({
   id: 'munmap/tables',
   title: 'munmap of everything a page table maps: the table is freed, too',
@@ -208,6 +230,7 @@ const switchAway = defineScenario<TwoMms>({
 /** All of them. */
 export const MUNMAP: readonly AnyScenario[] = [
   munmapRunning,
+  munmapOwn,
   munmapTables,
   munmapTwice,
   munmapArriving,

@@ -31,6 +31,13 @@ const t20 = defineScenario<Reclaimed>({
       property: 'LOSTW',
       profile: { pageoutFlush: 'none' },
     },
+    {
+      id: 'T20/no-generation',
+      why: 'the flush of a batch has no generation, and a CPU takes it for one that it has done (fixed in 6.0)',
+      oracle: ['O3', 'O11'],
+      property: 'LOSTW',
+      backend: { x86: { staleRequest: 'silent-always' } },
+    },
   ],
 });
 
