@@ -238,21 +238,9 @@ function merge(one: BackendOverrides, other: BackendOverrides): BackendOverrides
   return merged;
 }
 
-/** Twins of other designs that need what they record to be completed. */
-const NEVER_COMPLETED = 'only what was deferred by generation is completed, so the record stays pending';
-
 /** Wrong twins that the first patches make harmless, in either form. From patch 15 on deferrals are recorded. */
 function rfcMends(patches: number): NonNullable<ProfileSpec['mends']> {
-  return {
-    ...(patches >= 15 ? RAISED_BEFORE_FLUSH : {}),
-    ...(patches >= 17
-      ? {
-          'queue/merge/older-generation': NEVER_COMPLETED,
-          'queue/zap-twice/completed-early': NEVER_COMPLETED,
-          'T22/naive': NEVER_COMPLETED,
-        }
-      : {}),
-  };
+  return patches >= 15 ? RAISED_BEFORE_FLUSH : {};
 }
 
 /**
