@@ -130,7 +130,7 @@ function* flushToGen(cpu: Cpu, mm: Mm, info: FlushTlbInfo, gen: number, mask: nu
 }
 
 function shootDown(cpu: Cpu, mm: Mm, info: FlushTlbInfo, mask: number): Steps<void> {
-  if (broadcasts(cpu)) return broadcastTlbFlush(cpu, info);
+  if (broadcasts(cpu)) return broadcastTlbFlush(cpu, mm, info);
   if (x86Of(cpu).switches.flushOrder === 'overlapped') return flushOverlapped(cpu, mm, info, mask);
   return flushLocalFirst(cpu, mm, info, mask);
 }

@@ -75,7 +75,7 @@ export function* tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
   const self = (mask & (1 << cpu.id)) !== 0;
   const others = (mask & ~(1 << cpu.id)) !== 0;
   if (broadcasts(cpu)) {
-    yield* broadcastTlbFlush(cpu, info);
+    yield* broadcastTlbFlush(cpu, null, info);
   } else if (x86Of(cpu).switches.flushOrder === 'local-first') {
     if (self) yield* flushTlbLocal(cpu, info);
     if (others) yield* flushTlbOthers(cpu, mask, info);

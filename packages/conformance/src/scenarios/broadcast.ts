@@ -4,6 +4,7 @@
  */
 import { madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread, type Twin } from '../scenario.ts';
+import { COMPLETED, GENERATIONS } from './generations.ts';
 import { pinAndPut } from './gup-fast.ts';
 import type { MappedStage } from './mapping-stage.ts';
 import { cameFromAnotherMm, PAGE, setStage, type Stage, toUser } from './stage.ts';
@@ -115,11 +116,37 @@ const t19 = defineScenario<MappedStage>({
   ],
 });
 
+const gap = defineScenario<Stage>({
+  id: 'broadcast/gap',
+  title:
+    'a ranged broadcast beside an open gather: no CPU compares generations, so it must not complete what it jumps over',
+  source: 'core.md 4c, C3',
+  cpus: 3,
+  archs: ['x86'],
+  profile: GENERATIONS,
+  backend: { x86: { ...BROADCAST['x86'], ...COMPLETED['x86'] } },
+  setup: (run) => setStage(run, { pages: 4, touched: [0, 2], running: [0, 1, 2], inKernel: [1] }),
+  threads: ({ mm }, kernel) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+    thread((cpu) => kernel.backend.flushTlbPage(cpu, mm, 2 * PAGE)),
+  ],
+  twins: [
+    {
+      id: 'broadcast/gap/ranged',
+      why: 'the newer flush covers its own page, and completes the older generation with its own',
+      oracle: ['O1', 'O9', 'O11', 'O12'],
+      property: 'FUAF',
+      backend: { x86: { gapRule: false } },
+    },
+  ],
+});
+
 /** All of them. */
 export const BROADCASTS: readonly AnyScenario[] = [
   running,
   arriving,
   faulting,
+  gap,
   ptReclaim('rcu'),
   ptReclaim('ipi-sync'),
   t19,
