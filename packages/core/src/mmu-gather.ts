@@ -296,10 +296,12 @@ function* adoptPending(cpu: Cpu, tlb: MmuGather, start: number, end: number): St
   tlb.cleared |= 1;
 }
 
-/** Without a ring nothing is known of the ranges of others. */
+/** Without a ring nothing is known of the ranges of others, and only the counter scheme counts levels. */
 function nestedForm(cpu: Cpu): GatherSwitches['nestedFinish'] {
-  const { nestedFinish } = cpu.kernel.profile;
-  return nestedFinish === 'overlapping' && !hasRing(cpu) ? 'whole-mm' : nestedFinish;
+  const { nestedFinish, deferral } = cpu.kernel.profile;
+  const unknown =
+    (nestedFinish === 'overlapping' && !hasRing(cpu)) || (nestedFinish === 'level-counters' && deferral !== 'counter');
+  return unknown ? 'whole-mm' : nestedFinish;
 }
 
 /**

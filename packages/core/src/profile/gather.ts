@@ -25,7 +25,8 @@ export interface GatherSwitches {
    * - `whole-mm`: fullmm, and freed_tables after the reset (5.2 on, 7a30df49f63a)
    * - `whole-mm-reset-last`: wrong: the same, but the reset comes last and forgets freed_tables (trace T17)
    * - `need-flush-all`: need_flush_all instead of fullmm, for the mm is not dying (RFC 01)
-   * - `level-counters`: looks which levels open gathers have cleared (N. Amit, May 2019; profile/designs.ts)
+   * - `level-counters`: looks which levels open gathers have cleared (N. Amit, May 2019; profile/designs.ts); without
+   *   `deferral: 'counter'` it is `whole-mm`
    * - `overlapping`: flushes to the newest pending generation that touched the range of the arguments; nothing if none did
    *   (this project's; without `deferral: 'ring'` it is `whole-mm`)
    * - `none`: nothing (before 4.13; wrong, bug B03)
