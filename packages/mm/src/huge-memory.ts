@@ -217,6 +217,7 @@ export function* mapHugePage(
 ): Steps<void> {
   for (const page of hugePages(cpu, first)) pageAddNewAnonRmap(cpu, page);
   pgtableDeposit(cpu, pmd, address, table);
+  // The zeroes of the pages before the entry. Pairs with the address dependency of who walks to them, the hardware included.
   yield* cpu.smpWmb();
   yield* setPteAt(cpu, pmd, maybeMkwrite(pteMkdirty(mkPte(first, vmPageProt(vmFlags) | PSE)), vmFlags));
 }

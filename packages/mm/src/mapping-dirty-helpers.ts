@@ -69,7 +69,7 @@ interface Walk {
   from: number;
   /** First address past what was changed. */
   to: number;
-  /** Pages that are mapped. */
+  /** Pages that are mapped; frames without struct page are not among them. */
   readonly pages: Address[];
   /** Indexes in the file of pages that were dirty. */
   readonly dirty: number[];
@@ -158,7 +158,8 @@ function* walkTable(cpu: Cpu, walk: Walk, start: number, end: number): Steps<voi
   for (let at = start; at < end; at += size, pte++) {
     const seen = yield* ptepGet(cpu, pte);
     if (!ptePresent(seen)) continue;
-    walk.pages.push(vmNormalPage(seen));
+    const page = vmNormalPage(seen);
+    if (page !== 0) walk.pages.push(page);
     if (walk.clean ? !pteDirty(seen) : !pteWrite(seen)) continue;
     const old = yield* ptepModifyProtStart(cpu, pte);
     const entry = walk.clean ? pteMkclean(old) : pteWrprotect(old);

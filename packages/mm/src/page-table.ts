@@ -97,6 +97,7 @@ function* allocTable(cpu: Cpu, mm: Mm, cell: Cell): Steps<Address> {
 
 /** pmd_populate and its sisters: a table that nobody else sees yet becomes reachable. Under mm.pageTableLock. */
 export function* pmdPopulate(cpu: Cpu, cell: Cell, table: Address): Steps<void> {
+  // What the table holds before the entry. Pairs with the address dependency of walkers, the hardware included.
   yield* cpu.smpWmb();
   yield* cpu.writeOnce(cell, mkEntry(table, TABLE_FLAGS));
 }
