@@ -40,7 +40,11 @@ test('a page is free of users after a broadcast that was waited for', () => {
 });
 
 test('on a machine without it there is none', () => {
-  const search = (): string => onBroadcast(unmap((cpu) => flush(cpu)), { isa: { broadcasts: false } });
+  const search = (): string =>
+    onBroadcast(
+      unmap((cpu) => flush(cpu)),
+      { isa: { broadcasts: false } },
+    );
   expect(search).toThrow('the isa says that there is no such thing');
 });
 

@@ -133,7 +133,14 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     pteAccessible: entryPresent,
   };
   const deferred = new Set<number>();
-  const isa: BackendSpec['isa'] = { memoryModel: 'sc', geometry, asids: 1, broadcasts: false, cleanWalks: true, instructions: {} };
+  const isa: BackendSpec['isa'] = {
+    memoryModel: 'sc',
+    geometry,
+    asids: 1,
+    broadcasts: false,
+    cleanWalks: true,
+    instructions: {},
+  };
   return {
     id: 'recording',
     isa,
