@@ -31,7 +31,7 @@ describe('the table', () => {
     );
     expect(out).toMatch(/^ {2}munmap\/both-ways +.*\n.*\n {4}…\/no-ipi-wait +linux-5\.11 /m);
     expect(out.replaceAll(/\s+/g, ' ')).toMatch(
-      / \d+ hold, exhaustive within 2 to 3 CPUs, 4 pages, TSO \(odds that hashing hid a state: \d+e-\d+\); \d+ wrong twins refuted\. /,
+      / \d+ hold, exhaustive within 1 to 3 CPUs, 4 pages, TSO \(odds that hashing hid a state: \d+e-\d+\); \d+ wrong twins refuted\. /,
     );
     expect(out).toMatch(/\nall \d+ as expected \([\d.]+ m?s\)\n$/);
     expect({ code, err }).toEqual({ code: 0, err: '' });

@@ -6,7 +6,7 @@
  */
 
 /** Switches by name. */
-type Values = Readonly<Record<string, unknown>>;
+export type SwitchValues = Readonly<Record<string, unknown>>;
 
 /** What one run has read. */
 export class Reads {
@@ -33,7 +33,7 @@ export class Reads {
   }
 
   /** Would a run with these groups of switches have read the same? */
-  agree(groups: Readonly<Record<string, Values>>): boolean {
+  agree(groups: Readonly<Record<string, SwitchValues>>): boolean {
     for (const { of, key, value } of this.#seen.values()) {
       if (!same(groups[of]?.[key], value)) return false;
     }
@@ -46,7 +46,7 @@ export class Reads {
   }
 }
 
-/** Values are words, numbers, truths, or small groups of numbers. */
+/** SwitchValues are words, numbers, truths, or small groups of numbers. */
 function same(a: unknown, b: unknown): boolean {
   return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
 }
