@@ -53,12 +53,12 @@ const ALWAYS: ReadonlySet<OpName> = new Set([
   'enterUser',
   'free',
   'freeRcu',
-  'rcuReadLock',
-  'rcuReadUnlock',
   'synchronizeRcu',
   'awaitReaders',
   'irqReturn',
 ]);
+/** Shown where a walker met what was freed: else they concern one CPU only. */
+const SECTIONS: ReadonlySet<OpName> = new Set(['rcuReadLock', 'rcuReadUnlock']);
 const READS: ReadonlySet<OpName> = new Set([
   'readOnce',
   'loadAcquire',
@@ -145,7 +145,7 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       ...row,
       shared:
         kind === 'deliver' ||
-        (kind !== 'drain' && ALWAYS.has(kind)) ||
+        (kind !== 'drain' && (ALWAYS.has(kind) || (SECTIONS.has(kind) && violation?.oracle === 'O5'))) ||
         (cell >= 0 && kind !== 'drain' && machine.isPageTableEntry(cell) && !ONLY_READS.has(kind)) ||
         (written.has(cell) && (touched.get(cell)?.size ?? 0) > 1),
     })),
