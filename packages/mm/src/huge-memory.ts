@@ -71,6 +71,7 @@ import {
   pteMkclean,
   pteMkdirty,
   pteMkold,
+  pteMksoftDirty,
   pteMkyoung,
   pteModify,
   pteProtnone,
@@ -477,8 +478,8 @@ export function* copyHugePmd(cpu: Cpu, mm: Mm, oldMm: Mm, pmd: Cell, oldPmd: Cel
 }
 
 /**
- * move_huge_pmd: the entry moves with its deposited table, and the old place is flushed before the lock is dropped. mmap_lock for
- * write. @returns false if there is no huge page
+ * move_huge_pmd: the entry moves with its deposited table, soft-dirty as what move_ptes moves, and the old place is flushed before the
+ * lock is dropped. mmap_lock for write. @returns false if there is no huge page
  */
 export function* moveHugePmd(cpu: Cpu, mm: Mm, from: number, to: number, oldPmd: Cell, newPmd: Cell): Steps<boolean> {
   yield* cpu.spinLock(mm.pageTableLock);
@@ -487,7 +488,7 @@ export function* moveHugePmd(cpu: Cpu, mm: Mm, from: number, to: number, oldPmd:
   if (huge) {
     const old = yield* cpu.xchg(oldPmd, 0);
     pgtableDeposit(cpu, newPmd, to, pgtableWithdraw(cpu, oldPmd, from));
-    yield* setPteAt(cpu, newPmd, old);
+    yield* setPteAt(cpu, newPmd, pteMksoftDirty(old));
     if (entryPresent(old) && cpu.kernel.profile.movePmd !== 'no-flush') yield* flushPmdTlbRange(cpu, mm, from);
     cpu.claim.moved(cpu.read(mm.pgd), { start: from, end: from + hugeSize(cpu) });
   }

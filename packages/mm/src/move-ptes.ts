@@ -37,6 +37,7 @@ import {
   pteUnmapUnlock,
   setPteAt,
 } from './page-table.ts';
+import { pteMksoftDirty } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /**
@@ -70,8 +71,10 @@ export function* movePtes(
   for (let at = from; at < from + length; at += size, oldPte++, newPte++) {
     if (entryNone(yield* ptepGet(cpu, oldPte))) continue;
     const entry = yield* ptepGetAndClear(cpu, oldPte);
-    yield* setPteAt(cpu, newPte, entry);
-    if (!ptePresent(entry)) continue;
+    const present = ptePresent(entry);
+    // move_soft_dirty_pte: what is new at an address counts as written there. Swap entries keep no such mark here.
+    yield* setPteAt(cpu, newPte, present ? pteMksoftDirty(entry) : entry);
+    if (!present) continue;
     moved.push(at);
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);
   }

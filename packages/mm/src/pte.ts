@@ -114,6 +114,10 @@ export function pteModify(pte: Entry, prot: number): Entry {
 export function pteProtnone(pte: Entry): boolean {
   return (pte & (PRESENT | PROTNONE)) === PROTNONE;
 }
+/** pte_mksoft_dirty. */
+export function pteMksoftDirty(pte: Entry): Entry {
+  return entrySet(pte, SOFT_DIRTY);
+}
 /** pte_clear_soft_dirty. */
 export function pteClearSoftDirty(pte: Entry): Entry {
   return entryClear(pte, SOFT_DIRTY);

@@ -272,6 +272,18 @@ test(
 );
 
 test(
+  'a huge page that moved is soft-dirty, though nobody wrote to it since clear_refs',
+  run(function* (): Steps<void> {
+    const { m, mm } = yield* mapped();
+    yield* clearRefsWrite(m.cpu, mm, CLEAR_REFS_SOFT_DIRTY);
+    expect(yield* pagemapSoftDirty(m.cpu, mm, PAGE)).toBe(false);
+    yield* mremap(m.cpu, mm, 0, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, 2 * HUGE);
+    expect(isHuge(m, mm, 2 * HUGE)).toBe(true);
+    expect(yield* pagemapSoftDirty(m.cpu, mm, 2 * HUGE + PAGE)).toBe(true);
+  }),
+);
+
+test(
   'collapse flushes base pages of the whole range, then copies; holes become zeroes',
   run(function* (): Steps<void> {
     const m = new FakeMachine({ geometry: FOURS });

@@ -1,6 +1,8 @@
 /** mremap: what moves, what is flushed and when, and what the call refuses. */
 import { type Profile, type Steps, TINY, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
+  CLEAR_REFS_SOFT_DIRTY,
+  clearRefsWrite,
   EFAULT,
   EINVAL,
   ENOMEM,
@@ -8,6 +10,7 @@ import {
   mremap,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
+  pagemapSoftDirty,
   userLoad,
   userStore,
   vmasOf,
@@ -35,6 +38,21 @@ test(
     expect(yield* userLoad(m.cpu, mm, 9 * PAGE)).toBe(5);
     expect(yield* userLoad(m.cpu, mm, PAGE)).toBe(-EFAULT);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'what moved is soft-dirty, though nobody wrote to it since clear_refs',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 2 * PAGE, RW);
+    yield* userStore(m.cpu, mm, 0, 5);
+    yield* clearRefsWrite(m.cpu, mm, CLEAR_REFS_SOFT_DIRTY);
+    expect(yield* pagemapSoftDirty(m.cpu, mm, 0)).toBe(false);
+    yield* mremap(m.cpu, mm, 0, 2 * PAGE, 2 * PAGE, MOVE, 8 * PAGE);
+    expect(yield* pagemapSoftDirty(m.cpu, mm, 8 * PAGE)).toBe(true);
+    expect(yield* pagemapSoftDirty(m.cpu, mm, 9 * PAGE)).toBe(false);
   }),
 );
 
