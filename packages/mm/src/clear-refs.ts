@@ -35,10 +35,13 @@ import {
   tlbGatherMmu,
   tlbStartPtes,
   tlbStartVma,
+  type Vma,
+  VM_PFNMAP,
 } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
 import { mmuNotifierEnd, mmuNotifierStart } from './mmu-notifier.ts';
 import { clearHugePmd, pmdTransHuge } from './huge-memory.ts';
+import { vmNormalPage } from './page.ts';
 import {
   pmdOffset,
   ptepGet,
@@ -76,12 +79,17 @@ export function* clearRefsWrite(cpu: Cpu, mm: Mm, type: number): Steps<number> {
   return 0;
 }
 
+/** clear_refs_test_walk: VMAs of frames without struct page are left alone. */
+function clearedVmas(cpu: Cpu, mm: Mm): readonly Vma[] {
+  return vmasOf(cpu, mm).filter((vma) => (cpu.read(vma.flags) & VM_PFNMAP) === 0);
+}
+
 /** 5.11.14 on. Accessed bits need no flush: that a page is used more than it looks costs only a guess of reclaim's. */
 function* clearPending(cpu: Cpu, mm: Mm, type: number): Steps<void> {
   const softDirty = type === CLEAR_REFS_SOFT_DIRTY;
   if (softDirty) yield* incTlbFlushPending(cpu, mm);
   if (softDirty) yield* mmuNotifierStart(cpu, mm);
-  for (const vma of vmasOf(cpu, mm)) {
+  for (const vma of clearedVmas(cpu, mm)) {
     const visit = (c: Cpu, pmd: Cell, start: number, end: number): Steps<void> =>
       clearPteRange(c, mm, null, pmd, start, end, softDirty);
     yield* walkPageRange(cpu, mm, cpu.read(vma.start), cpu.read(vma.end), visit);
@@ -100,7 +108,7 @@ function* clearGathering(cpu: Cpu, mm: Mm, type: number): Steps<void> {
   const noted = cpu.kernel.profile.clearRefs === 'flush-if-nested' ? null : tlb;
   const softDirty = type === CLEAR_REFS_SOFT_DIRTY;
   if (softDirty) yield* mmuNotifierStart(cpu, mm);
-  for (const vma of vmasOf(cpu, mm)) {
+  for (const vma of clearedVmas(cpu, mm)) {
     const visit = (c: Cpu, pmd: Cell, start: number, end: number): Steps<void> =>
       clearPteRange(c, mm, noted, pmd, start, end, softDirty);
     tlbStartVma(cpu, tlb, vma);
@@ -137,7 +145,8 @@ function* clearPteRange(
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   for (let at = start; at < end; at += size, pte++) {
     const seen = yield* ptepGet(cpu, pte);
-    if (!ptePresent(seen) || (!softDirty && (seen & ACCESSED) === 0)) continue;
+    if (!ptePresent(seen)) continue;
+    if (!softDirty && ((seen & ACCESSED) === 0 || vmNormalPage(seen) === 0)) continue;
     const old = yield* ptepModifyProtStart(cpu, pte);
     yield* ptepModifyProtCommit(cpu, pte, cleared(old, softDirty));
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);

@@ -1,11 +1,13 @@
 /** Writeback, dirty tracking of mappings, and clear_refs: which entries change, and what is flushed. */
 import {
+  ACCESSED,
   type AddressSpace,
   type Mm,
   PG_DIRTY,
   pteDirty,
   pteWrite,
   type Steps,
+  VM_PFNMAP,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
@@ -23,9 +25,11 @@ import {
   munmap,
   pagemapSoftDirty,
   pageMkclean,
+  remapPfnRange,
   secondaryFault,
   userLoad,
   userStore,
+  vmaLookup,
   writebackPage,
   wpSharedMappingRange,
 } from '@mmu-gather/mm/stepped';
@@ -187,5 +191,29 @@ test(
     expect(m.takeFlushes()).toEqual([]);
     expect(yield* clearRefsWrite(m.cpu, mm, 9)).toBe(-22);
     expect(yield* pagemapSoftDirty(m.cpu, mm, 2 ** 40)).toBe(false);
+  }),
+);
+
+test(
+  'clear_refs leaves frames without struct page alone, whatever its type and form',
+  run(function* (): Steps<void> {
+    for (const clearRefs of ['pending-mm', 'gather'] as const) {
+      const m = new FakeMachine({ profile: { clearRefs } });
+      const mm = yield* m.newMm();
+      const frame = yield* m.cpu.alloc('page', 1);
+      // Frames that a driver mapped, beside ordinary memory in which one entry is special.
+      yield* mmap(m.cpu, mm, 0, PAGE, RW | VM_PFNMAP);
+      yield* remapPfnRange(m.cpu, mm, vmaLookup(m.cpu, mm, 0)!, 0, frame, 1);
+      yield* mmap(m.cpu, mm, 2 * PAGE, 2 * PAGE, RW);
+      yield* remapPfnRange(m.cpu, mm, vmaLookup(m.cpu, mm, 2 * PAGE)!, 2 * PAGE, frame, 1);
+      yield* userStore(m.cpu, mm, 3 * PAGE, 5);
+      const entries = (): number[] => [0, 2 * PAGE, 3 * PAGE].map((at) => m.entry(mm, at));
+      const [driver, special, normal] = entries();
+      yield* clearRefsWrite(m.cpu, mm, CLEAR_REFS_ALL);
+      expect(entries()).toEqual([driver, special, normal! - ACCESSED]);
+      yield* clearRefsWrite(m.cpu, mm, CLEAR_REFS_SOFT_DIRTY);
+      expect(m.entry(mm, 0)).toBe(driver);
+      expect([2 * PAGE, 3 * PAGE].map((at) => pteWrite(m.entry(mm, at)))).toEqual([false, false]);
+    }
   }),
 );
