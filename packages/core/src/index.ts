@@ -17,7 +17,6 @@ export * from './geometry.ts';
 export * from './isa.ts';
 export * from './kernel.ts';
 export * from './lazy-mmu.ts';
-export * from './lazy-mmu.ts';
 export * from './level-counters.ts';
 export * from './mm.ts';
 export * from './mmu-gather.ts';

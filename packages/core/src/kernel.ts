@@ -65,6 +65,11 @@ export interface Runqueue extends Handle {
 /** Struct type of {@link Runqueue}. */
 export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', ['mm', 'activeMm', 'gathers', 'lazyMmu']);
 
+/** this_rq(): what this CPU runs. */
+export function thisRq(cpu: Cpu): Runqueue {
+  return Runqueue.at(cpu.kernel.runqueues + cpu.id * Runqueue.words);
+}
+
 /** What {@link bootKernel} needs to know. */
 export interface BootOptions {
   /** Number of CPUs. */

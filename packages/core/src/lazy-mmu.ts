@@ -16,7 +16,7 @@
  * The contract is checked on every architecture (O16), also where sections are empty.
  */
 import type { Cpu } from './cpu.ts';
-import { Runqueue } from './kernel.ts';
+import { thisRq } from './kernel.ts';
 import type { Steps } from './steps.ts';
 import type { Cell } from './struct.ts';
 
@@ -30,7 +30,7 @@ export interface LazyMmu {
 
 /** 1 while the current task is in a section. Only its own CPU looks. */
 function sectionOf(cpu: Cpu): Cell {
-  return Runqueue.at(cpu.kernel.runqueues + cpu.id * Runqueue.words).lazyMmu;
+  return thisRq(cpu).lazyMmu;
 }
 
 /** arch_enter_lazy_mmu_mode: under a PTL. */

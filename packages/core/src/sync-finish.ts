@@ -22,12 +22,12 @@
  * Deadlock. A gather may be waited for if from opening to closing it takes no lock but PTLs, and waits for nobody: a waiter holds
  * mmap_lock or i_mmap_rwsem, and whoever it holds up must not be the one it waits for. Gathers that cannot promise that are `alone`: the
  * teardown of an mm, which takes mmap_lock for write while it is open, munmap of a file, which takes i_mmap_rwsem to unlink its VMAs,
- * mprotect, which takes it to split them, and users of tlb_flush_pending without a gather. While one of them is open, and in a task that has another gather of its own open, a
- * finish falls back to the forced flush.
+ * mprotect, which takes it to split them, and users of tlb_flush_pending without a gather. While one of them is open, and in a task
+ * that has another gather of its own open, a finish falls back to the forced flush.
  */
 import type { Cpu } from './cpu.ts';
 import { tlbUpdateGeneration } from './generation.ts';
-import { Runqueue } from './kernel.ts';
+import { thisRq } from './kernel.ts';
 import type { Mm } from './mm.ts';
 import type { Steps } from './steps.ts';
 import type { Cell } from './struct.ts';
@@ -57,12 +57,13 @@ function epochs(cpu: Cpu): boolean {
   return cpu.kernel.profile.finishSync === 'epoch';
 }
 
-/** Counts the gathers of the current task. Only its own CPU looks. */
-function ownGathers(cpu: Cpu, delta: number): number {
-  const { gathers } = Runqueue.at(cpu.kernel.runqueues + cpu.id * Runqueue.words);
-  const count = cpu.read(gathers) + delta;
-  if (delta !== 0) cpu.write(gathers, count);
-  return count;
+/** Gathers that the current task has open. Only its own CPU looks. */
+function ownGathers(cpu: Cpu): number {
+  return cpu.read(thisRq(cpu).gathers);
+}
+
+function countOwnGather(cpu: Cpu, delta: number): void {
+  cpu.write(thisRq(cpu).gathers, ownGathers(cpu) + delta);
 }
 
 /** Somebody opens who may not be waited for, before the first PTL is taken. */
@@ -79,7 +80,7 @@ export function* closeAlone(cpu: Cpu, mm: Mm): Steps<void> {
 export function* joinEpoch(cpu: Cpu, mm: Mm): Steps<number> {
   if (!epochs(cpu)) return NO_EPOCH;
   const { epoch, open } = gathersOf(cpu, mm);
-  ownGathers(cpu, 1);
+  countOwnGather(cpu, 1);
   for (;;) {
     const seen = yield* cpu.readOnce(epoch);
     yield* cpu.atomicAddReturn(open + (seen % 2), 1);
@@ -88,10 +89,9 @@ export function* joinEpoch(cpu: Cpu, mm: Mm): Steps<number> {
   }
 }
 
-/** A gather closes, after its flush. */
+/** A gather closes, after its flush. @param joined its epoch; who has none closes alone */
 export function* leaveEpoch(cpu: Cpu, mm: Mm, joined: number): Steps<void> {
-  if (joined === NO_EPOCH) return;
-  ownGathers(cpu, -1);
+  countOwnGather(cpu, -1);
   yield* leave(cpu, mm, joined);
 }
 
@@ -113,7 +113,7 @@ function* noteDrained(cpu: Cpu, mm: Mm): Steps<void> {
  * @returns the first epoch that need not be, or {@link NO_WAIT} if it may not wait
  */
 export function* epochToAwait(cpu: Cpu, mm: Mm, joined: number): Steps<number> {
-  if (joined === NO_EPOCH || ownGathers(cpu, 0) > 1) return NO_WAIT;
+  if (joined === NO_EPOCH || ownGathers(cpu) > 1) return NO_WAIT;
   const { epoch, drained, open, alone } = gathersOf(cpu, mm);
   if ((yield* cpu.readOnce(alone)) !== 0) return NO_WAIT;
   const seen = yield* cpu.readOnce(epoch);

@@ -9,6 +9,7 @@ import {
   EVERYTHING,
   type Mm,
   type Steps,
+  thisRq,
   tlbFinishMmu,
   tlbGatherMmu,
   type Vma,
@@ -17,7 +18,7 @@ import { freePgdRange } from './free-pgtables.ts';
 import { mmput } from './mm.ts';
 import { mmdrop, mmgrab } from './mm-count.ts';
 import { movePageTables } from './move-page-tables.ts';
-import { activeMm, currentMm, thisRq } from './sched.ts';
+import { activeMm, currentMm } from './sched.ts';
 import { vmaNext } from './vma.ts';
 import { mmapWriteUnlock } from './vma-lock.ts';
 

@@ -7,13 +7,8 @@
  *
  * Interrupts are off around the change: a flush that arrives must find loaded_mm and the loaded tables in agreement.
  */
-import { type Cpu, Mm, Runqueue, type Steps } from '@mmu-gather/core/stepped';
+import { type Cpu, Mm, type Steps, thisRq } from '@mmu-gather/core/stepped';
 import { mmdrop, mmgrab } from './mm-count.ts';
-
-/** this_rq(): what this CPU runs. */
-export function thisRq(cpu: Cpu): Runqueue {
-  return Runqueue.at(cpu.kernel.runqueues + cpu.id * Runqueue.words);
-}
 
 /** current->mm; null in a kernel thread. */
 export function currentMm(cpu: Cpu): Mm | null {
