@@ -88,3 +88,9 @@ export function* tlbGenPending(cpu: Cpu, mm: Mm, deferred: number): Steps<boolea
   const completed = yield* cpu.readOnce(mm.tlbGenCompleted);
   return inverted ? deferred < completed : deferred > completed;
 }
+
+/** flush_to_gen: everything that was recorded up to a generation is invalidated everywhere when it returns; others may have done it. */
+export function* flushToGen(cpu: Cpu, mm: Mm, start: number, end: number, gen: number): Steps<void> {
+  if ((yield* cpu.readOnce(mm.tlbGenCompleted)) >= gen) return;
+  yield* cpu.kernel.backend.flushTlbGen(cpu, mm, start, end, 0, false, gen);
+}

@@ -18,11 +18,11 @@ import {
   incMmTlbGen,
   markMmTlbGenDone,
   type Mm,
+  pageSize,
   ringCollect,
   ringDone,
   ringEnqueue,
   type Steps,
-  powerOfTwo,
 } from '@mmu-gather/core/stepped';
 import { broadcasts, broadcastTlbFlush } from './flush-broadcast.ts';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
@@ -55,7 +55,13 @@ export function* flushTlbMmRange(
     yield* flushRing(cpu, mm, mask);
     return;
   }
-  yield* flushToGen(cpu, mm, getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen), gen, mask);
+  yield* flushAndPublish(
+    cpu,
+    mm,
+    getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen),
+    gen,
+    mask,
+  );
 }
 
 /**
@@ -77,7 +83,7 @@ export function* flushTlbGen(
     return;
   }
   const info = getFlushTlbInfo(cpu, mm.address, start, end, entryShift(cpu.kernel.geometry, level), freedTables, gen);
-  yield* flushToGen(cpu, mm, info, gen, NOT_READ);
+  yield* flushAndPublish(cpu, mm, info, gen, NOT_READ);
 }
 
 /** Where mms have a ring: every CPU to the newest generation, by what the ring says of those that are not completed. */
@@ -109,8 +115,8 @@ export function flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, leve
 
 /** flush_tlb_page. */
 export function flushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void> {
-  const { pageShift } = cpu.kernel.geometry;
-  return flushTlbMmRange(cpu, mm, address, address + powerOfTwo(pageShift), pageShift, false);
+  const { geometry } = cpu.kernel;
+  return flushTlbMmRange(cpu, mm, address, address + pageSize(geometry), geometry.pageShift, false);
 }
 
 /** inc_mm_tlb_gen, or its wrong form without LOCK, which leaves the page-table writes in the store buffer. */
@@ -122,7 +128,7 @@ export function* newTlbGen(cpu: Cpu, mm: Mm): Steps<number> {
 }
 
 /** Local and remote parts of a request for one mm, and what it publishes. */
-function* flushToGen(cpu: Cpu, mm: Mm, info: FlushTlbInfo, gen: number, mask: number): Steps<void> {
+function* flushAndPublish(cpu: Cpu, mm: Mm, info: FlushTlbInfo, gen: number, mask: number): Steps<void> {
   const { switches } = x86Of(cpu);
   if (switches.completedGen === 'before-flush') yield* markMmTlbGenDone(cpu, mm, gen);
   yield* shootDown(cpu, mm, info, mask);

@@ -5,7 +5,7 @@
  * them like any other. So every CPU is interrupted, and nothing is traced. Few pages are dropped one by one (INVLPG drops global
  * entries, too); beyond the ceiling everything goes, users' entries included.
  */
-import { type Address, type Cpu, onEachCpuCondMask, powerOfTwo, type Steps } from '@mmu-gather/core/stepped';
+import { type Address, type Cpu, onEachCpuCondMask, pageSize, powerOfTwo, type Steps } from '@mmu-gather/core/stepped';
 import { FlushTlbInfo, getFlushTlbInfo, TLB_GENERATION_INVALID } from './flush-tlb-info.ts';
 import { invlpg, invpcidAll } from './isa.ts';
 import { TLB_FLUSH_ALL } from './reason.ts';
@@ -23,7 +23,7 @@ export function* doKernelRangeFlush(cpu: Cpu, argument: Address): Steps<void> {
     return;
   }
   const asid = cpu.read(thisCpuTlbstate(cpu).loadedMmAsid);
-  const page = powerOfTwo(cpu.kernel.geometry.pageShift);
+  const page = pageSize(cpu.kernel.geometry);
   for (let address = cpu.read(info.start); address < end; address += page) {
     yield* cpu.invalidate(invlpg(asid, address));
   }

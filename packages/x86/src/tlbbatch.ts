@@ -14,15 +14,7 @@
  * by themselves when they flush (batched-ack.ts). If that mask alone is what a batch flushes (`batchedTargets: 'shared'`), a flush
  * that somebody else did for his own reasons saves this one.
  */
-import {
-  type Cpu,
-  hasRing,
-  type Mm,
-  powerOfTwo,
-  ringEnqueue,
-  type Steps,
-  type TlbBatch,
-} from '@mmu-gather/core/stepped';
+import { type Cpu, hasRing, type Mm, pageSize, ringEnqueue, type Steps, type TlbBatch } from '@mmu-gather/core/stepped';
 import { broadcasts, broadcastTlbFlush } from './flush-broadcast.ts';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
 import { getFlushTlbInfo, TLB_GENERATION_INVALID } from './flush-tlb-info.ts';
@@ -44,9 +36,10 @@ export function* tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: 
     x86Of(cpu).switches.maskRead === 'before-generation' || cpu.kernel.profile.batchedOrder === 'mask-first';
   if (maskFirst) yield* addMask(cpu, batch, mm);
   const gen = yield* newTlbGen(cpu, mm);
-  const shift = cpu.kernel.geometry.pageShift;
-  const end = address + powerOfTwo(shift);
-  if (hasRing(cpu)) yield* ringEnqueue(cpu, mm, gen, { start: address, end, shift, freedTables: false });
+  const { geometry } = cpu.kernel;
+  const end = address + pageSize(geometry);
+  if (hasRing(cpu))
+    yield* ringEnqueue(cpu, mm, gen, { start: address, end, shift: geometry.pageShift, freedTables: false });
   if (!maskFirst) yield* addMask(cpu, batch, mm);
   return gen;
 }

@@ -24,8 +24,8 @@
  */
 import type { Cpu } from '../cpu.ts';
 import { QUEUE_RECORD_FIELDS } from '../design-words.ts';
-import { deferTlbFlush } from '../generation.ts';
-import { powerOfTwo } from '../geometry.ts';
+import { deferTlbFlush, flushToGen } from '../generation.ts';
+import { pageSize } from '../geometry.ts';
 import type { Mm } from '../mm.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
@@ -93,12 +93,6 @@ export function* queueFlush(cpu: Cpu, mm: Mm, table: Address, start: number, end
   return gen;
 }
 
-/** flush_to_gen: everything that was recorded up to a generation is invalidated everywhere when it returns; others may have done it. */
-export function* flushToGen(cpu: Cpu, mm: Mm, start: number, end: number, gen: number): Steps<void> {
-  if ((yield* cpu.readOnce(mm.tlbGenCompleted)) >= gen) return;
-  yield* cpu.kernel.backend.flushTlbGen(cpu, mm, start, end, 0, false, gen);
-}
-
 /** The newest pending generation of the records that cover an entry; 0 if there is none. Under its PTL. */
 function* pendingGen(cpu: Cpu, at: PteAt): Steps<number> {
   const completed = yield* cpu.readOnce(at.mm.tlbGenCompleted);
@@ -119,7 +113,7 @@ export function* waitForPendingFlushes(cpu: Cpu, at: PteAt): Steps<void> {
     yield* cpu.waitFor(at.mm.tlbGenCompleted, 'atLeast', gen);
     return;
   }
-  const end = at.address + powerOfTwo(cpu.kernel.geometry.pageShift);
+  const end = at.address + pageSize(cpu.kernel.geometry);
   yield* flushToGen(cpu, at.mm, at.address, end, gen);
 }
 

@@ -24,7 +24,7 @@
 import type { Cpu } from '../cpu.ts';
 import { RING_SLOT_FIELDS } from '../design-words.ts';
 import { deferTlbFlush, markMmTlbGenDone } from '../generation.ts';
-import { entryShift, powerOfTwo } from '../geometry.ts';
+import { entryShift, pageSize } from '../geometry.ts';
 import type { Mm } from '../mm.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
@@ -154,7 +154,7 @@ export function* ringNewestIn(cpu: Cpu, mm: Mm, start: number, end: number): Ste
 
 /** The newest pending generation for one page. */
 function pendingGen(cpu: Cpu, at: PteAt): Steps<number> {
-  return ringNewestIn(cpu, at.mm, at.address, at.address + powerOfTwo(cpu.kernel.geometry.pageShift));
+  return ringNewestIn(cpu, at.mm, at.address, at.address + pageSize(cpu.kernel.geometry));
 }
 
 /** Gathers' changes are found by scanning the ring. */
@@ -174,7 +174,7 @@ export const RING: DeferralScheme = {
   *settle(cpu: Cpu, at: PteAt): Steps<void> {
     const gen = yield* pendingGen(cpu, at);
     if (gen === 0) return;
-    const end = at.address + powerOfTwo(cpu.kernel.geometry.pageShift);
+    const end = at.address + pageSize(cpu.kernel.geometry);
     yield* cpu.kernel.backend.flushTlbGen(cpu, at.mm, at.address, end, 0, false, gen);
   },
   flush: (cpu: Cpu, tlb: MmuGather) => TABLE_GENERATION.flush(cpu, tlb),
