@@ -42,7 +42,7 @@ function syncFields({ profile }: BootOptions): readonly string[] {
 
 function levelFields({ profile, geometry }: BootOptions): readonly string[] {
   if (profile.nestedFinish !== 'level-counters') return [];
-  return ['cleared.tables', ...geometry.bits.map((_, level) => `cleared[${level}]`)];
+  return [...geometry.bits.map((_, level) => `cleared[${level}]`), 'cleared.tables'];
 }
 
 function ptlFields({ profile }: BootOptions): readonly string[] {

@@ -27,49 +27,40 @@ export function countsLevels(cpu: Cpu): boolean {
   return cpu.kernel.profile.nestedFinish === 'level-counters';
 }
 
-/** The count of a level; of unlinked tables for level -1. */
-function countOf(cpu: Cpu, tlb: MmuGather, level: number): Cell {
-  return tlb.mm.address + cpu.kernel.designs.levels + 1 + level;
+/** The level that unlinked tables are counted as: one above the top. */
+export function tablesLevel(cpu: Cpu): number {
+  return cpu.kernel.geometry.bits.length;
 }
 
-function levels(cpu: Cpu): number {
-  return cpu.kernel.geometry.bits.length;
+/** The count of a level. */
+function countOf(cpu: Cpu, tlb: MmuGather, level: number): Cell {
+  return tlb.mm.address + cpu.kernel.designs.levels + level;
 }
 
 /** Counts levels that this gather has not counted yet. Before others can see the change, if they see it under a lock. */
 export function* countLevels(cpu: Cpu, tlb: MmuGather, cleared: number): Steps<void> {
   if (!countsLevels(cpu)) return;
-  for (let level = 0; level < levels(cpu); level++) {
+  for (let level = 0; level <= tablesLevel(cpu); level++) {
     if ((cleared & ~tlb.counted & (1 << level)) !== 0) yield* cpu.atomicAdd(countOf(cpu, tlb, level), 1);
   }
   tlb.counted |= cleared;
 }
 
-/** Counts unlinked tables. */
-export function* countTables(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  if (!countsLevels(cpu) || tlb.countedTables) return;
-  tlb.countedTables = true;
-  yield* cpu.atomicAdd(countOf(cpu, tlb, -1), 1);
-}
-
 /** Takes back what this gather counted. */
 export function* uncountLevels(cpu: Cpu, tlb: MmuGather): Steps<void> {
   if (!countsLevels(cpu)) return;
-  for (let level = 0; level < levels(cpu); level++) {
+  for (let level = 0; level <= tablesLevel(cpu); level++) {
     if ((tlb.counted & (1 << level)) !== 0) yield* cpu.atomicAdd(countOf(cpu, tlb, level), -1);
   }
-  if (tlb.countedTables) yield* cpu.atomicAdd(countOf(cpu, tlb, -1), -1);
   tlb.counted = 0;
-  tlb.countedTables = false;
 }
 
-/** Levels that others have counted, as bits; tables make it negative. */
+/** Levels that others have counted, as bits. */
 export function* levelsOfOthers(cpu: Cpu, tlb: MmuGather): Steps<number> {
   let bits = 0;
-  for (let level = 0; level < levels(cpu); level++) {
+  for (let level = 0; level <= tablesLevel(cpu); level++) {
     const own = (tlb.counted & (1 << level)) === 0 ? 0 : 1;
     if ((yield* cpu.readOnce(countOf(cpu, tlb, level))) > own) bits |= 1 << level;
   }
-  const tables = yield* cpu.readOnce(countOf(cpu, tlb, -1));
-  return tables > (tlb.countedTables ? 1 : 0) ? bits | -0x80000000 : bits;
+  return bits;
 }

@@ -11,17 +11,18 @@
  *
  * A gather is private to the CPU that opened it: a plain object, never shared. Freeing before `tlbFlushMmuTlbonly` is never
  * legal. A gather that finds another one open cannot know what that one has cleared and not yet flushed, see
- * {@link tlbFinishMmu}.
+ * nested-finish.ts.
  */
 import type { Cpu } from './cpu.ts';
-import { deferralOf, hasRing, ringNewestIn } from './deferral/index.ts';
+import { deferralOf } from './deferral/index.ts';
 import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
-import { entrySize, pageSize, taskSize } from './geometry.ts';
-import { countTables, levelsOfOthers, uncountLevels } from './level-counters.ts';
+import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange, type Touched } from './gather-range.ts';
+import { entrySize, pageSize } from './geometry.ts';
+import { countLevels, tablesLevel, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
-import type { GatherSwitches } from './profile/index.ts';
+import { forceNestedFlush, looksAtPending } from './nested-finish.ts';
 import { freedUnflushed, freeTables, tableCapacity, tlbRemoveTableOne } from './table-free.ts';
 import {
   closeAlone,
@@ -36,16 +37,6 @@ import {
 import { lowerPending, mmTlbFlushNested } from './tlb-flush-pending.ts';
 import type { Steps } from './steps.ts';
 import type { Address } from './struct.ts';
-
-/** Entries that were changed: hull and levels. */
-export interface Touched {
-  /** First touched address. */
-  start: number;
-  /** First address past what was touched. */
-  end: number;
-  /** Bit n: leaf entries of level n were changed (cleared_ptes, cleared_pmds, ...). */
-  cleared: number;
-}
 
 /** Deferred invalidation and freeing of one operation on one mm (struct mmu_gather). */
 export interface MmuGather {
@@ -77,26 +68,12 @@ export interface MmuGather {
   untracked: boolean;
   /** The epoch that it joined (sync-finish.ts). */
   readonly epoch: number;
-  /** Bit n: this gather is counted among those that cleared level n (level-counters.ts). */
+  /** Bit n: this gather is counted among those that cleared level n, or unlinked tables (level-counters.ts). */
   counted: number;
-  /** And among those that unlinked tables. */
-  countedTables: boolean;
   /** Pages to free after the flush. */
   pages: Address[];
   /** Page-table pages to free after the flush. */
   tables: Address[];
-}
-
-function resetRange(cpu: Cpu, tlb: MmuGather): void {
-  if (tlb.fullmm) {
-    tlb.start = tlb.end = Number.MAX_SAFE_INTEGER;
-  } else {
-    tlb.start = taskSize(cpu.kernel.geometry);
-    tlb.end = 0;
-  }
-  tlb.freedTables = false;
-  tlb.cleared = 0;
-  tlb.untracked = false;
 }
 
 /** @param alone nobody may wait for it (sync-finish.ts) */
@@ -118,11 +95,10 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean, alone: boolean): Steps<MmuGa
     untracked: false,
     epoch,
     counted: 0,
-    countedTables: false,
     pages: [],
     tables: [],
   };
-  resetRange(cpu, tlb);
+  tlbResetRange(cpu, tlb);
   if (alone) yield* openAlone(cpu, mm);
   yield* cpu.atomicAdd(mm.tlbFlushPending, 1);
   return tlb;
@@ -139,26 +115,6 @@ export function tlbGatherMmu(cpu: Cpu, mm: Mm, alone = false): Steps<MmuGather> 
 /** tlb_gather_mmu_fullmm: opens a gather on an mm that nobody will run again. */
 export function tlbGatherMmuFullmm(cpu: Cpu, mm: Mm): Steps<MmuGather> {
   return gather(cpu, mm, true, true);
-}
-
-/** __tlb_adjust_range: widens the hull. */
-function adjustRange(tlb: MmuGather, start: number, size: number): void {
-  tlb.start = Math.min(tlb.start, start);
-  tlb.end = Math.max(tlb.end, start + size);
-}
-
-/**
- * tlb_flush_{pte,pmd,pud,p4d}_range: entries of a level were changed in place; nothing is freed.
- * @param size bytes from `address` on
- */
-export function tlbFlushLevelRange(tlb: MmuGather, address: number, size: number, level: number): void {
-  adjustRange(tlb, address, size);
-  tlb.cleared |= 1 << level;
-  tlb.untracked = true;
-  const { bracket } = tlb;
-  bracket.start = Math.min(bracket.start, address);
-  bracket.end = Math.max(bracket.end, address + size);
-  bracket.cleared |= 1 << level;
 }
 
 /** tlb_start_vma. */
@@ -201,11 +157,11 @@ export function tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): boolean 
  * after the flush. The hull takes one page at the table's first address: a one-page invalidation drops the whole walk path.
  */
 export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, address: number, level: number): Steps<void> {
-  adjustRange(tlb, address, pageSize(cpu.kernel.geometry));
+  tlbAdjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
   tlb.untracked = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
-  yield* countTables(cpu, tlb);
+  yield* countLevels(cpu, tlb, 1 << tablesLevel(cpu));
   if (yield* freedUnflushed(cpu, tlb)) {
     yield* cpu.free('table', table);
     return;
@@ -228,7 +184,7 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
  * (seen on 6.18). No level bit.
  */
 export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number): void {
-  adjustRange(tlb, address, pageSize(cpu.kernel.geometry));
+  tlbAdjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
   tlb.untracked = true;
 }
@@ -237,7 +193,7 @@ export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number):
 export function* tlbFlushMmuTlbonly(cpu: Cpu, tlb: MmuGather): Steps<void> {
   if (!tlb.freedTables && tlb.cleared === 0 && !tlb.needFlushAll) return;
   if (!deadMmNeedsNoFlush(cpu, tlb)) yield* deferralOf(cpu).flush(cpu, tlb);
-  resetRange(cpu, tlb);
+  tlbResetRange(cpu, tlb);
 }
 
 /** tlb_table_flush: hands the batch on to be freed (table-free.ts). Only after {@link tlbFlushMmuTlbonly}. */
@@ -267,95 +223,6 @@ export function* tlbFlushMmu(cpu: Cpu, tlb: MmuGather): Steps<void> {
 }
 
 /**
- * The order matters: the reset reads fullmm and clears freed_tables, which keeps hardware with a dead-ASID shortcut (arm64) from taking
- * fullmm for the end of the mm.
- */
-function forceWholeMm(cpu: Cpu, tlb: MmuGather): void {
-  tlb.fullmm = true;
-  resetRange(cpu, tlb);
-  tlb.freedTables = true;
-}
-
-/** What other gathers have counted, see level-counters.ts. */
-function forceCountedLevels(cpu: Cpu, tlb: MmuGather, counted: number): void {
-  if (counted === 0) return;
-  if (cpu.kernel.profile.levelRange === 'whole-mm') {
-    forceWholeMm(cpu, tlb);
-    return;
-  }
-  tlb.cleared |= counted & 0x7fffffff;
-  tlb.freedTables = tlb.freedTables || counted < 0;
-}
-
-/** The newest pending generation that touched the range becomes the gather's own, which then flushes to it or finds it done. */
-function* adoptPending(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
-  const gen = yield* ringNewestIn(cpu, tlb.mm, start, end);
-  if (gen === NO_GENERATION) return;
-  tlb.deferGen = Math.max(tlb.deferGen, gen);
-  adjustRange(tlb, start, end - start);
-  tlb.cleared |= 1;
-}
-
-/** Without a ring nothing is known of the ranges of others, and only the counter scheme counts levels. */
-function nestedForm(cpu: Cpu): GatherSwitches['nestedFinish'] {
-  const { nestedFinish, deferral } = cpu.kernel.profile;
-  const unknown =
-    (nestedFinish === 'overlapping' && !hasRing(cpu)) || (nestedFinish === 'level-counters' && deferral !== 'counter');
-  return unknown ? 'whole-mm' : nestedFinish;
-}
-
-/**
- * What a finish records when another gather is open on the mm. That one may have cleared entries which this one found
- * empty, or demoted entries which this one found demoted, and its flush may come later:
- *
- *     CPU 0                               CPU 1 (this gather)
- *     lock PTL; clear PTE; unlock PTL
- *                                         lock PTL; PTE is none, nothing to record; unlock PTL
- *                                         finish: nothing to flush; return to user
- *                                         user access through its own stale entry
- *     finish: flush
- */
-function* forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
-  const levels = cpu.kernel.geometry.bits.length;
-  switch (nestedForm(cpu)) {
-    case 'none':
-      return;
-    case 'level-counters':
-      forceCountedLevels(cpu, tlb, yield* levelsOfOthers(cpu, tlb));
-      return;
-    case 'overlapping':
-      yield* adoptPending(cpu, tlb, start, end);
-      return;
-    case 'range-reset':
-      // arch_tlb_finish_mmu(force), 4.13 to 5.1: the reset forgets freed tables and levels, so hardware that tells leaf
-      // from table invalidation is asked for leaves only (bug B07).
-      resetRange(cpu, tlb);
-      tlbFlushLevelRange(tlb, start, end - start, 0);
-      return;
-    case 'range-all-levels':
-      resetRange(cpu, tlb);
-      adjustRange(tlb, start, end - start);
-      tlb.freedTables = true;
-      tlb.cleared = (1 << levels) - 1;
-      return;
-    case 'whole-mm':
-      forceWholeMm(cpu, tlb);
-      return;
-    case 'whole-mm-reset-last':
-      tlb.fullmm = true;
-      tlb.freedTables = true;
-      resetRange(cpu, tlb);
-      return;
-    case 'need-flush-all':
-      // The mm is not dying: no shortcut for dead ones is taken. The range is empty, so every tlb_flush must look at the bit.
-      resetRange(cpu, tlb);
-      tlb.needFlushAll = true;
-      tlb.freedTables = true;
-      return;
-  }
-}
-
-/**
  * tlb_finish_mmu: flushes, frees, and lowers the pending counter, in this order.
  * When it returns, every absence or demotion that this gather saw under a PTL is flushed (oracle O10): by its own forced flush, or by
  * others for whom it waits.
@@ -365,10 +232,8 @@ function* forceNestedFlush(cpu: Cpu, tlb: MmuGather, start: number, end: number)
 export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
   const { mm } = tlb;
   const { finishSync } = cpu.kernel.profile;
-  const nestedFinish = nestedForm(cpu);
   let awaited = NO_WAIT;
-  if (nestedFinish === 'level-counters' || nestedFinish === 'overlapping') {
-    // What others did is known whether they are still open or not.
+  if (!looksAtPending(cpu)) {
     yield* forceNestedFlush(cpu, tlb, start, end);
   } else if (yield* mmTlbFlushNested(cpu, mm)) {
     if (finishSync === 'epoch') awaited = yield* epochToAwait(cpu, mm, tlb.epoch);
