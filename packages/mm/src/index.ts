@@ -45,6 +45,7 @@ export * from './uffd.ts';
 export * from './user.ts';
 export * from './vma.ts';
 export * from './vma-lock.ts';
+export * from './vma-merge.ts';
 export * from './vmap.ts';
 export * from './vmf.ts';
 export * from './vmscan.ts';

@@ -23,6 +23,7 @@ import { EINVAL, ENOMEM } from './errno.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
 import { VM_ACCESS_FLAGS, vmAccess } from './pte.ts';
 import { findVma, splitVma, vmaNext } from './vma.ts';
+import { vmaMergeRange } from './vma-merge.ts';
 import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
 /** mprotect_fixup: gives one VMA, or the part of it in the range, new flags. @returns false if nothing changes */
@@ -68,6 +69,7 @@ export function* mprotect(cpu: Cpu, mm: Mm, start: number, length: number, prot:
     else vma = vmaNext(cpu, vma);
     at = to;
   }
+  yield* vmaMergeRange(cpu, mm, start, end);
   if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, start, end);
   if (at > start) cpu.claim.limit(cpu.read(mm.pgd), { start, end: at }, vmAccess(prot));
   yield* mmapWriteUnlock(cpu, mm);

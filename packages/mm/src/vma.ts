@@ -2,7 +2,7 @@
  * VMAs: a list in address order that starts at mm.mmap (mm/vma.c; Linux keeps a tree).
  *
  * Readers hold mmap_lock for read, changes need it for write; so accesses are plain. What faults look at that take the lock of a VMA
- * instead, links and bounds, changes by publishVma (vma-lock.ts). Neighbours are never merged:
+ * instead, links and bounds, changes by publishVma (vma-lock.ts). Neighbours are merged only if the profile says so (vma-merge.ts):
  * flush ranges and table freeing look at gaps between VMAs only, and two neighbours without a gap give the same as one.
  */
 import { type Address, type Cpu, EVERYTHING, Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';

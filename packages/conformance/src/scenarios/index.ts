@@ -18,6 +18,7 @@ import { FULLMM } from './fullmm.ts';
 import { GENERATION_SCENARIOS } from './generations.ts';
 import { LAZY_MMU } from './lazy-mmu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
+import { MERGES } from './merge.ts';
 import { MIGRATION } from './migration.ts';
 import { MOVES } from './moves.ts';
 import { MUNMAP } from './munmap.ts';
@@ -53,6 +54,7 @@ export {
 export const SCENARIOS: readonly AnyScenario[] = [
   ...TRACES,
   ...GENERATION_SCENARIOS,
+  ...MERGES,
   ...RFC_SCENARIOS,
   ...BUGS,
   ...TABLE_BUGS,

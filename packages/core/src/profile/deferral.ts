@@ -56,6 +56,10 @@ export interface DeferralSwitches {
   readonly completedUpdate: 'always' | 'conditional';
   /** Whether a VMA that fork copies keeps the parent's generation (RFC 15 as posted, D16: pending for nothing) or starts without. */
   readonly forkVmaGen: 'none' | 'inherited';
+  /** Whether mprotect merges neighbours that became alike. Off: two neighbours without a gap flush as one does. */
+  readonly vmaMerge: boolean;
+  /** Which record a merged VMA keeps: the newer of the two, or (RFC 15 as posted, D16) that of the lower one. */
+  readonly mergeVmaGen: 'maximum' | 'dropped';
   /**
    * What of the parent's generations fork copies with the mm: nothing, the newest deferred one (RFC 17 as posted, D15: conservative),
    * or the completed one (wrong: the child's generations count from 0).
@@ -98,6 +102,8 @@ export const DEFERRAL_5_11: DeferralSwitches = {
   skipCompleted: 'at-least',
   completedUpdate: 'always',
   forkVmaGen: 'none',
+  vmaMerge: false,
+  mergeVmaGen: 'maximum',
   forkMmGens: 'none',
   madviseSplits: false,
   madviseRelock: 'ends-bracket',
@@ -122,6 +128,8 @@ export const DEFERRAL_AXES: Axes<DeferralSwitches> = {
   skipCompleted: axis(['never', 'past', 'at-least'], ['tables-too']),
   completedUpdate: axis(['always', 'conditional']),
   forkVmaGen: axis(['none', 'inherited']),
+  vmaMerge: axis([false, true]),
+  mergeVmaGen: axis(['maximum', 'dropped']),
   forkMmGens: axis(['none', 'deferred'], ['completed']),
   madviseSplits: axis([false, true]),
   madviseRelock: axis(['ends-bracket'], ['stays-open']),
