@@ -136,10 +136,10 @@ export function tlbRemoveTlbEntry(cpu: Cpu, tlb: MmuGather, address: number, lev
   tlbFlushLevelRange(tlb, address, entrySize(cpu.kernel.geometry, level), level);
 }
 
-/** Pages that fit before the gather must flush: every batch keeps one slot free for a folio's page count. */
+/** Pages that fit before the gather must flush. */
 export function gatherCapacity(cpu: Cpu): number {
-  const { bundle, batch, batches } = cpu.kernel.profile.gatherBatch;
-  return bundle - 1 + batches * (batch - 1);
+  const { bundle, batch, batches, spare } = cpu.kernel.profile.gatherBatch;
+  return bundle - spare + batches * (batch - spare);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Which range a munmap flushes: hulls that a 6.18 kernel was seen to flush. */
-import { FOUR_LEVELS, type Mm, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { FOUR_LEVELS, LINUX_6_1, LINUX_6_18, type Mm, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import { madviseDontneed, mmap, mmPopulate, munmap, userLoad, userStore } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, NO_LEAKS, run } from './fake-machine.ts';
@@ -156,12 +156,18 @@ test(
 );
 
 test(
-  'a gather holds 9,678 pages: with fewer one flush, from there on more',
+  'a gather holds 9,678 pages, before 6.9 20 more: with fewer one flush, from there on more',
   run(function* (): Steps<void> {
-    const m = new FakeMachine();
-    const mm = yield* m.newMm();
     const flushes: number[] = [];
-    for (const pages of [9677, 9678, 20000]) {
+    for (const [pages, gatherBatch] of [
+      [9677, LINUX_6_18.gatherBatch],
+      [9678, LINUX_6_18.gatherBatch],
+      [20000, LINUX_6_18.gatherBatch],
+      [9697, LINUX_6_1.gatherBatch],
+      [9698, LINUX_6_1.gatherBatch],
+    ] as const) {
+      const m = new FakeMachine({ profile: { gatherBatch } });
+      const mm = yield* m.newMm();
       yield* mmap(m.cpu, mm, REGION, pages * PAGE, RW);
       expect(yield* mmPopulate(m.cpu, mm, REGION, REGION + pages * PAGE)).toBe(0);
       expect(m.live.page.size).toBe(pages);
@@ -169,7 +175,7 @@ test(
       flushes.push((yield* unmapped(m, mm, REGION, pages)).length);
       expect(m.live.page.size).toBe(0);
     }
-    expect(flushes).toEqual([1, 2, 3]);
+    expect(flushes).toEqual([1, 2, 3, 1, 2]);
   }),
 );
 
@@ -200,7 +206,7 @@ test(
 test(
   'PT_RECLAIM after a full queue: the table is looked through again',
   run(function* (): Steps<void> {
-    const m = new FakeMachine({ profile: { gatherBatch: { bundle: 3, batch: 3, batches: 1 } } });
+    const m = new FakeMachine({ profile: { gatherBatch: { bundle: 3, batch: 3, batches: 1, spare: 1 } } });
     const mm = yield* m.newMm();
     yield* mapped(m, mm, REGION, 512, [0, 1, 2, 3, 4, 5]);
     // Between the first flush and the rest, a fault brings page 0 back: the table is not empty any more.

@@ -21,7 +21,7 @@ const RW = VM_READ | VM_WRITE;
 
 /** Three pages, of which nothing is cached, and gathers that hold one page. */
 function* threePages(profile: Partial<Profile>): Steps<{ m: FakeMachine; mm: Mm }> {
-  const m = new FakeMachine({ profile: { gatherBatch: { bundle: 2, batch: 2, batches: 0 }, ...profile } });
+  const m = new FakeMachine({ profile: { gatherBatch: { bundle: 2, batch: 2, batches: 0, spare: 1 }, ...profile } });
   const mm = yield* mmAlloc(m.cpu);
   yield* contextSwitch(m.cpu, mm);
   yield* mmap(m.cpu, mm, 0, 3 * PAGE, RW);

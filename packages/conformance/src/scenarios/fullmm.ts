@@ -21,7 +21,7 @@ import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
 
 /** A gather that is full after one page: a flush for each, where there are any. */
-const ONE_PAGE: Partial<Profile> = { gatherBatch: { bundle: 2, batch: 2, batches: 0 } };
+const ONE_PAGE: Partial<Profile> = { gatherBatch: { bundle: 2, batch: 2, batches: 0, spare: 1 } };
 
 const f0 = defineScenario<Stage>({
   id: 'fullmm/F0',

@@ -73,7 +73,7 @@ const t2 = defineScenario<Stage>({
   title: 'one gather, two flushes, because its batch is full: each has a generation of its own',
   source: `${RFC}, patch 15 and his mail of 2021-02-01`,
   cpus: 2,
-  profile: { ...GENERATIONS, gatherBatch: { bundle: 2, batch: 2, batches: 0 } },
+  profile: { ...GENERATIONS, gatherBatch: { bundle: 2, batch: 2, batches: 0, spare: 1 } },
   backend: COMPLETED,
   setup: (run) => setStage(run),
   threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE))],

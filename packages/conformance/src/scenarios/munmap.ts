@@ -169,7 +169,7 @@ const munmapBatchFull = defineScenario<Stage>({
   id: 'munmap/batch-full',
   title: 'the gather is full after each page and flushes in between',
   cpus: 2,
-  profile: { gatherBatch: { bundle: 2, batch: 0, batches: 0 } },
+  profile: { gatherBatch: { bundle: 2, batch: 0, batches: 0, spare: 1 } },
   setup: (run) => setStage(run),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
   twins: [noWait('munmap/batch-full')],

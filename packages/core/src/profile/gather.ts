@@ -11,10 +11,12 @@ export interface GatherBatch {
   readonly batch: number;
   /** Batches on the heap. */
   readonly batches: number;
+  /** Slots of each that stay free: 1 since 6.9, where a folio's page count must always fit behind its page. */
+  readonly spare: number;
 }
 
 /** Pages of a gather as on 64-bit kernels with 4 KiB pages, since 6.9. */
-export const REAL_BATCH: GatherBatch = { bundle: 8, batch: 510, batches: 19 };
+export const REAL_BATCH: GatherBatch = { bundle: 8, batch: 510, batches: 19, spare: 1 };
 
 /** Behaviour switches of mmu_gather. */
 export interface GatherSwitches {
@@ -42,7 +44,7 @@ export interface GatherSwitches {
     | 'none';
   /** When the pending counter is lowered: after the flush, or (wrong) before it. */
   readonly decPending: 'after-flush' | 'before-flush';
-  /** Pages that fit in a gather before it must flush. */
+  /** Pages that fit in a gather before it must flush (__tlb_remove_folio_pages reserved a slot of each batch in 6.9). */
   readonly gatherBatch: GatherBatch;
   /** Table pages per table batch. */
   readonly tableBatch: number;
@@ -60,7 +62,7 @@ export interface GatherSwitches {
 export const GATHER_5_11: GatherSwitches = {
   nestedFinish: 'whole-mm',
   decPending: 'after-flush',
-  gatherBatch: REAL_BATCH,
+  gatherBatch: { ...REAL_BATCH, spare: 0 },
   tableBatch: 509,
   freePages: 'after-flush',
   mergeVmas: true,
@@ -69,7 +71,7 @@ export const GATHER_5_11: GatherSwitches = {
 };
 
 /** What Linux 6.18 changed. */
-export const GATHER_6_18: Partial<GatherSwitches> = { madviseGather: 'per-call' };
+export const GATHER_6_18: Partial<GatherSwitches> = { gatherBatch: REAL_BATCH, madviseGather: 'per-call' };
 
 /** Values of the switches. */
 export const GATHER_AXES: Axes<GatherSwitches> = {

@@ -23,6 +23,7 @@ export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   perVmaLocks: '6.4',
   pteMap: '6.5',
   retract: '6.5',
+  gatherBatch: '6.9',
   ptReclaim: '6.14',
   tableFree: '6.14',
   tableRemoveOne: '6.14',
