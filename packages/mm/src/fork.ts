@@ -21,11 +21,11 @@ import {
   entryAddrEnd,
   entryCell,
   entryNone,
-  entrySize,
   entryTarget,
   EVERYTHING,
   flushToGen,
   getPage,
+  type Hull,
   type Mm,
   ptePresent,
   pteWrite,
@@ -35,9 +35,10 @@ import {
   VM_SHARED,
   VM_UFFD_WP,
   pageSize,
+  tlbAdjustRange,
 } from '@mmu-gather/core/stepped';
 import { vmaLinkFile } from './mapping.ts';
-import { copyHugePmd, pmdTransHuge } from './huge-memory.ts';
+import { copyHugePmd, hugeSize, pmdTransHuge } from './huge-memory.ts';
 import { mmAlloc } from './mm.ts';
 import { pageAddRmap, pageAnon, pageDupAnonRmap, vmNormalPage } from './page.ts';
 import {
@@ -130,17 +131,6 @@ interface Copy {
   readonly lost: Hull;
 }
 
-/** A range that grows. */
-interface Hull {
-  start: number;
-  end: number;
-}
-
-function widen(hull: Hull, start: number, size: number): void {
-  hull.start = Math.min(hull.start, start);
-  hull.end = Math.max(hull.end, start + size);
-}
-
 /** copy_p4d_range, copy_pud_range, copy_pmd_range: absent tables are skipped as a whole. */
 function* copyTableRange(cpu: Cpu, copy: Copy, table: Address, level: number, start: number, end: number): Steps<void> {
   const geometry = cpu.kernel.geometry;
@@ -160,7 +150,7 @@ function* copyTableRange(cpu: Cpu, copy: Copy, table: Address, level: number, st
 /** A huge page is shared as a whole; nobody splits it meanwhile, for that takes mmap_lock. */
 function* copyHugeEntry(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number): Steps<void> {
   const pmd = yield* pmdAlloc(cpu, copy.mm, start);
-  widen(copy.lost, start, entrySize(cpu.kernel.geometry, 1));
+  tlbAdjustRange(copy.lost, start, hugeSize(cpu));
   yield* copyHugePmd(cpu, copy.mm, copy.oldMm, pmd, oldPmd, start);
 }
 
@@ -197,7 +187,7 @@ function* copyPresentPte(cpu: Cpu, copy: Copy, pte: Cell, oldPte: Cell, old: Ent
   let entry = old;
   if (copy.cow && pteWrite(entry)) {
     yield* ptepSetWrprotect(cpu, oldPte, old);
-    widen(copy.lost, address, pageSize(cpu.kernel.geometry));
+    tlbAdjustRange(copy.lost, address, pageSize(cpu.kernel.geometry));
     entry = pteWrprotect(entry);
   }
   if (!copy.cow) entry = pteMkclean(entry);

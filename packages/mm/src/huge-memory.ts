@@ -55,6 +55,7 @@ import {
   VM_UFFD_WP,
 } from '@mmu-gather/core/stepped';
 import {
+  initRefcount,
   pageAddNewAnonRmap,
   pageAnonExclusive,
   pageDupAnonRmap,
@@ -80,8 +81,6 @@ import {
   vmPageProt,
 } from './pte.ts';
 import { anonPrepare } from './vmf.ts';
-
-const REFCOUNT = Page.fields.indexOf('refcount');
 
 /** pmd_trans_huge: the entry maps a huge page, or is taken away from one for a moment. */
 export function pmdTransHuge(entry: Entry): boolean {
@@ -109,7 +108,7 @@ function pmdTable(cpu: Cpu, pmd: Cell, address: number): Address {
 }
 
 /** The first address that the huge page around an address maps. */
-function hugeStart(cpu: Cpu, address: number): number {
+export function hugeStart(cpu: Cpu, address: number): number {
   return address - (address % hugeSize(cpu));
 }
 
@@ -122,12 +121,12 @@ export function hugeFits(cpu: Cpu, vma: Vma, address: number): boolean {
 /** alloc_anon_folio of the largest order: a row of zeroed pages, each with the reference that its mapping will keep. */
 export function* allocHugePage(cpu: Cpu): Steps<Address> {
   const first = yield* cpu.alloc('page', tableEntries(cpu.kernel.geometry, 0));
-  for (const page of hugePages(cpu, first)) cpu.write(page + REFCOUNT, 1);
+  for (const page of hugePages(cpu, first)) initRefcount(cpu, page);
   return first;
 }
 
 /** pgtable_trans_huge_deposit: a table stands ready for the huge entry that is about to appear. Under mm.pageTableLock. */
-export function pgtableDeposit(cpu: Cpu, pmd: Cell, address: number, table: Address): void {
+function pgtableDeposit(cpu: Cpu, pmd: Cell, address: number, table: Address): void {
   const { geometry } = cpu.kernel;
   const list = tableDeposit(geometry, pmdTable(cpu, pmd, address));
   cpu.write(tableDeposit(geometry, table), cpu.read(list));
@@ -284,7 +283,7 @@ function* splitHugePmdLocked(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: 
  * What each walker of a range asks first at an entry of level 1: a part of a huge page is split off it.
  * @returns true if a huge page is there and the range covers it as a whole
  */
-export function* wholeHugePmd(cpu: Cpu, mm: Mm, pmd: Cell, start: number, end: number): Steps<boolean> {
+function* wholeHugePmd(cpu: Cpu, mm: Mm, pmd: Cell, start: number, end: number): Steps<boolean> {
   if (!pmdTransHuge(yield* cpu.readOnce(pmd))) return false;
   if (end - start >= hugeSize(cpu)) return true;
   yield* splitHugePmd(cpu, mm, pmd, start);

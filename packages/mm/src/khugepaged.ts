@@ -21,7 +21,6 @@ import {
   type Cpu,
   entryCell,
   entryNone,
-  entrySize,
   entryTarget,
   Mm,
   pageSize,
@@ -34,7 +33,7 @@ import {
   VM_HUGEPAGE,
 } from '@mmu-gather/core/stepped';
 import { ENOMEM } from './errno.ts';
-import { allocHugePage, hugeFits, hugePages, mapHugePage } from './huge-memory.ts';
+import { allocHugePage, hugeFits, hugePages, hugeSize, hugeStart, mapHugePage } from './huge-memory.ts';
 import { mappedRanges } from './mapping.ts';
 import { mmdrop, mmgrab } from './mm-count.ts';
 import { pageAlign } from './mmap.ts';
@@ -75,8 +74,7 @@ export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number
  * @returns true if the range is a huge page now
  */
 export function* collapseHugePage(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
-  const size = entrySize(cpu.kernel.geometry, 1);
-  const start = address - (address % size);
+  const start = hugeStart(cpu, address);
   const first = yield* allocHugePage(cpu);
   yield* cpu.downWrite(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, start);
@@ -113,7 +111,7 @@ function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number): Steps<A
   const old = yield* cpu.xchg(pmd, 0);
   // The unit is a base page: small leaves must go.
   if (cpu.kernel.profile.collapseFlush === 'flush') {
-    yield* cpu.kernel.backend.flushTlbRange(cpu, mm, start, start + entrySize(cpu.kernel.geometry, 1), 0);
+    yield* cpu.kernel.backend.flushTlbRange(cpu, mm, start, start + hugeSize(cpu), 0);
   }
   return entryTarget(old);
 }
@@ -204,7 +202,6 @@ function* retractExclusive(cpu: Cpu, mm: Mm, mapping: AddressSpace, pgoff: numbe
 
 /** Unlinks and flushes a PTE table without entries. @returns the table, or 0 */
 function* unlinkEmptyTable(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
-  const size = entrySize(cpu.kernel.geometry, 1);
   const pmd = yield* pmdOffset(cpu, mm, address);
   if (pmd === 0) return 0;
   const table = yield* pteOffsetMapLock(cpu, pmd);
@@ -214,7 +211,7 @@ function* unlinkEmptyTable(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
     empty = entryNone(yield* ptepGet(cpu, table + i));
   if (empty) {
     yield* cpu.spinLock(mm.pageTableLock);
-    yield* pmdpCollapseFlush(cpu, mm, pmd, address - (address % size));
+    yield* pmdpCollapseFlush(cpu, mm, pmd, hugeStart(cpu, address));
     yield* cpu.spinUnlock(mm.pageTableLock);
   }
   yield* pteUnmapUnlock(cpu, table);

@@ -24,7 +24,6 @@ import {
   entryAddrEnd,
   entryCell,
   entryNone,
-  entrySize,
   entryTarget,
   type MmuGather,
   pteDirty,
@@ -44,7 +43,7 @@ import {
   pageSize,
   tableEntries,
 } from '@mmu-gather/core/stepped';
-import { mayBeHuge, zapHugePmd } from './huge-memory.ts';
+import { hugeSize, mayBeHuge, zapHugePmd } from './huge-memory.ts';
 import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
 import { isMigrationPte } from './pte.ts';
@@ -111,7 +110,7 @@ const FORCE_FLUSH = 1;
 const FORCE_BREAK = 2;
 
 /** zap_pte_range: the entries of a range within one PTE table. */
-export function* zapPteRange(
+function* zapPteRange(
   cpu: Cpu,
   tlb: MmuGather,
   pmd: Cell,
@@ -123,7 +122,7 @@ export function* zapPteRange(
   const geometry = cpu.kernel.geometry;
   const size = pageSize(geometry);
   const root = cpu.read(tlb.mm.pgd);
-  const whole = reclaim && end - start >= entrySize(geometry, 1);
+  const whole = reclaim && end - start >= hugeSize(cpu);
   let at = start;
   while (at < end) {
     const table = yield* pteOffsetMapLock(cpu, pmd);

@@ -20,7 +20,6 @@ import {
   type Entry,
   entryAddrEnd,
   entryNone,
-  entrySize,
   type Mm,
   type MmuGather,
   type Steps,
@@ -80,7 +79,7 @@ function extentEnd(cpu: Cpu, { from, to, length }: Move, at: number): number {
 
 /** Does this part of the move cover a whole table, so that the table can move? */
 function isWholeTable(cpu: Cpu, at: number, end: number): boolean {
-  return cpu.kernel.profile.movePmd !== 'entries' && end - at === entrySize(cpu.kernel.geometry, 1);
+  return cpu.kernel.profile.movePmd !== 'entries' && end - at === hugeSize(cpu);
 }
 
 /** The tables that entries will move into one by one. */

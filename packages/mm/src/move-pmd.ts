@@ -18,7 +18,6 @@ import {
   type Entry,
   entryIndex,
   entryNone,
-  entrySize,
   type Mm,
   type MmuGather,
   type Steps,
@@ -26,6 +25,7 @@ import {
   tlbFlushLevelRange,
   tlbStartPtes,
 } from '@mmu-gather/core/stepped';
+import { hugeSize } from './huge-memory.ts';
 
 /**
  * move_normal_pmd: the block at `from` becomes the block at `to`. mmap_lock for write; the locks of the reverse map as the
@@ -43,7 +43,7 @@ export function* moveNormalPmd(
   from: number,
   tlb: MmuGather | null,
 ): Steps<boolean> {
-  const size = entrySize(cpu.kernel.geometry, 1);
+  const size = hugeSize(cpu);
   if (!entryNone(yield* cpu.readOnce(newPmd))) return false;
   yield* cpu.spinLock(mm.pageTableLock);
   const entry = cpu.kernel.profile.movePmdCheck === 'locked' ? yield* cpu.readOnce(oldPmd) : seen;

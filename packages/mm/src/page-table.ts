@@ -126,7 +126,7 @@ function needsRcu(cpu: Cpu): boolean {
  * pte_offset_map: the PTE table that `pmd` leads to; it is not freed before {@link pteUnmap}.
  * @returns 0, and then there is nothing to unmap, if it leads to none
  */
-export function* pteOffsetMap(cpu: Cpu, pmd: Cell): Steps<Address> {
+function* pteOffsetMap(cpu: Cpu, pmd: Cell): Steps<Address> {
   if (needsRcu(cpu)) yield* cpu.rcuReadLock();
   const entry = yield* cpu.readOnce(pmd);
   if (leadsToTable(entry)) return entryTarget(entry);

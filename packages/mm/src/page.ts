@@ -38,10 +38,15 @@ export function pageAnon(cpu: Cpu, page: Address): boolean {
   return cpu.read(page + MAPPING) === 0;
 }
 
+/** init_page_count: the reference of who allocated a page that nobody sees yet. */
+export function initRefcount(cpu: Cpu, page: Address): void {
+  cpu.write(page + REFCOUNT, 1);
+}
+
 /** vma_alloc_zeroed_movable_folio: a page of zeroes with one reference, which its mapping will keep. */
 export function* allocZeroedPage(cpu: Cpu): Steps<Address> {
   const page = yield* cpu.alloc('page');
-  cpu.write(page + REFCOUNT, 1);
+  initRefcount(cpu, page);
   return page;
 }
 

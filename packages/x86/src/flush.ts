@@ -55,13 +55,8 @@ export function* flushTlbMmRange(
     yield* flushRing(cpu, mm, mask);
     return;
   }
-  yield* flushAndPublish(
-    cpu,
-    mm,
-    getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen),
-    gen,
-    mask,
-  );
+  const info = getFlushTlbInfo(cpu, mm.address, start, end, strideShift, freedTables, gen);
+  yield* flushAndPublish(cpu, mm, info, gen, mask);
 }
 
 /**
