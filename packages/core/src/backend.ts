@@ -88,6 +88,8 @@ export interface Backend {
 
   /** pte_needs_flush: may a TLB that holds `old` allow more, or other, than `next`? */
   pteNeedsFlush(old: Entry, next: Entry): boolean;
+  /** huge_pmd_needs_flush: the same of an entry that maps a huge page; a cleared accessed bit may count there. */
+  hugePmdNeedsFlush(old: Entry, next: Entry): boolean;
   /** pte_accessible without its pending part: could the hardware have cached this entry? */
   pteAccessible(entry: Entry): boolean;
 }

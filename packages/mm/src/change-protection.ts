@@ -171,7 +171,6 @@ function* changePmdEntry(cpu: Cpu, change: Change, pmd: Cell, start: number, end
       tlb: change.tlb,
       prot: change.prot,
       hinting: (cp & MM_CP_PROT_NUMA) !== 0,
-      needsFlush: (old, entry) => needsFlush(cpu, old, entry),
     };
     const pages = yield* changeHugePmd(cpu, how, pmd, start, end);
     if (pages !== null) return pages;

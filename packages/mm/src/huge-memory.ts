@@ -343,8 +343,6 @@ export interface HugeChange {
   readonly prot: number;
   /** For NUMA hinting: an entry that is away already stays so, and nothing changes. */
   readonly hinting: boolean;
-  /** Whether an entry that changed so must be flushed. */
-  readonly needsFlush: (old: Entry, entry: Entry) => boolean;
 }
 
 /** The exchange of change_huge_pmd. */
@@ -379,7 +377,9 @@ export function* changeHugePmd(
     const entry = pteModify(old, change.prot);
     yield* setPteAt(cpu, pmd, entry);
     if (tlb !== null) {
-      if (change.needsFlush(old, entry)) tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
+      const { profile, backend } = cpu.kernel;
+      if (profile.needsFlush === 'always' || backend.hugePmdNeedsFlush(old, entry))
+        tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
       yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
       cpu.claim.observed(cpu.read(mm.pgd), { start, end });
     }

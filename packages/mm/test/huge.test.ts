@@ -152,6 +152,23 @@ test(
 );
 
 test(
+  'whether the gather must flush a huge page, the rule for huge pages says',
+  run(function* (): Steps<void> {
+    for (const needs of [true, false]) {
+      const { m, mm } = yield* mapped({ hugeProtect: 'gather' });
+      m.kernel.backend.hugePmdNeedsFlush = () => needs;
+      m.kernel.backend.pteNeedsFlush = () => !needs;
+      yield* mprotect(m.cpu, mm, 0, HUGE, VM_READ);
+      expect(m.takeFlushes()).toEqual(needs ? [hugeFlush('gather')] : []);
+    }
+    const { m, mm } = yield* mapped({ hugeProtect: 'gather', needsFlush: 'always' });
+    m.kernel.backend.hugePmdNeedsFlush = () => false;
+    yield* mprotect(m.cpu, mm, 0, HUGE, VM_READ);
+    expect(m.takeFlushes()).toEqual([hugeFlush('gather')]);
+  }),
+);
+
+test(
   'fork shares the row; the first store splits it and copies one page',
   run(function* (): Steps<void> {
     const { m, mm } = yield* mapped();

@@ -130,6 +130,7 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
       batch.cpumask = 0;
     },
     pteNeedsFlush,
+    hugePmdNeedsFlush: pteNeedsFlush,
     pteAccessible: entryPresent,
   };
   const deferred = new Set<number>();

@@ -18,7 +18,7 @@ import { tlbFlush } from './gather.ts';
 import { movCr3, x86Isa } from './isa.ts';
 import { doKernelRangeFlush, flushTlbKernelRange } from './kernel-range.ts';
 import { leaveMmEverywhere, leaveMmFunc } from './leave-mm.ts';
-import { pteAccessible, pteMayNeedFlush, pteNeedsFlush } from './needs-flush.ts';
+import { hugePmdNeedsFlush, pteAccessible, pteMayNeedFlush, pteNeedsFlush } from './needs-flush.ts';
 import { X86_LINUX_6_18, type X86Switches } from './profiles.ts';
 import { enterLazyTlb, switchMmIrqsOff } from './switch.ts';
 import { tlbbatchAddPending, tlbbatchFlush, tlbbatchShouldDefer } from './tlbbatch.ts';
@@ -79,6 +79,7 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
         tlbbatchAddPending,
         tlbbatchFlush,
         pteNeedsFlush: switches.needsFlushRule === 'rfc' ? pteMayNeedFlush : pteNeedsFlush,
+        hugePmdNeedsFlush: switches.needsFlushRule === 'rfc' ? pteMayNeedFlush : hugePmdNeedsFlush,
         pteAccessible,
       };
     },
