@@ -36,6 +36,7 @@ export * from './numa.ts';
 export * from './page-cache.ts';
 export * from './page.ts';
 export * from './page-table.ts';
+export * from './page-vma-mapped.ts';
 export * from './pagewalk.ts';
 export * from './pfnmap.ts';
 export * from './pte.ts';

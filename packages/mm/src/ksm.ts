@@ -21,7 +21,6 @@ import {
   type Address,
   type Cpu,
   type Entry,
-  entryCell,
   getPage,
   type Mm,
   type PteAt,
@@ -32,7 +31,6 @@ import {
   putPage,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import { pmdOffsetSplit } from './huge-memory.ts';
 import {
   pageAddRmap,
   pageAnon,
@@ -47,7 +45,8 @@ import {
   tryGetPage,
   vmNormalPage,
 } from './page.ts';
-import { ptepGet, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { lockPteAtSplit, mapsPage } from './page-vma-mapped.ts';
 import { mkPte, pteMkclean, pteWrprotect, vmPageProt } from './pte.ts';
 import { ptepClearFlush } from './rmap.ts';
 import { vmaLookup } from './vma.ts';
@@ -117,14 +116,9 @@ function* followPage(cpu: Cpu, item: KsmItem): Steps<Address> {
 /** Finds the entry of an item. @returns null, or what holds mmap_lock for read and the PTL */
 function* lockItem(cpu: Cpu, { mm, address }: KsmItem): Steps<PteAt | null> {
   yield* cpu.downRead(mm.mmapLock);
-  const vma = vmaLookup(cpu, mm, address);
-  const pmd = vma === null ? 0 : yield* pmdOffsetSplit(cpu, mm, vma, address);
-  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
-  if (vma !== null && table !== 0) {
-    return { mm, vma, table, pte: entryCell(cpu.kernel.geometry, table, 0, address), address };
-  }
-  yield* cpu.upRead(mm.mmapLock);
-  return null;
+  const at = yield* lockPteAtSplit(cpu, mm, vmaLookup(cpu, mm, address), address);
+  if (at === null) yield* cpu.upRead(mm.mmapLock);
+  return at;
 }
 
 function* unlockItem(cpu: Cpu, { mm, table }: PteAt): Steps<void> {
@@ -141,7 +135,7 @@ function* writeProtectPage(cpu: Cpu, item: KsmItem, page: Address): Steps<Entry>
   const at = yield* lockItem(cpu, item);
   if (at === null) return 0;
   const seen = yield* ptepGet(cpu, at.pte);
-  const there = ptePresent(seen) && vmNormalPage(seen) === page && (yield* pageMapcount(cpu, page)) === 1;
+  const there = mapsPage(seen, page) && (yield* pageMapcount(cpu, page)) === 1;
   const entry = there ? yield* protectedEntry(cpu, at, seen, page) : 0;
   yield* unlockItem(cpu, at);
   return entry;

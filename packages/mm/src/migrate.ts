@@ -17,17 +17,14 @@ import {
   type Address,
   type Cpu,
   type Entry,
-  entryCell,
   type Mm,
   type PteAt,
   pteDirty,
-  ptePresent,
   putPage,
   type Steps,
   type TlbBatch,
   type Vma,
 } from '@mmu-gather/core/stepped';
-import { pmdOffsetSplit } from './huge-memory.ts';
 import {
   allocZeroedPage,
   copyPage,
@@ -39,9 +36,9 @@ import {
   pageRefcount,
   pageRemoveRmap,
   tryGetPage,
-  vmNormalPage,
 } from './page.ts';
-import { pmdOffset, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, ptepGetAndClear, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { lockPteAt, lockPteAtSplit, mapsPage } from './page-vma-mapped.ts';
 import { maybeMkwrite, mkMigrationPte, mkPte, pteMkdirty, vmPageProt } from './pte.ts';
 import { ptepClearFlush, setTlbUbcFlushPending, shouldDeferFlush, tlbBatch, tryToUnmapFlush } from './rmap.ts';
 import { vmaLookup } from './vma.ts';
@@ -72,16 +69,12 @@ export function* migratePages(cpu: Cpu, pages: readonly Rmap[]): Steps<number> {
 /** try_to_migrate_one. @returns true if the page is unmapped; the mapping's reference then is the migration's */
 function* tryToMigrate(cpu: Cpu, { page, mm, address }: Rmap, batch: TlbBatch): Steps<boolean> {
   yield* cpu.downRead(mm.mmapLock);
-  const vma = vmaLookup(cpu, mm, address);
-  const pmd = vma === null ? 0 : yield* pmdOffsetSplit(cpu, mm, vma, address);
-  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
+  const at = yield* lockPteAtSplit(cpu, mm, vmaLookup(cpu, mm, address), address);
   let unmapped = false;
-  if (vma !== null && table !== 0) {
-    const pte = entryCell(cpu.kernel.geometry, table, 0, address);
-    const seen = yield* ptepGet(cpu, pte);
-    unmapped = ptePresent(seen) && vmNormalPage(seen) === page && (yield* mayMigrate(cpu, page));
-    if (unmapped) yield* unmapForMigration(cpu, page, { mm, vma, table, pte, address }, batch);
-    yield* pteUnmapUnlock(cpu, table);
+  if (at !== null) {
+    unmapped = mapsPage(yield* ptepGet(cpu, at.pte), page) && (yield* mayMigrate(cpu, page));
+    if (unmapped) yield* unmapForMigration(cpu, page, at, batch);
+    yield* pteUnmapUnlock(cpu, at.table);
   }
   yield* cpu.upRead(mm.mmapLock);
   return unmapped;
@@ -142,19 +135,17 @@ export function* removeMigrationPte(
   old: Address,
   page: Address,
 ): Steps<void> {
-  const pmd = vma === null ? 0 : yield* pmdOffset(cpu, mm, address);
-  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
+  const at = yield* lockPteAt(cpu, mm, vma, address);
   let there = false;
-  if (vma !== null && table !== 0) {
-    const pte = entryCell(cpu.kernel.geometry, table, 0, address);
-    there = (yield* ptepGet(cpu, pte)) === mkMigrationPte(old);
-    const vmFlags = cpu.read(vma.flags);
+  if (at !== null) {
+    there = (yield* ptepGet(cpu, at.pte)) === mkMigrationPte(old);
+    const vmFlags = cpu.read(at.vma.flags);
     if (there) {
       if (page === old) yield* pageAddRmap(cpu, page);
       else pageAddNewAnonRmap(cpu, page);
-      yield* setPteAt(cpu, pte, maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmFlags))), vmFlags));
+      yield* setPteAt(cpu, at.pte, maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmFlags))), vmFlags));
     }
-    yield* pteUnmapUnlock(cpu, table);
+    yield* pteUnmapUnlock(cpu, at.table);
   }
   if (!there) yield* putPage(cpu, page);
 }

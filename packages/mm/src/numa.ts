@@ -11,7 +11,7 @@
  *
  * Without asking for pending flushes the copy misses what CPU 2 writes (bug B06, trace T12).
  */
-import { type Cpu, entryCell, type Mm, pteWrite, putPage, type Steps, tlbFinishMmu } from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, pteWrite, putPage, type Steps, tlbFinishMmu } from '@mmu-gather/core/stepped';
 import {
   canChangePteWritable,
   changeProtection,
@@ -21,14 +21,8 @@ import {
 } from './change-protection.ts';
 import { copyForMigration, mayMigrate, removeMigrationPte, unmapForMigration } from './migrate.ts';
 import { vmNormalPage } from './page.ts';
-import {
-  pmdOffset,
-  ptepGet,
-  ptepModifyProtCommit,
-  ptepModifyProtStart,
-  pteOffsetMapLock,
-  pteUnmapUnlock,
-} from './page-table.ts';
+import { ptepGet, ptepModifyProtCommit, ptepModifyProtStart, pteUnmapUnlock } from './page-table.ts';
+import { lockPteAt } from './page-vma-mapped.ts';
 import { pteMkwrite, pteMkyoung, pteModify, pteProtnone, vmPageProt } from './pte.ts';
 import { findVma, vmaLookup, vmaNext } from './vma.ts';
 import { lockSame, type Vmf } from './vmf.ts';
@@ -75,17 +69,14 @@ export function* migrateMisplacedPage(cpu: Cpu, mm: Mm, address: number): Steps<
 
 function* migrate(cpu: Cpu, mm: Mm, address: number): Steps<boolean> {
   const vma = vmaLookup(cpu, mm, address);
-  if (vma === null) return false;
-  const pmd = yield* pmdOffset(cpu, mm, address);
-  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
-  if (table === 0) return false;
-  const pte = entryCell(cpu.kernel.geometry, table, 0, address);
-  const seen = yield* ptepGet(cpu, pte);
+  const at = yield* lockPteAt(cpu, mm, vma, address);
+  if (at === null) return false;
+  const seen = yield* ptepGet(cpu, at.pte);
   const old = pteProtnone(seen) ? vmNormalPage(seen) : 0;
   const moves = old !== 0 && (yield* mayMigrate(cpu, old));
   // The mapping's reference stays with us.
-  if (moves) yield* unmapForMigration(cpu, old, { mm, vma, table, pte, address }, null);
-  yield* pteUnmapUnlock(cpu, table);
+  if (moves) yield* unmapForMigration(cpu, old, at, null);
+  yield* pteUnmapUnlock(cpu, at.table);
   if (!moves) return false;
   const page = yield* copyForMigration(cpu, old);
   yield* removeMigrationPte(cpu, mm, vma, address, old, page);

@@ -17,13 +17,11 @@ import {
   type Address,
   type Cpu,
   type Entry,
-  entryCell,
   type Mm,
   PG_DIRTY,
   PG_LAZYFREE,
   type PteAt,
   pteDirty,
-  ptePresent,
   pteTlbFlushPending,
   putPage,
   type Steps,
@@ -31,7 +29,6 @@ import {
   tlbUpdateGeneration,
 } from '@mmu-gather/core/stepped';
 import { batchNoteGeneration, flushBatchGenerations, settleBatched } from './batch-generations.ts';
-import { pmdOffsetSplit } from './huge-memory.ts';
 import {
   pageAnon,
   pageClearLazyfree,
@@ -40,9 +37,9 @@ import {
   pageRefcount,
   pageRemoveRmap,
   pageShareAnonRmap,
-  vmNormalPage,
 } from './page.ts';
-import { ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, ptepGetAndClear, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { lockPteAtSplit, mapsPage } from './page-vma-mapped.ts';
 import { mkSwapPte, pteProtnone } from './pte.ts';
 import { vmaLookup } from './vma.ts';
 
@@ -202,15 +199,9 @@ export function* tryToUnmapOne(
   batch: TlbBatch | null,
 ): Steps<boolean> {
   yield* cpu.downRead(mm.mmapLock);
-  let unmapped = false;
-  const vma = vmaLookup(cpu, mm, address);
-  const pmd = vma === null ? 0 : yield* pmdOffsetSplit(cpu, mm, vma, address);
-  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
-  if (vma !== null && table !== 0) {
-    const pte = entryCell(cpu.kernel.geometry, table, 0, address);
-    unmapped = yield* unmapPte(cpu, page, { mm, vma, table, pte, address }, batch);
-    yield* pteUnmapUnlock(cpu, table);
-  }
+  const at = yield* lockPteAtSplit(cpu, mm, vmaLookup(cpu, mm, address), address);
+  const unmapped = at !== null && (yield* unmapPte(cpu, page, at, batch));
+  if (at !== null) yield* pteUnmapUnlock(cpu, at.table);
   yield* cpu.upRead(mm.mmapLock);
   return unmapped;
 }
@@ -218,7 +209,7 @@ export function* tryToUnmapOne(
 function* unmapPte(cpu: Cpu, page: Address, at: PteAt, batch: TlbBatch | null): Steps<boolean> {
   const { mm, pte } = at;
   const seen = yield* ptepGet(cpu, pte);
-  if (!ptePresent(seen) || vmNormalPage(seen) !== page) return false;
+  if (!mapsPage(seen, page)) return false;
   let entry: Entry;
   if (batch !== null && (yield* shouldDeferFlush(cpu, mm))) {
     entry = yield* ptepGetAndClear(cpu, pte);

@@ -18,11 +18,9 @@ import {
   type AddressSpace,
   type Cpu,
   type Entry,
-  entryCell,
   Mm,
   type PteAt,
   pteDirty,
-  ptePresent,
   pteTlbFlushPending,
   pteWrite,
   putPage,
@@ -32,8 +30,9 @@ import {
 } from '@mmu-gather/core/stepped';
 import { mappedRanges } from './mapping.ts';
 import { filemapGetLocked, unlockPage } from './mapping-cache.ts';
-import { pageClearDirty, pageMapcount, pageMarkDirty, vmNormalPage } from './page.ts';
-import { pmdOffset, ptepGet, ptepGetAndClear, pteOffsetMapLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { pageClearDirty, pageMapcount, pageMarkDirty } from './page.ts';
+import { ptepGet, ptepGetAndClear, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { lockPteAt, mapsPage } from './page-vma-mapped.ts';
 import { pteMkclean, pteWrprotect } from './pte.ts';
 import { ptepClearFlush } from './rmap.ts';
 
@@ -71,14 +70,11 @@ export function* pageMkclean(cpu: Cpu, mapping: AddressSpace, index: number, pag
 /** page_vma_mkclean_one: the place where one VMA may map the page. */
 function* mkcleanOne(cpu: Cpu, vma: Vma, address: number, page: Address): Steps<boolean> {
   const mm = Mm.at(cpu.read(vma.mm));
-  const pmd = yield* pmdOffset(cpu, mm, address);
-  const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
-  if (table === 0) return false;
-  const pte = entryCell(cpu.kernel.geometry, table, 0, address);
-  const seen = yield* ptepGet(cpu, pte);
-  const there = ptePresent(seen) && vmNormalPage(seen) === page;
-  const cleaned = there && (yield* mkcleanPte(cpu, { mm, vma, table, pte, address }, seen));
-  yield* pteUnmapUnlock(cpu, table);
+  const at = yield* lockPteAt(cpu, mm, vma, address);
+  if (at === null) return false;
+  const seen = yield* ptepGet(cpu, at.pte);
+  const cleaned = mapsPage(seen, page) && (yield* mkcleanPte(cpu, at, seen));
+  yield* pteUnmapUnlock(cpu, at.table);
   return cleaned;
 }
 
