@@ -20,7 +20,7 @@ import { mmdrop, mmgrab } from './mm-count.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { activeMm, currentMm } from './sched.ts';
 import { vmaNext } from './vma.ts';
-import { mmapWriteUnlock } from './vma-lock.ts';
+import { mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 
 /** exec_mmap: the current task goes on in a new mm. */
 export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
@@ -63,7 +63,8 @@ export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Ste
   yield* cpu.downWrite(mm.mmapLock);
   const start = cpu.read(vma.start);
   const end = cpu.read(vma.end);
-  cpu.write(vma.start, start - shift);
+  yield* vmaStartWrite(cpu, mm, vma);
+  yield* publishVma(cpu, vma.start, start - shift);
   yield* movePageTables(cpu, { mm, vma, from: start, to: start - shift, length: end - start });
   const above = vmaNext(cpu, vma);
   const ceiling = above === null ? EVERYTHING : cpu.read(above.start);
@@ -71,6 +72,6 @@ export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Ste
   const from = Math.max(start, end - shift);
   yield* freePgdRange(cpu, tlb, from, end, end - shift, ceiling);
   yield* tlbFinishMmu(cpu, tlb, from, end);
-  cpu.write(vma.end, end - shift);
+  yield* publishVma(cpu, vma.end, end - shift);
   yield* mmapWriteUnlock(cpu, mm);
 }

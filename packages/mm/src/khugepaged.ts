@@ -49,23 +49,17 @@ import {
   setPteAt,
 } from './page-table.ts';
 import { pteUffdWp } from './pte.ts';
-import { findVma, splitVma, vmaLookup, vmasOf } from './vma.ts';
+import { vmaAround, vmaLookup, vmaModifyFlags, vmasOf } from './vma.ts';
 import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
 /** hugepage_madvise, MADV_HUGEPAGE: from now on huge pages are wanted in the range. @returns 0 or a negative errno */
 export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number): Steps<number> {
   const end = start + pageAlign(cpu, length);
   yield* cpu.downWrite(mm.mmapLock);
-  let vma = findVma(cpu, mm, start);
-  const fits = vma !== null && cpu.read(vma.start) <= start && cpu.read(vma.end) >= end;
-  if (vma !== null && fits) {
-    if (cpu.read(vma.start) < start) vma = yield* splitVma(cpu, mm, vma, start);
-    if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
-    yield* vmaStartWrite(cpu, mm, vma);
-    cpu.write(vma.flags, cpu.read(vma.flags) | VM_HUGEPAGE);
-  }
+  const vma = vmaAround(cpu, mm, start, end);
+  if (vma !== null) yield* vmaModifyFlags(cpu, mm, vma, start, end, cpu.read(vma.flags) | VM_HUGEPAGE);
   yield* mmapWriteUnlock(cpu, mm);
-  return fits ? 0 : -ENOMEM;
+  return vma === null ? -ENOMEM : 0;
 }
 
 /**

@@ -22,9 +22,9 @@ import { changeProtection, changeProtectionGather, tryChangeWritable } from './c
 import { EINVAL, ENOMEM } from './errno.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
 import { VM_ACCESS_FLAGS, vmAccess } from './pte.ts';
-import { findVma, splitVma, vmaNext } from './vma.ts';
+import { findVma, vmaModifyFlags, vmaNext } from './vma.ts';
 import { vmaMergeRange } from './vma-merge.ts';
-import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
+import { mmapWriteUnlock } from './vma-lock.ts';
 
 /** mprotect_fixup: gives one VMA, or the part of it in the range, new flags. @returns false if nothing changes */
 function* mprotectFixup(
@@ -38,10 +38,7 @@ function* mprotectFixup(
 ): Steps<boolean> {
   const old = cpu.read(vma.flags);
   if (flags === old) return false;
-  const middle = cpu.read(vma.start) < start ? yield* splitVma(cpu, mm, vma, start) : vma;
-  if (cpu.read(middle.end) > end) yield* splitVma(cpu, mm, middle, end);
-  yield* vmaStartWrite(cpu, mm, middle);
-  cpu.write(middle.flags, flags);
+  const middle = yield* vmaModifyFlags(cpu, mm, vma, start, end, flags);
   // Rights that are new may be used as soon as the first entry is written.
   if ((flags & ~old & VM_WRITE) !== 0) cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'write');
   else if (vmAccess(old) === 'none') cpu.claim.limit(cpu.read(mm.pgd), { start, end }, vmAccess(flags));

@@ -14,8 +14,8 @@ import {
 } from './change-protection.ts';
 import { EINVAL, ENOMEM, VM_FAULT_RETRY } from './errno.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
-import { findVma, splitVma } from './vma.ts';
-import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
+import { vmaAround, vmaModifyFlags } from './vma.ts';
+import { mmapWriteUnlock } from './vma-lock.ts';
 import { releaseFaultLock, type Vmf } from './vmf.ts';
 
 /** UFFDIO_REGISTER with UFFDIO_REGISTER_MODE_WP, for a range within one VMA. @returns 0 or a negative errno */
@@ -23,16 +23,10 @@ export function* uffdRegisterWp(cpu: Cpu, mm: Mm, start: number, length: number)
   if (!pageAligned(cpu, start) || length <= 0) return -EINVAL;
   const end = start + pageAlign(cpu, length);
   yield* cpu.downWrite(mm.mmapLock);
-  let vma = findVma(cpu, mm, start);
-  const fits = vma !== null && cpu.read(vma.start) <= start && cpu.read(vma.end) >= end;
-  if (vma !== null && fits) {
-    if (cpu.read(vma.start) < start) vma = yield* splitVma(cpu, mm, vma, start);
-    if (cpu.read(vma.end) > end) yield* splitVma(cpu, mm, vma, end);
-    yield* vmaStartWrite(cpu, mm, vma);
-    cpu.write(vma.flags, cpu.read(vma.flags) | VM_UFFD_WP);
-  }
+  const vma = vmaAround(cpu, mm, start, end);
+  if (vma !== null) yield* vmaModifyFlags(cpu, mm, vma, start, end, cpu.read(vma.flags) | VM_UFFD_WP);
   yield* mmapWriteUnlock(cpu, mm);
-  return fits ? 0 : -EINVAL;
+  return vma === null ? -EINVAL : 0;
 }
 
 /**
@@ -44,16 +38,15 @@ export function* mwriteprotectRange(cpu: Cpu, mm: Mm, start: number, length: num
   if (!pageAligned(cpu, start) || length <= 0) return -EINVAL;
   const end = start + pageAlign(cpu, length);
   yield* cpu.downRead(mm.mmapLock);
-  const vma = findVma(cpu, mm, start);
-  const fits = vma !== null && cpu.read(vma.start) <= start && cpu.read(vma.end) >= end;
-  if (vma !== null && fits && (cpu.read(vma.flags) & VM_UFFD_WP) !== 0) {
+  const vma = vmaAround(cpu, mm, start, end);
+  if (vma !== null && (cpu.read(vma.flags) & VM_UFFD_WP) !== 0) {
     const resolve = MM_CP_UFFD_WP_RESOLVE | tryChangeWritable(cpu, cpu.read(vma.flags));
     const tlb = yield* changeProtectionGather(cpu, mm);
     yield* changeProtection(cpu, mm, tlb, vma, start, end, protect ? MM_CP_UFFD_WP : resolve);
     if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, start, end);
   }
   yield* cpu.upRead(mm.mmapLock);
-  return fits ? 0 : -ENOMEM;
+  return vma === null ? -ENOMEM : 0;
 }
 
 /** handle_userfault: drops its lock and sleeps until somebody has changed the entry. */

@@ -46,6 +46,12 @@ export function vmaLookup(cpu: Cpu, mm: Mm, address: number): Vma | null {
   return vma !== null && cpu.read(vma.start) <= address ? vma : null;
 }
 
+/** The VMA that holds a whole range; null if none does. */
+export function vmaAround(cpu: Cpu, mm: Mm, start: number, end: number): Vma | null {
+  const vma = vmaLookup(cpu, mm, start);
+  return vma !== null && cpu.read(vma.end) >= end ? vma : null;
+}
+
 /** The last VMA that starts before the address; null if none does. */
 export function findVmaBefore(cpu: Cpu, mm: Mm, address: number): Vma | null {
   let before = 0;
@@ -126,6 +132,15 @@ export function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vm
   addToMapping(cpu, upper);
   yield* unlockVmaMapping(cpu, vma);
   return upper;
+}
+
+/** vma_modify_flags: gives the part of a VMA in a range other flags, for which it is cut out. @returns that part */
+export function* vmaModifyFlags(cpu: Cpu, mm: Mm, vma: Vma, start: number, end: number, flags: number): Steps<Vma> {
+  const middle = cpu.read(vma.start) < start ? yield* splitVma(cpu, mm, vma, start) : vma;
+  if (cpu.read(middle.end) > end) yield* splitVma(cpu, mm, middle, end);
+  yield* vmaStartWrite(cpu, mm, middle);
+  cpu.write(middle.flags, flags);
+  return middle;
 }
 
 /** copy_vma: a VMA like another one at a new place, behind it in the list of its file. The range must be free. */
