@@ -119,7 +119,7 @@ export function* dupVma(cpu: Cpu, vma: Vma, mm: Mm = Mm.at(cpu.read(vma.mm))): S
 }
 
 /** __split_vma: cuts a VMA in two at an address inside it. @returns the upper part; `vma` is the lower one */
-export function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vma> {
+function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vma> {
   const upper = yield* dupVma(cpu, vma);
   const pages = (address - cpu.read(vma.start)) / pageSize(cpu.kernel.geometry);
   cpu.write(upper.start, address);

@@ -34,7 +34,7 @@ import {
   TLB_REMOTE_WRONG_CPU,
 } from './reason.ts';
 import { claimLoadedSlot, setCtxTlbGen, switchMmIrqsOff } from './switch.ts';
-import { ctxTlbGen, thisCpuTlbstate, x86Of } from './tlbstate.ts';
+import { type CpuTlbstate, ctxTlbGen, thisCpuTlbstate, x86Of } from './tlbstate.ts';
 
 /** Id of {@link flushTlbFunc} among the backend's handlers. */
 export const FLUSH_TLB_FUNC: number = 0;
@@ -57,7 +57,7 @@ export function flushTlbFuncRemote(cpu: Cpu, argument: Address): Steps<void> {
  * code could reach without a check of generations; if tables were freed, no walk cache that leads to them.
  */
 export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean): Steps<void> {
-  const { switches, initMm, fullFlush } = x86Of(cpu);
+  const { switches, initMm } = x86Of(cpu);
   if (local && !switches.localFlush) return;
   const state = thisCpuTlbstate(cpu);
   const loadedMm = cpu.read(state.loadedMm);
@@ -84,7 +84,12 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
     return;
   }
 
-  const mm = Mm.at(loadedMm);
+  const reason = !local ? TLB_REMOTE_SHOOTDOWN : infoMm === 0 ? TLB_LOCAL_SHOOTDOWN : TLB_LOCAL_MM_SHOOTDOWN;
+  yield* catchUp(cpu, info, state, Mm.at(loadedMm), reason);
+}
+
+/** The part of {@link flushTlbFuncCommon} for a CPU that runs the mm: compares generations, and flushes what is missing. */
+function* catchUp(cpu: Cpu, info: FlushTlbInfo, state: CpuTlbstate, mm: Mm, reason: number): Steps<void> {
   const asid = cpu.read(state.loadedMmAsid);
   const localTlbGen = cpu.read(ctxTlbGen(state, asid));
   const newTlbGen = cpu.read(info.newTlbGen);
@@ -97,28 +102,31 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
   const mmTlbGen = yield* cpu.readOnce(mm.tlbGen);
   cpu.claim.that(localTlbGen <= mmTlbGen, 'O11', "a CPU's generation is past the mm's");
   cpu.claim.that(newTlbGen <= mmTlbGen, 'O11', "a request's generation is past the mm's");
-  const reason = !local ? TLB_REMOTE_SHOOTDOWN : infoMm === 0 ? TLB_LOCAL_SHOOTDOWN : TLB_LOCAL_MM_SHOOTDOWN;
   if (localTlbGen === mmTlbGen) {
     cpu.trace('tlb_flush', reason, 0);
     return;
   }
 
-  const { start, end, shift, gen } = hasRing(cpu)
+  const work = hasRing(cpu)
     ? yield* ringWork(cpu, mm, info, localTlbGen, mmTlbGen)
     : requestedWork(cpu, info, localTlbGen, mmTlbGen);
-  let pages = TLB_FLUSH_ALL;
-  if (end !== TLB_FLUSH_ALL) {
-    const stride = powerOfTwo(shift);
-    for (let address = start; address < end; address += stride) yield* cpu.invalidate(invlpg(asid, address));
-    pages = unitsIn(start, end, shift);
-  } else {
-    yield* ackBatched(cpu, 'before-full-flush');
-    yield* cpu.invalidate(fullFlush[asid]!);
-    yield* ackBatched(cpu, 'after-full-flush');
-  }
-  setCtxTlbGen(cpu, state, asid, gen, true);
-  cpu.claim.caughtUp(cpu.read(mm.pgd), asid, gen);
+  const pages = yield* invalidate(cpu, asid, work);
+  setCtxTlbGen(cpu, state, asid, work.gen, true);
+  cpu.claim.caughtUp(cpu.read(mm.pgd), asid, work.gen);
   cpu.trace('tlb_flush', reason, pages);
+}
+
+/** @returns how many units were invalidated; TLB_FLUSH_ALL if everything was */
+function* invalidate(cpu: Cpu, asid: number, { start, end, shift }: Work): Steps<number> {
+  if (end === TLB_FLUSH_ALL) {
+    yield* ackBatched(cpu, 'before-full-flush');
+    yield* cpu.invalidate(x86Of(cpu).fullFlush[asid]!);
+    yield* ackBatched(cpu, 'after-full-flush');
+    return TLB_FLUSH_ALL;
+  }
+  const stride = powerOfTwo(shift);
+  for (let address = start; address < end; address += stride) yield* cpu.invalidate(invlpg(asid, address));
+  return unitsIn(start, end, shift);
 }
 
 /** What a CPU invalidates, and the generation that it has then. */
