@@ -1,5 +1,5 @@
 // Profiles: the registry, settings on top, which scenarios apply, and runs that are shared.
-import { AXES, type Axis, LINUX_5_11, LINUX_6_18, SINCE, type Switches } from '@mmu-gather/core/stepped';
+import { AXES, type Axis, LINUX_5_11, LINUX_6_1, LINUX_6_12, LINUX_6_18, SINCE, type Switches } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import {
   ARCHITECTURES,
@@ -43,6 +43,11 @@ describe('the registry', () => {
     const keys = Object.keys(AXES) as (keyof Switches)[];
     const changed = keys.filter((key) => LINUX_5_11[key] !== LINUX_6_18[key]);
     expect(changed.filter((key) => SINCE[key] === undefined)).toEqual([]);
+  });
+
+  test('a switch may take a value in between', () => {
+    const kernels = [LINUX_5_11, LINUX_6_1, LINUX_6_12, LINUX_6_18];
+    expect(kernels.map((kernel) => kernel.pfnmapFlush)).toEqual(['none', 'vma-end', 'vma-end', 'unlink']);
   });
 });
 

@@ -58,7 +58,7 @@ export interface MmuGather {
   cleared: number;
   /** The VMA between tlb_start_vma and tlb_end_vma (RFC 12); null outside. */
   vma: Vma | null;
-  /** The current VMA maps pages without struct page: flush before it is unlinked. */
+  /** What was noted may map pages without struct page: the current VMA's, or (`pfnmapFlush: 'unlink'`) that of any since the last flush. */
   vmaPfn: boolean;
   /** What was changed since tlb_start_ptes (RFC 15: cleared_ptes_in_table). */
   readonly bracket: Touched;
@@ -120,15 +120,26 @@ export function tlbGatherMmuFullmm(cpu: Cpu, mm: Mm): Steps<MmuGather> {
 /** tlb_start_vma. */
 export function tlbStartVma(cpu: Cpu, tlb: MmuGather, vma: Vma): void {
   tlb.vma = vma;
-  if (!tlb.fullmm) tlb.vmaPfn = (cpu.read(vma.flags) & VM_PFNMAP) !== 0;
+  if (tlb.fullmm) return;
+  const pfn = (cpu.read(vma.flags) & VM_PFNMAP) !== 0;
+  tlb.vmaPfn = pfn || (cpu.kernel.profile.pfnmapFlush === 'unlink' && tlb.vmaPfn);
 }
 
-/** tlb_end_vma: a driver may reuse page frames as soon as it cannot find the VMA any more, so they are flushed before. */
+/** tlb_end_vma. */
 export function* tlbEndVma(cpu: Cpu, tlb: MmuGather): Steps<void> {
   tlb.vma = null;
   if (tlb.fullmm) return;
   const { mergeVmas, pfnmapFlush } = cpu.kernel.profile;
-  if (!mergeVmas || (pfnmapFlush && tlb.vmaPfn)) yield* tlbFlushMmuTlbonly(cpu, tlb);
+  if (!mergeVmas || (pfnmapFlush === 'vma-end' && tlb.vmaPfn)) yield* tlbFlushMmuTlbonly(cpu, tlb);
+}
+
+/**
+ * tlb_free_vmas: VMAs are about to be unlinked. A driver may reuse page frames as soon as it cannot find the VMA any more, so they are
+ * flushed before.
+ */
+export function* tlbFreeVmas(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  if (tlb.fullmm || cpu.kernel.profile.pfnmapFlush !== 'unlink') return;
+  if (tlb.vmaPfn) yield* tlbFlushMmuTlbonly(cpu, tlb);
 }
 
 /** tlb_remove_tlb_entry and its sisters: a present entry of a level was cleared. After the write, under its PTL. */
@@ -194,6 +205,8 @@ export function* tlbFlushMmuTlbonly(cpu: Cpu, tlb: MmuGather): Steps<void> {
   if (!tlb.freedTables && tlb.cleared === 0 && !tlb.needFlushAll) return;
   if (!deadMmNeedsNoFlush(cpu, tlb)) yield* deferralOf(cpu).flush(cpu, tlb);
   tlbResetRange(cpu, tlb);
+  // Nothing is noted now. In Linux, too, a flush in the middle of a VMA forgets it; what is special fills no batch of pages.
+  if (cpu.kernel.profile.pfnmapFlush === 'unlink') tlb.vmaPfn = false;
 }
 
 /** tlb_table_flush: hands the batch on to be freed (table-free.ts). Only after {@link tlbFlushMmuTlbonly}. */

@@ -21,6 +21,7 @@ import {
   entryTarget,
   type MmuGather,
   type Steps,
+  tlbFreeVmas,
   tlbRemoveFoldedTable,
   tlbRemoveTable,
   type Vma,
@@ -30,7 +31,8 @@ import { topLevel } from './page-table.ts';
 
 /**
  * free_pgtables: VMAs that are less than one PTE table apart are torn down as one run. Each is taken out of its file's list
- * first, so that nobody who looks for the file's pages walks tables that go.
+ * first, so that nobody who looks for the file's pages walks tables that go. Frames without struct page are flushed before
+ * (tlb_free_vmas).
  */
 export function* freePgtables(
   cpu: Cpu,
@@ -40,6 +42,7 @@ export function* freePgtables(
   ceiling: number,
 ): Steps<void> {
   const span = entrySize(cpu.kernel.geometry, 1);
+  yield* tlbFreeVmas(cpu, tlb);
   for (let i = 0; i < vmas.length; i++) {
     const start = cpu.read(vmas[i]!.start);
     yield* unlinkFileVma(cpu, vmas[i]!);

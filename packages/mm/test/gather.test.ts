@@ -115,9 +115,9 @@ test(
 );
 
 test(
-  'VMAs without struct page are flushed one by one, before they go',
+  'VMAs without struct page are flushed one by one, or together before they are unlinked, or with the rest',
   run(function* (): Steps<void> {
-    for (const pfnmapFlush of [true, false]) {
+    for (const pfnmapFlush of ['vma-end', 'unlink', 'none'] as const) {
       const m = new FakeMachine({ profile: { pfnmapFlush } });
       const mm = yield* m.newMm();
       const start = 2 ** 39;
@@ -126,7 +126,8 @@ test(
       yield* mmap(m.cpu, mm, start + 16 * PAGE, PAGE, RW);
       yield* mmPopulate(m.cpu, mm, start + PAGE, start + 4 * PAGE);
       yield* munmap(m.cpu, mm, start, 4 * PAGE);
-      expect(m.takeFlushes().map((flush) => flush.local)).toEqual(pfnmapFlush ? [1, 2] : [3]);
+      // Each VMA at its end; both before they are unlinked; both at the end.
+      expect(m.takeFlushes().map((flush) => flush.local)).toEqual(pfnmapFlush === 'vma-end' ? [1, 2] : [3]);
     }
     const m = new FakeMachine({ profile: { mergeVmas: false } });
     const mm = yield* m.newMm();

@@ -116,6 +116,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'mremap/revoked': 'O4',
       'mremap/fault-at-both-places': 'O4',
       'T15/fixed': 'O4',
+      'T15/unlink/once': 'O4',
       'pfnmap/flush-per-vma': 'O4',
       'truncate/munmap': 'O4',
       'tables/munmap-immediate': 'O4',

@@ -1,7 +1,7 @@
 /**
  * Page frames without struct page: a driver takes them back while an mm that maps them unmaps them, or uses them.
  */
-import type { Body } from '@mmu-gather/checker';
+import type { Body, Run } from '@mmu-gather/checker';
 import { mmap, munmap, truncatePagecache, unmapMappingRange, userLoad, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { type MappedStage, setMappedStage, setPfnmapStage } from './mapping-stage.ts';
@@ -18,26 +18,48 @@ function revoke({ mapping, pages }: MappedStage): Body {
   );
 }
 
-const t15 = defineScenario<MappedStage>({
-  id: 'T15/fixed',
+/** munmap of the driver's VMA and an ordinary one beside it, while the driver takes its frame back. */
+const T15 = {
   title: 'munmap of two VMAs, one without struct pages, while the driver takes the frames back',
-  source: 'CVE-2022-39188, b67fbebd4cf9 (2022); bug B17',
   cpus: 2,
-  profile: { pfnmapFlush: true },
-  setup(run) {
+  setup(run: Run): MappedStage {
     const stage = setPfnmapStage(run);
     run(0, (cpu) => mmap(cpu, stage.mm, PAGE, PAGE, RW_MEMORY));
     run(0, (cpu) => userStore(cpu, stage.mm, PAGE, 2));
     return stage;
   },
-  threads: (env) => [thread((cpu) => munmap(cpu, env.mm, 0, 2 * PAGE)), revoke(env)],
+  threads: (env: MappedStage): Body[] => [thread((cpu) => munmap(cpu, env.mm, 0, 2 * PAGE)), revoke(env)],
+};
+
+const t15 = defineScenario<MappedStage>({
+  ...T15,
+  id: 'T15/fixed',
+  source: 'CVE-2022-39188, b67fbebd4cf9 (2022); bug B17',
+  profile: { pfnmapFlush: 'vma-end' },
   twins: [
     {
       id: 'T15/naive',
       why: 'the VMA is unlinked before its entries are flushed: the driver finds no mapping and reuses the frame',
       oracle: 'O1',
       property: 'FUAF',
-      profile: { pfnmapFlush: false },
+      profile: { pfnmapFlush: 'none' },
+    },
+  ],
+});
+
+const t15Unlink = defineScenario<MappedStage>({
+  ...T15,
+  id: 'T15/unlink/once',
+  title: 'the same with one flush for all VMAs that go, just before they are unlinked',
+  source: 'mm/memory.c free_pgtables, include/asm-generic/tlb.h tlb_free_vmas (6.16)',
+  profile: { pfnmapFlush: 'unlink' },
+  twins: [
+    {
+      id: 'T15/unlink/late',
+      why: 'the flush comes when the gather is finished: the VMAs were unlinked before',
+      oracle: 'O1',
+      property: 'FUAF',
+      profile: { pfnmapFlush: 'none' },
     },
   ],
 });
@@ -47,7 +69,7 @@ const perVma = defineScenario<MappedStage>({
   title: 'the same where each VMA is flushed by itself: nothing else is needed',
   source: 'include/asm-generic/tlb.h without MMU_GATHER_MERGE_VMAS',
   cpus: 2,
-  profile: { pfnmapFlush: false, mergeVmas: false },
+  profile: { pfnmapFlush: 'none', mergeVmas: false },
   setup: (run) => setPfnmapStage(run),
   threads: (env) => [thread((cpu) => munmap(cpu, env.mm, 0, PAGE)), revoke(env)],
   twins: [
@@ -136,4 +158,4 @@ const truncateMunmap = defineScenario<MappedStage>({
 });
 
 /** All of them. */
-export const PFNMAP: readonly AnyScenario[] = [t15, perVma, revokeInUse, truncateFault, truncateMunmap];
+export const PFNMAP: readonly AnyScenario[] = [t15, t15Unlink, perVma, revokeInUse, truncateFault, truncateMunmap];

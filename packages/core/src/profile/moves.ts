@@ -5,8 +5,13 @@ import { type Axes, axis, COUNT } from './axis.ts';
 
 /** Behaviour switches of moves. */
 export interface MoveSwitches {
-  /** Whether VMAs without struct page are flushed before they are unlinked from their file (5.19 on, b67fbebd4cf9; without: trace T15, bug B17). */
-  readonly pfnmapFlush: boolean;
+  /**
+   * When VMAs without struct page are flushed, so that it happens before they are unlinked from their file:
+   * - `none`: not before the gather is finished (wrong: trace T15, bug B17)
+   * - `vma-end`: at each tlb_end_vma, also where nothing is unlinked (5.19 on, b67fbebd4cf9)
+   * - `unlink`: once, in free_pgtables (6.16 on, R. Gushchin, "move tlb flush for VM_PFNMAP/VM_MIXEDMAP vmas into free_pgtables()")
+   */
+  readonly pfnmapFlush: 'none' | 'vma-end' | 'unlink';
   /**
    * What mremap does about entries that it moved:
    * - `range`: flush_tlb_range for each PTE table, before either PTL is dropped (4.19 on, eb66ae030829)
@@ -48,7 +53,7 @@ export interface MoveSwitches {
 
 /** As in Linux 5.11. */
 export const MOVES_5_11: MoveSwitches = {
-  pfnmapFlush: false,
+  pfnmapFlush: 'none',
   movePtes: 'range',
   movePmd: 'table',
   movePmdRmapLocks: false,
@@ -59,11 +64,11 @@ export const MOVES_5_11: MoveSwitches = {
 };
 
 /** What Linux 6.18 changed. */
-export const MOVES_6_18: Partial<MoveSwitches> = { pfnmapFlush: true, movePmdRmapLocks: true };
+export const MOVES_6_18: Partial<MoveSwitches> = { pfnmapFlush: 'unlink', movePmdRmapLocks: true };
 
 /** Values of the switches. */
 export const MOVE_AXES: Axes<MoveSwitches> = {
-  pfnmapFlush: axis([true], [false]),
+  pfnmapFlush: axis(['vma-end', 'unlink'], ['none']),
   movePtes: axis(['range', 'gather'], ['gather-unlocked', 'after-unlock', 'none']),
   movePmd: axis(['entries', 'table'], ['no-flush']),
   movePmdRmapLocks: axis([true], [false]),

@@ -1,7 +1,7 @@
 /**
  * Versions: when each switch took the value that it has in 6.18, and the kernels between 5.11 and 6.18 that follow from it.
  *
- * A switch that took other values in between has the docstring of its own to say so; none of them does in a kernel listed here.
+ * A switch that took other values in between has the docstring of its own to say so.
  */
 import { LINUX_5_11, LINUX_6_18, type Profile, type Switches } from './profile.ts';
 
@@ -15,7 +15,6 @@ export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   needsFlush: '5.19',
   anonReuse: '5.19',
   hugeProtect: '5.19',
-  pfnmapFlush: '5.19',
   mprotectWritable: '6.1',
   gupRecheck: '6.1',
   collapseSync: '6.1',
@@ -28,7 +27,13 @@ export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   tableFree: '6.14',
   tableRemoveOne: '6.14',
   madviseGather: '6.16',
+  pfnmapFlush: '6.16',
 };
+
+/** Values that are neither those of 5.11 nor those of 6.18, and the first version with them. They end where {@link SINCE} says. */
+const BETWEEN: readonly (readonly [since: string, values: Partial<Switches>])[] = [
+  ['5.19', { pfnmapFlush: 'vma-end' }],
+];
 
 /** Linux 6.1. */
 export const LINUX_6_1: Profile = kernel('linux-6.1', '6.1');
@@ -40,7 +45,8 @@ export const LINUX_6_12: Profile = kernel('linux-6.12', '6.12');
 function kernel(id: string, version: string): Profile {
   const there = Object.entries(SINCE).filter(([, since]) => number(since) <= number(version));
   const values = there.map(([key]) => [key, LINUX_6_18[key as keyof Switches]]);
-  return { ...LINUX_5_11, ...(Object.fromEntries(values) as Partial<Switches>), id };
+  const between = BETWEEN.filter(([since]) => number(since) <= number(version)).map(([, each]) => each);
+  return { ...LINUX_5_11, ...Object.assign({}, ...between), ...(Object.fromEntries(values) as Partial<Switches>), id };
 }
 
 /** `6.12` as a number that grows with the version. */
