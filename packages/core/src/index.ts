@@ -21,7 +21,6 @@ export * from './lazy-mmu.ts';
 export * from './level-counters.ts';
 export * from './mm.ts';
 export * from './mmu-gather.ts';
-export * from './nested-finish.ts';
 export * from './page.ts';
 export * from './profile/index.ts';
 export * from './smp.ts';

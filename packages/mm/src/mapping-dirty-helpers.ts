@@ -23,6 +23,7 @@ import {
   type Cpu,
   decTlbFlushPending,
   type Entry,
+  type Hull,
   entryAddrEnd,
   entryCell,
   incTlbFlushPending,
@@ -37,6 +38,7 @@ import {
   tlbEndPtes,
   tlbEndVma,
   tlbFinishMmu,
+  tlbAdjustRange,
   tlbFlushLevelRange,
   tlbGatherMmu,
   tlbStartPtes,
@@ -65,10 +67,8 @@ interface Walk {
   readonly clean: boolean;
   /** The gather, if changes are noted in one. */
   readonly tlb: MmuGather | null;
-  /** First changed address. */
-  from: number;
-  /** First address past what was changed. */
-  to: number;
+  /** What was changed. */
+  readonly changed: Hull;
   /** Pages that are mapped; frames without struct page are not among them. */
   readonly pages: Address[];
   /** Indexes in the file of pages that were dirty. */
@@ -117,7 +117,7 @@ function* walkVma(cpu: Cpu, range: MappedRange, clean: boolean): Steps<Walk> {
   yield* mmuNotifierStart(cpu, mm);
   const tlb = dirtyHelpers === 'gather' ? yield* tlbGatherMmu(cpu, mm) : null;
   if (dirtyHelpers === 'pending') yield* incTlbFlushPending(cpu, mm);
-  const walk: Walk = { mm, range, clean, tlb, from: range.end, to: range.start, pages: [], dirty: [] };
+  const walk: Walk = { mm, range, clean, tlb, changed: { start: range.end, end: range.start }, pages: [], dirty: [] };
   yield* walkTables(cpu, walk);
   if (notifierEnd === 'before-flush') yield* mmuNotifierEnd(cpu, mm);
   if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, range.start, range.end);
@@ -128,10 +128,10 @@ function* walkVma(cpu: Cpu, range: MappedRange, clean: boolean): Steps<Walk> {
 }
 
 /** The flush of wp_clean_post_vma. */
-function* flushWalk(cpu: Cpu, { mm, range, from, to }: Walk): Steps<void> {
+function* flushWalk(cpu: Cpu, { mm, range, changed: { start, end } }: Walk): Steps<void> {
   const { backend } = cpu.kernel;
   if (yield* mmTlbFlushNested(cpu, mm)) yield* backend.flushTlbRange(cpu, mm, range.start, range.end, 0);
-  else if (from < to) yield* backend.flushTlbRange(cpu, mm, from, to, 0);
+  else if (start < end) yield* backend.flushTlbRange(cpu, mm, start, end, 0);
 }
 
 function* walkTables(cpu: Cpu, walk: Walk): Steps<void> {
@@ -175,8 +175,7 @@ function* walkTable(cpu: Cpu, walk: Walk, start: number, end: number): Steps<voi
 }
 
 function noteChange(cpu: Cpu, walk: Walk, old: Entry, entry: Entry, address: number, size: number): void {
-  walk.from = Math.min(walk.from, address);
-  walk.to = Math.max(walk.to, address + size);
+  tlbAdjustRange(walk.changed, address, size);
   if (walk.tlb === null) return;
   if (walk.clean || cpu.kernel.backend.pteNeedsFlush(old, entry)) tlbFlushLevelRange(walk.tlb, address, size, 0);
 }
