@@ -63,6 +63,10 @@ describe('one line, exit code 2', () => {
       ['conformance', '--with', 'gatherBatch=1'],
       /--with: 'gatherBatch' is a group of numbers: set one of gatherBatch\.bundle, /,
     ],
+    [
+      ['conformance', '--with', 'deferral=ring'],
+      /--with: in linux-5.11 these do not go together: deferral=ring needs changeProtection=gather/,
+    ],
     [['conformance', '--with', 'F2'], /--with: 'F2' sets nothing: write switch=value/],
     [
       ['conformance', '--scenario', 'munmap/runing'],

@@ -1,5 +1,14 @@
 // Profiles: the registry, settings on top, which scenarios apply, and runs that are shared.
-import { AXES, type Axis, LINUX_5_11, LINUX_6_1, LINUX_6_12, LINUX_6_18, SINCE, type Switches } from '@mmu-gather/core/stepped';
+import {
+  AXES,
+  type Axis,
+  LINUX_5_11,
+  LINUX_6_1,
+  LINUX_6_12,
+  LINUX_6_18,
+  SINCE,
+  type Switches,
+} from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import {
   ARCHITECTURES,
@@ -59,6 +68,18 @@ describe('settings', () => {
     expect(spec.switches).toEqual({ nestedFinish: 'none', gatherBatch: { ...LINUX_5_11.gatherBatch, bundle: 1 } });
     expect(spec.backend).toEqual({ x86: { ceiling: 2, trimCpumask: true } });
     expect(spec.id).toBe('linux-5.11+nestedFinish=none,x86.ceiling=2,trimCpumask=true,gatherBatch.bundle=1');
+  });
+
+  test('right values that do not go together are refused; a profile that has what they ask for takes them', () => {
+    expect(() => set('deferral=ring')).toThrow(
+      'in linux-5.11 these do not go together: deferral=ring needs changeProtection=gather',
+    );
+    expect(() => set('deadMeans=fullmm', 'fullmm=F3')).toThrow('fullmm=F3 needs deadMeans=exiting');
+    expect(() => profiles(['flush-ring'], ['x86.completedGen=none'], ARCHITECTURES)).toThrow(
+      'completedGen=after-flush',
+    );
+    expect(profiles(['flush-ring'], ['deferral=queue'], ARCHITECTURES)[0]?.switches.deferral).toBe('queue');
+    expect(set('fullmm=F3').switches).toEqual({ fullmm: 'F3' });
   });
 
   test.each([

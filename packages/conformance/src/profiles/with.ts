@@ -2,9 +2,9 @@
  * With: switches that are set on top of a profile, as people type them: `fullmm=F2`, `x86.ceiling=2`, `gatherBatch.bundle=2`.
  *
  * Core's switches go by their name, a backend's by its id and name; the id may be left out where core has no switch of that name. Wrong
- * values are allowed: whoever sets one wants to see what breaks.
+ * values are allowed: whoever sets one wants to see what breaks. Right ones that do not go together are refused.
  */
-import { AXES, type Axis, type Switches } from '@mmu-gather/core/stepped';
+import { AXES, type Axis, conflictOf, type Switches } from '@mmu-gather/core/stepped';
 import type { Architecture, BackendSwitches } from '../architecture.ts';
 import { KERNELS, type ProfileSpec } from './spec.ts';
 
@@ -51,7 +51,18 @@ export function withSettings(
     if (found.arch === undefined) switches = { ...switches, [found.key]: value };
     else backend = { ...backend, [found.arch]: { ...backend[found.arch], [found.key]: value } };
   }
+  const conflict = conflictIn({ ...spec, switches, backend }, archs);
+  if (conflict !== undefined && conflict !== conflictIn(spec, archs))
+    throw new ProfileError(settings.join(','), [], `in ${spec.id} these do not go together: ${conflict}`);
   return settings.length === 0 ? spec : { ...spec, id: `${spec.id}+${settings.join(',')}`, switches, backend };
+}
+
+function conflictIn(spec: ProfileSpec, archs: readonly Architecture[]): string | undefined {
+  const published = archs.every((arch) => {
+    const now: BackendSwitches = { ...arch.kernels[spec.kernel], ...spec.backend[arch.id] };
+    return now['completedGen'] !== 'none';
+  });
+  return conflictOf({ ...KERNELS[spec.kernel], ...spec.switches }, published);
 }
 
 /** `gatherBatch.bundle` is a field of a switch; `x86.ceiling` is none. */

@@ -1,8 +1,8 @@
 /**
  * Axis: the values that one switch of a profile can take, as data: for `list profiles`, for `--with`, and for checks of scenarios.
  *
- * Right values were used by some kernel, were proposed, or are this project's own, and hold. Wrong ones exist because naive twins select
- * them. A switch that counts something has no list.
+ * Right values were used by some kernel, were proposed, or are this project's own, and hold, each with what it asks for (conflicts.ts).
+ * Wrong ones exist because naive twins select them. A switch that counts something has no list.
  */
 
 /** Values of one switch. */

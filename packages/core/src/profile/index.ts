@@ -1,4 +1,5 @@
 export * from './axis.ts';
+export * from './conflicts.ts';
 export * from './deferral.ts';
 export * from './designs.ts';
 export * from './gather.ts';
