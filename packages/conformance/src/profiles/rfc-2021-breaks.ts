@@ -49,6 +49,14 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
   },
   {
     from: 9,
+    why: 'D1: the comparison is inverted',
+    scenarios: {
+      'generations/merge': 'O9',
+      'generations/merge-dropped': 'O9',
+    },
+  },
+  {
+    from: 9,
     why: 'D2: the cleared slot is asked',
     scenarios: {
       'T14/gather-cleaned': 'O3',
