@@ -49,14 +49,6 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
   },
   {
     from: 9,
-    why: 'D1: the comparison is inverted',
-    scenarios: {
-      'generations/merge': 'O9',
-      'generations/merge-dropped': 'O9',
-    },
-  },
-  {
-    from: 9,
     why: 'D2: the cleared slot is asked',
     scenarios: {
       'T14/gather-cleaned': 'O3',
@@ -99,6 +91,14 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     why: 'D1: the comparison is inverted; D10: the PTL is dropped inside a bracket',
     scenarios: {
       'T30/fixed': 'O9',
+    },
+  },
+  {
+    from: 15,
+    why: 'D1: the comparison is inverted',
+    scenarios: {
+      'generations/merge': 'O9',
+      'generations/merge-dropped': 'O9',
     },
   },
   {
