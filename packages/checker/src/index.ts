@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from './bare.ts';
 export * from './diagram.ts';
 export * from './explorable.ts';
 export * from './layout.ts';
