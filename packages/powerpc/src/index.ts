@@ -1,0 +1,6 @@
+/**
+ * TLB flushing as in arch/powerpc (Book3S-64), with either MMU: the hash page table, and radix page tables.
+ *
+ * @packageDocumentation
+ */
+export * from './hash/index.ts';
