@@ -17,6 +17,7 @@ export * from './generic-tlb-flush.ts';
 export * from './geometry.ts';
 export * from './isa.ts';
 export * from './kernel.ts';
+export * from './lazy-batch.ts';
 export * from './lazy-mmu.ts';
 export * from './level-counters.ts';
 export * from './mm.ts';

@@ -59,11 +59,22 @@ export interface Runqueue extends Handle {
   readonly activeMm: Cell;
   /** Gathers that the current task has open, where a finish waits for others. */
   readonly gathers: Cell;
-  /** 1 while the current task is in a lazy MMU section (lazy-mmu.ts). */
+  /** Lazy MMU sections that the current task is in (lazy-mmu.ts): lazy_mmu_state.enable_count. */
   readonly lazyMmu: Cell;
+  /** How often it has paused the mode: lazy_mmu_state.pause_count. */
+  readonly lazyMmuPaused: Cell;
+  /** Sections of the current task that keep it on this CPU (preempt_count). */
+  readonly preemptCount: Cell;
 }
 /** Struct type of {@link Runqueue}. */
-export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', ['mm', 'activeMm', 'gathers', 'lazyMmu']);
+export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', [
+  'mm',
+  'activeMm',
+  'gathers',
+  'lazyMmu',
+  'lazyMmuPaused',
+  'preemptCount',
+]);
 
 /** this_rq(): what this CPU runs. */
 export function thisRq(cpu: Cpu): Runqueue {

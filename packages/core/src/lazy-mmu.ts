@@ -4,21 +4,31 @@
  * themselves; x86 collects nothing.
  *
  *     lock PTL
- *     archEnterLazyMmuMode          sections do not nest
+ *     archEnterLazyMmuMode
  *       change entries              each change is told to the architecture, with its address and the old entry
  *     archLeaveLazyMmuMode          nothing is collected any more
  *     unlock PTL
  *
- * Contract, as of 5.11: a section begins and ends under one PTL, does not sleep and does not begin another one. It ends before the PTL is
- * dropped, because whoever takes it next may set another entry for the same address, and the hardware's table must not hold the old one then.
- * That is why these architectures cannot leave it to a gather's flush, which comes later (P. Zijlstra and N. Piggin, 2021-02-02).
+ * It ends before the PTL is dropped, because whoever takes it next may set another entry for the same address, and the hardware's table must
+ * not hold the old one then. That is why these architectures cannot leave it to a gather's flush, which comes later (P. Zijlstra and
+ * N. Piggin, 2021-02-02).
  *
- * The contract is checked on every architecture (O16), also where sections are empty.
+ * Up to 6.19 a section does not begin inside another one. Since the rework of December 2025 sections nest, and the task counts them
+ * (profile.lazyMmuNesting): the architecture hears of the outermost ones, and at the end of an inner one is told to do what it has collected,
+ * for who ended it may drop a lock of his own now; the mode stays on:
+ *
+ *     enable                        1: arch_enter
+ *       enable                      2
+ *       disable                     1: arch_flush
+ *       pause ... resume            nothing is collected in between: arch_leave ... arch_enter
+ *     disable                       0: arch_leave
+ *
+ * Contract: no sleep in a section, and nothing is collected when a PTL is dropped. It is checked on every architecture (O16), also where
+ * sections are empty. Interrupt handlers here change no entries, so that they need not be kept out of the section that they interrupt.
  */
 import type { Cpu } from './cpu.ts';
-import { thisRq } from './kernel.ts';
+import { type Runqueue, thisRq } from './kernel.ts';
 import type { Steps } from './steps.ts';
-import type { Cell } from './struct.ts';
 
 /** What an architecture does in a section. */
 export interface LazyMmu {
@@ -26,30 +36,97 @@ export interface LazyMmu {
   enter(cpu: Cpu): Steps<void>;
   /** arch_leave_lazy_mmu_mode: does what was collected. */
   leave(cpu: Cpu): Steps<void>;
+  /** arch_flush_lazy_mmu_mode: does what was collected; the section goes on. */
+  flush(cpu: Cpu): Steps<void>;
+  /** Number of changes that this CPU has collected and not done yet. */
+  collected(cpu: Cpu): number;
 }
 
-/** 1 while the current task is in a section. Only its own CPU looks. */
-function sectionOf(cpu: Cpu): Cell {
-  return thisRq(cpu).lazyMmu;
+/** preempt_disable: the task stays on its CPU. Sections alone need to be told here: everything else is under locks. */
+export function preemptDisable(cpu: Cpu): void {
+  const { preemptCount } = thisRq(cpu);
+  cpu.write(preemptCount, cpu.read(preemptCount) + 1);
 }
 
-/** arch_enter_lazy_mmu_mode: under a PTL. */
+/** preempt_enable. */
+export function preemptEnable(cpu: Cpu): void {
+  const { preemptCount } = thisRq(cpu);
+  const count = cpu.read(preemptCount) - 1;
+  cpu.claim.that(count >= 0, 'O16', 'preemption is enabled where it was not disabled');
+  cpu.write(preemptCount, count);
+}
+
+/** preemptible: may the task be moved to another CPU now, as far as lazy MMU mode is concerned? */
+export function preemptible(cpu: Cpu): boolean {
+  return cpu.read(thisRq(cpu).preemptCount) === 0;
+}
+
+/** is_lazy_mmu_mode_active: since the rework. */
+export function isLazyMmuModeActive(cpu: Cpu): boolean {
+  const rq = thisRq(cpu);
+  return cpu.read(rq.lazyMmu) > 0 && cpu.read(rq.lazyMmuPaused) === 0;
+}
+
+/** arch_enter_lazy_mmu_mode, and since the rework lazy_mmu_mode_enable. */
 export function* archEnterLazyMmuMode(cpu: Cpu): Steps<void> {
-  const section = sectionOf(cpu);
-  cpu.claim.that(cpu.read(section) === 0, 'O16', 'a lazy MMU section begins inside another one');
-  cpu.write(section, 1);
+  const rq = thisRq(cpu);
+  if (paused(cpu, rq)) return;
+  const count = cpu.read(rq.lazyMmu);
+  if (cpu.kernel.profile.lazyMmuNesting === 'none')
+    cpu.claim.that(count === 0, 'O16', 'a lazy MMU section begins inside another one');
+  // The count first: nothing is collected yet, so it does not matter on which CPU preemption is disabled.
+  cpu.write(rq.lazyMmu, count + 1);
   const { lazyMmu } = cpu.kernel.backend;
-  if (lazyMmu !== null) yield* lazyMmu.enter(cpu);
+  if (lazyMmu !== null && (count === 0 || cpu.kernel.profile.lazyMmuNesting === 'none')) yield* lazyMmu.enter(cpu);
 }
 
-/** arch_leave_lazy_mmu_mode: under the same PTL. */
+/** arch_leave_lazy_mmu_mode, and since the rework lazy_mmu_mode_disable. */
 export function* archLeaveLazyMmuMode(cpu: Cpu): Steps<void> {
-  const { lazyMmu } = cpu.kernel.backend;
-  if (lazyMmu !== null) yield* lazyMmu.leave(cpu);
-  cpu.write(sectionOf(cpu), 0);
+  const rq = thisRq(cpu);
+  if (paused(cpu, rq)) return;
+  const { backend, profile } = cpu.kernel;
+  const left = cpu.read(rq.lazyMmu) - 1;
+  cpu.claim.that(left >= 0, 'O16', 'a lazy MMU section ends that never began');
+  const { lazyMmu } = backend;
+  if (lazyMmu !== null) {
+    if (left === 0 || profile.lazyMmuNesting === 'none') yield* lazyMmu.leave(cpu);
+    else if (profile.lazyMmuNesting === 'counts') yield* lazyMmu.flush(cpu);
+  }
+  cpu.write(rq.lazyMmu, left);
 }
 
-/** A PTL is about to be dropped: its section has ended. */
+/** lazy_mmu_mode_pause: since the rework. Nests. */
+export function* lazyMmuModePause(cpu: Cpu): Steps<void> {
+  const rq = thisRq(cpu);
+  const { lazyMmu } = cpu.kernel.backend;
+  const count = cpu.read(rq.lazyMmuPaused);
+  if (lazyMmu !== null && count === 0 && cpu.read(rq.lazyMmu) > 0) yield* lazyMmu.leave(cpu);
+  cpu.write(rq.lazyMmuPaused, count + 1);
+}
+
+/** lazy_mmu_mode_resume. */
+export function* lazyMmuModeResume(cpu: Cpu): Steps<void> {
+  const rq = thisRq(cpu);
+  const left = cpu.read(rq.lazyMmuPaused) - 1;
+  cpu.claim.that(left >= 0, 'O16', 'lazy MMU mode is resumed and was not paused');
+  cpu.write(rq.lazyMmuPaused, left);
+  const { lazyMmu } = cpu.kernel.backend;
+  if (lazyMmu !== null && left === 0 && cpu.read(rq.lazyMmu) > 0) yield* lazyMmu.enter(cpu);
+}
+
+/** While the mode is paused, sections inside are not counted. */
+function paused(cpu: Cpu, rq: Runqueue): boolean {
+  return cpu.read(rq.lazyMmuPaused) > 0;
+}
+
+/** A PTL is about to be dropped: its section has ended, or what it has collected is done. */
 export function claimLazyMmuLeft(cpu: Cpu): void {
-  cpu.claim.that(cpu.read(sectionOf(cpu)) === 0, 'O16', 'a PTL is dropped inside a lazy MMU section');
+  const { backend, profile } = cpu.kernel;
+  if (profile.lazyMmuNesting === 'none') {
+    const open = cpu.read(thisRq(cpu).lazyMmu) !== 0;
+    cpu.claim.that(!open, 'O16', 'a PTL is dropped inside a lazy MMU section');
+  } else if (backend.lazyMmu !== null) {
+    const collected = backend.lazyMmu.collected(cpu);
+    cpu.claim.that(collected === 0, 'O16', 'a PTL is dropped, and changes under it are collected and not done');
+  }
 }
