@@ -1,9 +1,9 @@
 /**
- * Page-table entries as numbers: the page or table it points to, times 4096, plus twelve flag bits.
+ * Page-table entries as numbers: the page or table it points to, times 2^14, plus fourteen flag bits.
  *
  * "Page frame number" is the arena address of the page's struct, or of the table's first cell. The flags are the x86 ones
  * where x86 has them in the low twelve bits; NX (bit 63 there) takes the place of PWT, which no algorithm here looks at.
- * Other architectures translate to these in their isa table. Clearing or setting flags never uses a bit operator on the
+ * Other architectures translate to these in their isa table, and have the two highest flags to themselves. Clearing or setting flags never uses a bit operator on the
  * whole entry, which may exceed 32 bits; masks of the low bits are safe on any safe integer.
  */
 
@@ -34,12 +34,18 @@ export const UFFD_WP: number = 1 << 9;
 export const SOFT_DIRTY: number = 1 << 10;
 /** Software bit: maps no struct page (PFNMAP) or the zero page. */
 export const SPECIAL: number = 1 << 11;
+/** The architecture's own: generic code neither sets it nor looks at it. powerpc's hash MMU: H_PAGE_BUSY. */
+export const ARCH_0: number = 1 << 12;
+/** The architecture's own. powerpc's hash MMU: H_PAGE_HASHPTE. */
+export const ARCH_1: number = 1 << 13;
 
-const FLAGS = 0xfff;
+const SHIFT = 14;
+const FLAGS = 2 ** SHIFT - 1;
+const UNIT = 2 ** SHIFT;
 
 /** Makes an entry from the address of a page or table and flags. */
 export function mkEntry(target: number, flags: number): Entry {
-  return target * 4096 + flags;
+  return target * UNIT + flags;
 }
 /** The flags of an entry. */
 export function entryFlags(entry: Entry): number {
@@ -47,7 +53,7 @@ export function entryFlags(entry: Entry): number {
 }
 /** The page or table that an entry points to (pte_pfn, pmd_pgtable). */
 export function entryTarget(entry: Entry): number {
-  return (entry - (entry & FLAGS)) / 4096;
+  return (entry - (entry & FLAGS)) / UNIT;
 }
 /** The entry with flags added. */
 export function entrySet(entry: Entry, flags: number): Entry {
@@ -56,6 +62,10 @@ export function entrySet(entry: Entry, flags: number): Entry {
 /** The entry with flags taken away. */
 export function entryClear(entry: Entry, flags: number): Entry {
   return entry - (entry & flags & FLAGS);
+}
+/** pte_same: the same entry, whatever the architecture's own flags say. */
+export function pteSame(a: Entry, b: Entry): boolean {
+  return entryClear(a, ARCH_0 | ARCH_1) === entryClear(b, ARCH_0 | ARCH_1);
 }
 /** Nothing there. */
 export function entryNone(entry: Entry): boolean {

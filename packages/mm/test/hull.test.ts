@@ -1,5 +1,14 @@
 /** Which range a munmap flushes: hulls that a 6.18 kernel was seen to flush. */
-import { FOUR_LEVELS, LINUX_6_1, LINUX_6_18, type Mm, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  FOUR_LEVELS,
+  LINUX_6_1,
+  LINUX_6_18,
+  mkEntry,
+  type Mm,
+  type Steps,
+  VM_READ,
+  VM_WRITE,
+} from '@mmu-gather/core/stepped';
 import { madviseDontneed, mmap, mmPopulate, munmap, userLoad, userStore } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, NO_LEAKS, run } from './fake-machine.ts';
@@ -215,7 +224,7 @@ test(
       if (m.flushes.length === flushed || m.words[mm.mmapLock] === 0) return;
       m.before = undefined;
       const leaf = m.leaf(m.words[mm.pgd]!, REGION);
-      m.words[leaf] = m.kernel.zeroPage * 4096 + 0x825;
+      m.words[leaf] = mkEntry(m.kernel.zeroPage, 0x825);
     };
     yield* madviseDontneed(m.cpu, mm, REGION, TABLE);
     expect(m.before).toBeUndefined();
