@@ -13,8 +13,9 @@ import {
   tlbGatherMmu,
   tlbStartPtes,
   VM_READ,
+  pteWrprotect,
 } from '@mmu-gather/core/stepped';
-import { dupMm, madviseDontneed, mprotect, ptepGet, pteWrprotect, userStore, vmaLookup } from '@mmu-gather/mm/stepped';
+import { dupMm, madviseDontneed, mprotect, ptepGet, userStore, vmaLookup } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { ARCHITECTURES, cells, defineScenario, machineOf, type Scenario, thread } from '../src/index.ts';
 import { scheduled, type Schedule } from '../src/schedule.ts';

@@ -11,8 +11,9 @@ import type { IpiHandler } from './kernel.ts';
 import type { LazyMmu } from './lazy-mmu.ts';
 import type { Mm } from './mm.ts';
 import type { MmuGather } from './mmu-gather.ts';
+import type { PteOps } from './pte-ops.ts';
 import type { Steps } from './steps.ts';
-import type { Address } from './struct.ts';
+import type { Address, Cell } from './struct.ts';
 
 /** Reclaim's batch of deferred flushes (struct arch_tlbflush_unmap_batch): private to the reclaiming task. */
 export interface TlbBatch {
@@ -26,6 +27,22 @@ export interface TlbBatch {
   readonly gens: Map<Address, number>;
 }
 
+/**
+ * A table of translations in memory that the hardware looks into instead of page tables: powerpc's hash page table, sparc's TSB. Kernel
+ * code fills it (`Backend.tlbMiss`, `PteOps.updateMmuCache`) and empties it; only what stands in it may be cached.
+ */
+export interface TranslationTable {
+  /** Its first word. */
+  readonly base: Address;
+  /** Number of words. */
+  readonly words: number;
+  /**
+   * What the hardware may find for an address under an address-space tag, as entries; more than one where it stands there twice. Pure:
+   * reads the table's words by `load` only.
+   */
+  lookup(load: (cell: Cell) => number, asid: number, address: number): readonly Entry[];
+}
+
 /** An architecture. */
 export interface Backend {
   /** x86, arm64, powerpc-hash, powerpc-radix, sparc64, s390, riscv, or a third party's. */
@@ -36,6 +53,15 @@ export interface Backend {
   readonly handlers: readonly IpiHandler[];
   /** Lazy MMU mode; null where PTE changes ask for nothing that could be collected. */
   readonly lazyMmu: LazyMmu | null;
+  /** How entries change. */
+  readonly pte: PteOps;
+  /** The table that the hardware looks into; null where it walks page tables. */
+  readonly translationTable: TranslationTable | null;
+  /**
+   * Whether a gather keeps pages until its flush. False (MMU_GATHER_NO_GATHER) where each change of an entry has purged it already: the
+   * page is freed when it is queued.
+   */
+  readonly gathersPages: boolean;
 
   /** init_new_context: before an mm is first used. */
   initNewContext(cpu: Cpu, mm: Mm): Steps<void>;
@@ -43,6 +69,21 @@ export interface Backend {
   switchMm(cpu: Cpu, next: Mm): Steps<void>;
   /** enter_lazy_tlb: a task without an mm goes on with the mm that is loaded. */
   enterLazyTlb(cpu: Cpu, mm: Mm): Steps<void>;
+  /** What __switch_to does of its own, with interrupts off, before each change of task. Null: nothing. */
+  readonly switchTo: ((cpu: Cpu) => Steps<void>) | null;
+  /** finish_arch_post_lock_switch: after a switch to a task of `mm`, with interrupts on again. Null: nothing. */
+  readonly finishArchPostLockSwitch: ((cpu: Cpu, mm: Mm) => Steps<void>) | null;
+  /** arch_exit_mmap: first of all in exit_mmap. Null: nothing. */
+  readonly archExitMmap: ((cpu: Cpu, mm: Mm) => Steps<void>) | null;
+  /** destroy_context: with the last reference to the struct. Null: nothing. */
+  readonly destroyContext: ((cpu: Cpu, mm: Mm) => Steps<void>) | null;
+  /**
+   * A miss or fault that software answers below the page fault (hash_page, the TSB miss handler), in kernel mode.
+   * @returns true if a translation that allows the access was put in place: try again; false: it is a page fault. Null: there is none
+   */
+  readonly tlbMiss: ((cpu: Cpu, mm: Mm, address: number, write: boolean) => Steps<boolean>) | null;
+  /** The architecture's part of p?d_free_tlb: a table was unlinked and is in a gather. Null: nothing. */
+  readonly tableFreed: ((cpu: Cpu, tlb: MmuGather) => Steps<void>) | null;
   /**
    * Moves every CPU off an mm that nobody will run again, this one and lazy ones too (Fitzhardinge, March 2009). When it returns,
    * no CPU walks its tables; entries may stay under its ASID.

@@ -152,6 +152,12 @@ export interface Cpu {
   loadContext(root: Address, asid: number, noflush: boolean): Steps<void>;
   /** Drops cached entries. A local scope takes effect at once and serialises; a broadcast one at `invalidationBarrier`. */
   invalidate(scope: Scope): Steps<void>;
+  /**
+   * Changes an entry and drops what is cached of it in one step (IPTE, IDTE, CSP of s390): if the cell holds `old`, it holds `value`
+   * afterwards, and what the scope covers is gone, with `broadcast` on every CPU and at once. Serialising.
+   * @returns what the cell held
+   */
+  cmpxchgAndInvalidate(cell: Cell, old: number, value: number, scope: Scope): Steps<number>;
   /** Waits until this CPU's broadcasts took effect everywhere (DSB, tlbsync, ptesync). */
   invalidationBarrier(): Steps<void>;
   /** A load from user mode. Returns the word, or {@link FAULT}. */

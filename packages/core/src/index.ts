@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export * from './address-space.ts';
+export * from './asm-generic.ts';
 export * from './backend.ts';
 export * from './boot.ts';
 export * from './cpu.ts';
@@ -24,6 +25,8 @@ export * from './mm.ts';
 export * from './mmu-gather.ts';
 export * from './page.ts';
 export * from './profile/index.ts';
+export * from './pte.ts';
+export * from './pte-ops.ts';
 export * from './smp.ts';
 export * from './steps.ts';
 export * from './struct.ts';

@@ -38,12 +38,16 @@ export interface Scope {
   readonly globals: boolean;
   /** On every CPU of the machine; takes effect at the issuer's `invalidationBarrier`. */
   readonly broadcast: boolean;
+  /** Level hint: only leaves of this level are dropped (0: base pages). Leaves of every level if not given. */
+  readonly level?: number;
 }
 
 /** The hardware side of a backend. */
 export interface Isa {
   /** Ordering between CPUs, unless a run overrides it. */
   readonly memoryModel: MemoryModel;
+  /** Under `weak`: a store that one other CPU sees is there for all (arm64, riscv), or not (powerpc). */
+  readonly multiCopyAtomic: boolean;
   /** Shape of real page tables. */
   readonly geometry: Geometry;
   /** Number of address-space tags that a CPU can hold entries of; 1 without tags. */
@@ -52,6 +56,12 @@ export interface Isa {
   readonly broadcasts: boolean;
   /** A store through an entry that was cached clean walks again, to set the dirty bit in memory; it faults if that may not be. */
   readonly cleanWalks: boolean;
+  /**
+   * Who sets accessed bits. `software`: an entry without it is not used (a fault sets it). `hardware`: every entry counts as accessed.
+   */
+  readonly accessed: 'hardware' | 'software';
+  /** Who sets dirty bits. `software`: a writable entry that is not dirty does not allow stores (a fault sets it). */
+  readonly dirty: 'hardware' | 'software';
   /** Mnemonic to scope, for readers and for programs of bare instructions. */
   readonly instructions: Readonly<Record<string, (asid: number, address: number, size: number) => Scope>>;
 }

@@ -10,7 +10,7 @@
  *     tlbFinishMmu(cpu, tlb)                         invalidate, free, pending - 1
  *
  * A gather is private to the CPU that opened it: a plain object, never shared. Freeing before `tlbFlushMmuTlbonly` is never
- * legal. A gather that finds another one open cannot know what that one has cleared and not yet flushed, see
+ * legal, unless each change of an entry has purged it (Backend.gathersPages). A gather that finds another one open cannot know what that one has cleared and not yet flushed, see
  * nested-finish.ts.
  */
 import type { Cpu } from './cpu.ts';
@@ -154,11 +154,16 @@ export function gatherCapacity(cpu: Cpu): number {
 }
 
 /**
- * __tlb_remove_page: queues a page whose entry was just recorded.
+ * __tlb_remove_page: queues a page whose entry was just recorded. Where the change of the entry has purged it everywhere already
+ * (MMU_GATHER_NO_GATHER), the page is freed at once: its rmap must be gone.
  * @returns true if the gather is full: the caller must call {@link tlbFlushMmu} once it has dropped the PTL.
  */
-export function tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): boolean {
+export function* tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): Steps<boolean> {
   cpu.claim.that(tlb.end !== 0, 'O16', 'a page was queued and no entry recorded');
+  if (!cpu.kernel.backend.gathersPages) {
+    yield* putPage(cpu, page);
+    return false;
+  }
   tlb.pages.push(page);
   return tlb.pages.length >= gatherCapacity(cpu);
 }
@@ -173,6 +178,8 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
   tlb.untracked = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
   yield* countLevels(cpu, tlb, 1 << tablesLevel(cpu));
+  const { tableFreed } = cpu.kernel.backend;
+  if (tableFreed !== null) yield* tableFreed(cpu, tlb);
   if (yield* freedUnflushed(cpu, tlb)) {
     yield* cpu.free('table', table);
     return;

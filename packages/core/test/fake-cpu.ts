@@ -12,7 +12,7 @@ import type {
   Steps,
   Test,
 } from '../src/index.ts';
-import { FOUR_LEVELS, LINUX_6_18 } from '../src/index.ts';
+import { ASM_GENERIC, FOUR_LEVELS, LINUX_6_18 } from '../src/index.ts';
 
 /** What one gather's flush recorded. */
 export interface Flush {
@@ -39,6 +39,7 @@ export function fakeCpu(profile: Partial<Profile> = {}, cpus = 1): FakeCpu {
   const flushes: Flush[] = [];
   const broken: OracleId[] = [];
   const backend = {
+    ...ASM_GENERIC,
     *tlbFlush(_cpu: Cpu, tlb: MmuGather): Steps<void> {
       log.push('flush');
       const { start, end, cleared, freedTables, fullmm } = tlb;

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
+  type Backend,
+  type Cpu,
   finish,
   gatherCapacity,
   LINUX_5_11,
@@ -7,6 +9,7 @@ import {
   LINUX_6_12,
   LINUX_6_18,
   Mm,
+  type MmuGather,
   Page,
   type Profile,
   type Steps,
@@ -40,7 +43,7 @@ test('unhook, then invalidate, then free: tables before pages', () => {
       const tlb = yield* tlbGatherMmu(cpu, mm);
       expect(words[mm.tlbFlushPending]).toBe(1);
       tlbRemoveTlbEntry(cpu, tlb, 5 * PAGE, 0);
-      expect(tlbRemovePage(cpu, tlb, page.address)).toBe(false);
+      expect(yield* tlbRemovePage(cpu, tlb, page.address)).toBe(false);
       yield* tlbRemoveTable(cpu, tlb, 300, 0, 0);
       yield* tlbFinishMmu(cpu, tlb, 5 * PAGE, 6 * PAGE);
     })(),
@@ -86,7 +89,7 @@ test('a page without a recorded entry is a bug, and so is a finish without its g
   finish(
     (function* (): Steps<void> {
       const tlb = yield* tlbGatherMmu(cpu, mm);
-      tlbRemovePage(cpu, tlb, page.address);
+      yield* tlbRemovePage(cpu, tlb, page.address);
       yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
       yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
     })(),
@@ -108,7 +111,7 @@ test('a page that somebody else still holds is not freed', () => {
     (function* (): Steps<void> {
       const tlb = yield* tlbGatherMmu(cpu, mm);
       tlbRemoveTlbEntry(cpu, tlb, 0, 0);
-      tlbRemovePage(cpu, tlb, page.address);
+      yield* tlbRemovePage(cpu, tlb, page.address);
       yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
     })(),
   );
@@ -176,4 +179,50 @@ test('fullmm has no range, and an empty one starts past its end', () => {
       expect([part.start, part.end]).toEqual([taskSize(cpu.kernel.geometry), 0]);
     })(),
   );
+});
+
+/** Gives the fake architecture something of its own. */
+function withArch(fake: FakeCpu, arch: Partial<Backend>): FakeCpu {
+  Object.assign(fake.cpu.kernel.backend, arch);
+  return fake;
+}
+
+test('the architecture hears of an unlinked table once it is recorded, and before it is freed', () => {
+  for (const tableFree of ['batched', 'no-sync'] as const) {
+    const fake = fakeCpu({ tableFree });
+    const { cpu, log } = withArch(fake, {
+      *tableFreed(_cpu: Cpu, tlb: MmuGather): Steps<void> {
+        log.push(`unlinked ${tlb.start} ${tlb.end} ${tlb.freedTables} ${tlb.cleared} ${tlb.tables.length}`);
+      },
+    });
+    finish(
+      (function* (): Steps<void> {
+        const tlb = yield* tlbGatherMmu(cpu, mm);
+        yield* tlbRemoveTable(cpu, tlb, 300, MB2, 0);
+        yield* tlbFinishMmu(cpu, tlb, MB2, 2 * MB2);
+      })(),
+    );
+    const unlinked = `unlinked ${MB2} ${MB2 + PAGE} true 2 0`;
+    const frees = ['flush', 'free table 300'];
+    if (tableFree === 'no-sync') frees.reverse();
+    expect(log).toEqual([unlinked, ...frees, 'finished']);
+  }
+});
+
+test('a gather that keeps no pages gives them back at once, and is never full', () => {
+  const fake = withPage({ gatherBatch: { bundle: 2, batch: 2, batches: 0, spare: 1 } });
+  const { cpu, log, words } = withArch(fake, { gathersPages: false });
+  words[page.refcount] = 2;
+  finish(
+    (function* (): Steps<void> {
+      const tlb = yield* tlbGatherMmu(cpu, mm);
+      for (const left of [1, 0]) {
+        tlbRemoveTlbEntry(cpu, tlb, 0, 0);
+        expect(yield* tlbRemovePage(cpu, tlb, page.address)).toBe(false);
+        expect(words[page.refcount]).toBe(left);
+      }
+      yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
+    })(),
+  );
+  expect(log).toEqual([`free page ${page.address}`, 'flush', 'finished']);
 });

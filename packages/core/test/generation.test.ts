@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   type Address,
+  ASM_GENERIC,
   type Backend,
   type Cpu,
   EVERYTHING,
@@ -46,6 +47,7 @@ function fixture(profile: Partial<Profile> = {}): Fixture {
   const { cpu, words } = fakeCpu({ deferral: 'table-gen', ...profile });
   const flushes: (string | readonly number[])[] = [];
   const backend = {
+    ...ASM_GENERIC,
     *tlbFlush(): Steps<void> {
       flushes.push('own');
     },

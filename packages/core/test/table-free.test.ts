@@ -99,7 +99,7 @@ test('the empty interrupt goes to the others only', () => {
 /** A batch of one page, then a table. */
 function* teardown(cpu: Cpu, tlb: MmuGather): Steps<void> {
   tlbRemoveTlbEntry(cpu, tlb, 0, 0);
-  tlbRemovePage(cpu, tlb, page.address);
+  yield* tlbRemovePage(cpu, tlb, page.address);
   yield* tlbFlushMmu(cpu, tlb);
   yield* tlbRemoveTable(cpu, tlb, 300, 0, 0);
   yield* tlbFinishMmu(cpu, tlb, 0, PAGE);

@@ -42,6 +42,14 @@ import {
   VM_UFFD_WP,
   VM_WRITE,
   pageSize,
+  pteClearUffdWp,
+  pteMkuffdWp,
+  pteMkwrite,
+  pteModify,
+  pteProtnone,
+  pteUffdWp,
+  vmaWantsWritenotify,
+  vmPageProt,
 } from '@mmu-gather/core/stepped';
 import { changeHugePmd, type HugeChange, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
 import { pageAnon, pageAnonExclusive, vmNormalPage } from './page.ts';
@@ -53,16 +61,6 @@ import {
   pteUnmapUnlockLazy,
   topLevel,
 } from './page-table.ts';
-import {
-  pteClearUffdWp,
-  pteMkuffdWp,
-  pteMkwrite,
-  pteModify,
-  pteProtnone,
-  pteUffdWp,
-  vmaWantsWritenotify,
-  vmPageProt,
-} from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /** MM_CP_TRY_CHANGE_WRITABLE: make entries writable that a write fault would only find exclusive. */
@@ -194,9 +192,9 @@ function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end
     if (!ptePresent(seen)) continue;
     // A hinting fault on the zero page would tell nothing; one that is still pending need not be repeated.
     if ((change.cp & MM_CP_PROT_NUMA) !== 0 && (pteProtnone(seen) || vmNormalPage(seen) === 0)) continue;
-    const old = yield* ptepModifyProtStart(cpu, pte);
+    const old = yield* ptepModifyProtStart(cpu, mm, at, pte);
     const entry = yield* changedPte(cpu, change, old);
-    yield* ptepModifyProtCommit(cpu, pte, entry);
+    yield* ptepModifyProtCommit(cpu, mm, at, pte, old, entry);
     const decides = cpu.kernel.profile.flushDecision === 'exchanged' ? old : seen;
     if (tlb !== null && needsFlush(cpu, decides, entry)) tlbFlushLevelRange(tlb, at, size, 0);
     pages++;

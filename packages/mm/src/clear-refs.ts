@@ -37,6 +37,9 @@ import {
   tlbStartVma,
   type Vma,
   VM_PFNMAP,
+  pteClearSoftDirty,
+  pteMkold,
+  pteWrprotect,
 } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
 import { mmuNotifierEnd, mmuNotifierStart } from './mmu-notifier.ts';
@@ -51,7 +54,6 @@ import {
   pteUnmapUnlock,
 } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
-import { pteClearSoftDirty, pteMkold, pteWrprotect } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 import { vmaLookup, vmasOf } from './vma.ts';
 import { mmapWriteUnlock } from './vma-lock.ts';
@@ -147,8 +149,8 @@ function* clearPteRange(
     const seen = yield* ptepGet(cpu, pte);
     if (!ptePresent(seen)) continue;
     if (!softDirty && ((seen & ACCESSED) === 0 || vmNormalPage(seen) === 0)) continue;
-    const old = yield* ptepModifyProtStart(cpu, pte);
-    yield* ptepModifyProtCommit(cpu, pte, cleared(old, softDirty));
+    const old = yield* ptepModifyProtStart(cpu, mm, at, pte);
+    yield* ptepModifyProtCommit(cpu, mm, at, pte, old, cleared(old, softDirty));
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);
   }
   if (tlb !== null) {

@@ -22,23 +22,6 @@ import {
   type Vma,
   VM_HUGEPAGE,
   pageSize,
-} from '@mmu-gather/core/stepped';
-import { VM_FAULT_RETRY } from './errno.ts';
-import { doFault } from './file-fault.ts';
-import { handleHugeFault } from './huge-memory.ts';
-import { doNumaPage } from './numa.ts';
-import { allocZeroedPage, pageAddRmap, wpCanReuseAnonPage } from './page.ts';
-import type { PageCache } from './page-cache.ts';
-import {
-  pmdAlloc,
-  pteAllocMap,
-  ptepGet,
-  ptepSetAccessFlags,
-  pteUnmap,
-  pteUnmapUnlock,
-  setPteAt,
-} from './page-table.ts';
-import {
   isMigrationPte,
   maybeMkwrite,
   mkPte,
@@ -48,8 +31,15 @@ import {
   pteProtnone,
   VM_ACCESS_FLAGS,
   vmPageProt,
-} from './pte.ts';
-import { anonPrepare, installAnonPage, lockSame, releaseFaultLock, type Vmf } from './vmf.ts';
+} from '@mmu-gather/core/stepped';
+import { VM_FAULT_RETRY } from './errno.ts';
+import { doFault } from './file-fault.ts';
+import { handleHugeFault } from './huge-memory.ts';
+import { doNumaPage } from './numa.ts';
+import { allocZeroedPage, pageAddRmap, wpCanReuseAnonPage } from './page.ts';
+import type { PageCache } from './page-cache.ts';
+import { pmdAlloc, pteAllocMap, ptepGet, pteUnmap, pteUnmapUnlock, setPteAt, updateMmuCache } from './page-table.ts';
+import { anonPrepare, installAnonPage, lockSame, releaseFaultLock, upgradeEntry, type Vmf } from './vmf.ts';
 import { doWpPage } from './wp-fault.ts';
 
 /**
@@ -105,8 +95,7 @@ function* handlePteFault(cpu: Cpu, vmf: Vmf): Steps<number> {
     if (!pteWrite(entry)) return yield* doWpPage(cpu, vmf);
     entry = pteMkdirty(entry);
   }
-  // Another fault did the work, or the CPU used an entry that granted less: the fault itself has dropped it.
-  yield* ptepSetAccessFlags(cpu, vmf.pte, vmf.orig, pteMkyoung(entry));
+  yield* upgradeEntry(cpu, vmf.mm, vmf.address, vmf.pte, vmf.orig, pteMkyoung(entry), vmf.write);
   yield* pteUnmapUnlock(cpu, vmf.table);
   return 0;
 }
@@ -142,7 +131,8 @@ function* doSwapPage(cpu: Cpu, vmf: Vmf): Steps<number> {
   let entry = mkPte(page, vmPageProt(vmf.vmFlags));
   if (vmf.write && (yield* wpCanReuseAnonPage(cpu, page))) entry = maybeMkwrite(pteMkdirty(entry), vmf.vmFlags);
   yield* pageAddRmap(cpu, page);
-  yield* setPteAt(cpu, vmf.pte, entry);
+  yield* setPteAt(cpu, vmf.mm, vmf.address, vmf.pte, entry);
+  yield* updateMmuCache(cpu, vmf.mm, vmf.address, vmf.pte, entry);
   yield* pteUnmapUnlock(cpu, vmf.table);
   return 0;
 }

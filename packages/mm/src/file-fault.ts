@@ -13,7 +13,9 @@
  */
 import {
   type Address,
+  type Cell,
   type Cpu,
+  type Entry,
   entryIndex,
   entryNone,
   getPage,
@@ -24,13 +26,16 @@ import {
   VM_SHARED,
   VM_WRITE,
   pageSize,
+  maybeMkwrite,
+  mkPte,
+  pteMkdirty,
+  vmPageProt,
 } from '@mmu-gather/core/stepped';
 import { VM_FAULT_SIGBUS } from './errno.ts';
 import { vmaMapping } from './mapping.ts';
 import { filemapGetLocked, unlockPage } from './mapping-cache.ts';
 import { allocZeroedPage, copyPage, pageAddRmap, pageMarkDirty } from './page.ts';
-import { pteLock, ptepGet, pteUnmapUnlock, setPteAt } from './page-table.ts';
-import { maybeMkwrite, mkPte, pteMkdirty, vmPageProt } from './pte.ts';
+import { pteLock, ptepGet, pteUnmapUnlock, setPteAt, updateMmuCache } from './page-table.ts';
 import { anonPrepare, installAnonPage, lockSame, type Vmf } from './vmf.ts';
 
 /** do_fault. */
@@ -90,15 +95,22 @@ function* doFaultAround(cpu: Cpu, vmf: Vmf): Steps<boolean> {
   if (!(yield* pteLock(cpu, vmf.pmd, vmf.table))) return false;
   for (let i = from; i < to; i++) {
     if (!entryNone(yield* ptepGet(cpu, vmf.table + i))) continue;
-    const page = yield* vmf.files.cached(cpu, file, pageIndex(cpu, vmf, tableStart + i * size));
+    const address = tableStart + i * size;
+    const page = yield* vmf.files.cached(cpu, file, pageIndex(cpu, vmf, address));
     if (page === 0) continue;
     yield* getPage(cpu, page);
     yield* pageAddRmap(cpu, page);
-    yield* setPteAt(cpu, vmf.table + i, mkPte(page, prot));
+    yield* setFilePte(cpu, vmf, address, vmf.table + i, mkPte(page, prot));
   }
   const mapped = !entryNone(yield* ptepGet(cpu, vmf.pte));
   yield* pteUnmapUnlock(cpu, vmf.table);
   return mapped;
+}
+
+/** The end of set_pte_range, under the PTL. */
+function* setFilePte(cpu: Cpu, vmf: Vmf, address: number, pte: Cell, entry: Entry): Steps<void> {
+  yield* setPteAt(cpu, vmf.mm, address, pte, entry);
+  yield* updateMmuCache(cpu, vmf.mm, address, pte, entry);
 }
 
 /** do_cow_fault: a private copy at once. */
@@ -135,11 +147,9 @@ function* finishFault(cpu: Cpu, vmf: Vmf, page: Address, write: boolean): Steps<
   }
   yield* pageAddRmap(cpu, page);
   const entry = mkPte(page, vmPageProt(vmf.vmFlags));
-  yield* setPteAt(
-    cpu,
-    vmf.pte,
-    write && (vmf.vmFlags & VM_WRITE) !== 0 ? maybeMkwrite(pteMkdirty(entry), VM_WRITE) : entry,
-  );
+  const writable = write && (vmf.vmFlags & VM_WRITE) !== 0;
+  const granted = writable ? maybeMkwrite(pteMkdirty(entry), VM_WRITE) : entry;
+  yield* setFilePte(cpu, vmf, vmf.address, vmf.pte, granted);
   yield* pteUnmapUnlock(cpu, vmf.table);
   yield* releaseFaultPage(cpu, vmf, page);
   return true;

@@ -36,6 +36,11 @@ import {
   VM_UFFD_WP,
   pageSize,
   tlbAdjustRange,
+  isMigrationPte,
+  pteClearUffdWp,
+  pteMkclean,
+  pteMkold,
+  pteWrprotect,
 } from '@mmu-gather/core/stepped';
 import { vmaLinkFile } from './mapping.ts';
 import { copyHugePmd, hugeSize, pmdTransHuge } from './huge-memory.ts';
@@ -52,7 +57,6 @@ import {
   setPteAt,
   topLevel,
 } from './page-table.ts';
-import { isMigrationPte, pteClearUffdWp, pteMkclean, pteMkold, pteWrprotect } from './pte.ts';
 import { dupVma } from './vma.ts';
 import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
@@ -169,7 +173,7 @@ function* copyPteRange(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number, end: n
       const entry = yield* ptepGet(cpu, oldPte);
       if (entryNone(entry)) continue;
       if (ptePresent(entry)) yield* copyPresentPte(cpu, copy, pte, oldPte, entry, at);
-      else yield* copyNonpresentPte(cpu, pte, entry);
+      else yield* copyNonpresentPte(cpu, copy.mm, at, pte, entry);
     }
     yield* pteUnmapUnlockLazy(cpu, oldTable);
   }
@@ -186,16 +190,16 @@ function* copyPresentPte(cpu: Cpu, copy: Copy, pte: Cell, oldPte: Cell, old: Ent
   }
   let entry = old;
   if (copy.cow && pteWrite(entry)) {
-    yield* ptepSetWrprotect(cpu, oldPte, old);
+    yield* ptepSetWrprotect(cpu, copy.oldMm, address, oldPte, old);
     tlbAdjustRange(copy.lost, address, pageSize(cpu.kernel.geometry));
     entry = pteWrprotect(entry);
   }
   if (!copy.cow) entry = pteMkclean(entry);
-  yield* setPteAt(cpu, pte, pteClearUffdWp(pteMkold(entry)));
+  yield* setPteAt(cpu, copy.mm, address, pte, pteClearUffdWp(pteMkold(entry)));
 }
 
 /** copy_nonpresent_pte: one more reference to the slot. A migration entry is copied as it is: the child waits, too. */
-function* copyNonpresentPte(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
+function* copyNonpresentPte(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry): Steps<void> {
   if (!isMigrationPte(entry)) yield* getPage(cpu, entryTarget(entry));
-  yield* setPteAt(cpu, pte, entry);
+  yield* setPteAt(cpu, mm, address, pte, entry);
 }

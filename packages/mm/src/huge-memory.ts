@@ -38,6 +38,7 @@ import {
   pteDirty,
   pteWrite,
   PRESENT,
+  pageSize,
   PROTNONE,
   PSE,
   putPage,
@@ -53,19 +54,6 @@ import {
   type Vma,
   VM_HUGEPAGE,
   VM_UFFD_WP,
-} from '@mmu-gather/core/stepped';
-import {
-  initRefcount,
-  pageAddNewAnonRmap,
-  pageAnonExclusive,
-  pageDupAnonRmap,
-  pageMapcount,
-  pageMarkLazyfree,
-  pageRemoveRmap,
-  wpCanReuseAnonPage,
-} from './page.ts';
-import { newTable, pmdOffset, pmdPopulate, ptepSetAccessFlags, ptepSetWrprotect, setPteAt } from './page-table.ts';
-import {
   maybeMkwrite,
   mkPte,
   pteClearUffdWp,
@@ -79,8 +67,27 @@ import {
   pteWrprotect,
   VM_ACCESS_FLAGS,
   vmPageProt,
-} from './pte.ts';
-import { anonPrepare } from './vmf.ts';
+} from '@mmu-gather/core/stepped';
+import {
+  initRefcount,
+  pageAddNewAnonRmap,
+  pageAnonExclusive,
+  pageDupAnonRmap,
+  pageMapcount,
+  pageMarkLazyfree,
+  pageRemoveRmap,
+  wpCanReuseAnonPage,
+} from './page.ts';
+import {
+  newTable,
+  pmdOffset,
+  pmdPopulate,
+  ptepGetAndClear,
+  ptepSetWrprotect,
+  setPteAt,
+  updateMmuCache,
+} from './page-table.ts';
+import { anonPrepare, upgradeEntry } from './vmf.ts';
 
 /** pmd_trans_huge: the entry maps a huge page, or is taken away from one for a moment. */
 export function pmdTransHuge(entry: Entry): boolean {
@@ -149,13 +156,13 @@ function pmdMkinvalid(entry: Entry): Entry {
 }
 
 /** pmdp_invalidate_ad: takes the entry away from the hardware. @returns what it was, with all bits that the hardware set */
-function pmdpInvalidateAd(cpu: Cpu, pmd: Cell, seen: Entry): Steps<Entry> {
-  return cpu.xchg(pmd, pmdMkinvalid(seen));
+function pmdpInvalidateAd(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: number): Steps<Entry> {
+  return cpu.kernel.backend.pte.pmdpEstablish(cpu, mm, hugeStart(cpu, address), pmd, pmdMkinvalid(seen));
 }
 
 /** pmdp_invalidate: and from every TLB. Under mm.pageTableLock. */
 function* pmdpInvalidate(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: number): Steps<Entry> {
-  const old = yield* pmdpInvalidateAd(cpu, pmd, seen);
+  const old = yield* pmdpInvalidateAd(cpu, mm, pmd, seen, address);
   yield* flushPmdTlbRange(cpu, mm, address);
   return old;
 }
@@ -199,7 +206,7 @@ function* doHugePmdAnonymousPage(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address:
   const table = yield* newTable(cpu, mm);
   yield* cpu.spinLock(mm.pageTableLock);
   const none = entryNone(yield* cpu.readOnce(pmd));
-  if (none) yield* mapHugePage(cpu, pmd, address, table, first, vmFlags);
+  if (none) yield* mapHugePage(cpu, mm, pmd, address, table, first, vmFlags);
   yield* cpu.spinUnlock(mm.pageTableLock);
   if (none) return;
   for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
@@ -209,6 +216,7 @@ function* doHugePmdAnonymousPage(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address:
 /** map_anon_folio_pmd: a huge page that nobody else sees yet becomes reachable, with a table deposited. Under mm.pageTableLock. */
 export function* mapHugePage(
   cpu: Cpu,
+  mm: Mm,
   pmd: Cell,
   address: number,
   table: Address,
@@ -219,25 +227,30 @@ export function* mapHugePage(
   pgtableDeposit(cpu, pmd, address, table);
   // The zeroes of the pages before the entry. Pairs with the address dependency of who walks to them, the hardware included.
   yield* cpu.smpWmb();
-  yield* setPteAt(cpu, pmd, maybeMkwrite(pteMkdirty(mkPte(first, vmPageProt(vmFlags) | PSE)), vmFlags));
+  const entry = maybeMkwrite(pteMkdirty(mkPte(first, vmPageProt(vmFlags) | PSE)), vmFlags);
+  yield* setPteAt(cpu, mm, hugeStart(cpu, address), pmd, entry, 1);
+  yield* updateMmuCache(cpu, mm, hugeStart(cpu, address), pmd, entry);
 }
 
 /** huge_pmd_set_accessed, do_huge_pmd_wp_page. */
 function* handleHugePmd(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address: number, write: boolean): Steps<boolean> {
   const vmFlags = cpu.read(vma.flags);
+  const start = hugeStart(cpu, address);
   yield* cpu.spinLock(mm.pageTableLock);
   // Under the lock an entry is never taken away for a moment.
   let entry = yield* cpu.readOnce(pmd);
   if (pteProtnone(entry) && (vmFlags & VM_ACCESS_FLAGS) !== 0) {
     // do_huge_pmd_numa_page, without a move: a hint was taken, and the page is there again.
     const restored = pteMkyoung(pteModify(entry, vmPageProt(vmFlags)));
-    yield* setPteAt(cpu, pmd, restored);
+    yield* setPteAt(cpu, mm, start, pmd, restored, 1);
+    yield* updateMmuCache(cpu, mm, start, pmd, restored);
     entry = restored;
   }
   const copies = pmdTransHuge(entry) && write && !pteWrite(entry);
   const reuse = copies && (vmFlags & VM_UFFD_WP) === 0 && (yield* canReuseHugePage(cpu, entryTarget(entry)));
-  if (reuse) {
-    yield* ptepSetAccessFlags(cpu, pmd, entry, maybeMkwrite(pteMkdirty(pteMkyoung(entry)), vmFlags));
+  if (pmdTransHuge(entry) && (!copies || reuse)) {
+    const young = write ? pteMkdirty(pteMkyoung(entry)) : pteMkyoung(entry);
+    yield* upgradeEntry(cpu, mm, start, pmd, entry, reuse ? maybeMkwrite(young, vmFlags) : young, write, 1);
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
   if (!copies || reuse) return true;
@@ -269,13 +282,16 @@ export function* splitHugePmd(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Ste
 /** __split_huge_pmd_locked, for anonymous memory. */
 function* splitHugePmdLocked(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: number): Steps<void> {
   const { splitFlush, splitDirty } = cpu.kernel.profile;
-  const old = yield* pmdpInvalidateAd(cpu, pmd, seen);
+  const old = yield* pmdpInvalidateAd(cpu, mm, pmd, seen, address);
   if (splitFlush === 'invalidate') yield* flushPmdTlbRange(cpu, mm, address);
   const source = splitDirty === 'exchanged' ? old : seen;
   const flags = entryFlags(entryClear(source, PSE));
   const table = pgtableWithdraw(cpu, pmd, address);
   const pages = hugePages(cpu, entryTarget(source));
-  for (let i = 0; i < pages.length; i++) yield* setPteAt(cpu, table + i, mkEntry(pages[i]!, flags));
+  let at = hugeStart(cpu, address);
+  for (let i = 0; i < pages.length; i++, at += pageSize(cpu.kernel.geometry)) {
+    yield* setPteAt(cpu, mm, at, table + i, mkEntry(pages[i]!, flags));
+  }
   yield* pmdPopulate(cpu, pmd, table);
 }
 
@@ -315,15 +331,17 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
   const { unlinkTable, deferral } = cpu.kernel.profile;
   const recordFirst = unlinkTable === 'after-record' && (deferral !== 'counter' || countsLevels(cpu));
   yield* tlbStartPtes(cpu, tlb);
-  const old = recordFirst ? yield* pmdpInvalidateAd(cpu, pmd, seen) : yield* cpu.xchg(pmd, 0);
+  const old = recordFirst
+    ? yield* pmdpInvalidateAd(cpu, mm, pmd, seen, start)
+    : yield* ptepGetAndClear(cpu, mm, start, pmd, 1);
   tlbRemoveTlbEntry(cpu, tlb, start, 1);
   yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
-  if (recordFirst) yield* setPteAt(cpu, pmd, 0);
+  if (recordFirst) yield* setPteAt(cpu, mm, start, pmd, 0, 1);
   const table = pgtableWithdraw(cpu, pmd, start);
   let full = false;
   for (const page of hugePages(cpu, entryTarget(old))) {
     yield* pageRemoveRmap(cpu, page);
-    full = tlbRemovePage(cpu, tlb, page) || full;
+    full = (yield* tlbRemovePage(cpu, tlb, page)) || full;
   }
   cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   yield* cpu.spinUnlock(mm.pageTableLock);
@@ -351,9 +369,9 @@ function takeAway(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, start: number): Step
     case 'flush':
       return pmdpInvalidate(cpu, mm, pmd, seen, start);
     case 'gather':
-      return pmdpInvalidateAd(cpu, pmd, seen);
+      return pmdpInvalidateAd(cpu, mm, pmd, seen, start);
     case 'clear':
-      return cpu.xchg(pmd, 0);
+      return ptepGetAndClear(cpu, mm, start, pmd, 1);
   }
 }
 
@@ -375,7 +393,7 @@ export function* changeHugePmd(
     if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
     const old = yield* takeAway(cpu, mm, pmd, seen, start);
     const entry = pteModify(old, change.prot);
-    yield* setPteAt(cpu, pmd, entry);
+    yield* setPteAt(cpu, mm, start, pmd, entry, 1);
     if (tlb !== null) {
       const { profile, backend } = cpu.kernel;
       if (profile.needsFlush === 'always' || backend.hugePmdNeedsFlush(old, entry))
@@ -407,7 +425,7 @@ export function* madviseHugePmd(
     if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
       yield* tlbStartPtes(cpu, tlb);
       const old = yield* pmdpInvalidate(cpu, mm, pmd, seen, start);
-      yield* setPteAt(cpu, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
+      yield* setPteAt(cpu, mm, start, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old), 1);
       tlbRemoveTlbEntry(cpu, tlb, start, 1);
       yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
     }
@@ -438,9 +456,9 @@ export function* clearHugePmd(
   const seen = yield* cpu.readOnce(pmd);
   if (pmdTransHuge(seen)) {
     if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
-    const old = yield* pmdpInvalidateAd(cpu, pmd, seen);
+    const old = yield* pmdpInvalidateAd(cpu, mm, pmd, seen, start);
     if (flush) yield* flushPmdTlbRange(cpu, mm, start);
-    yield* setPteAt(cpu, pmd, clear(old));
+    yield* setPteAt(cpu, mm, start, pmd, clear(old), 1);
     if (tlb !== null) {
       tlbFlushLevelRange(tlb, start, hugeSize(cpu), 1);
       cpu.claim.observed(cpu.read(mm.pgd), { start, end: start + hugeSize(cpu) });
@@ -466,9 +484,9 @@ export function* copyHugePmd(cpu: Cpu, mm: Mm, oldMm: Mm, pmd: Cell, oldPmd: Cel
       yield* getPage(cpu, page);
       yield* pageDupAnonRmap(cpu, page);
     }
-    if (pteWrite(old)) yield* ptepSetWrprotect(cpu, oldPmd, old);
+    if (pteWrite(old)) yield* ptepSetWrprotect(cpu, oldMm, address, oldPmd, old, 1);
     pgtableDeposit(cpu, pmd, address, table);
-    yield* setPteAt(cpu, pmd, pteClearUffdWp(pteMkold(pteWrprotect(old))));
+    yield* setPteAt(cpu, mm, address, pmd, pteClearUffdWp(pteMkold(pteWrprotect(old))), 1);
   }
   yield* cpu.spinUnlock(oldMm.pageTableLock);
   yield* cpu.spinUnlock(mm.pageTableLock);
@@ -485,9 +503,9 @@ export function* moveHugePmd(cpu: Cpu, mm: Mm, from: number, to: number, oldPmd:
   const seen = yield* cpu.readOnce(oldPmd);
   const huge = pmdTransHuge(seen);
   if (huge) {
-    const old = yield* cpu.xchg(oldPmd, 0);
+    const old = yield* ptepGetAndClear(cpu, mm, from, oldPmd, 1);
     pgtableDeposit(cpu, newPmd, to, pgtableWithdraw(cpu, oldPmd, from));
-    yield* setPteAt(cpu, newPmd, pteMksoftDirty(old));
+    yield* setPteAt(cpu, mm, to, newPmd, pteMksoftDirty(old), 1);
     if (entryPresent(old) && cpu.kernel.profile.movePmd !== 'no-flush') yield* flushPmdTlbRange(cpu, mm, from);
     cpu.claim.moved(cpu.read(mm.pgd), { start: from, end: from + hugeSize(cpu) });
   }

@@ -39,7 +39,6 @@ export * from './page-table.ts';
 export * from './page-vma-mapped.ts';
 export * from './pagewalk.ts';
 export * from './pfnmap.ts';
-export * from './pte.ts';
 export * from './rmap.ts';
 export * from './sched.ts';
 export * from './uffd.ts';

@@ -31,6 +31,7 @@ import {
   tlbRemoveTableSyncOne,
   type Vma,
   VM_HUGEPAGE,
+  pteUffdWp,
 } from '@mmu-gather/core/stepped';
 import { ENOMEM } from './errno.ts';
 import { allocHugePage, hugeFits, hugePages, hugeSize, hugeStart, mapHugePage } from './huge-memory.ts';
@@ -48,7 +49,6 @@ import {
   pteUnmapUnlock,
   setPteAt,
 } from './page-table.ts';
-import { pteUffdWp } from './pte.ts';
 import { vmaAround, vmaLookup, vmaModifyFlags, vmasOf } from './vma.ts';
 import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
@@ -94,7 +94,7 @@ function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Addres
   const movable = yield* isolatePages(cpu, table);
   if (movable) yield* copyPages(cpu, mm, table, start, first);
   yield* cpu.spinLock(mm.pageTableLock);
-  if (movable) yield* mapHugePage(cpu, pmd, start, table, first, cpu.read(vma.flags));
+  if (movable) yield* mapHugePage(cpu, mm, pmd, start, table, first, cpu.read(vma.flags));
   else yield* pmdPopulate(cpu, pmd, table);
   yield* cpu.spinUnlock(mm.pageTableLock);
   return movable;
@@ -134,16 +134,17 @@ function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Addr
   const { geometry } = cpu.kernel;
   const pages = hugePages(cpu, first);
   for (let i = 0; i < pages.length; i++) {
-    const pte = entryCell(geometry, table, 0, start + i * pageSize(geometry));
+    const address = start + i * pageSize(geometry);
+    const pte = entryCell(geometry, table, 0, address);
     const entry = yield* ptepGet(cpu, pte);
     if (entryNone(entry)) continue;
     const old = vmNormalPage(entry);
-    cpu.claim.settled(cpu.read(mm.pgd), start + i * pageSize(geometry));
+    cpu.claim.settled(cpu.read(mm.pgd), address);
     cpu.claim.stable(old, true);
     yield* copyPage(cpu, pages[i]!, old);
     cpu.claim.stable(old, false);
     yield* cpu.spinLock(ptlPtr(cpu, table));
-    yield* setPteAt(cpu, pte, 0);
+    yield* setPteAt(cpu, mm, address, pte, 0);
     yield* pageRemoveRmap(cpu, old);
     yield* cpu.spinUnlock(ptlPtr(cpu, table));
     yield* putPage(cpu, old);

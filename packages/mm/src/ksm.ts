@@ -26,10 +26,15 @@ import {
   type PteAt,
   pteDirty,
   ptePresent,
+  pteSame,
   pteTlbFlushPending,
   pteWrite,
   putPage,
   type Steps,
+  mkPte,
+  pteMkclean,
+  pteWrprotect,
+  vmPageProt,
 } from '@mmu-gather/core/stepped';
 import {
   pageAddRmap,
@@ -47,7 +52,6 @@ import {
 } from './page.ts';
 import { ptepGet, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { lockPteAtSplit, mapsPage } from './page-vma-mapped.ts';
-import { mkPte, pteMkclean, pteWrprotect, vmPageProt } from './pte.ts';
 import { ptepClearFlush } from './rmap.ts';
 import { vmaLookup } from './vma.ts';
 
@@ -146,13 +150,13 @@ function* protectedEntry(cpu: Cpu, at: PteAt, seen: Entry, page: Address): Steps
   // From here on a reference cannot be taken through the entry, so the count does not grow any more.
   const old = yield* ptepClearFlush(cpu, at);
   if ((yield* pageRefcount(cpu, page)) !== MAPPING_AND_KSM) {
-    yield* setPteAt(cpu, at.pte, old);
+    yield* setPteAt(cpu, at.mm, at.address, at.pte, old);
     return 0;
   }
   yield* pageShareAnonRmap(cpu, page);
   if (pteDirty(old)) yield* pageMarkDirty(cpu, page);
   const entry = pteMkclean(pteWrprotect(old));
-  yield* setPteAt(cpu, at.pte, entry);
+  yield* setPteAt(cpu, at.mm, at.address, at.pte, entry);
   return entry;
 }
 
@@ -167,12 +171,12 @@ function* mustProtect(cpu: Cpu, at: PteAt, entry: Entry, page: Address): Steps<b
 function* replacePage(cpu: Cpu, item: KsmItem, page: Address, kpage: Address, orig: Entry): Steps<boolean> {
   const at = yield* lockItem(cpu, item);
   if (at === null) return false;
-  const same = (yield* ptepGet(cpu, at.pte)) === orig;
+  const same = pteSame(yield* ptepGet(cpu, at.pte), orig);
   if (same) {
     yield* getPage(cpu, kpage);
     yield* pageAddRmap(cpu, kpage);
     yield* ptepClearFlush(cpu, at);
-    yield* setPteAt(cpu, at.pte, pteWrprotect(mkPte(kpage, vmPageProt(cpu.read(at.vma.flags)))));
+    yield* setPteAt(cpu, at.mm, at.address, at.pte, pteWrprotect(mkPte(kpage, vmPageProt(cpu.read(at.vma.flags)))));
     yield* pageRemoveRmap(cpu, page);
   }
   yield* unlockItem(cpu, at);

@@ -20,6 +20,7 @@ import {
   entryCell,
   entryNone,
   entryTarget,
+  type Mm,
   type MmuGather,
   pteDirty,
   ptePresent,
@@ -29,12 +30,15 @@ import {
   tlbRemoveTlbEntry,
   tlbStartPtes,
   pageSize,
+  isMigrationPte,
+  isSwapPte,
+  pteMkclean,
+  pteMkold,
 } from '@mmu-gather/core/stepped';
 import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
 import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClear, ptlPtr, pteOffsetMapLock, pteUnmapUnlockLazy, setPteAt } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
-import { isMigrationPte, isSwapPte, pteMkclean, pteMkold } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /** madvise_free_single_vma. */
@@ -63,7 +67,7 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
     if (ptePresent(entry)) {
       yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
       if (cpu.kernel.profile.madviseSplits && at + size < end) yield* dropPtlToSplit(cpu, tlb, table);
-    } else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, pte, entry);
+    } else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, tlb.mm, at, pte, entry);
   }
   cpu.claim.observed(cpu.read(tlb.mm.pgd), { start, end });
   yield* tlbEndPtes(cpu, tlb, table);
@@ -97,8 +101,8 @@ function* clearPresentPte(
   const page = vmNormalPage(seen);
   if (page === 0 || (yield* pageMapcount(cpu, page)) !== 1) return;
   if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
-    const old = yield* ptepGetAndClear(cpu, pte);
-    yield* setPteAt(cpu, pte, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
+    const old = yield* ptepGetAndClear(cpu, tlb.mm, address, pte);
+    yield* setPteAt(cpu, tlb.mm, address, pte, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
     if (agingNeedsFlush(cpu, old, free)) tlbRemoveTlbEntry(cpu, tlb, address, 0);
   }
   if (free) yield* pageMarkLazyfree(cpu, page);
@@ -111,7 +115,7 @@ function agingNeedsFlush(cpu: Cpu, old: Entry, free: boolean): boolean {
 }
 
 /** What is swapped out need not come back. */
-function* freeSwapPte(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
-  yield* setPteAt(cpu, pte, 0);
+function* freeSwapPte(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry): Steps<void> {
+  yield* setPteAt(cpu, mm, address, pte, 0);
   yield* putPage(cpu, entryTarget(entry));
 }

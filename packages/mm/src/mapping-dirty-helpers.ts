@@ -44,6 +44,8 @@ import {
   tlbStartPtes,
   tlbStartVma,
   VM_SHARED,
+  pteMkclean,
+  pteWrprotect,
 } from '@mmu-gather/core/stepped';
 import { type MappedRange, mappedRanges } from './mapping.ts';
 import { mmuNotifierEnd, mmuNotifierStart } from './mmu-notifier.ts';
@@ -56,7 +58,6 @@ import {
   pteOffsetMapLock,
   pteUnmapUnlock,
 } from './page-table.ts';
-import { pteMkclean, pteWrprotect } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /** A walk over one VMA: private to the helper. */
@@ -161,9 +162,9 @@ function* walkTable(cpu: Cpu, walk: Walk, start: number, end: number): Steps<voi
     const page = vmNormalPage(seen);
     if (page !== 0) walk.pages.push(page);
     if (walk.clean ? !pteDirty(seen) : !pteWrite(seen)) continue;
-    const old = yield* ptepModifyProtStart(cpu, pte);
+    const old = yield* ptepModifyProtStart(cpu, mm, at, pte);
     const entry = walk.clean ? pteMkclean(old) : pteWrprotect(old);
-    yield* ptepModifyProtCommit(cpu, pte, entry);
+    yield* ptepModifyProtCommit(cpu, mm, at, pte, old, entry);
     walk.dirty.push(cpu.read(walk.range.vma.pgoff) + (at - cpu.read(walk.range.vma.start)) / size);
     noteChange(cpu, walk, old, entry, at, size);
   }

@@ -25,6 +25,7 @@ import {
   entryCell,
   entryNone,
   entryTarget,
+  type Mm,
   type MmuGather,
   pteDirty,
   ptePresent,
@@ -42,11 +43,11 @@ import {
   type Vma,
   pageSize,
   tableEntries,
+  isMigrationPte,
 } from '@mmu-gather/core/stepped';
 import { hugeSize, mayBeHuge, zapHugePmd } from './huge-memory.ts';
 import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
-import { isMigrationPte } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /** unmap_vmas: zaps the part of each VMA that lies in the range. */
@@ -141,7 +142,7 @@ function* zapPteRange(
       const entry = yield* ptepGet(cpu, pte);
       if (entryNone(entry) || (!evenCows && isCopy(cpu, entry))) continue;
       if (ptePresent(entry)) force |= yield* zapPresentPte(cpu, tlb, pte, entry, at, dirty);
-      else yield* zapNonpresentPte(cpu, pte, entry);
+      else yield* zapNonpresentPte(cpu, tlb.mm, at, pte, entry);
     }
     // Others find the table gone without its lock, so what was cleared in it must be on record by then.
     const recordFirst = cpu.kernel.profile.unlinkTable === 'after-record';
@@ -180,23 +181,27 @@ function* zapPresentPte(
   address: number,
   dirty: Address[],
 ): Steps<number> {
-  const entry = yield* ptepGetAndClearFull(cpu, pte, seen, tlb.fullmm);
+  const entry = yield* ptepGetAndClearFull(cpu, tlb.mm, address, pte, seen, tlb.fullmm);
   tlbRemoveTlbEntry(cpu, tlb, address, 0);
   const page = vmNormalPage(entry);
   if (page === 0) return 0;
   let force = 0;
+  let delayed = false;
   if (pteDirty(entry) && !pageAnon(cpu, page)) {
+    const { backend, profile } = cpu.kernel;
     yield* pageMarkDirty(cpu, page);
-    force = FORCE_FLUSH;
+    // tlb_delay_rmap: only a page that the gather keeps.
+    delayed = profile.delayedRmap && backend.gathersPages;
+    if (delayed || !profile.delayedRmap) force = FORCE_FLUSH;
   }
-  if (force !== 0 && cpu.kernel.profile.delayedRmap) dirty.push(page);
+  if (delayed) dirty.push(page);
   else yield* pageRemoveRmap(cpu, page);
-  return tlbRemovePage(cpu, tlb, page) ? FORCE_FLUSH | FORCE_BREAK : force;
+  return (yield* tlbRemovePage(cpu, tlb, page)) ? FORCE_FLUSH | FORCE_BREAK : force;
 }
 
 /** zap_nonpresent_ptes: swap and migration entries; no TLB holds them. */
-function* zapNonpresentPte(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
-  yield* setPteAt(cpu, pte, 0);
+function* zapNonpresentPte(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry): Steps<void> {
+  yield* setPteAt(cpu, mm, address, pte, 0);
   // The page of a migration entry belongs to the migration, that of a swap entry to the slot.
   if (!isMigrationPte(entry)) yield* putPage(cpu, entryTarget(entry));
 }
@@ -212,7 +217,7 @@ function* tryGetAndClearPmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, table: Address,
     for (let i = 0; i < entries; i++) if (!entryNone(yield* ptepGet(cpu, table + i))) return false;
   }
   yield* cpu.spinLock(tlb.mm.pageTableLock);
-  yield* setPteAt(cpu, pmd, 0);
+  yield* cpu.writeOnce(pmd, 0);
   yield* cpu.spinUnlock(tlb.mm.pageTableLock);
   return true;
 }

@@ -24,6 +24,11 @@ import {
   type Steps,
   type TlbBatch,
   type Vma,
+  maybeMkwrite,
+  mkMigrationPte,
+  mkPte,
+  pteMkdirty,
+  vmPageProt,
 } from '@mmu-gather/core/stepped';
 import {
   allocZeroedPage,
@@ -39,7 +44,6 @@ import {
 } from './page.ts';
 import { ptepGet, ptepGetAndClear, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { lockPteAt, lockPteAtSplit, mapsPage } from './page-vma-mapped.ts';
-import { maybeMkwrite, mkMigrationPte, mkPte, pteMkdirty, vmPageProt } from './pte.ts';
 import { ptepClearFlush, setTlbUbcFlushPending, shouldDeferFlush, tlbBatch, tryToUnmapFlush } from './rmap.ts';
 import { vmaLookup } from './vma.ts';
 import type { Rmap } from './vmscan.ts';
@@ -92,13 +96,13 @@ export function* mayMigrate(cpu: Cpu, page: Address): Steps<boolean> {
 export function* unmapForMigration(cpu: Cpu, page: Address, at: PteAt, batch: TlbBatch | null): Steps<void> {
   let entry: Entry;
   if (batch !== null && (yield* shouldDeferFlush(cpu, at.mm))) {
-    entry = yield* ptepGetAndClear(cpu, at.pte);
+    entry = yield* ptepGetAndClear(cpu, at.mm, at.address, at.pte);
     yield* setTlbUbcFlushPending(cpu, batch, at, entry);
   } else {
     entry = yield* ptepClearFlush(cpu, at);
   }
   if (pteDirty(entry)) yield* pageMarkDirty(cpu, page);
-  yield* setPteAt(cpu, at.pte, mkMigrationPte(page));
+  yield* setPteAt(cpu, at.mm, at.address, at.pte, mkMigrationPte(page));
   yield* pageRemoveRmap(cpu, page);
 }
 
@@ -143,7 +147,8 @@ export function* removeMigrationPte(
     if (there) {
       if (page === old) yield* pageAddRmap(cpu, page);
       else pageAddNewAnonRmap(cpu, page);
-      yield* setPteAt(cpu, at.pte, maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmFlags))), vmFlags));
+      const entry = maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmFlags))), vmFlags);
+      yield* setPteAt(cpu, mm, address, at.pte, entry);
     }
     yield* pteUnmapUnlock(cpu, at.table);
   }

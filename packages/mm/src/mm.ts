@@ -45,6 +45,8 @@ export function* mmput(cpu: Cpu, mm: Mm): Steps<void> {
  * read); tables are freed with the lock held for write.
  */
 export function* exitMmap(cpu: Cpu, mm: Mm): Steps<void> {
+  const { archExitMmap } = cpu.kernel.backend;
+  if (archExitMmap !== null) yield* archExitMmap(cpu, mm);
   yield* cpu.downRead(mm.mmapLock);
   const vmas = vmasOf(cpu, mm);
   if (vmas.length === 0) {

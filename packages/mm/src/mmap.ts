@@ -20,12 +20,12 @@ import {
   VM_READ,
   VM_WRITE,
   pageSize,
+  vmAccess,
 } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
 import { freePgtables } from './free-pgtables.ts';
 import { vmaMapping } from './mapping.ts';
 import { unmapVmas } from './memory.ts';
-import { vmAccess } from './pte.ts';
 import { ANONYMOUS, type Backing, type DetachedVmas, detachVmas, findVmaBefore, insertVma, removeVmas } from './vma.ts';
 import { mmapWriteDowngrade, mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 

@@ -27,6 +27,7 @@ import {
   tlbEndPtes,
   tlbFlushLevelRange,
   tlbStartPtes,
+  pteMksoftDirty,
 } from '@mmu-gather/core/stepped';
 import {
   ptepGet,
@@ -37,7 +38,6 @@ import {
   pteUnmapUnlock,
   setPteAt,
 } from './page-table.ts';
-import { pteMksoftDirty } from './pte.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
 /**
@@ -70,10 +70,10 @@ export function* movePtes(
   let newPte = entryCell(geometry, newTable, 0, to);
   for (let at = from; at < from + length; at += size, oldPte++, newPte++) {
     if (entryNone(yield* ptepGet(cpu, oldPte))) continue;
-    const entry = yield* ptepGetAndClear(cpu, oldPte);
+    const entry = yield* ptepGetAndClear(cpu, mm, at, oldPte);
     const present = ptePresent(entry);
     // move_soft_dirty_pte: what is new at an address counts as written there. Swap entries keep no such mark here.
-    yield* setPteAt(cpu, newPte, present ? pteMksoftDirty(entry) : entry);
+    yield* setPteAt(cpu, mm, to + (at - from), newPte, present ? pteMksoftDirty(entry) : entry);
     if (!present) continue;
     moved.push(at);
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);

@@ -17,11 +17,12 @@ import {
   tlbFinishMmu,
   type Vma,
   VM_WRITE,
+  VM_ACCESS_FLAGS,
+  vmAccess,
 } from '@mmu-gather/core/stepped';
 import { changeProtection, changeProtectionGather, tryChangeWritable } from './change-protection.ts';
 import { EINVAL, ENOMEM } from './errno.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
-import { VM_ACCESS_FLAGS, vmAccess } from './pte.ts';
 import { findVma, vmaModifyFlags, vmaNext } from './vma.ts';
 import { vmaMergeRange } from './vma-merge.ts';
 import { mmapWriteUnlock } from './vma-lock.ts';

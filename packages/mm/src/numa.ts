@@ -11,7 +11,19 @@
  *
  * Without asking for pending flushes the copy misses what CPU 2 writes (bug B06, trace T12).
  */
-import { type Cpu, type Mm, pteWrite, putPage, type Steps, tlbFinishMmu } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  type Mm,
+  pteWrite,
+  putPage,
+  type Steps,
+  tlbFinishMmu,
+  pteMkwrite,
+  pteMkyoung,
+  pteModify,
+  pteProtnone,
+  vmPageProt,
+} from '@mmu-gather/core/stepped';
 import {
   canChangePteWritable,
   changeProtection,
@@ -21,9 +33,8 @@ import {
 } from './change-protection.ts';
 import { copyForMigration, mayMigrate, removeMigrationPte, unmapForMigration } from './migrate.ts';
 import { vmNormalPage } from './page.ts';
-import { ptepGet, ptepModifyProtCommit, ptepModifyProtStart, pteUnmapUnlock } from './page-table.ts';
+import { ptepGet, ptepModifyProtCommit, ptepModifyProtStart, pteUnmapUnlock, updateMmuCache } from './page-table.ts';
 import { lockPteAt } from './page-vma-mapped.ts';
-import { pteMkwrite, pteMkyoung, pteModify, pteProtnone, vmPageProt } from './pte.ts';
 import { findVma, vmaLookup, vmaNext } from './vma.ts';
 import { lockSame, type Vmf } from './vmf.ts';
 
@@ -45,12 +56,13 @@ export function* changeProtNuma(cpu: Cpu, mm: Mm, start: number, end: number): S
 /** do_numa_page, where the page stays: the entry comes back with the VMA's protection. */
 export function* doNumaPage(cpu: Cpu, vmf: Vmf): Steps<number> {
   if (!(yield* lockSame(cpu, vmf))) return 0;
-  const old = yield* ptepModifyProtStart(cpu, vmf.pte);
+  const old = yield* ptepModifyProtStart(cpu, vmf.mm, vmf.address, vmf.pte);
   let entry = pteMkyoung(pteModify(old, vmPageProt(vmf.vmFlags)));
   if (!pteWrite(entry) && vmaWantsManualPteWriteUpgrade(vmf.vmFlags)) {
     if (yield* canChangePteWritable(cpu, vmf.vmFlags, entry)) entry = pteMkwrite(entry);
   }
-  yield* ptepModifyProtCommit(cpu, vmf.pte, entry);
+  yield* ptepModifyProtCommit(cpu, vmf.mm, vmf.address, vmf.pte, old, entry);
+  yield* updateMmuCache(cpu, vmf.mm, vmf.address, vmf.pte, entry);
   yield* pteUnmapUnlock(cpu, vmf.table);
   return 0;
 }

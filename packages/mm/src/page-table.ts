@@ -41,7 +41,6 @@ import {
   tablePtl,
   USER,
 } from '@mmu-gather/core/stepped';
-import { pteWrprotect } from './pte.ts';
 
 /** Flags of an entry that leads to a table (_PAGE_TABLE). */
 const TABLE_FLAGS = PRESENT | RW | USER | ACCESSED | DIRTY;
@@ -217,14 +216,17 @@ export function ptepGet(cpu: Cpu, pte: Cell): Steps<Entry> {
   return cpu.readOnce(pte);
 }
 
-/** set_pte_at: under the PTL, over an entry that no TLB can hold, or with one that only grants more. */
-export function setPteAt(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
-  return cpu.writeOnce(pte, entry);
+// How entries change is the architecture's (core's pte-ops.ts). All under the lock of the entry's table; `address` is the first one that the
+// entry maps, `level` 0 for a PTE and 1 for a PMD that maps a huge page. Entries that lead to tables are written without them.
+
+/** set_pte_at, set_pmd_at: over an entry that no TLB can hold, or with one that only grants more. */
+export function setPteAt(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry, level = 0): Steps<void> {
+  return cpu.kernel.backend.pte.setPteAt(cpu, mm, address, pte, entry, level);
 }
 
-/** ptep_get_and_clear: the exchange captures what the hardware set up to now, and it cannot set more afterwards. */
-export function ptepGetAndClear(cpu: Cpu, pte: Cell): Steps<Entry> {
-  return cpu.xchg(pte, 0);
+/** ptep_get_and_clear, pmdp_huge_get_and_clear. @returns what was there, with all that the hardware had set */
+export function ptepGetAndClear(cpu: Cpu, mm: Mm, address: number, pte: Cell, level = 0): Steps<Entry> {
+  return cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, address, pte, level);
 }
 
 /**
@@ -232,33 +234,57 @@ export function ptepGetAndClear(cpu: Cpu, pte: Cell): Steps<Entry> {
  * spared, too (March 2009), if nobody else found the entry: the reverse map does (profile.exitZeroes).
  * @param full the mm dies
  */
-export function* ptepGetAndClearFull(cpu: Cpu, pte: Cell, seen: Entry, full: boolean): Steps<Entry> {
-  const { fullmm, exitZeroes } = cpu.kernel.profile;
-  if (!full || fullmm === 'F0') return yield* cpu.xchg(pte, 0);
-  if (exitZeroes) yield* cpu.writeOnce(pte, 0);
-  return seen;
+export function ptepGetAndClearFull(
+  cpu: Cpu,
+  mm: Mm,
+  address: number,
+  pte: Cell,
+  seen: Entry,
+  full: boolean,
+  level = 0,
+): Steps<Entry> {
+  const { profile, backend } = cpu.kernel;
+  if (!full || profile.fullmm === 'F0') return backend.pte.ptepGetAndClear(cpu, mm, address, pte, level);
+  return backend.pte.ptepGetAndClearFull(cpu, mm, address, pte, seen, profile.exitZeroes, level);
 }
 
-/** ptep_set_wrprotect: takes write permission from an entry that the hardware may be setting bits in. */
-export function* ptepSetWrprotect(cpu: Cpu, pte: Cell, seen: Entry): Steps<void> {
-  for (;;) {
-    const old = yield* cpu.cmpxchg(pte, seen, pteWrprotect(seen));
-    if (old === seen) return;
-    seen = old;
-  }
+/** ptep_set_wrprotect, pmdp_set_wrprotect: takes write permission from an entry that the hardware may be setting bits in. */
+export function ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry, level = 0): Steps<void> {
+  return cpu.kernel.backend.pte.ptepSetWrprotect(cpu, mm, address, pte, seen, level);
 }
 
 /** ptep_modify_prot_start: takes the entry away, so that the hardware cannot set bits while it is changed. */
-export function ptepModifyProtStart(cpu: Cpu, pte: Cell): Steps<Entry> {
-  return ptepGetAndClear(cpu, pte);
+export function ptepModifyProtStart(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
+  return cpu.kernel.backend.pte.ptepModifyProtStart(cpu, mm, address, pte);
 }
 
-/** ptep_modify_prot_commit. */
-export function ptepModifyProtCommit(cpu: Cpu, pte: Cell, entry: Entry): Steps<void> {
-  return setPteAt(cpu, pte, entry);
+/** ptep_modify_prot_commit. @param old what {@link ptepModifyProtStart} returned */
+export function ptepModifyProtCommit(
+  cpu: Cpu,
+  mm: Mm,
+  address: number,
+  pte: Cell,
+  old: Entry,
+  entry: Entry,
+): Steps<void> {
+  return cpu.kernel.backend.pte.ptepModifyProtCommit(cpu, mm, address, pte, old, entry);
 }
 
-/** ptep_set_access_flags on x86: an upgrade is a store; whoever has the old entry takes one more fault. */
-export function* ptepSetAccessFlags(cpu: Cpu, pte: Cell, old: Entry, entry: Entry): Steps<void> {
-  if (old !== entry) yield* setPteAt(cpu, pte, entry);
+/** ptep_set_access_flags, pmdp_set_access_flags: an upgrade after a fault; it changes something if `old` is not `entry`. */
+export function ptepSetAccessFlags(
+  cpu: Cpu,
+  mm: Mm,
+  address: number,
+  pte: Cell,
+  old: Entry,
+  entry: Entry,
+  level = 0,
+): Steps<void> {
+  return cpu.kernel.backend.pte.ptepSetAccessFlags(cpu, mm, address, pte, old, entry, level);
+}
+
+/** update_mmu_cache: a fault has set an entry, and still holds the lock. */
+export function* updateMmuCache(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry): Steps<void> {
+  const { updateMmuCache: update } = cpu.kernel.backend.pte;
+  if (update !== null) yield* update(cpu, mm, address, pte, entry);
 }

@@ -16,9 +16,13 @@ import {
   Page,
   type Steps,
   type Vma,
+  maybeMkwrite,
+  mkPte,
+  pteMkdirty,
+  pteMkspecial,
+  vmPageProt,
 } from '@mmu-gather/core/stepped';
 import { pmdAlloc, pteAllocMapLock, pteUnmapUnlockLazy, setPteAt } from './page-table.ts';
-import { maybeMkwrite, mkPte, pteMkdirty, pteMkspecial, vmPageProt } from './pte.ts';
 
 /**
  * remap_pfn_range: maps frames, one after the other in memory, from an address on. The VMA was just made with VM_PFNMAP, by
@@ -43,7 +47,8 @@ export function* remapPfnRange(
     const table = yield* pteAllocMapLock(cpu, mm, yield* pmdAlloc(cpu, mm, at));
     yield* archEnterLazyMmuMode(cpu);
     for (let pte = entryCell(geometry, table, 0, at); at < next; at += size, pte++, target += Page.words) {
-      yield* setPteAt(cpu, pte, maybeMkwrite(pteMkdirty(pteMkspecial(mkPte(target, vmPageProt(flags)))), flags));
+      const entry = maybeMkwrite(pteMkdirty(pteMkspecial(mkPte(target, vmPageProt(flags)))), flags);
+      yield* setPteAt(cpu, mm, at, pte, entry);
     }
     yield* pteUnmapUnlockLazy(cpu, table);
   }

@@ -27,6 +27,8 @@ import {
   type Steps,
   type TlbBatch,
   tlbUpdateGeneration,
+  mkSwapPte,
+  pteProtnone,
 } from '@mmu-gather/core/stepped';
 import { batchNoteGeneration, flushBatchGenerations, settleBatched } from './batch-generations.ts';
 import {
@@ -40,7 +42,6 @@ import {
 } from './page.ts';
 import { ptepGet, ptepGetAndClear, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { lockPteAtSplit, mapsPage } from './page-vma-mapped.ts';
-import { mkSwapPte, pteProtnone } from './pte.ts';
 import { vmaLookup } from './vma.ts';
 
 /** TLB_FLUSH_BATCH_FLUSHED_SHIFT: the flushed count stands above the pending count. */
@@ -60,7 +61,13 @@ export function* pteAccessible(cpu: Cpu, at: PteAt, entry: Entry): Steps<boolean
 
 /** ptep_clear_flush: under the PTL; when it returns no TLB holds the entry. Claims that where it does not flush (O9). */
 export function* ptepClearFlush(cpu: Cpu, at: PteAt): Steps<Entry> {
-  const entry = yield* ptepGetAndClear(cpu, at.pte);
+  const { ptepClearFlush: clearFlush } = cpu.kernel.backend.pte;
+  if (clearFlush !== null) {
+    const cleared = yield* clearFlush(cpu, at.mm, at.address, at.pte);
+    cpu.claim.settled(cpu.read(at.mm.pgd), at.address);
+    return cleared;
+  }
+  const entry = yield* ptepGetAndClear(cpu, at.mm, at.address, at.pte);
   const asked = cpu.kernel.profile.accessibleEntry === 'slot' ? yield* ptepGet(cpu, at.pte) : entry;
   if (yield* pteAccessible(cpu, at, asked)) yield* cpu.kernel.backend.flushTlbPage(cpu, at.mm, at.address);
   else cpu.claim.settled(cpu.read(at.mm.pgd), at.address);
@@ -207,12 +214,12 @@ export function* tryToUnmapOne(
 }
 
 function* unmapPte(cpu: Cpu, page: Address, at: PteAt, batch: TlbBatch | null): Steps<boolean> {
-  const { mm, pte } = at;
+  const { mm, pte, address } = at;
   const seen = yield* ptepGet(cpu, pte);
   if (!mapsPage(seen, page)) return false;
   let entry: Entry;
   if (batch !== null && (yield* shouldDeferFlush(cpu, mm))) {
-    entry = yield* ptepGetAndClear(cpu, pte);
+    entry = yield* ptepGetAndClear(cpu, mm, address, pte);
     yield* setTlbUbcFlushPending(cpu, batch, at, entry);
   } else {
     entry = yield* ptepClearFlush(cpu, at);
@@ -221,12 +228,12 @@ function* unmapPte(cpu: Cpu, page: Address, at: PteAt, batch: TlbBatch | null): 
   const anon = pageAnon(cpu, page);
   const lazyfree = anon && ((yield* pageFlags(cpu, page)) & PG_LAZYFREE) !== 0;
   if (lazyfree && !(yield* mayDiscard(cpu, page))) {
-    yield* setPteAt(cpu, pte, entry);
+    yield* setPteAt(cpu, mm, address, pte, entry);
     return false;
   }
   if (anon && !lazyfree) {
     yield* pageShareAnonRmap(cpu, page);
-    yield* setPteAt(cpu, pte, mkSwapPte(page));
+    yield* setPteAt(cpu, mm, address, pte, mkSwapPte(page));
   }
   yield* pageRemoveRmap(cpu, page);
   if (!anon || lazyfree) yield* putPage(cpu, page);

@@ -22,12 +22,20 @@ export function activeMm(cpu: Cpu): Mm {
   return Mm.at(mm === 0 ? cpu.kernel.initMm : mm);
 }
 
+/** finish_arch_post_lock_switch: what may wait for others, so interrupts are on again, and what must be done before user code runs. */
+function* finishArchPostLockSwitch(cpu: Cpu, mm: Mm): Steps<void> {
+  const { finishArchPostLockSwitch: finish } = cpu.kernel.backend;
+  if (finish !== null) yield* finish(cpu, mm);
+}
+
 /** context_switch, and the mmdrop of finish_task_switch. @param next the next task's mm; null for a kernel thread or idle */
 export function* contextSwitch(cpu: Cpu, next: Mm | null): Steps<void> {
   const rq = thisRq(cpu);
   const prevMm = currentMm(cpu);
   const prevActive = activeMm(cpu);
   yield* cpu.localIrqDisable();
+  const { switchTo } = cpu.kernel.backend;
+  if (switchTo !== null) yield* switchTo(cpu);
   if (next === null) {
     yield* cpu.kernel.backend.enterLazyTlb(cpu, prevActive);
     if (prevMm !== null) yield* mmgrab(cpu, prevActive);
@@ -38,6 +46,7 @@ export function* contextSwitch(cpu: Cpu, next: Mm | null): Steps<void> {
     cpu.write(rq.activeMm, next.address);
   }
   yield* cpu.localIrqEnable();
+  if (next !== null) yield* finishArchPostLockSwitch(cpu, next);
   if (next !== null && prevMm === null) yield* mmdrop(cpu, prevActive);
 }
 
@@ -51,6 +60,7 @@ export function* kthreadUseMm(cpu: Cpu, mm: Mm): Steps<void> {
   cpu.write(rq.activeMm, mm.address);
   yield* cpu.kernel.backend.switchMm(cpu, mm);
   yield* cpu.localIrqEnable();
+  yield* finishArchPostLockSwitch(cpu, mm);
   yield* mmdrop(cpu, borrowed);
 }
 

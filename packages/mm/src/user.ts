@@ -10,11 +10,12 @@ import {
   VM_GROWSDOWN,
   VM_WRITE,
   pageSize,
+  VM_ACCESS_FLAGS,
+  vmAccess,
 } from '@mmu-gather/core/stepped';
 import { EFAULT, VM_FAULT_ERROR, VM_FAULT_RETRY, VM_FAULT_SIGSEGV } from './errno.ts';
 import { handleMmFault } from './fault.ts';
 import { NO_FILES, type PageCache } from './page-cache.ts';
-import { VM_ACCESS_FLAGS, vmAccess } from './pte.ts';
 import { findVma } from './vma.ts';
 import { lockVmaUnderRcu, mmapWriteDowngrade, publishVma, vmaEndRead, vmaStartWrite } from './vma-lock.ts';
 
@@ -78,6 +79,17 @@ function* findFaultVma(cpu: Cpu, mm: Mm, address: number): Steps<Vma | null> {
 }
 
 /**
+ * What the CPU enters for an access that it could not do: the architecture's own miss handler, if there is one, and the page fault for
+ * what that does not answer.
+ * @returns 0 if the access can be tried again
+ */
+function* handleMiss(cpu: Cpu, mm: Mm, address: number, write: boolean, files: PageCache): Steps<number> {
+  const { tlbMiss } = cpu.kernel.backend;
+  if (tlbMiss !== null && (yield* tlbMiss(cpu, mm, address, write))) return 0;
+  return yield* doUserAddrFault(cpu, mm, address, write, files);
+}
+
+/**
  * A store of user code, from and back to kernel mode: repeated until it succeeds or cannot.
  * @returns 0, or -EFAULT where a signal would be sent
  */
@@ -93,7 +105,7 @@ export function* userStore(
     const result = yield* cpu.userWrite(address, value);
     yield* cpu.enterKernel();
     if (result !== FAULT) return 0;
-    if ((yield* doUserAddrFault(cpu, mm, address, true, files)) !== 0) return -EFAULT;
+    if ((yield* handleMiss(cpu, mm, address, true, files)) !== 0) return -EFAULT;
     yield* cpu.enterUser(0);
   }
 }
@@ -105,7 +117,7 @@ export function* userLoad(cpu: Cpu, mm: Mm, address: number, files: PageCache = 
     const result = yield* cpu.userRead(address);
     yield* cpu.enterKernel();
     if (result !== FAULT) return result;
-    if ((yield* doUserAddrFault(cpu, mm, address, false, files)) !== 0) return -EFAULT;
+    if ((yield* handleMiss(cpu, mm, address, false, files)) !== 0) return -EFAULT;
     yield* cpu.enterUser(0);
   }
 }

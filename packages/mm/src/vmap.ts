@@ -47,9 +47,13 @@ function listsOf(cpu: Cpu): VmapLists {
   return VmapLists.at(cpu.kernel.vmap);
 }
 
+function initMm(cpu: Cpu): Mm {
+  return Mm.at(cpu.kernel.initMm);
+}
+
 /** vmalloc_init: at boot, before any CPU uses such addresses. Gives the kernel's own page table its top level. */
 export function* vmallocInit(cpu: Cpu): Steps<void> {
-  cpu.write(Mm.at(cpu.kernel.initMm).pgd, yield* cpu.alloc('table'));
+  cpu.write(initMm(cpu).pgd, yield* cpu.alloc('table'));
 }
 
 /** vmap: maps pages, one after the other, at an address of the kernel's choice. @returns the address, or -ENOMEM */
@@ -59,7 +63,8 @@ export function* vmap(cpu: Cpu, pages: readonly Address[]): Steps<number> {
   if (area === null) return -ENOMEM;
   const start = cpu.read(area.start);
   for (const [i, page] of pages.entries()) {
-    yield* setPteAt(cpu, yield* kernelPte(cpu, start + i * size), mkEntry(page, PAGE_KERNEL));
+    const at = start + i * size;
+    yield* setPteAt(cpu, initMm(cpu), at, yield* kernelPte(cpu, at), mkEntry(page, PAGE_KERNEL));
   }
   return start;
 }
@@ -69,13 +74,13 @@ export function* vunmap(cpu: Cpu, address: number): Steps<void> {
   const size = pageSize(cpu.kernel.geometry);
   const area = yield* findVmapArea(cpu, address);
   const end = cpu.read(area.end);
-  for (let at = address; at < end; at += size) yield* ptepGetAndClear(cpu, yield* kernelPte(cpu, at));
+  for (let at = address; at < end; at += size) yield* ptepGetAndClear(cpu, initMm(cpu), at, yield* kernelPte(cpu, at));
   yield* freeVmapAreaNoflush(cpu, area, (end - address) / size);
 }
 
 /** vmalloc_to_pte and pte_alloc_kernel: the cell of a kernel entry. Tables of kernel addresses are never freed. */
 function* kernelPte(cpu: Cpu, address: number): Steps<Cell> {
-  const mm = Mm.at(cpu.kernel.initMm);
+  const mm = initMm(cpu);
   const table = yield* pteAlloc(cpu, mm, yield* pmdAlloc(cpu, mm, address));
   return entryCell(cpu.kernel.geometry, table, 0, address);
 }

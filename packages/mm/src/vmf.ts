@@ -7,13 +7,14 @@ import {
   type Cpu,
   type Entry,
   type Mm,
+  pteSame,
   putPage,
   type Steps,
   type Vma,
 } from '@mmu-gather/core/stepped';
 import { pageAddNewAnonRmap } from './page.ts';
 import type { PageCache } from './page-cache.ts';
-import { ptepGet, pteLock, pteUnmapUnlock, setPteAt } from './page-table.ts';
+import { ptepGet, pteLock, ptepSetAccessFlags, pteUnmapUnlock, setPteAt, updateMmuCache } from './page-table.ts';
 import { vmaEndRead } from './vma-lock.ts';
 
 /** One fault at work (struct vm_fault): private to the faulting task. */
@@ -50,7 +51,7 @@ export function releaseFaultLock(cpu: Cpu, vmf: Vmf): Steps<void> {
 /** Takes the PTL and looks whether the entry is still the one that the fault began with. @returns true with the PTL held */
 export function* lockSame(cpu: Cpu, vmf: Vmf): Steps<boolean> {
   if (!(yield* pteLock(cpu, vmf.pmd, vmf.table))) return false;
-  if ((yield* ptepGet(cpu, vmf.pte)) === vmf.orig) return true;
+  if (pteSame(yield* ptepGet(cpu, vmf.pte), vmf.orig)) return true;
   yield* pteUnmapUnlock(cpu, vmf.table);
   return false;
 }
@@ -67,7 +68,28 @@ export function* installAnonPage(cpu: Cpu, vmf: Vmf, page: Address, entry: Entry
     return 0;
   }
   if (page !== 0) pageAddNewAnonRmap(cpu, page);
-  yield* setPteAt(cpu, vmf.pte, entry);
+  yield* setPteAt(cpu, vmf.mm, vmf.address, vmf.pte, entry);
+  yield* updateMmuCache(cpu, vmf.mm, vmf.address, vmf.pte, entry);
   yield* pteUnmapUnlock(cpu, vmf.table);
   return 0;
+}
+
+/**
+ * What a fault does with an entry that may only have to grant more: ptep_set_access_flags, and then update_mmu_cache if that changed the
+ * entry. If not, somebody else did the work, or this CPU used an older entry: a write then asks for flush_tlb_fix_spurious_fault.
+ */
+export function* upgradeEntry(
+  cpu: Cpu,
+  mm: Mm,
+  address: number,
+  pte: Cell,
+  old: Entry,
+  entry: Entry,
+  write: boolean,
+  level = 0,
+): Steps<void> {
+  const { flushTlbFixSpuriousFault: fix } = cpu.kernel.backend.pte;
+  yield* ptepSetAccessFlags(cpu, mm, address, pte, old, entry, level);
+  if (old !== entry) yield* updateMmuCache(cpu, mm, address, pte, entry);
+  else if (write && fix !== null) yield* fix(cpu, mm, address, pte);
 }

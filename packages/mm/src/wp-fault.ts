@@ -25,6 +25,12 @@ import {
   type Steps,
   VM_SHARED,
   VM_UFFD_WP,
+  maybeMkwrite,
+  mkPte,
+  pteMkdirty,
+  pteMkyoung,
+  pteUffdWp,
+  vmPageProt,
 } from '@mmu-gather/core/stepped';
 import {
   allocZeroedPage,
@@ -37,8 +43,7 @@ import {
   vmNormalPage,
   wpCanReuseAnonPage,
 } from './page.ts';
-import { ptepGetAndClear, ptepSetAccessFlags, pteUnmapUnlock, setPteAt } from './page-table.ts';
-import { maybeMkwrite, mkPte, pteMkdirty, pteMkyoung, pteUffdWp, vmPageProt } from './pte.ts';
+import { ptepGetAndClear, ptepSetAccessFlags, pteUnmapUnlock, setPteAt, updateMmuCache } from './page-table.ts';
 import { ptepClearFlush } from './rmap.ts';
 import { handleUserfault } from './uffd.ts';
 import { anonPrepare, lockSame, type Vmf } from './vmf.ts';
@@ -75,7 +80,8 @@ export function* doWpPage(cpu: Cpu, vmf: Vmf): Steps<number> {
 /** wp_page_reuse: the page is ours alone, so the entry becomes writable in place. No flush: it only grants more. */
 function* wpPageReuse(cpu: Cpu, vmf: Vmf): Steps<void> {
   const entry = maybeMkwrite(pteMkdirty(pteMkyoung(vmf.orig)), vmf.vmFlags);
-  yield* ptepSetAccessFlags(cpu, vmf.pte, vmf.orig, entry);
+  yield* ptepSetAccessFlags(cpu, vmf.mm, vmf.address, vmf.pte, vmf.orig, entry);
+  yield* updateMmuCache(cpu, vmf.mm, vmf.address, vmf.pte, entry);
   yield* pteUnmapUnlock(cpu, vmf.table);
 }
 
@@ -96,7 +102,8 @@ function* wpPageCopy(cpu: Cpu, vmf: Vmf, old: Address): Steps<void> {
     const entry = maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmf.vmFlags))), vmf.vmFlags);
     yield* clearOldEntry(cpu, vmf);
     pageAddNewAnonRmap(cpu, page);
-    yield* setPteAt(cpu, vmf.pte, entry);
+    yield* setPteAt(cpu, vmf.mm, vmf.address, vmf.pte, entry);
+    yield* updateMmuCache(cpu, vmf.mm, vmf.address, vmf.pte, entry);
     // After the flush: who finds the page unmapped may believe that no CPU can reach it.
     if (old !== 0) yield* pageRemoveRmap(cpu, old);
     yield* pteUnmapUnlock(cpu, vmf.table);
@@ -110,6 +117,6 @@ function* wpPageCopy(cpu: Cpu, vmf: Vmf, old: Address): Steps<void> {
 }
 
 function clearOldEntry(cpu: Cpu, vmf: Vmf): Steps<Entry> {
-  if (cpu.kernel.profile.cowFlush === 'clear') return ptepGetAndClear(cpu, vmf.pte);
+  if (cpu.kernel.profile.cowFlush === 'clear') return ptepGetAndClear(cpu, vmf.mm, vmf.address, vmf.pte);
   return ptepClearFlush(cpu, vmf);
 }

@@ -27,13 +27,14 @@ import {
   type Steps,
   type Vma,
   VM_SHARED,
+  pteMkclean,
+  pteWrprotect,
 } from '@mmu-gather/core/stepped';
 import { mappedRanges } from './mapping.ts';
 import { filemapGetLocked, unlockPage } from './mapping-cache.ts';
 import { pageClearDirty, pageMapcount, pageMarkDirty } from './page.ts';
 import { ptepGet, ptepGetAndClear, pteUnmapUnlock, setPteAt } from './page-table.ts';
 import { lockPteAt, mapsPage } from './page-vma-mapped.ts';
-import { pteMkclean, pteWrprotect } from './pte.ts';
 import { ptepClearFlush } from './rmap.ts';
 
 /** Writes the page at an index of a file out, as fsync does. @returns 1 if it was dirty */
@@ -86,11 +87,12 @@ function* mkcleanPte(cpu: Cpu, at: PteAt, seen: Entry): Steps<boolean> {
   const dirty = pteDirty(seen) || pteWrite(seen);
   if (dirty || (cpu.kernel.profile.mkcleanPending && (yield* pteTlbFlushPending(cpu, at)))) {
     const old = yield* clearEntry(cpu, at);
-    yield* setPteAt(cpu, at.pte, pteMkclean(pteWrprotect(old)));
+    yield* setPteAt(cpu, at.mm, at.address, at.pte, pteMkclean(pteWrprotect(old)));
   }
   return dirty;
 }
 
 function clearEntry(cpu: Cpu, at: PteAt): Steps<Entry> {
-  return cpu.kernel.profile.mkcleanFlush === 'clear' ? ptepGetAndClear(cpu, at.pte) : ptepClearFlush(cpu, at);
+  if (cpu.kernel.profile.mkcleanFlush === 'clear') return ptepGetAndClear(cpu, at.mm, at.address, at.pte);
+  return ptepClearFlush(cpu, at);
 }

@@ -5,6 +5,7 @@
  *   and all without a lock held.
  * - A lock that is taken while it is held is a deadlock, since nobody else will run; mmap_lock may sleep.
  * - The TLB keeps what user accesses filled until a flush covers it: a missing flush shows as an access that succeeds.
+ * - What the architecture is told about a change of an entry must be true (checked-pte.ts).
  * - `before` is called ahead of every marked access, so that a test can let another CPU run in the middle of an operation.
  */
 import {
@@ -45,7 +46,8 @@ import {
   USER,
 } from '@mmu-gather/core/stepped';
 import { mmAlloc, mmput } from '@mmu-gather/mm/stepped';
-import { type Flush, recordingBackend } from './recording-backend.ts';
+import type { Change } from './checked-pte.ts';
+import { type Arch, type Flush, recordingBackend } from './recording-backend.ts';
 
 /** A test body, run to its end in either build. */
 export function run(body: () => Steps<void>): () => void {
@@ -65,6 +67,8 @@ export interface FakeOptions {
   readonly geometry?: Geometry;
   readonly profile?: Partial<Profile>;
   readonly cpus?: number;
+  /** What the architecture has of its own. */
+  readonly arch?: (machine: FakeMachine) => Arch;
 }
 
 const PAGE = 4096;
@@ -81,6 +85,8 @@ export class FakeMachine {
   /** Mms that every CPU was asked to leave. */
   readonly left: Address[] = [];
   readonly claims: Claim[] = [];
+  /** Changes of entries that the architecture was asked for. */
+  readonly changes: Change[] = [];
   /** Begins and ends of lazy MMU sections. */
   readonly sections: string[] = [];
   /** Live objects by cache. */
@@ -98,7 +104,7 @@ export class FakeMachine {
 
   constructor(options: FakeOptions = {}) {
     const geometry = options.geometry ?? FOUR_LEVELS_FOLDED;
-    const backend = recordingBackend(this, geometry);
+    const backend = recordingBackend(this, geometry, options.arch?.(this) ?? {});
     this.options = { cpus: options.cpus ?? 2, geometry, backend, profile: { ...LINUX_6_18, ...options.profile } };
     this.kernel = bootKernel(this, this.options);
     this.cpus = Array.from({ length: this.options.cpus }, (_, id) => new FakeCpu(this, id));
@@ -123,6 +129,11 @@ export class FakeMachine {
     const mm = yield* mmAlloc(cpu);
     yield* this.kernel.backend.switchMm(cpu, mm);
     return mm;
+  }
+
+  /** The changes of entries since the last call. */
+  takeChanges(): Change[] {
+    return this.changes.splice(0);
   }
 
   /** The flushes since the last call. */
@@ -400,6 +411,9 @@ export class FakeCpu implements Cpu {
   *awaitIpis(): Steps<void> {}
   *loadContext(_root: Address, _asid: number, _noflush: boolean): Steps<void> {}
   *invalidate(_scope: Scope): Steps<void> {}
+  cmpxchgAndInvalidate(cell: Cell, old: number, value: number, _scope: Scope): Steps<number> {
+    return this.cmpxchg(cell, old, value);
+  }
   *invalidationBarrier(): Steps<void> {}
 
   /** The entry that an access uses, or 0: from the TLB if it will do, else by a walk, which sets A and D. */

@@ -18,6 +18,7 @@ import {
   RW as RW_BIT,
   SAVED_DIRTY,
   VM_UFFD_WP,
+  isSwapPte,
 } from '@mmu-gather/core/stepped';
 import {
   allocFilePage,
@@ -30,7 +31,6 @@ import {
   userStore,
   doUserAddrFault,
   findVma,
-  isSwapPte,
   shrinkPages,
   uffdRegisterWp,
 } from '@mmu-gather/mm/stepped';

@@ -9,16 +9,16 @@ import {
   tlbGatherMmu,
   VM_READ,
   VM_WRITE,
+  isSwapPte,
+  mkMigrationPte,
 } from '@mmu-gather/core/stepped';
 import {
   dupMm,
-  isSwapPte,
   MADV_COLD,
   MADV_DONTNEED,
   MADV_FREE,
   madvise,
   madviseFreePageRange,
-  mkMigrationPte,
   mmap,
   munmap,
   processMadvise,

@@ -9,6 +9,7 @@ import {
   VM_SHARED,
   VM_WRITE,
   VM_WRITENOTIFY,
+  pteProtnone,
 } from '@mmu-gather/core/stepped';
 import {
   allocFilePage,
@@ -16,7 +17,6 @@ import {
   mmap,
   mprotect,
   type PageCache,
-  pteProtnone,
   userLoad,
   userStore,
   vmasOf,

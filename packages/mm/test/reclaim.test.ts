@@ -9,11 +9,11 @@ import {
   VM_WRITE,
   Page,
   PG_DIRTY,
+  isSwapPte,
 } from '@mmu-gather/core/stepped';
 import {
   allocFilePage,
   flushTlbBatchedPending,
-  isSwapPte,
   madviseDontneed,
   mmap,
   mprotect,

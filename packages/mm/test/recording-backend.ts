@@ -4,6 +4,7 @@
  */
 import {
   ACCESSED,
+  ASM_GENERIC,
   type Backend,
   type BackendSpec,
   type Cpu,
@@ -25,6 +26,7 @@ import {
   tlbGetUnmapLevel,
   USER,
 } from '@mmu-gather/core/stepped';
+import { checkedPte } from './checked-pte.ts';
 import type { FakeCpu, FakeMachine } from './fake-machine.ts';
 
 /** One flush. */
@@ -49,8 +51,11 @@ function pteNeedsFlush(old: Entry, next: Entry): boolean {
   return (diff & old & (DIRTY | PRESENT | ACCESSED) & ~ACCESSED) !== 0 || (diff & (RW | USER | NX | PROTNONE)) !== 0;
 }
 
+/** What a test's architecture has of its own. */
+export type Arch = Partial<Omit<Backend, 'id' | 'isa' | 'handlers'>>;
+
 /** The backend of one fake machine. */
-export function recordingBackend(machine: FakeMachine, geometry: Geometry): BackendSpec {
+export function recordingBackend(machine: FakeMachine, geometry: Geometry, arch: Arch): BackendSpec {
   function flush(by: Flush['by'], mm: Mm, start: number, end: number, level: number, tables: boolean): void {
     const shift = entryShift(geometry, level);
     const units = Math.floor((end - start) / 2 ** shift);
@@ -59,6 +64,8 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     machine.invalidate(machine.words[mm.pgd]!, full ? 0 : start, full ? EVERYTHING : end);
   }
   const backend: Omit<Backend, 'id' | 'isa'> = {
+    ...ASM_GENERIC,
+    pte: checkedPte(machine),
     handlers: [],
     lazyMmu: {
       *enter(): Steps<void> {
@@ -67,6 +74,10 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
       *leave(): Steps<void> {
         machine.sections.push('leave');
       },
+      *flush(): Steps<void> {
+        machine.sections.push('flush');
+      },
+      collected: () => 0,
     },
     *initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
       cpu.write(mm.context, 1);
@@ -140,12 +151,15 @@ export function recordingBackend(machine: FakeMachine, geometry: Geometry): Back
     asids: 1,
     broadcasts: false,
     cleanWalks: true,
+    multiCopyAtomic: true,
+    accessed: 'hardware',
+    dirty: 'hardware',
     instructions: {},
   };
   return {
     id: 'recording',
     isa,
     mmContextFields: ['context'],
-    link: () => ({ ...backend, id: 'recording', isa }),
+    link: () => ({ ...backend, ...arch, id: 'recording', isa }),
   };
 }

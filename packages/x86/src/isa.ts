@@ -75,10 +75,13 @@ export function toggleCr4Pge(): Scope {
 export function x86Isa(asids: number, broadcasts = false): Isa {
   return {
     memoryModel: 'tso',
+    multiCopyAtomic: true,
     geometry: FOUR_LEVELS,
     asids,
     broadcasts,
     cleanWalks: true,
+    accessed: 'hardware',
+    dirty: 'hardware',
     instructions: {
       INVLPG: invlpg,
       INVLPGB: (_asid, address, size) => invlpgb({ start: address, end: address + size }),

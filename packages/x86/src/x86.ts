@@ -4,6 +4,7 @@
 import {
   type Address,
   type Arena,
+  ASM_GENERIC,
   type Backend,
   type BackendSpec,
   type BootOptions,
@@ -54,10 +55,10 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
       const initMm = Mm.at(initMmAddress);
       const cpus = Array.from({ length: options.cpus }, (_, cpu) => cpu);
       return {
+        ...ASM_GENERIC,
         id: 'x86',
         isa,
         handlers: [flushTlbFunc, flushTlbFuncRemote, leaveMmFunc, doKernelRangeFlush],
-        lazyMmu: null,
         switches,
         slots,
         tlbstate: cpus.map((cpu) => reserveTlbstate(arena, cpu, slots, initMm)),

@@ -295,6 +295,9 @@ export class FakeCpu implements Cpu {
     this.#access(`invalidate ${scope.asid}`);
     this.#machine.invalidations.push({ cpu: this.id, scope });
   }
+  *cmpxchgAndInvalidate(): Steps<number> {
+    throw new Error('x86 has no such instruction');
+  }
   *invalidationBarrier(): Steps<void> {}
   *userRead(_address: number): Steps<number> {
     return 0;

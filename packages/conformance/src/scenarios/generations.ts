@@ -290,7 +290,7 @@ function* reclaimPage0(cpu: Cpu, { mm, p0 }: TwoTables, newest: boolean): Steps<
   const at: PteAt = { mm, vma: vmaLookup(cpu, mm, 0)!, table, pte, address: 0 };
   const batch = tlbBatch();
   yield* cpu.spinLock(ptl);
-  yield* setTlbUbcFlushPending(cpu, batch, at, yield* ptepGetAndClear(cpu, pte));
+  yield* setTlbUbcFlushPending(cpu, batch, at, yield* ptepGetAndClear(cpu, mm, at.address, pte));
   if (newest) batch.gens.set(mm.address, yield* cpu.readOnce(mm.tlbGen));
   yield* cpu.spinUnlock(ptl);
   yield* tryToUnmapFlush(cpu, batch);

@@ -11,6 +11,7 @@ import {
   queueFlush,
   type Steps,
   waitForPendingFlushes,
+  pteWrprotect,
 } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
@@ -20,7 +21,6 @@ import {
   mmap,
   ptepGet,
   ptlPtr,
-  pteWrprotect,
   type Rmap,
   shrinkPages,
   userStore,

@@ -2,8 +2,8 @@
  * The flush ring (core's deferral/ring.ts): who folds slots, how far, and what is claimed to be done afterwards.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { type Kernel, type Profile, VM_READ } from '@mmu-gather/core/stepped';
-import { madviseDontneed, mprotect, pteWrprotect } from '@mmu-gather/mm/stepped';
+import { type Kernel, type Profile, VM_READ, pteWrprotect } from '@mmu-gather/core/stepped';
+import { madviseDontneed, mprotect } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { pendingReader } from './pending-reader.ts';

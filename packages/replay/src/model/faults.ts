@@ -4,8 +4,18 @@
  * A recorded fault gives address, access and whether the page was present. It was handled, or the task would have got a
  * signal; so a mapping and a page that the model lacks are assumed, and each assumption is stated.
  */
-import { type Cpu, entryNone, entryPresent, type Mm, VM_EXEC, VM_READ, type Vma, VM_WRITE } from '@mmu-gather/core';
-import { findVma, insertVma, pteProtnone, vmaLookup } from '@mmu-gather/mm';
+import {
+  type Cpu,
+  entryNone,
+  entryPresent,
+  type Mm,
+  VM_EXEC,
+  VM_READ,
+  type Vma,
+  VM_WRITE,
+  pteProtnone,
+} from '@mmu-gather/core';
+import { findVma, insertVma, vmaLookup } from '@mmu-gather/mm';
 import { VM_GROWSDOWN } from '@mmu-gather/core';
 import type { FaultAction, Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';

@@ -3,8 +3,17 @@
  *
  * Calls that failed did nothing that flushes. What has no mm operation yet says so in a note.
  */
-import { type Cpu, type Mm, VM_GROWSDOWN, VM_READ, VM_SHARED, VM_WRITE, VM_WRITENOTIFY } from '@mmu-gather/core';
-import { MADV_COLD, MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, pageAlign, VM_ACCESS_FLAGS } from '@mmu-gather/mm';
+import {
+  type Cpu,
+  type Mm,
+  VM_GROWSDOWN,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  VM_WRITENOTIFY,
+  VM_ACCESS_FLAGS,
+} from '@mmu-gather/core';
+import { MADV_COLD, MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, pageAlign } from '@mmu-gather/mm';
 import type { SyscallAction } from '../schedule/action.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';

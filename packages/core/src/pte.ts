@@ -4,8 +4,11 @@
  * Dirty without write permission is stored as SAVED_DIRTY (6.6 on): a read-only entry with the hardware's dirty bit would be
  * a shadow-stack page. The two bits mean the same to everybody else, so older profiles use them as well.
  */
+import type { Access } from './cpu.ts';
 import {
   ACCESSED,
+  ARCH_0,
+  ARCH_1,
   DIRTY,
   type Entry,
   entryClear,
@@ -25,19 +28,13 @@ import {
   SPECIAL,
   UFFD_WP,
   USER,
-  VM_EXEC,
-  VM_READ,
-  VM_SHARED,
-  VM_UFFD_WP,
-  VM_WRITE,
-  VM_WRITENOTIFY,
-  type Access,
-  type Address,
-} from '@mmu-gather/core/stepped';
+} from './entry.ts';
+import { VM_EXEC, VM_READ, VM_SHARED, VM_UFFD_WP, VM_WRITE, VM_WRITENOTIFY } from './mm.ts';
+import type { Address } from './struct.ts';
 
 /** Bits that pte_modify takes from the new protection; all others stay (the complement of _PAGE_CHG_MASK). */
 const PROTECTION = PRESENT | RW | USER | NX | PROTNONE;
-const KEPT = ACCESSED | DIRTY | SAVED_DIRTY | PSE | UFFD_WP | SOFT_DIRTY | SPECIAL;
+const KEPT = ACCESSED | DIRTY | SAVED_DIRTY | PSE | UFFD_WP | SOFT_DIRTY | SPECIAL | ARCH_0 | ARCH_1;
 
 /** VM bits that mprotect changes. */
 export const VM_ACCESS_FLAGS: number = VM_READ | VM_WRITE | VM_EXEC;

@@ -19,8 +19,6 @@ import {
   VM_UFFD_WP,
   VM_WRITE,
   VM_WRITENOTIFY,
-} from '@mmu-gather/core/stepped';
-import {
   isMigrationPte,
   isSwapPte,
   mkMigrationPte,
@@ -37,7 +35,7 @@ import {
   pteWrprotect,
   vmAccess,
   vmPageProt,
-} from '@mmu-gather/mm/stepped';
+} from '../src/index.ts';
 import { expect, test } from 'vitest';
 
 /** An address that does not fit in 32 bits once it is an entry. */
