@@ -17,6 +17,7 @@ export const ASM_GENERIC: Pick<
   | 'archExitMmap'
   | 'destroyContext'
   | 'tableFreed'
+  | 'flushTlbBatchedPending'
 > = {
   lazyMmu: null,
   pte: GENERIC_PTE,
@@ -28,4 +29,5 @@ export const ASM_GENERIC: Pick<
   archExitMmap: null,
   destroyContext: null,
   tableFreed: null,
+  flushTlbBatchedPending: null,
 };

@@ -126,6 +126,11 @@ export interface Backend {
   tlbbatchAddPending(cpu: Cpu, batch: TlbBatch, mm: Mm, address: number): Steps<number>;
   /** arch_tlbbatch_flush. */
   tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void>;
+  /**
+   * arch_flush_tlb_batched_pending (6.6 to 6.15): when it returns, what reclaim deferred in an mm before is flushed, whoever deferred it. Under
+   * a PTL. Null: flush_tlb_mm, as everywhere since.
+   */
+  readonly flushTlbBatchedPending: ((cpu: Cpu, mm: Mm) => Steps<void>) | null;
 
   /** pte_needs_flush: may a TLB that holds `old` allow more, or other, than `next`? */
   pteNeedsFlush(old: Entry, next: Entry): boolean;

@@ -160,20 +160,28 @@ export function* flushTlbBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
   const batched = yield* cpu.readOnce(mm.tlbFlushBatched);
   if (form === 'two-words') {
     if ((yield* cpu.readOnce(mm.tlbFlushBatchedDone)) >= batched) return;
-    yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+    yield* archFlushTlbBatchedPending(cpu, mm);
     yield* tlbUpdateGeneration(cpu, mm.tlbFlushBatchedDone, batched);
     return;
   }
   if (form === 'flag') {
     if (batched === 0) return;
-    yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+    yield* archFlushTlbBatchedPending(cpu, mm);
     yield* cpu.writeOnce(mm.tlbFlushBatched, 0);
     return;
   }
   const pending = batched & PENDING_MASK;
   if (pending === Math.floor(batched / FLUSHED)) return;
-  yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+  yield* archFlushTlbBatchedPending(cpu, mm);
   yield* cpu.cmpxchg(mm.tlbFlushBatched, batched, pending + pending * FLUSHED);
+}
+
+/** arch_flush_tlb_batched_pending, where the architecture has one. */
+function archFlushTlbBatchedPending(cpu: Cpu, mm: Mm): Steps<void> {
+  const { backend } = cpu.kernel;
+  return backend.flushTlbBatchedPending === null
+    ? backend.flushTlbMm(cpu, mm)
+    : backend.flushTlbBatchedPending(cpu, mm);
 }
 
 /** try_to_unmap_flush: flushes all that the batch deferred, in all its mms. Not under a PTL. */
