@@ -1,0 +1,44 @@
+/**
+ * Which CPU an mm has run on, so that flushes of one that has run on a single CPU stay there (R. Roberts, "arm64: mm: Don't broadcast if
+ * mm was only active on local cpu", RFC of August 2025; not merged).
+ *
+ *     CPU 0 (flush)                             CPU 1 (switch_mm)
+ *     store to page tables
+ *     DSB ISH                                   active_cpu = MULTIPLE
+ *     read active_cpu                           DSB ISHST
+ *     CPU 0: local TLBI; else broadcast         load TTBR0, walk
+ *     // one of the two sees the other: CPU 0 sees MULTIPLE, or CPU 1's walks see the store
+ *
+ * It moves one way: from nobody to one CPU to MULTIPLE. The task that flushes must stay on its CPU until it has.
+ */
+import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
+import { arm64Of, mmActiveCpu } from './asid-state.ts';
+import { dsbIshst } from './barriers.ts';
+
+/** ACTIVE_CPU_NONE. */
+const NONE = 0;
+/** ACTIVE_CPU_MULTIPLE. */
+export const ACTIVE_CPU_MULTIPLE: number = -1;
+
+/** This CPU in an mm's active_cpu. */
+export function activeCpuOf(cpu: Cpu): number {
+  return cpu.id + 1;
+}
+
+/** Has an mm run anywhere else than on this CPU? */
+export function* activeElsewhere(cpu: Cpu, mm: Mm): Steps<boolean> {
+  const active = yield* cpu.readOnce(mmActiveCpu(mm));
+  return active !== activeCpuOf(cpu);
+}
+
+/** Before TTBR0 is loaded: from here on flushes find this CPU. Pairs with the barrier before the read in a flush. */
+export function* noteActiveCpu(cpu: Cpu, mm: Mm): Steps<void> {
+  if (arm64Of(cpu).switches.localFlush === 'off') return;
+  const cell = mmActiveCpu(mm);
+  const self = activeCpuOf(cpu);
+  let seen = yield* cpu.readOnce(cell);
+  if (seen === self || seen === ACTIVE_CPU_MULTIPLE) return;
+  if (seen === NONE) seen = yield* cpu.cmpxchg(cell, NONE, self);
+  if (seen !== NONE) yield* cpu.writeOnce(cell, ACTIVE_CPU_MULTIPLE);
+  yield* dsbIshst(cpu);
+}

@@ -1,0 +1,51 @@
+/**
+ * How entries change on arm64 (arch/arm64/include/asm/pgtable.h, mm/fault.c). With FEAT_HAFDBS the hardware changes descriptors in memory, so
+ * software exchanges them; the exchanges of Linux are relaxed, those here fully ordered.
+ */
+import {
+  type Cell,
+  type Cpu,
+  type Entry,
+  GENERIC_PTE,
+  type Mm,
+  pteDirty,
+  type PteOps,
+  pteWrite,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+import { arm64Of } from './asid-state.ts';
+import { dsbIshst } from './barriers.ts';
+import { flushTlbPage } from './flush.ts';
+import { localFlushTlbPage } from './flush-local.ts';
+
+/**
+ * set_pte_at: a store. A valid entry of the kernel is made visible at once (DSB ISHST, ISB), for nobody faults on kernel addresses to see it
+ * later; one of a user may cost a fault more.
+ */
+function* setPteAt(cpu: Cpu, mm: Mm, _address: number, pte: Cell, entry: Entry): Steps<void> {
+  yield* cpu.writeOnce(pte, entry);
+  if (mm.address === arm64Of(cpu).initMm) yield* dsbIshst(cpu);
+}
+
+/**
+ * ptep_set_access_flags: a compare-and-swap, for the hardware may set bits meanwhile. After a write fault the older entry is dropped: on
+ * all CPUs, or on this one only, and others fault once more.
+ */
+function* ptepSetAccessFlags(cpu: Cpu, mm: Mm, address: number, pte: Cell, old: Entry, entry: Entry): Steps<void> {
+  if (old === entry) return;
+  for (let seen = old; ; ) {
+    const now = yield* cpu.cmpxchg(pte, seen, entry);
+    if (now === seen) break;
+    seen = now;
+  }
+  const written = (pteWrite(entry) && !pteWrite(old)) || (pteDirty(entry) && !pteDirty(old));
+  if (!written) return;
+  if (arm64Of(cpu).switches.accessFlagsFlush === 'local') yield* localFlushTlbPage(cpu, mm, address);
+  else yield* flushTlbPage(cpu, mm, address);
+}
+
+/** What arm64 does with entries where upgrades are flushed everywhere: who finds one has no older entry any more. */
+export const ARM64_PTE: PteOps = { ...GENERIC_PTE, setPteAt, ptepSetAccessFlags };
+
+/** The same where upgrades are flushed by the CPU that faulted: another one that faults on its older entry flushes that itself. */
+export const ARM64_PTE_LOCAL: PteOps = { ...ARM64_PTE, flushTlbFixSpuriousFault: localFlushTlbPage };
