@@ -85,14 +85,15 @@ function commands(done: (code: number) => void): Command {
     .command('list')
     .description('List what there is to choose from.')
     .argument('<what>', names.join(', '))
+    .option('--arch <id>', 'of scenarios: what applies to this architecture, and why the rest does not')
     .option('--json', 'print JSON')
     .addHelpText('after', example('list scenarios'))
-    .action(async (typed: string, { json }: { json?: boolean }) => {
+    .action(async (typed: string, { arch, json }: { arch?: string; json?: boolean }) => {
       const what = names.find((name) => name === typed);
       if (what === undefined)
         throw new Misuse(`list: there is no '${typed}':${suggestion(typed, names)} there are: ${names.join(', ')}`);
       const { list } = await import('./commands/list.ts');
-      list(what, json === true);
+      list(what, json === true, arch);
     });
 
   program
@@ -109,7 +110,7 @@ function commands(done: (code: number) => void): Command {
 /** Options of the commands that run scenarios. */
 function suiteOptions(command: Command): Command {
   return command
-    .option('--arch <id>', 'only this architecture (repeatable)', several)
+    .option('--arch <id>', 'only this architecture (repeatable; default: all; with --compare: x86)', several)
     .option('--profile <id>', 'this profile instead of linux-5.11 and linux-6.18 (repeatable)', several)
     .option('--with <switch=value,...>', 'on top of each profile: fullmm=F2,x86.ceiling=2', listed)
     .option('--scenario <id>', "only these scenarios or twins; '*' stands for anything (repeatable)", several)
@@ -130,6 +131,7 @@ function suiteOptions(command: Command): Command {
     .option('--rerun <id>', 'take one recorded execution again')
     .option('--compare', 'count what profiles cost, all of them if none is named, instead of searching')
     .option('--full', 'show every step in race diagrams')
+    .option('--verbose', 'name every scenario and twin that does not apply to an architecture')
     .option('--json', 'print JSON');
 }
 

@@ -2,7 +2,7 @@
  * The examples of the documentation do what it says of them.
  */
 import { readFileSync } from 'node:fs';
-import type { Report } from '@mmu-gather/conformance';
+import { type Report, WRONGS } from '@mmu-gather/conformance';
 import { describe, expect, test } from 'vitest';
 import { exampleOf, folder, mmuGather } from './command.ts';
 
@@ -45,4 +45,12 @@ test('docs/scenarios.md shows the oracles that there are', async () => {
   const { oracles } = JSON.parse(out) as { oracles: { oracle: string; says: string }[] };
   const rows = oracles.map(({ oracle, says }) => `| \`${oracle}\` | ${says} |\n`);
   expect(page('docs/scenarios.md')).toContain(rows.join(''));
+});
+
+test('docs/scenarios.md has every mistake that a twin can name', () => {
+  const rows = page('docs/scenarios.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+  const named = rows.map((row) => row.split(' | ')[0]!);
+  for (const wrong of Object.keys(WRONGS)) expect(named.some((cell) => cell.includes(`\`${wrong}\``))).toBe(true);
 });

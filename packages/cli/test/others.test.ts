@@ -81,6 +81,20 @@ describe('list', () => {
       for (const row of rows) expect(table.out).toContain(String(Object.values(row)[0]));
     },
   );
+
+  test('scenarios as one architecture sees them', SLOW, async () => {
+    const { out, code } = await mmuGather(['list', 'scenarios', '--arch', 'x86']);
+    expect(out).toMatch(/^munmap\/running-thread +holds +munmap of a page/m);
+    expect(out).toMatch(/^munmap\/three-cpus\/self-only +not applicable +x86 has no 'self-only'/m);
+    expect(code).toBe(0);
+    const { out: json } = await mmuGather(['list', 'scenarios', '--json']);
+    const { scenarios } = JSON.parse(json) as { scenarios: { scenario: string; archs: string[] }[] };
+    const archsOf = (id: string) => scenarios.find(({ scenario }) => scenario === id)!.archs;
+    expect(archsOf('munmap/three-cpus')).toContain('x86');
+    expect(archsOf('munmap/three-cpus/self-only')).not.toContain('x86');
+    expect(await mmuGather(['list', 'scenarios', '--arch', 'x68'])).toMatchObject({ code: 2, out: '' });
+    expect(await mmuGather(['list', 'axes', '--arch', 'x86'])).toMatchObject({ code: 2, out: '' });
+  });
 });
 
 describe('help', () => {

@@ -37,6 +37,48 @@ describe('the table', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' });
   });
 
+  test('is of all architectures, and ends with what does not apply to them', SLOW, async () => {
+    const args = ['conformance', '--scenario', 'munmap/three-cpus*'];
+    const [brief, verbose, json] = await Promise.all([
+      mmuGather([...args, '--arch', 'all']),
+      mmuGather([...args, '--verbose']),
+      mmuGather([...args, '--json']),
+    ]);
+    const left = "x86 has no 'self-only': only the CPU that asks for a flush does it";
+    expect(brief.out).toContain('\n1 wrong twin does not apply to x86; --verbose names it\n');
+    expect(verbose.out).toContain(
+      `\n1 wrong twin does not apply to x86:\n  1  ${left}\n     (munmap/three-cpus/self-only)\n`,
+    );
+    expect((JSON.parse(json.out) as Report).notApplicable).toEqual([
+      { id: 'munmap/three-cpus/self-only', twinOf: 'munmap/three-cpus', arch: 'x86', why: left },
+    ]);
+    expect([brief, verbose, json].map(({ code }) => code)).toEqual([0, 0, 0]);
+    const alone = await mmuGather(['conformance', '--scenario', 'munmap/three-cpus/self-only']);
+    expect(alone).toMatchObject({ code: 2, out: '' });
+    expect(alone.err).toContain(`nothing to run: 'munmap/three-cpus/self-only' does not apply to x86: ${left}`);
+  });
+
+  test('says where a scenario may end incomplete, and that it did', SLOW, async () => {
+    const cwd = folder({
+      'large.ts': `
+        import { defineScenario, PAGE, setStage, thread } from '@mmu-gather/conformance';
+        import { munmap } from '@mmu-gather/mm/stepped';
+        export default defineScenario({
+          id: 'large', title: 'unmap', cpus: 2, profiles: ['linux-6.18'], setup: (run) => setStage(run), twins: [],
+          threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE))], bound: { states: 7, why: 'seven will do' },
+        });
+      `,
+    });
+    const { code, out } = await mmuGather(['check', 'large.ts'], { cwd });
+    expect(out).toMatch(/^ {2}large +linux-6\.18 +tso +incomplete +7 /m);
+    expect(out).toContain('large incomplete: nothing found in 7 states, because seven will do.');
+    expect(out).not.toMatch(/\d holds?\b/);
+    expect(code).toBe(0);
+    const short = await mmuGather(['check', 'large.ts', '--max-states', '3'], { cwd });
+    expect(short.out).toMatch(/^! large +linux-6\.18 +tso +incomplete +3 /m);
+    expect(short.code).toBe(1);
+  });
+
   test('says what is incomplete, and why', SLOW, async () => {
     const { code, out } = await mmuGather(['conformance', '--scenario', 'T8/fixed', '--max-states', '100']);
     expect(out).toMatch(/^! T8\/fixed +linux-5\.11 +tso +incomplete +100 /m);
@@ -141,7 +183,7 @@ describe('a race', () => {
       'three/buggy',
     ]);
     // It is O1 that breaks, not the expected one.
-    expect(summary).toEqual({ total: 6, ok: 3, failed: 3, shared: 0 });
+    expect(summary).toEqual({ total: 6, ok: 3, failed: 3, shared: 0, bounded: 0 });
     expect({ code, err }).toEqual({ code: 1, err: 'hello\n' });
 
     const { id } = results[1]!.counterexample!;
@@ -164,7 +206,8 @@ describe('JSON', () => {
       '--json',
     ]);
     const parsed = JSON.parse(out) as Report;
-    expect(Object.keys(parsed)).toEqual(['schema', 'results', 'summary']);
+    expect(Object.keys(parsed)).toEqual(['schema', 'results', 'summary', 'notApplicable']);
+    expect(parsed.notApplicable).toEqual([]);
     expect(parsed.schema).toBe(1);
     expect(parsed.summary).toMatchObject({ total: 8, ok: 8, failed: 0 });
     for (const result of parsed.results) expectResult(result);

@@ -1,21 +1,45 @@
 /**
- * Architectures: a backend, its switches in each kernel version, and the values that they can take. A third party's backend is one
- * more.
+ * Architectures: a backend, its switches in each kernel version, the values that they can take, and where it is other than the rest. A
+ * third party's backend is one more.
+ *
+ *     wrongs    how it does wrong what a twin does wrong (wrongs.ts); a twin whose wrong is not there does not apply to it
+ *     skips     scenarios that do not apply to it, each with why
+ *     mends     wrong twins that are right on it, each with why: they must hold
  */
-import type { Axis, BackendSpec } from '@mmu-gather/core/stepped';
+import type { Axis, BackendSpec, Switches } from '@mmu-gather/core/stepped';
 import { x86, X86_AXES, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
+import type { Wrong } from './wrongs.ts';
 
 /** Switches of a backend, by name. */
 export type BackendSwitches = Readonly<Record<string, unknown>>;
+
+/** Scenarios that do not apply to an architecture. */
+export interface Skip {
+  /** Ids of scenarios; `*` stands for anything. */
+  readonly scenario: string;
+  /** Why not, in one line. */
+  readonly why: string;
+}
 
 /** A backend as the suite uses it. */
 export interface Architecture {
   /** Its id, equal to the backend's. */
   readonly id: string;
-  /** Its switches in each kernel version that it knows, by profile id; small enough to be explored. */
+  /**
+   * Its switches in each kernel version that it knows, by profile id; small enough to be explored. Profiles that start from another
+   * version do not apply to it.
+   */
   readonly kernels: Readonly<Record<string, BackendSwitches>>;
+  /** What it selects of core's and mm's switches (Kconfig), in every kernel version, where that is other than on x86. Nothing if not given. */
+  readonly config?: Partial<Switches>;
   /** Values of each switch. */
   readonly axes: Readonly<Record<string, Axis>>;
+  /** Switches that make each mistake, where it can make it. */
+  readonly wrongs: Readonly<Partial<Record<Wrong, BackendSwitches>>>;
+  /** Scenarios that do not apply to it. Each must match one. */
+  readonly skips: readonly Skip[];
+  /** Twins that are right on it, by another mechanism, by id (`*` stands for anything), and why. Each must match one that applies. */
+  readonly mends: Readonly<Record<string, string>>;
   /** The backend with these switches. Reads nothing of them but by name, so that reads can be noted. */
   backend(switches: BackendSwitches): BackendSpec;
 }
@@ -37,6 +61,22 @@ export const X86: Architecture = {
     Object.entries(X86_PROFILES).map(([id, switches]) => [id, { ...switches, dynAsids: EXPLORED_ASIDS }]),
   ),
   axes: X86_AXES,
+  wrongs: {
+    'no-wait': { waitForIpis: false },
+    'kernel-no-wait': { waitForIpis: false },
+    'leave-no-wait': { waitForIpis: false },
+    'others-only': { localFlush: false },
+    'targets-first': { maskRead: 'before-generation' },
+    'arrival-unordered': { fenceIfBitSet: false },
+    'lazy-unchecked': { lazyExitCheck: false },
+    'walks-kept': { freedTablesReachLazy: false },
+    'range-keeps-walks': { rangeFreesTables: false },
+    'leave-skips-lazy': { leaveReachesLazy: false },
+    'tag-reused': { flushReusedSlot: false },
+    'tag-comes-round': { ctxIdSpace: 1 },
+  },
+  skips: [],
+  mends: {},
   backend: (switches) => x86(switches as unknown as X86Switches),
 };
 

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * from './applies.ts';
 export * from './architecture.ts';
 export * from './compare.ts';
 export * from './matrix.ts';
@@ -16,3 +17,4 @@ export * from './schedule.ts';
 export * from './sharing.ts';
 export * from './staleness.ts';
 export * from './vitest.ts';
+export * from './wrongs.ts';

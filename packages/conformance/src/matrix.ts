@@ -3,12 +3,14 @@
  */
 import type { MemoryModel, Profile } from '@mmu-gather/core/stepped';
 import { type Architecture, ARCHITECTURES, type BackendSwitches, checkSwitches } from './architecture.ts';
+import { boundOf, goesWrong, mendedBy, whyNot } from './applies.ts';
+import { matches } from './pattern.ts';
 import { DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
-import type { AnyScenario, BackendOverrides, Property, Scenario, Twin, Where } from './scenario.ts';
+import type { AnyScenario, BackendOverrides, Bound, Property, Scenario, Twin, Where } from './scenario.ts';
 
 /** What selects cells. */
 export interface Selection {
-  /** Architectures; all given ones if empty. */
+  /** Ids of architectures; all given ones if empty, or if `all` is one of them. */
   readonly archs?: readonly string[];
   /** Profile ids; the kernels 5.11 and 6.18 if empty. */
   readonly profiles?: readonly string[];
@@ -46,6 +48,20 @@ export interface Cell {
   readonly oracles: readonly string[];
   /** What a violation means. */
   readonly property: Property | undefined;
+  /** Number of states at which it may end incomplete, and why, if it may. */
+  readonly bound: Bound | undefined;
+}
+
+/** What a selection names and an architecture does not have. */
+export interface NotApplicable {
+  /** Id of the scenario or twin. */
+  readonly id: string;
+  /** Of a twin: the scenario's id. */
+  readonly twinOf?: string;
+  /** Id of the architecture. */
+  readonly arch: string;
+  /** Why, in one line. */
+  readonly why: string;
 }
 
 /**
@@ -57,22 +73,54 @@ export function cells(
   archs: readonly Architecture[],
   selection: Selection = {},
 ): Cell[] {
-  const wanted = matcher(selection.scenarios);
+  return [...places(scenarios, archs, selection)].flatMap(({ place }) => (typeof place === 'object' ? [place] : []));
+}
+
+/**
+ * What does not apply to the architectures of a selection, once for each reason; what only profiles leave out is not named. Of a
+ * scenario that does not apply, twins are named where they alone were asked for.
+ * @throws ProfileError if a profile or setting does not exist
+ */
+export function notApplicable(
+  scenarios: readonly AnyScenario[],
+  archs: readonly Architecture[],
+  selection: Selection = {},
+): NotApplicable[] {
+  const found = new Map<string, NotApplicable>();
+  for (const { scenario, twin, arch, place: why } of places(scenarios, archs, selection)) {
+    if (typeof why !== 'string') continue;
+    const id = twin?.id ?? scenario.id;
+    if (twin !== undefined && found.has(`${scenario.id}@${arch.id}@${why}`)) continue;
+    found.set(`${id}@${arch.id}@${why}`, { id, ...(twin && { twinOf: scenario.id }), arch: arch.id, why });
+  }
+  return [...found.values()];
+}
+
+/** A scenario or twin on an architecture, in a profile: the cell, or why it does not apply there; undefined if the profile does not ask. */
+interface Place {
+  readonly scenario: Scenario;
+  readonly twin: Twin | undefined;
+  readonly arch: Architecture;
+  readonly place: Cell | string | undefined;
+}
+
+function* places(
+  scenarios: readonly AnyScenario[],
+  archs: readonly Architecture[],
+  { archs: ids = [], scenarios: patterns = [], ...selection }: Selection,
+): Iterable<Place> {
   const specs = selected(selection, archs);
-  const out: Cell[] = [];
+  const wanted = (id: string): boolean => patterns.length === 0 || patterns.some((pattern) => matches(pattern, id));
+  const selectedArchs = archs.filter((arch) => ids.includes('all') || has(ids, arch.id));
   for (const scenario of scenarios as unknown as readonly Scenario[]) {
     for (const twin of [undefined, ...scenario.twins]) {
       if (!wanted(twin?.id ?? scenario.id)) continue;
-      for (const arch of archs) {
-        if (!has(selection.archs, arch.id) || !has(scenario.archs, arch.id)) continue;
-        for (const spec of specs) {
-          const cell = cellOf(scenario, twin, arch, spec, selection.memoryModel);
-          if (cell !== undefined) out.push(cell);
-        }
+      for (const arch of selectedArchs) {
+        for (const spec of specs)
+          yield { scenario, twin, arch, place: placeOf(scenario, twin, arch, spec, selection.memoryModel) };
       }
     }
   }
-  return out;
 }
 
 /** The profiles of a selection. */
@@ -84,31 +132,53 @@ export function selected(
   return profiles(ids.length === 0 ? DEFAULT_PROFILES : ids, selection.settings ?? [], archs);
 }
 
-/** A scenario, or a twin of it, in a profile; undefined if it does not apply there. */
-function cellOf(
+/** See {@link Place}. */
+function placeOf(
   scenario: Scenario,
   twin: Twin | undefined,
   arch: Architecture,
   spec: ProfileSpec,
   model: MemoryModel | undefined,
-): Cell | undefined {
+): Cell | string | undefined {
+  const why = whyNot(arch, scenario as unknown as AnyScenario, twin);
+  if (why !== undefined) return why;
   const kernel = arch.kernels[spec.kernel];
-  if (kernel === undefined) return undefined;
-  const profile = profileOf(spec);
+  if (kernel === undefined) return `there is no ${spec.kernel} of ${arch.id}`;
+  const profile = profileOf(spec, arch.config);
   const own = { ...kernel, ...overridesFor(spec.backend, arch) };
   const applies = (to: Scenario | Twin): boolean =>
     (has(to.profiles, spec.id) || has(to.profiles, spec.kernel)) && isWhere(to.where, profile, own, arch);
   if (!applies(scenario)) return undefined;
-  const broken = spec.breaks?.[scenario.id];
-  if (twin !== undefined) {
-    const changes = twin.profile ?? twin.threads ?? twin.backend?.[arch.id];
-    if (!applies(twin) || changes === undefined || broken !== undefined) return undefined;
-  }
-  const switches = { ...own, ...overridesFor(scenario.backend, arch), ...overridesFor(twin?.backend, arch) };
+  if (twin !== undefined && (!applies(twin) || spec.breaks?.[scenario.id] !== undefined)) return undefined;
+  const switches = { ...own, ...overridesFor(scenario.backend, arch), ...wrongOf(twin, arch) };
   const memoryModel = model ?? arch.backend(switches).isa.memoryModel;
-  if (!has(twin?.memoryModels, memoryModel)) return undefined;
-  const mended = twin === undefined ? undefined : spec.mends?.[twin.id];
+  if (twin !== undefined && !goesWrong(twin, memoryModel))
+    return `wrong under ${twin.memoryModels!.join(' and ')} and weaker memory models`;
+  return cellOf({ scenario, twin, arch, spec, memoryModel, switches });
+}
+
+/** Switches of a backend that make a twin wrong. */
+function wrongOf(twin: Twin | undefined, arch: Architecture): BackendSwitches {
+  const wrong = twin?.wrong === undefined ? {} : (arch.wrongs[twin.wrong] ?? {});
+  checkSwitches(arch, wrong);
+  return { ...wrong, ...overridesFor(twin?.backend, arch) };
+}
+
+/** What a cell is made of. */
+interface Parts {
+  readonly scenario: Scenario;
+  readonly twin: Twin | undefined;
+  readonly arch: Architecture;
+  readonly spec: ProfileSpec;
+  readonly memoryModel: MemoryModel;
+  readonly switches: BackendSwitches;
+}
+
+function cellOf({ scenario, twin, arch, spec, memoryModel, switches }: Parts): Cell {
+  const broken = spec.breaks?.[scenario.id];
+  const mended = twin === undefined ? undefined : (spec.mends?.[twin.id] ?? mendedBy(arch, twin));
   const oracle = twin === undefined ? broken?.oracle : mended === undefined ? twin.oracle : undefined;
+  const bound = twin === undefined ? boundOf(scenario, arch, memoryModel) : undefined;
   const what = twin?.why ?? scenario.title;
   const why = mended ?? broken?.why;
   return {
@@ -116,14 +186,15 @@ function cellOf(
     twinOf: twin === undefined ? undefined : scenario.id,
     title: why === undefined ? what : `${what} (${why})`,
     scenario: scenario as unknown as AnyScenario,
-    twin: twin as Twin<never> | undefined,
+    twin,
     arch,
-    profile: { ...profile, ...scenario.profile, ...twin?.profile },
+    profile: { ...profileOf(spec, arch.config), ...scenario.profile, ...twin?.profile },
     backendSwitches: switches,
     memoryModel,
     expected: oracle === undefined ? 'holds' : 'violated',
     oracles: oracle === undefined ? [] : [oracle].flat(),
     property: twin?.property,
+    bound: oracle === undefined ? bound : undefined,
   };
 }
 
@@ -143,18 +214,4 @@ function isWhere(where: Where | undefined, profile: Profile, own: BackendSwitche
 
 function has<T>(list: readonly T[] | undefined, item: T): boolean {
   return list === undefined || list.length === 0 || list.includes(item);
-}
-
-function matcher(patterns: readonly string[] | undefined): (id: string) => boolean {
-  if (patterns === undefined || patterns.length === 0) return () => true;
-  const all = patterns.map(
-    (p) =>
-      new RegExp(
-        `^${p
-          .split('*')
-          .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-          .join('.*')}$`,
-      ),
-  );
-  return (id) => all.some((r) => r.test(id));
 }

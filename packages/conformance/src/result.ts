@@ -2,6 +2,7 @@
  * Results as other programs read them: schema 1. Names and meanings are stable; later versions only add.
  */
 import type { MemoryModel } from '@mmu-gather/core/stepped';
+import type { NotApplicable } from './matrix.ts';
 
 /** Search strategies. */
 export type StrategyName = 'states' | 'dpor' | 'bounded' | 'random' | 'rerun';
@@ -61,8 +62,15 @@ export interface CellResult {
   readonly verdict: 'holds' | 'violated' | 'incomplete';
   /** Everything within the bounds was explored. */
   readonly exhaustive: boolean;
-  /** The verdict is the expected one, by an expected oracle. */
+  /** The verdict is the expected one, by an expected oracle; or it is incomplete where the scenario says so ({@link CellResult.bound}). */
   readonly ok: boolean;
+  /** Present if it ended, incomplete, at the bound that its scenario states: nothing was found in so many states. */
+  readonly bound?: {
+    /** The bound. */
+    readonly states: number;
+    /** Why there is one. */
+    readonly why: string;
+  };
   /** What was violated. */
   readonly oracle?: string;
   /** One line on it. */
@@ -95,6 +103,8 @@ export interface Summary {
   readonly failed: number;
   /** Those that took the result of an equal cell. */
   readonly shared: number;
+  /** Those of the ok ones that ended, incomplete, at the bound that their scenario states. */
+  readonly bounded: number;
 }
 
 /** A whole report. */
@@ -105,11 +115,15 @@ export interface Report {
   readonly results: readonly CellResult[];
   /** All of them together. */
   readonly summary: Summary;
+  /** What was asked for and does not apply to an architecture, and why. */
+  readonly notApplicable: readonly NotApplicable[];
 }
 
 /** Sums results up. */
-export function report(results: readonly CellResult[]): Report {
+export function report(results: readonly CellResult[], notApplicable: readonly NotApplicable[] = []): Report {
   const ok = results.filter((r) => r.ok).length;
   const shared = results.filter((r) => r.sharedWith !== undefined).length;
-  return { schema: 1, results, summary: { total: results.length, ok, failed: results.length - ok, shared } };
+  const bounded = results.filter((r) => r.bound !== undefined).length;
+  const summary = { total: results.length, ok, failed: results.length - ok, shared, bounded };
+  return { schema: 1, results, summary, notApplicable };
 }

@@ -123,7 +123,7 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
 export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding {
   const started = performance.now();
   const machine = machineOf(cell, reads, options.oraclesOff);
-  const result = search(machine, searchOptions(options));
+  const result = search(machine, searchOptions(limited(cell, options)));
   const found = result.path === undefined ? undefined : counterexample(machine, result.path);
   const milliseconds = performance.now() - started;
   if (found === undefined) return { result, pages: machine.mmu.pages, milliseconds };
@@ -131,6 +131,13 @@ export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding
   const diagram = draw(explain(machine, path), options);
   const shortest = { path, violation, preemptions, diagram, ...(note === undefined ? {} : { note }) };
   return { result, pages: machine.mmu.pages, shortest, milliseconds };
+}
+
+/** The options with the bound that the cell itself states, which is one of states. */
+function limited({ bound }: Cell, options: RunOptions): RunOptions {
+  const { strategy = 'states', maxStates = Infinity } = options;
+  if (bound === undefined || (strategy !== 'states' && strategy !== 'bounded')) return options;
+  return { ...options, maxStates: Math.min(bound.states, maxStates) };
 }
 
 function searchOptions(options: RunOptions): Search {
@@ -153,8 +160,10 @@ export function resultOf(cell: Cell, options: RunOptions, finding: Finding, shar
   const violation = shortest?.violation ?? found.violation;
   const expectedOracle =
     cell.oracles.length === 0 || (violation !== undefined && cell.oracles.includes(violation.oracle));
-  const ok = cell.expected === 'holds' ? found.verdict === 'holds' : found.verdict === 'violated' && expectedOracle;
-  const { strategy = 'states', maxStates, maxExecutions, timeLimit } = options;
+  const bound = found.verdict === 'incomplete' && (found.states ?? 0) >= (cell.bound?.states ?? Infinity);
+  const ok =
+    cell.expected === 'holds' ? found.verdict === 'holds' || bound : found.verdict === 'violated' && expectedOracle;
+  const { strategy = 'states', maxStates, maxExecutions, timeLimit } = limited(cell, options);
   return {
     scenario: cell.id,
     ...(cell.twinOf === undefined ? {} : { twinOf: cell.twinOf }),
@@ -174,6 +183,7 @@ export function resultOf(cell: Cell, options: RunOptions, finding: Finding, shar
     verdict: found.verdict,
     exhaustive: found.exhaustive,
     ok,
+    ...(bound ? { bound: { states: cell.bound!.states, why: cell.bound!.why } } : {}),
     ...(violation === undefined ? {} : { oracle: violation.oracle, message: violation.message }),
     ...(violation === undefined || cell.property === undefined ? {} : { property: cell.property }),
     ...(found.states === undefined ? {} : { states: found.states }),

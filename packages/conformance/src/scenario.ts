@@ -7,7 +7,7 @@
  *       cpus: 2,
  *       setup: (run) => ...,            // sequential: bring the machine to where the race begins; return addresses
  *       threads: (env) => [...],        // one step function per CPU
- *       twins: [{ id: 'munmap/running-thread/no-ipi', why: ..., backend: { x86: { localFlush: false } }, oracle: 'O1' }],
+ *       twins: [{ id: 'munmap/running-thread/no-ipi-wait', why: ..., wrong: 'no-wait', oracle: 'O1' }],
  *     })
  *
  * The scenario itself is right and must hold exhaustively. Each twin is the same race with one thing wrong, and must be
@@ -23,6 +23,7 @@ import {
   type Steps,
 } from '@mmu-gather/core/stepped';
 import type { Body, Layout, PoolSizes, Run } from '@mmu-gather/checker';
+import { type Wrong, WRONGS } from './wrongs.ts';
 
 /** Properties in the words of the bug catalogue. */
 export type Property = 'SAC' | 'FUAF' | 'TUAF' | 'LOSTW' | 'WPX' | 'ALIAS' | 'MISS' | 'ORD' | 'LIVE';
@@ -38,6 +39,26 @@ export interface Where {
   readonly backend?: BackendOverrides;
 }
 
+/** Architectures that a scenario is about. */
+export interface Only {
+  /** Their ids. */
+  readonly archs: readonly string[];
+  /** Why not the others, in one line. */
+  readonly why: string;
+}
+
+/** Where a scenario is too large to be explored as a whole: it may end `incomplete` there, and is never shown as one that holds. */
+export interface Bound {
+  /** Architectures on which it is; all if not given. */
+  readonly archs?: readonly string[];
+  /** Memory models under which it is; all if not given. */
+  readonly models?: readonly MemoryModel[];
+  /** Number of states that are explored. */
+  readonly states: number;
+  /** Why it is so large, in one line. */
+  readonly why: string;
+}
+
 /** The wrong form of a scenario. */
 export interface Twin<E = unknown> {
   /** Its id: the scenario's with another last part (`T10/naive`). */
@@ -50,7 +71,9 @@ export interface Twin<E = unknown> {
   readonly property?: Property;
   /** Profile switches that make it wrong. */
   readonly profile?: Partial<Profile>;
-  /** Backend switches that make it wrong. */
+  /** What makes it wrong on every architecture that can do this wrong. */
+  readonly wrong?: Wrong;
+  /** Backend switches that make it wrong, where that is one architecture's own matter. */
   readonly backend?: BackendOverrides;
   /** Other threads, where no switch says it. */
   readonly threads?: (env: E, kernel: Kernel) => readonly (Body | undefined)[];
@@ -58,7 +81,7 @@ export interface Twin<E = unknown> {
   readonly where?: Where;
   /** or by their ids, or those of the kernels that they start from. */
   readonly profiles?: readonly string[];
-  /** Memory models under which it goes wrong, if not all. */
+  /** Memory models under which it goes wrong, and under all that are weaker, if not under all. */
   readonly memoryModels?: readonly MemoryModel[];
 }
 
@@ -76,8 +99,10 @@ export interface Scenario<E = unknown> {
   readonly geometry?: Geometry;
   /** Objects that each CPU may allocate, where the default does not do. */
   readonly pools?: Partial<PoolSizes>;
-  /** Architectures it applies to; all if not given. */
-  readonly archs?: readonly string[];
+  /** Architectures that it is about, if not all. */
+  readonly only?: Only;
+  /** Where it is too large to be explored as a whole, if anywhere. */
+  readonly bound?: Bound;
   /** Profiles that it applies to, if not all, by these switches of theirs, */
   readonly where?: Where;
   /** or by their ids, or those of the kernels that they start from. */
@@ -129,13 +154,21 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
     fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
   checkSwitches('it', scenario.profile);
   checkSwitches("its 'where'", scenario.where?.profile);
+  const { only, bound } = scenario;
+  if (only !== undefined && (!Array.isArray(only.archs) || only.archs.length === 0 || !only.why))
+    fail("'only' needs 'archs' and 'why': for which architectures it is, and why not for the others");
+  if (bound !== undefined && (!Number.isSafeInteger(bound.states) || bound.states < 1 || !bound.why))
+    fail("'bound' needs 'states' and 'why': how many are explored, and why not all");
   if (!Array.isArray(scenario.twins)) fail("'twins' is missing: give its wrong forms, [] as long as there are none");
   for (const twin of scenario.twins) {
     if (typeof twin.id !== 'string' || twin.id === scenario.id)
       fail(`a twin needs an id of its own, for instance '${scenario.id}/naive'`);
-    if (twin.profile === undefined && twin.backend === undefined && twin.threads === undefined) {
-      fail(`twin '${twin.id}' changes nothing: give 'profile', 'backend' or 'threads'`);
-    }
+    if ((twin.profile ?? twin.wrong ?? twin.backend ?? twin.threads) === undefined)
+      fail(`twin '${twin.id}' changes nothing: give 'profile', 'wrong', 'backend' or 'threads'`);
+    if (twin.wrong !== undefined && !(twin.wrong in WRONGS))
+      fail(
+        `twin '${twin.id}' has wrong '${twin.wrong}', which does not exist: there are ${Object.keys(WRONGS).join(', ')}`,
+      );
     checkSwitches(`twin '${twin.id}'`, twin.profile);
     checkSwitches(`the 'where' of twin '${twin.id}'`, twin.where?.profile);
     if (twin.oracle === undefined)

@@ -6,7 +6,8 @@
  *     conformanceTests(test, { archs: [myArchitecture] });
  */
 import { type Architecture, ARCHITECTURES } from './architecture.ts';
-import { cells, type Selection } from './matrix.ts';
+import { unmatched } from './applies.ts';
+import { type Cell, cells, type Selection } from './matrix.ts';
 import type { RunOptions } from './run.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { Sharing } from './sharing.ts';
@@ -23,7 +24,7 @@ export interface ConformanceOptions extends Omit<Selection, 'archs'>, RunOptions
   readonly suite?: readonly AnyScenario[];
 }
 
-/** Declares one test per cell. */
+/** Declares one test per cell, and one per architecture: what it says of scenarios, it says of some that are there. */
 export function conformanceTests(test: TestFunction, options: ConformanceOptions = {}): void {
   const { archs = ARCHITECTURES, suite = SCENARIOS, profiles, settings, scenarios, memoryModel, ...run } = options;
   const sharing = new Sharing(run);
@@ -33,12 +34,26 @@ export function conformanceTests(test: TestFunction, options: ConformanceOptions
     ...(scenarios === undefined ? {} : { scenarios }),
     ...(memoryModel === undefined ? {} : { memoryModel }),
   };
+  // Patterns are for the whole suite: one's own scenarios need not be among them.
+  if (suite === SCENARIOS) {
+    for (const arch of archs) {
+      test(`${arch.id}: its skips and mends match`, () => {
+        const problems = unmatched(arch, suite);
+        if (problems.length > 0) throw new Error(problems.join('\n'));
+      });
+    }
+  }
   for (const cell of cells(suite, archs, selection)) {
-    test(`${cell.id} ${cell.arch.id} ${cell.profile.id} ${cell.memoryModel}: ${cell.expected === 'holds' ? 'holds' : `violates ${cell.oracles.join(' or ')}`}`, () => {
+    test(`${cell.id} ${cell.arch.id} ${cell.profile.id} ${cell.memoryModel}: ${expectation(cell)}`, () => {
       const result = sharing.run(cell);
       if (result.ok) return;
       const found = result.verdict === 'violated' ? `violated (${result.oracle}: ${result.message})` : result.verdict;
       throw new Error(`expected: ${cell.expected}, found: ${found}\n${result.counterexample?.diagram ?? ''}`);
     });
   }
+}
+
+function expectation({ expected, oracles, bound }: Cell): string {
+  if (expected === 'violated') return `violates ${oracles.join(' or ')}`;
+  return bound === undefined ? 'holds' : `holds, or nothing is found in ${bound.states} states`;
 }

@@ -4,15 +4,22 @@
 import {
   type AnyScenario,
   ARCHITECTURES,
+  type Architecture,
   DEFAULT_PROFILES,
   KERNELS,
+  mendedBy,
   PROFILES,
   type ProfileSpec,
   SCENARIOS,
+  type Twin,
+  whyNot,
 } from '@mmu-gather/conformance';
 import { AXES, type Axis } from '@mmu-gather/core/stepped';
 import { tableOf } from '../human/table.ts';
 import { terminal } from '../human/terminal.ts';
+import { number } from '../human/text.ts';
+import { Misuse } from '../misuse.ts';
+import { suggestion } from '../nearest.ts';
 import { ORACLES } from '../oracles.ts';
 
 /** A list: the columns that people see, and the rows, which JSON gives whole. */
@@ -24,11 +31,27 @@ interface List {
 /** What can be listed. */
 export type ListName = 'archs' | 'profiles' | 'axes' | 'scenarios' | 'oracles' | 'bugs';
 
-const LISTS: Readonly<Record<ListName, () => List>> = { archs, profiles, axes, scenarios, oracles, bugs };
+const LISTS: Readonly<Record<ListName, (of: readonly Architecture[]) => List>> = {
+  archs,
+  profiles,
+  axes,
+  scenarios,
+  oracles,
+  bugs,
+};
 
-/** Lists something on standard output. */
-export function list(name: ListName, json: boolean): void {
-  const { head, rows } = LISTS[name]();
+/**
+ * Lists something on standard output.
+ * @param arch of scenarios: what it makes of each
+ */
+export function list(name: ListName, json: boolean, arch?: string): void {
+  if (arch !== undefined && name !== 'scenarios') throw new Misuse('--arch is for list scenarios');
+  const of = ARCHITECTURES.filter(({ id }) => id === (arch ?? id));
+  if (of.length === 0) {
+    const names = ARCHITECTURES.map(({ id }) => id);
+    throw new Misuse(`--arch: there is no '${arch}':${suggestion(arch!, names)} there are: ${names.join(', ')}`);
+  }
+  const { head, rows } = LISTS[name](arch === undefined ? [] : of);
   if (json) {
     process.stdout.write(`${JSON.stringify({ schema: 1, [name]: rows }, null, 2)}\n`);
     return;
@@ -45,7 +68,8 @@ function text(value: string | boolean | readonly (string | boolean)[] | undefine
 function archs(): List {
   const rows = ARCHITECTURES.map((arch) => {
     const models = [...new Set(Object.values(arch.kernels).map((switches) => arch.backend(switches).isa.memoryModel))];
-    return { arch: arch.id, model: models.join(', '), kernels: Object.keys(arch.kernels) };
+    const [kernels, wrongs] = [Object.keys(arch.kernels), Object.keys(arch.wrongs)];
+    return { arch: arch.id, model: models.join(', '), kernels, wrongs };
   });
   return { head: ['arch', 'model', 'kernels'], rows };
 }
@@ -113,25 +137,33 @@ function valuesText({ right, wrong }: Axis, then: unknown, now: unknown): string
   return wrong.length === 0 ? inWords(right) : `${inWords(right)}; wrong: ${inWords(wrong)}`;
 }
 
-function scenarios(): List {
+/** @param of the architecture whose view it is; none: of all */
+function scenarios([of]: readonly Architecture[]): List {
   const rows = SCENARIOS.flatMap((scenario) => [
-    {
-      scenario: scenario.id,
-      expected: 'holds',
-      what: scenario.title,
-      archs: archsOf(scenario),
-      source: scenario.source ?? '',
-    },
+    { scenario: scenario.id, ...viewOf(scenario, undefined, of), source: scenario.source ?? '' },
     ...scenario.twins.map((twin) => ({
       scenario: twin.id,
       twinOf: scenario.id,
-      expected: 'violated',
       oracles: [twin.oracle].flat(),
-      what: twin.why,
-      archs: archsOf(scenario),
+      ...viewOf(scenario, twin, of),
     })),
   ]);
   return { head: ['scenario', 'expected', 'what'], rows };
+}
+
+/** What is expected of a scenario or twin, and what it is; on one architecture also why it does not apply, or is right, there. */
+function viewOf(scenario: AnyScenario, twin: Twin<never> | undefined, of: Architecture | undefined) {
+  const what = twin?.why ?? scenario.title;
+  const expected = twin === undefined ? 'holds' : 'violated';
+  const view = { expected, what, archs: archsOf(scenario, twin) };
+  const not = of === undefined ? undefined : whyNot(of, scenario, twin);
+  if (not !== undefined) return { ...view, expected: 'not applicable', what: not };
+  const mended = of === undefined || twin === undefined ? undefined : mendedBy(of, twin);
+  if (mended !== undefined) return { ...view, expected: 'holds', what: `${what} (${mended})` };
+  const { bound } = scenario;
+  const elsewhere = of !== undefined && bound?.archs?.includes(of.id) === false;
+  if (bound === undefined || twin !== undefined || elsewhere) return view;
+  return { ...view, what: `${what} (explored to ${number(bound.states)} states: ${bound.why})` };
 }
 
 function oracles(): List {
@@ -152,6 +184,6 @@ function bugs(): List {
   return { head: ['bug', 'property', 'source', 'title'], rows };
 }
 
-function archsOf(scenario: AnyScenario): readonly string[] {
-  return scenario.archs ?? ARCHITECTURES.map((arch) => arch.id);
+function archsOf(scenario: AnyScenario, twin?: Twin<never>): readonly string[] {
+  return ARCHITECTURES.filter((arch) => whyNot(arch, scenario, twin) === undefined).map((arch) => arch.id);
 }

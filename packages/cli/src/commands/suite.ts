@@ -2,8 +2,9 @@
  * `conformance` and `check`: runs scenarios and shows verdicts, as a table or as JSON.
  */
 import module from 'node:module';
-import { type CellResult, PROFILES, report, type StrategyName } from '@mmu-gather/conformance';
+import { type CellResult, type NotApplicable, PROFILES, report, type StrategyName } from '@mmu-gather/conformance';
 import type { MemoryModel } from '@mmu-gather/core/stepped';
+import { notApplicableText } from '../human/not-applicable.ts';
 import { race } from '../human/race.ts';
 import { countsStates, ResultTable } from '../human/results.ts';
 import { Status } from '../human/status.ts';
@@ -34,6 +35,7 @@ export interface SuiteOptions {
   readonly rerun?: string;
   readonly compare?: boolean;
   readonly full?: boolean;
+  readonly verbose?: boolean;
   readonly json?: boolean;
 }
 
@@ -42,6 +44,8 @@ export interface Outcome {
   readonly cells: readonly PlannedCell[];
   /** Of the first cells, in their order; undefined if a cell was stopped and has none. */
   readonly results: readonly (CellResult | undefined)[];
+  /** What was asked for and does not apply. */
+  readonly notApplicable: readonly NotApplicable[];
   readonly stopped: boolean;
   readonly milliseconds: number;
 }
@@ -65,12 +69,13 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
   if (options.compare === true) {
     const { runCompare } = await import('./compare.ts');
     const profiles = options.profile ?? PROFILES.map((spec) => spec.id);
-    const selection = { ...request.selection, profiles };
+    // What profiles cost is compared on one architecture: sums over several would say nothing.
+    const selection = { ...request.selection, profiles, archs: options.arch ?? ['x86'] };
     return runCompare({ ...request, selection, compare: true }, options.json === true);
   }
   if (options.json === true) {
     const outcome = await run(request, {});
-    process.stdout.write(`${JSON.stringify(report(resultsOf(outcome)), null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(report(resultsOf(outcome), outcome.notApplicable), null, 2)}\n`);
     return codeOf(outcome);
   }
   const command = ['mmu-gather', files.length > 0 ? 'check' : 'conformance', ...files].join(' ');
@@ -89,6 +94,8 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
     finished: (cell, result) => `${table!.row(cell, result)}\n`,
   });
   for (const text of races(outcome, command, screen)) print(`\n${text}`);
+  const left = notApplicableText(outcome.notApplicable, outcome.cells, options.verbose === true, screen);
+  if (left !== '') print(`\n${left}`);
   if (outcome.cells.length > 0) print(`\n${summary(sumOf(outcome), screen)}`);
   return codeOf(outcome);
 }
@@ -99,8 +106,10 @@ export async function run(request: Request, listener: Listener): Promise<Outcome
   let stop = (): void => {};
   const deaf = onInterrupt(() => stop());
   const suite = await Suite.start(request, (how) => (stop = how));
-  if (suite === undefined) return { cells: [], results: [], stopped: true, milliseconds: performance.now() - started };
-  const { cells } = suite;
+  const milliseconds = (): number => performance.now() - started;
+  if (suite === undefined)
+    return { cells: [], results: [], notApplicable: [], stopped: true, milliseconds: milliseconds() };
+  const { cells, notApplicable } = suite;
   const results: (CellResult | undefined)[] = [];
   const status = new Status(cells.length);
   try {
@@ -122,7 +131,7 @@ export async function run(request: Request, listener: Listener): Promise<Outcome
   }
   const { stopped } = suite;
   await suite.close();
-  return { cells, results, stopped, milliseconds: performance.now() - started };
+  return { cells, results, notApplicable, stopped, milliseconds: milliseconds() };
 }
 
 /** The results that there are. */

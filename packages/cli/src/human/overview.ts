@@ -71,7 +71,10 @@ export class Overview {
     if (result === undefined) return paint.dim('-');
     const text = verdictText(result);
     if (!result.ok) return paint.red(`! ${text}`);
-    return paint.green(text) + paint.dim(number(result.states ?? 0).padStart(PROFILE_WIDTH - text.length));
+    return (
+      (result.verdict === 'incomplete' ? paint.yellow : paint.green)(text) +
+      paint.dim(number(result.states ?? 0).padStart(PROFILE_WIDTH - text.length))
+    );
   }
 
   /** `naive O10, dec-first O10`, or just the oracles. */

@@ -101,7 +101,7 @@ export class ResultTable {
 
   #verdict(result: CellResult): string {
     const { paint } = this.#terminal;
-    const colour = result.ok ? paint.green : result.verdict === 'incomplete' ? paint.yellow : paint.red;
+    const colour = result.verdict === 'incomplete' ? paint.yellow : result.ok ? paint.green : paint.red;
     return colour(verdictText(result));
   }
 }

@@ -20,7 +20,7 @@ export interface Sum {
 export function summary({ results, planned, milliseconds, stopped }: Sum, { columns, paint }: Terminal): string {
   const holding = results.filter((result) => result.verdict === 'holds');
   const twins = results.filter((result) => result.expected === 'violated' && result.ok);
-  const incomplete = results.filter((result) => result.verdict === 'incomplete');
+  const incomplete = results.filter((result) => result.verdict === 'incomplete' && result.bound === undefined);
   const facts = [
     ...(holding.length > 0
       ? [`${number(holding.length)} hold${holding.length === 1 ? 's' : ''}, exhaustive within ${within(holding)}`]
@@ -29,6 +29,7 @@ export function summary({ results, planned, milliseconds, stopped }: Sum, { colu
     ...(incomplete.length > 0
       ? [`${number(incomplete.length)} incomplete: nothing found${limits(incomplete)}, and not all explored`]
       : []),
+    ...bounded(results),
     ...shared(results),
   ];
   // What was under way when somebody stopped it is neither right nor wrong.
@@ -44,6 +45,16 @@ export function summary({ results, planned, milliseconds, stopped }: Sum, { colu
   return [...(facts.length > 0 ? [wrap(`${facts.join('; ')}.`, columns)] : []), `${end} (${time(milliseconds)})`].join(
     '\n',
   );
+}
+
+/** What ended where its scenario says that it may: one clause a bound. */
+function bounded(results: readonly CellResult[]): string[] {
+  const clauses = results.flatMap(({ scenario, bound }) =>
+    bound === undefined
+      ? []
+      : [`${scenario} incomplete: nothing found in ${plural(bound.states, 'state')}, because ${bound.why}`],
+  );
+  return [...new Set(clauses)];
 }
 
 /** What it saved that cells which read the same switches ran once. */

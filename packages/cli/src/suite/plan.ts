@@ -7,6 +7,7 @@ import {
   ARCHITECTURES,
   type Cell,
   cells,
+  notApplicable,
   ProfileError,
   PROFILES,
   selected,
@@ -17,13 +18,16 @@ import { suggestion } from '../nearest.ts';
 
 /** The cells of a selection, at least one. */
 export function plan(scenarios: readonly AnyScenario[], selection: Selection): Cell[] {
-  mustExist('--arch', selection.archs, ids(ARCHITECTURES));
+  mustExist('--arch', selection.archs, [...ids(ARCHITECTURES), 'all']);
   profilesMustExist(selection);
   const found = cellsOf(scenarios, selection);
   const wanted = selection.scenarios ?? [];
   const missed = wanted.find((pattern) => cellsOf(scenarios, { ...selection, scenarios: [pattern] }).length === 0);
   if (missed === undefined && found.length > 0) return found;
-  // Nothing there: is it the name, or does it not apply here?
+  // Nothing there: does it not apply to these architectures, or to these profiles, or is it the name?
+  const patterns = missed === undefined ? wanted : [missed];
+  const [left] = notApplicable(scenarios, ARCHITECTURES, { ...selection, scenarios: patterns });
+  if (left !== undefined) throw new Misuse(`nothing to run: '${left.id}' does not apply to ${left.arch}: ${left.why}`);
   const everywhere = { profiles: ids(PROFILES) };
   const anywhere = cellsOf(scenarios, missed === undefined ? everywhere : { ...everywhere, scenarios: [missed] });
   if (anywhere.length === 0 && missed !== undefined) {

@@ -10,7 +10,7 @@
  *
  * A request to compare is answered by progress ..., then compared.
  */
-import type { CellResult, Comparison, RunOptions, Selection } from '@mmu-gather/conformance';
+import type { CellResult, Comparison, NotApplicable, RunOptions, Selection } from '@mmu-gather/conformance';
 
 /** A run of scenarios. */
 export interface Request {
@@ -61,7 +61,11 @@ export interface Order {
 
 /** What the worker says. */
 export type Reply =
-  | { readonly kind: 'planned'; readonly cells: readonly PlannedCell[] }
+  | {
+      readonly kind: 'planned';
+      readonly cells: readonly PlannedCell[];
+      readonly notApplicable: readonly NotApplicable[];
+    }
   | { readonly kind: 'progress'; readonly progress: CellProgress }
   | { readonly kind: 'finished'; readonly result: CellResult }
   | { readonly kind: 'compared'; readonly comparison: Comparison }

@@ -3,7 +3,16 @@
  * show progress and to be interrupted.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { ARCHITECTURES, type Cell, type CellResult, compare, SCENARIOS, Sharing } from '@mmu-gather/conformance';
+import {
+  ARCHITECTURES,
+  type Cell,
+  type CellResult,
+  compare,
+  type NotApplicable,
+  notApplicable,
+  SCENARIOS,
+  Sharing,
+} from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
 import { loadScenarios } from './load.ts';
 import { plan } from './plan.ts';
@@ -20,6 +29,7 @@ export async function serve(): Promise<void> {
     if (!(error instanceof Misuse)) throw error;
     say({ kind: 'misuse', message: error.message });
   };
+  let left: readonly NotApplicable[] = [];
   const jobs: { readonly cell: Cell; run(): CellResult }[] = [];
   try {
     if (request.files.length > 0) (await import('./hooks.ts')).hookUsersModules();
@@ -45,6 +55,7 @@ export async function serve(): Promise<void> {
       };
       const sharing = new Sharing({ ...request.run, onProgress });
       for (const cell of plan(scenarios, request.selection)) jobs.push({ cell, run: () => sharing.run(cell) });
+      left = notApplicable(scenarios, ARCHITECTURES, request.selection);
     }
   } catch (error) {
     return refuse(error);
@@ -57,7 +68,7 @@ export async function serve(): Promise<void> {
       refuse(error instanceof Misuse ? error : new Misuse(failed(job.cell, error), { cause: error }));
     }
   });
-  say({ kind: 'planned', cells: jobs.map(({ cell }) => planned(cell)) });
+  say({ kind: 'planned', cells: jobs.map(({ cell }) => planned(cell)), notApplicable: left });
 }
 
 function planned({ id, twinOf, title, arch, profile, memoryModel, expected, oracles }: Cell): PlannedCell {

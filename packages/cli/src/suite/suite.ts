@@ -2,7 +2,7 @@
  * Suite: the command's side of a run. One worker thread plans and runs; this side orders cells and can stop at any time.
  */
 import { Worker } from 'node:worker_threads';
-import type { CellResult, Comparison } from '@mmu-gather/conformance';
+import type { CellResult, Comparison, NotApplicable } from '@mmu-gather/conformance';
 import { Misuse } from '../misuse.ts';
 import type { CellProgress, Order, PlannedCell, Reply, Request, WorkerData } from './request.ts';
 
@@ -16,11 +16,14 @@ class Gone extends Error {}
 export class Suite {
   /** What there is to run. */
   readonly cells: readonly PlannedCell[];
+  /** What was asked for and does not apply. */
+  readonly notApplicable: readonly NotApplicable[];
   readonly #thread: Thread;
 
-  private constructor(thread: Thread, cells: readonly PlannedCell[]) {
+  private constructor(thread: Thread, { cells, notApplicable }: Pick<Suite, 'cells' | 'notApplicable'>) {
     this.#thread = thread;
     this.cells = cells;
+    this.notApplicable = notApplicable;
   }
 
   /**
@@ -32,7 +35,7 @@ export class Suite {
     const thread = new Thread(request);
     onStop(() => thread.stop());
     const reply = await thread.answer(() => {});
-    return reply?.kind === 'planned' ? new Suite(thread, reply.cells) : undefined;
+    return reply?.kind === 'planned' ? new Suite(thread, reply) : undefined;
   }
 
   /** Runs a cell. Its result is `incomplete` if it was stopped, and undefined if it did not even notice. */

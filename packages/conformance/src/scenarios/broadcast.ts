@@ -3,7 +3,7 @@
  * On x86 they are those with INVLPGB; the same races as with interrupts, and what else tables need then.
  */
 import { madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
-import { type AnyScenario, type BackendOverrides, defineScenario, thread, type Twin } from '../scenario.ts';
+import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { COMPLETED, GENERATIONS } from './generations.ts';
 import { pinAndPut } from './gup-fast.ts';
 import type { MappedStage } from './mapping-stage.ts';
@@ -11,6 +11,8 @@ import { cameFromAnotherMm, PAGE, setStage, type Stage, toUser } from './stage.t
 import { emptyFileTable } from './tables.ts';
 
 const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
+
+const INVLPGB: Only = { archs: ['x86'], why: 'only it has interrupts and broadcasts (INVLPGB) to choose from' };
 
 /** The twin that every broadcast must refute. */
 function noSync(scenario: string): Twin<Stage> {
@@ -29,7 +31,7 @@ const running = defineScenario<Stage>({
     'munmap of a whole table while another thread runs, and a third CPU is lazy: all are reached without an interrupt',
   source: 'arch/x86/mm/tlb.c broadcast_tlb_flush, 6.15',
   cpus: 3,
-  archs: ['x86'],
+  only: INVLPGB,
   backend: BROADCAST,
   setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], lazy: [2] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
@@ -40,7 +42,7 @@ const arriving = defineScenario<Stage>({
   id: 'broadcast/thread-arrives',
   title: 'a thread comes back to the mm, with entries of old, while a flush is broadcast',
   cpus: 2,
-  archs: ['x86'],
+  only: INVLPGB,
   backend: BROADCAST,
   setup: cameFromAnotherMm,
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
@@ -51,7 +53,7 @@ const faulting = defineScenario<Stage>({
   id: 'broadcast/dontneed-fault',
   title: 'MADV_DONTNEED against a thread that stores to the page and faults',
   cpus: 2,
-  archs: ['x86'],
+  only: INVLPGB,
   backend: BROADCAST,
   setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
   threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)), thread((cpu) => userStore(cpu, mm, 0, 7))],
@@ -65,7 +67,7 @@ function ptReclaim(tableFree: 'rcu' | 'ipi-sync'): AnyScenario {
     title: `GUP-fast beside MADV_DONTNEED that empties its table, flushed by broadcast, tables freed by '${tableFree}'`,
     source: 'mm/mmu_gather.c: why MMU_GATHER_RCU_TABLE_FREE',
     cpus: 2,
-    archs: ['x86'],
+    only: INVLPGB,
     backend: BROADCAST,
     profile: { ptReclaim: true, pteMap: 'rcu', tableFree },
     setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
@@ -97,7 +99,7 @@ const t19 = defineScenario<MappedStage>({
   title: 'GUP-fast beside retract_page_tables: after the flush an interrupt of every CPU, and then free',
   source: '2ba99c5e0881; core.md T19',
   cpus: 2,
-  archs: ['x86'],
+  only: INVLPGB,
   backend: BROADCAST,
   profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
   setup: emptyFileTable,
@@ -122,7 +124,7 @@ const gap = defineScenario<Stage>({
     'a ranged broadcast beside an open gather: no CPU compares generations, so it must not complete what it jumps over',
   source: 'core.md 4c, C3',
   cpus: 3,
-  archs: ['x86'],
+  only: INVLPGB,
   profile: GENERATIONS,
   backend: { x86: { ...BROADCAST['x86'], ...COMPLETED['x86'] } },
   setup: (run) => setStage(run, { pages: 4, touched: [0, 2], running: [0, 1, 2], inKernel: [1] }),

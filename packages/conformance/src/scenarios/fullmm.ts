@@ -34,10 +34,10 @@ const f0 = defineScenario<Stage>({
   twins: [
     {
       id: 'fullmm/F0/lazy-skipped',
-      why: 'lazy CPUs are left out although tables are freed',
+      why: 'lazy CPUs, or walk caches, are left out although tables are freed',
       oracle: 'O4',
       property: 'TUAF',
-      backend: { x86: { freedTablesReachLazy: false } },
+      wrong: 'walks-kept',
     },
   ],
 });
@@ -128,7 +128,7 @@ const f2 = defineScenario<Stage>({
       why: 'lazy CPUs are not told to leave: at the end of an mm there are no others',
       oracle: 'O4',
       property: 'TUAF',
-      backend: { x86: { leaveReachesLazy: false } },
+      wrong: 'leave-skips-lazy',
     },
     {
       id: 'fullmm/F2/nobody-leaves',
@@ -165,7 +165,7 @@ const f2Last = defineScenario<Stage>({
       why: 'the tables are freed before the other CPU has left',
       oracle: 'O4',
       property: 'TUAF',
-      backend: { x86: { waitForIpis: false } },
+      wrong: 'leave-no-wait',
     },
   ],
 });
@@ -222,7 +222,6 @@ const reuse = defineScenario<Record<string, never>>({
   title: 'an mm ends without a flush, and its entries stay under their ASID: no later mm has its ctx_id',
   source: 'core.md T28; arch/x86/mm/tlb.c last_mm_ctx_id',
   cpus: 1,
-  archs: ['x86'],
   profile: { fullmm: 'F2' },
   setup: () => ({}),
   threads: () => [thread((cpu) => oneAfterTheOther(cpu))],
@@ -232,7 +231,7 @@ const reuse = defineScenario<Record<string, never>>({
       why: 'ctx_ids come round, and the next mm gets the one of the last: its slot looks clean',
       oracle: ['O8', 'O4'],
       property: 'ALIAS',
-      backend: { x86: { ctxIdSpace: 1 } },
+      wrong: 'tag-comes-round',
     },
   ],
 });
@@ -243,7 +242,6 @@ const f3 = defineScenario<{ mm: Mm; next: Mm }>({
     'exec leaves the old mm, and nobody else has it loaded: neither flush nor interrupt, the ASID slot is abandoned',
   source: 'thread of March 2009; core.md 8.5 F3',
   cpus: 2,
-  archs: ['x86'],
   profile: { fullmm: 'F3' },
   setup(run) {
     const { mm } = setStage(run, { touched: [0], running: [0] });
@@ -270,7 +268,7 @@ const f3 = defineScenario<{ mm: Mm; next: Mm }>({
       why: 'the new mm has the ctx_id of the old one: abandoning is no longer enough',
       oracle: 'O8',
       property: 'ALIAS',
-      backend: { x86: { ctxIdSpace: 1 } },
+      wrong: 'tag-comes-round',
     },
   ],
 });

@@ -59,7 +59,7 @@ const t19Ipi = defineScenario<MappedStage>({
   title: 'the same without an interrupt of every CPU: where the flush itself is one, it waits for GUP-fast',
   source: 'mm/khugepaged.c up to 6.0; negative control of the bug catalogue',
   cpus: 2,
-  archs: ['x86'],
+  only: { archs: ['x86'], why: 'only its flushes are interrupts that wait for who has interrupts off' },
   profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: false },
   setup: emptyFileTable,
   threads: ({ mm, mapping }) => [
@@ -72,7 +72,7 @@ const t19Ipi = defineScenario<MappedStage>({
       why: 'the initiator does not wait for its IPIs',
       oracle: ['O5', 'O4'],
       property: 'TUAF',
-      backend: { x86: { waitForIpis: false } },
+      wrong: 'no-wait',
     },
   ],
 });

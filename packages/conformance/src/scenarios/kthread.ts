@@ -26,7 +26,6 @@ const useMm = defineScenario<readonly Mm[]>({
   title: 'a kernel thread uses one mm after the other on a CPU with two ASID slots, one of them of a third mm',
   source: 'kernel/kthread.c kthread_use_mm; arch/x86/mm/tlb.c choose_new_asid',
   cpus: 2,
-  archs: ['x86'],
   pools: { mm: 3, vma: 3, page: 3, table: 6 },
   setup(run) {
     // The third mm ran on CPU 0 before; the other two never did.
@@ -54,7 +53,7 @@ const useMm = defineScenario<readonly Mm[]>({
       why: 'the slot is renamed and not flushed: what the thread reads and writes is of the mm that had it',
       oracle: 'O8',
       property: 'ALIAS',
-      backend: { x86: { flushReusedSlot: false } },
+      wrong: 'tag-reused',
     },
   ],
 });

@@ -78,10 +78,10 @@ const t14Gather = defineScenario<MappedStage>({
   twins: [
     {
       id: 'T14/gather/no-ipi-wait',
-      why: 'the initiator does not wait for its IPIs',
+      why: 'the initiator does not wait until its flush took effect everywhere',
       oracle: ['O1', 'O7', 'O10', 'O11'],
       property: 'FUAF',
-      backend: { x86: { waitForIpis: false } },
+      wrong: 'no-wait',
     },
   ],
 });
@@ -172,10 +172,10 @@ const aloneGather = defineScenario<Stage>({
   twins: [
     {
       id: 'mremap/gather/no-ipi-wait',
-      why: 'the initiator does not wait for its IPIs',
+      why: 'the initiator does not wait until its flush took effect everywhere',
       oracle: ['O7', 'O11'],
       property: 'SAC',
-      backend: { x86: { waitForIpis: false } },
+      wrong: 'no-wait',
     },
   ],
 });

@@ -46,7 +46,7 @@ const munmapOwn = defineScenario<Stage>({
       why: 'the CPU that asks for a flush does not do its own part',
       oracle: ['O10', 'O1', 'O11'],
       property: 'FUAF',
-      backend: { x86: { localFlush: false } },
+      wrong: 'others-only',
     },
   ],
 });
@@ -117,7 +117,16 @@ const munmapThree = defineScenario<Stage>({
   cpus: 3,
   setup: (run) => setStage(run, { running: [0, 1] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), undefined, thread((cpu) => toUser(cpu, mm))],
-  twins: [noWait('munmap/three-cpus')],
+  twins: [
+    noWait('munmap/three-cpus'),
+    {
+      id: 'munmap/three-cpus/self-only',
+      why: 'the flush reaches only the CPU that asks for it',
+      oracle: ['O1', 'O10', 'O11'],
+      property: 'FUAF',
+      wrong: 'self-only',
+    },
+  ],
 });
 
 const munmapAway = defineScenario<Stage>({
@@ -132,7 +141,7 @@ const munmapAway = defineScenario<Stage>({
       why: 'the flusher reads mm_cpumask before it raises the generation',
       oracle: ['O1', 'O11'],
       property: 'FUAF',
-      backend: { x86: { maskRead: 'before-generation' } },
+      wrong: 'targets-first',
       // From 6.13 on a CPU that was switched out keeps its bit, and is in the mask whenever it is read.
       where: { backend: { x86: { clearPrevBit: true } } },
     },
@@ -141,7 +150,7 @@ const munmapAway = defineScenario<Stage>({
       why: 'the bit in mm_cpumask is set already, and no barrier orders loaded_mm before the generation is read',
       oracle: 'O1',
       property: 'FUAF',
-      backend: { x86: { fenceIfBitSet: false } },
+      wrong: 'arrival-unordered',
       where: { backend: { x86: { setOwnBit: 'if-clear' } } },
       memoryModels: ['tso'],
     },
@@ -160,7 +169,7 @@ const munmapLazy = defineScenario<Stage>({
       why: 'leaving lazy mode does not compare generations',
       oracle: 'O1',
       property: 'FUAF',
-      backend: { x86: { lazyExitCheck: false } },
+      wrong: 'lazy-unchecked',
     },
   ],
 });
@@ -211,7 +220,7 @@ const switchAway = defineScenario<TwoMms>({
       why: 'the flusher reads mm_cpumask before it raises the generation',
       oracle: ['O1', 'O11'],
       property: 'FUAF',
-      backend: { x86: { maskRead: 'before-generation' } },
+      wrong: 'targets-first',
       // From 6.13 on a CPU that was switched out keeps its bit, and is in the mask whenever it is read.
       where: { backend: { x86: { clearPrevBit: true } } },
     },
@@ -220,7 +229,7 @@ const switchAway = defineScenario<TwoMms>({
       why: 'the bit in mm_cpumask is set already, and no barrier orders loaded_mm before the generation is read',
       oracle: 'O1',
       property: 'FUAF',
-      backend: { x86: { fenceIfBitSet: false } },
+      wrong: 'arrival-unordered',
       where: { backend: { x86: { setOwnBit: 'if-clear' } } },
       memoryModels: ['tso'],
     },

@@ -99,10 +99,10 @@ const revokeInUse = defineScenario<MappedStage>({
   twins: [
     {
       id: 'pfnmap/revoke-in-use/no-ipi-wait',
-      why: 'the initiator does not wait for its IPIs',
+      why: 'the initiator does not wait until its flush took effect everywhere',
       oracle: ['O1', 'O10', 'O11'],
       property: 'FUAF',
-      backend: { x86: { waitForIpis: false } },
+      wrong: 'no-wait',
     },
   ],
 });
@@ -123,10 +123,10 @@ const truncateFault = defineScenario<MappedStage>({
   twins: [
     {
       id: 'truncate/fault/no-ipi-wait',
-      why: 'the initiator does not wait for its IPIs',
+      why: 'the initiator does not wait until its flush took effect everywhere',
       oracle: ['O1', 'O10', 'O11'],
       property: 'FUAF',
-      backend: { x86: { waitForIpis: false } },
+      wrong: 'no-wait',
     },
   ],
 });

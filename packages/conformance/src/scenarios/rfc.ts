@@ -280,7 +280,7 @@ const needFlushAll = defineScenario<Stage>({
   title: 'a nested finish asks for everything without saying that the mm dies',
   source: `${RFC}, patch 1; revived by J. Zhang, 2023-12-28`,
   cpus: 2,
-  archs: ['x86'],
+  only: { archs: ['x86'], why: 'only its tlb_flush looks at need_flush_all' },
   // With generations the nested flush jumps over one, and is full whatever its range.
   profile: { nestedFinish: 'need-flush-all', deferral: 'counter' },
   setup: (run) => setStage(run, { touched: [0] }),
@@ -304,7 +304,7 @@ const defaultFlush = defineScenario<Stage>({
   title: "munmap on an architecture without a tlb_flush of its own: asm-generic's default flushes a range of a VMA",
   source: `${RFC}, patch 12; P. Zijlstra, 2021-02-01`,
   cpus: 2,
-  archs: ['x86'],
+  only: { archs: ['x86'], why: 'it stands for architectures that have none' },
   profile: { deferral: 'counter' },
   backend: { x86: { gatherFlush: 'generic' } },
   setup: (run) => setStage(run, { touched: [0] }),
@@ -324,7 +324,7 @@ const cleanWritable = defineScenario<Stage>({
   title: 'mprotect of a writable page that nobody has written to needs no flush: a write would walk again',
   source: `${RFC}, patch 3; A. Cooper, 2021-01-31`,
   cpus: 2,
-  archs: ['x86'],
+  only: { archs: ['x86'], why: 'it is about its rule for writable entries that are clean' },
   profile: { changeProtection: 'gather', needsFlush: 'architecture' },
   backend: { x86: { needsFlushRule: 'rfc' } },
   setup(run) {

@@ -102,10 +102,10 @@ export interface Mapping {
 export function noWait<E>(scenario: string): Twin<E> {
   return {
     id: `${scenario}/no-ipi-wait`,
-    why: 'the initiator does not wait for its IPIs',
+    why: 'the initiator does not wait until its flush took effect everywhere',
     oracle: ['O1', 'O2', 'O3', 'O4', 'O6', 'O10', 'O11', 'O12', 'O13'],
     property: 'FUAF',
-    backend: { x86: { waitForIpis: false } },
+    wrong: 'no-wait',
   };
 }
 

@@ -171,7 +171,7 @@ const t18 = defineScenario<Stage>({
       why: 'lazy CPUs are left out although a table is freed',
       oracle: 'O4',
       property: 'TUAF',
-      backend: { x86: { freedTablesReachLazy: false } },
+      wrong: 'walks-kept',
     },
   ],
 });
@@ -232,7 +232,7 @@ const t28 = defineScenario<readonly Mm[]>({
       why: 'the slot is renamed and not flushed',
       oracle: 'O8',
       property: 'ALIAS',
-      backend: { x86: { flushReusedSlot: false } },
+      wrong: 'tag-reused',
     },
   ],
 });

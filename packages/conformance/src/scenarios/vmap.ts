@@ -47,10 +47,10 @@ const t25 = defineScenario<Mapped>({
     },
     {
       id: 'T25/no-ipi-wait',
-      why: 'the purge does not wait for its IPIs',
+      why: 'the purge does not wait until its flush took effect everywhere',
       oracle: 'O15',
       property: 'SAC',
-      backend: { x86: { waitForIpis: false } },
+      wrong: 'kernel-no-wait',
     },
   ],
 });

@@ -1,0 +1,58 @@
+/**
+ * What applies to an architecture, and why the rest does not, whatever the profile.
+ */
+import type { MemoryModel } from '@mmu-gather/core/stepped';
+import type { Architecture } from './architecture.ts';
+import { matches } from './pattern.ts';
+import type { AnyScenario, Bound, Scenario, Twin } from './scenario.ts';
+import { WRONGS } from './wrongs.ts';
+
+/** Memory models, each weaker than the one before. */
+export const MEMORY_MODELS: readonly MemoryModel[] = ['sc', 'tso', 'weak'];
+
+/**
+ * Why a scenario does not apply to an architecture, in one line; undefined if it does.
+ * @param twin of the scenario: about this wrong form of it
+ */
+export function whyNot(arch: Architecture, scenario: AnyScenario, twin?: Twin<never>): string | undefined {
+  const { only } = scenario;
+  if (only !== undefined && !only.archs.includes(arch.id)) return `on ${only.archs.join(' and ')} only: ${only.why}`;
+  const skip = arch.skips.find((each) => matches(each.scenario, scenario.id));
+  return skip?.why ?? (twin === undefined ? undefined : whyNotWrong(arch, twin));
+}
+
+function whyNotWrong(arch: Architecture, { profile, threads, backend, wrong }: Twin<never>): string | undefined {
+  if ((profile ?? threads ?? backend?.[arch.id]) !== undefined) return undefined;
+  if (wrong === undefined) return `wrong by a switch of ${Object.keys(backend ?? {}).join(' and ')}`;
+  return arch.wrongs[wrong] === undefined ? `${arch.id} has no '${wrong}': ${WRONGS[wrong]}` : undefined;
+}
+
+/** Why a twin is right on an architecture; undefined if it is not. */
+export function mendedBy(arch: Architecture, twin: Pick<Twin, 'id'>): string | undefined {
+  return Object.entries(arch.mends).find(([pattern]) => matches(pattern, twin.id))?.[1];
+}
+
+/** Does a twin go wrong under a memory model? What goes wrong under one does under all that are weaker. */
+export function goesWrong(twin: Pick<Twin, 'memoryModels'>, model: MemoryModel): boolean {
+  const at = MEMORY_MODELS.indexOf(model);
+  return twin.memoryModels?.some((each) => MEMORY_MODELS.indexOf(each) <= at) ?? true;
+}
+
+/** The bound at which a scenario may end incomplete, if it may. */
+export function boundOf({ bound }: Pick<Scenario, 'bound'>, arch: Architecture, model: MemoryModel): Bound | undefined {
+  const applies = (bound?.archs?.includes(arch.id) ?? true) && (bound?.models?.includes(model) ?? true);
+  return applies ? bound : undefined;
+}
+
+/** What an architecture says of scenarios and twins that are not there, or that do not apply to it: one line each. */
+export function unmatched(arch: Architecture, scenarios: readonly AnyScenario[]): string[] {
+  const twins = scenarios.flatMap((scenario) =>
+    scenario.twins.filter((twin) => whyNot(arch, scenario, twin) === undefined).map((twin) => twin.id),
+  );
+  const skips = arch.skips.filter(({ scenario }) => !scenarios.some(({ id }) => matches(scenario, id)));
+  const mends = Object.keys(arch.mends).filter((pattern) => !twins.some((id) => matches(pattern, id)));
+  return [
+    ...skips.map(({ scenario }) => `${arch.id} skips '${scenario}', and there is no such scenario`),
+    ...mends.map((pattern) => `${arch.id} mends '${pattern}', and no such twin applies to it`),
+  ];
+}
