@@ -14,13 +14,16 @@ import {
   type Steps,
   tablePtl,
   TINY,
+  VM_PFNMAP,
   VM_READ,
+  VM_SHARED,
   VM_WRITE,
 } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   doUserAddrFault,
   dupMm,
+  findVma,
   hugepageMadvise,
   madviseDontneed,
   mmap,
@@ -31,6 +34,7 @@ import {
   MREMAP_MAYMOVE,
   munmap,
   type PageCache,
+  remapPfnRange,
   allocFilePage,
   tryToUnmapOne,
   userLoad,
@@ -155,6 +159,21 @@ test(
       ['setPteAt', initMm, PAGE, 0],
       ['ptepGetAndClear', initMm, 0, 0],
       ['ptepGetAndClear', initMm, PAGE, 0],
+    ]);
+  }),
+);
+
+test(
+  'each frame that a driver maps has its own address',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, 4 * PAGE, RW | VM_SHARED | VM_PFNMAP);
+    const frames = yield* m.cpu.alloc('page', 2);
+    yield* remapPfnRange(m.cpu, mm, findVma(m.cpu, mm, 0)!, PAGE, frames, 2);
+    expect(told(m)).toEqual([
+      ['setPteAt', mm.address, PAGE, 0],
+      ['setPteAt', mm.address, 2 * PAGE, 0],
     ]);
   }),
 );
