@@ -47,6 +47,7 @@ const ALWAYS: ReadonlySet<OpName> = new Set([
   'sendIpi',
   'loadContext',
   'invalidate',
+  'cmpxchgAndInvalidate',
   'userRead',
   'userWrite',
   'kernelRead',

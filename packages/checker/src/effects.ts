@@ -4,12 +4,12 @@
  * Atomics, barriers and serialising instructions wait until their CPU's store buffer is empty; locks, waits and calls to
  * other CPUs until they can succeed. A step that has to wait is not enabled: nothing spins.
  */
-import { type Address, type Cell, EVERYTHING, type OracleId } from '@mmu-gather/core/stepped';
+import { type Address, type Cell, EVERYTHING, type OracleId, type Scope } from '@mmu-gather/core/stepped';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { Objects } from './objects.ts';
-import { isBroadcast, OP, passes, SCOPE_GLOBALS, WRITER } from './op.ts';
+import { isBroadcast, OP, passes, SCOPE_GLOBALS, SCOPE_LEVEL, WRITER } from './op.ts';
 import type { Oracles } from './oracles.ts';
 import { EVERYTHING_WORD } from './port.ts';
 import type { Races } from './races.ts';
@@ -207,6 +207,8 @@ export class Effects {
       case OP.invalidate:
         this.#invalidate(number, cpu);
         return 0;
+      case OP.cmpxchgAndInvalidate:
+        return this.#cmpxchgAndInvalidate(number, cpu);
       case OP.invalidationBarrier:
         this.#parts.mmu.broadcastsDone(cpu);
         this.#parts.oracles.invalidated();
@@ -247,16 +249,39 @@ export class Effects {
     );
   }
 
-  #invalidate(number: number, cpu: number): void {
-    const arg = (i: number): number => this.#parts.words.arg(number, i);
+  /** The scope that a step carries from an argument on. */
+  #scope(number: number, at: number): Scope {
+    const arg = (i: number): number => this.#parts.words.arg(number, at + i);
     const end = (i: number): number => (arg(i) === EVERYTHING_WORD ? EVERYTHING : arg(i));
-    const scope = {
+    const level = Math.floor(arg(1) / SCOPE_LEVEL) - 1;
+    return {
       asid: arg(0),
       globals: (arg(1) & SCOPE_GLOBALS) !== 0,
       broadcast: isBroadcast(arg(1)),
       leaves: { start: arg(2), end: end(3) },
       walks: { start: arg(4), end: end(5) },
+      ...(level < 0 ? {} : { level }),
     };
+  }
+
+  /** Nobody can walk between the change of the entry and the invalidation. */
+  #cmpxchgAndInvalidate(number: number, cpu: number): number {
+    const { words, memory, races, mmu, oracles } = this.#parts;
+    const cell = words.arg(number, 0);
+    const now = words.state.words[cell]!;
+    this.touched(cpu, cell);
+    races.check(number, cell, true);
+    if (now !== words.arg(number, 2)) return now;
+    memory.exchange(cpu, cell, words.arg(number, 1));
+    const scope = this.#scope(number, 3);
+    if (scope.broadcast) mmu.invalidateEverywhere(scope);
+    else mmu.invalidate(cpu, scope);
+    oracles.invalidated();
+    return now;
+  }
+
+  #invalidate(number: number, cpu: number): void {
+    const scope = this.#scope(number, 0);
     if (scope.broadcast) {
       this.#parts.mmu.broadcast(cpu, scope);
       return;

@@ -127,6 +127,10 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
       for (let other = 0; other < words.cpus; other++) touch(words.cpuAt(other, CPU.inIrq), 'read');
       touch(tlbs, 'write');
       return;
+    case OP.cmpxchgAndInvalidate:
+      touch(a, 'write');
+      touch(tlbs, 'write');
+      return;
     default:
       touch(tlbs, 'write');
   }

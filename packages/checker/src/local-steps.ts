@@ -133,6 +133,10 @@ export class LocalSteps implements Locality {
       return;
     }
     switch (kind) {
+      case OP.cmpxchgAndInvalidate:
+        touch(a, TOUCH.write);
+        if ((this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
+        return;
       case OP.none:
       case OP.smpMb:
       case OP.mayFail:

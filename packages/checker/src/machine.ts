@@ -118,6 +118,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #localSteps: LocalSteps;
   readonly #off: ReadonlySet<OracleId>;
   readonly #isEntry: (cell: Cell) => boolean;
+  readonly #isTranslation: (cell: Cell) => boolean;
 
   constructor(options: MachineOptions, program: Program<E>) {
     const n = options.cpus;
@@ -149,6 +150,12 @@ export class Machine<E = unknown> implements Explorable {
     const objects = (this.#objects = new Objects(words, layout, objectBase));
     this.#interrupts = new Interrupts(words);
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
+    const { translationTable } = this.kernel.backend;
+    const isTranslation = (cell: Cell): boolean =>
+      translationTable !== null &&
+      cell >= translationTable.base &&
+      cell < translationTable.base + translationTable.words;
+    this.#isTranslation = isTranslation;
     const isWatched = (cell: Cell): boolean =>
       layout.isField('mm', COMPLETED, cell) ||
       layout.isField('page', DATA, cell) ||
@@ -162,7 +169,7 @@ export class Machine<E = unknown> implements Explorable {
         message: `data race on ${layout.name(cell)}: ${one} while CPU ${cpu} ${writes ? 'writes' : 'reads'} it`,
       };
     });
-    this.mmu = new Mmu(state, layout, options, mmuBase, Mm.at(this.kernel.initMm).pgd, {
+    this.mmu = new Mmu(state, layout, options, mmuBase, this.kernel, {
       freed: (address) => objects.freed(address),
       freedTable: (cpu, table) =>
         this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
@@ -172,11 +179,10 @@ export class Machine<E = unknown> implements Explorable {
           `CPU ${cpu} may hold a huge and a smaller leaf for ${kernel ? 'kernel ' : ''}page ${page}`,
         ),
     });
-    const { cleanWalks } = options.backend.isa;
     this.#off = new Set(options.oraclesOff);
     this.#oracles = new Oracles(state, this.mmu, this.#oracleHost(), oracleBase, sizes, {
       strict: options.strict === true,
-      cleanWalks,
+      isa: options.backend.isa,
     });
     this.#memory = new Memory(words, this.memoryModel === 'tso', (cpu, cell, old) => this.#changed(cpu, cell, old));
     this.#effects = new Effects({
@@ -186,7 +192,7 @@ export class Machine<E = unknown> implements Explorable {
       races: this.#races,
       interrupts: this.#interrupts,
       mmu: this.mmu,
-      user: new UserAccess(state, this.mmu, this.#memory, cleanWalks, (cpu, page) =>
+      user: new UserAccess(state, this.mmu, this.#memory, options.backend.isa, (cpu, page) =>
         this.#oracles.dataStored(cpu, page),
       ),
       oracles: this.#oracles,
@@ -200,7 +206,7 @@ export class Machine<E = unknown> implements Explorable {
       hasKernel:
         this.kernel.backend.handlers.length > 0 || layout.pool('page').count > 0 || layout.pool('table').count > 0,
       readersAwaited: () => this.#effects.readersAwaited,
-      isWatched: (cell) => isEntry(cell) || cell === this.kernel.initMm + PGD || isWatched(cell),
+      isWatched: (cell) => isEntry(cell) || isTranslation(cell) || cell === this.kernel.initMm + PGD || isWatched(cell),
     };
     this.locality = this.#localSteps = new LocalSteps({
       words,
@@ -208,7 +214,11 @@ export class Machine<E = unknown> implements Explorable {
       memory: this.#memory,
       interrupts: this.#interrupts,
       strict: options.strict === true,
-      inTables: (cell) => isEntry(cell) || cell === this.kernel.initMm + PGD || layout.isField('mm', TLB_GEN, cell),
+      inTables: (cell) =>
+        isEntry(cell) ||
+        isTranslation(cell) ||
+        cell === this.kernel.initMm + PGD ||
+        layout.isField('mm', TLB_GEN, cell),
       isWatched,
       readersAwaited: () => this.#effects.readersAwaited,
     });
@@ -517,6 +527,9 @@ export class Machine<E = unknown> implements Explorable {
     const { words } = this.state;
     if (this.isPageTableEntry(cell)) {
       this.#oracles.entryChanged(cpu, cell);
+      this.mmu.refillAll();
+      this.#oracles.filled();
+    } else if (this.#isTranslation(cell)) {
       this.mmu.refillAll();
       this.#oracles.filled();
     } else if (this.layout.isField('mm', TLB_GEN, cell)) {

@@ -111,6 +111,9 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
         } else if (kind === 'invalidate') {
           const full = machine.stepArgument(number, 3) === EVERYTHING_WORD;
           for (const work of working) work[full ? 'full' : 'range']++;
+        } else if (kind === 'cmpxchgAndInvalidate') {
+          const full = machine.stepArgument(number, 6) === EVERYTHING_WORD;
+          for (const work of working) work[full ? 'full' : 'range']++;
         } else if (kind === 'loadContext' && machine.stepArgument(number, 2) === 0) {
           for (const work of working) work.contextFlushes++;
         }

@@ -11,15 +11,20 @@
  *
  * So there are no fill events, capacity does not matter, and the worst case is always there. Sets are keyed by the virtual
  * path, not by the table cell: a table that moved serves two addresses. Walks read memory, never a store buffer. Accessed
- * bits are always set here: the walker sets them before it caches, and no algorithm of these profiles asks for them.
+ * bits are always set here, where the hardware sets them: the walker does before it caches.
  *
  * The set of one path is a bit mask over entry values, which are numbered as they first appear in a run of the checker.
  *
  * The kernel's own page table (`init_mm`) is walked on every CPU, whatever it runs, as soon as it has a root. What is cached of it
  * stands under one more tag, KERNEL: global entries, which context loads keep and which only invalidations of globals drop.
  * User accesses do not see it, nor kernel ones the user's.
+ *
+ * Where the hardware looks into a table of translations (`Backend.translationTable`), what stands there for the loaded ASID takes the
+ * place of what a walk would find; a page is then cached as from level 0, a huge one as from level 1. The kernel's mappings are walked in its
+ * page table even so: a simplification, for they are filled by software before they are used.
  */
 import {
+  ACCESSED,
   ALL,
   ALL_ASIDS,
   type Address,
@@ -30,11 +35,15 @@ import {
   entryTarget,
   type Extent,
   type Geometry,
+  type Kernel,
+  Mm,
   Page,
+  PRESENT,
   pteDirty,
   PSE,
   type Scope,
   tableEntries,
+  type TranslationTable,
 } from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
 import type { State } from './state.ts';
@@ -118,6 +127,9 @@ export class Mmu {
   readonly #host: FillHost;
   /** Where the kernel keeps the root of its own table. */
   readonly #kernelPgd: Address;
+  readonly #translations: TranslationTable | null;
+  /** Bits that a leaf must have to be cached. */
+  readonly #cacheable: number;
   /** A fill has added something. */
   #filled = false;
   /** Level of the cell that leafCell found last. */
@@ -130,12 +142,14 @@ export class Mmu {
     return held * (backend.isa.broadcasts ? 1 + cpus : 1);
   }
 
-  constructor(state: State, layout: Layout, options: BootOptions, base: number, kernelPgd: Address, host: FillHost) {
+  constructor(state: State, layout: Layout, options: BootOptions, base: number, kernel: Kernel, host: FillHost) {
     this.#state = state;
     this.#layout = layout;
     this.#options = options;
     this.#base = base;
-    this.#kernelPgd = kernelPgd;
+    this.#kernelPgd = Mm.at(kernel.initMm).pgd;
+    this.#translations = kernel.backend.translationTable;
+    this.#cacheable = options.backend.isa.accessed === 'software' ? PRESENT | ACCESSED : PRESENT;
     this.#host = host;
     this.levels = options.geometry.bits.length;
     this.#asids = options.backend.isa.asids;
@@ -203,6 +217,13 @@ export class Mmu {
     this.refill(cpu);
   }
 
+  /** Drops what a scope covers on every CPU, at once. */
+  invalidateEverywhere(scope: Scope): void {
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++)
+      this.#forCovered(cpu, scope, (at, values) => this.#drop(at, values));
+    this.refillAll();
+  }
+
   /**
    * A CPU broadcasts an invalidation: what it covers is doomed on every CPU, and gone when the CPU has waited for it. Until then it
    * may be used. What is walked anew meanwhile, from memory as it is then, is not doomed any more.
@@ -238,7 +259,8 @@ export class Mmu {
   /** Lets one CPU fill. */
   refill(cpu: number): void {
     const root = this.liveRoot(cpu);
-    if (root !== 0) this.#fill(cpu, this.liveAsid(cpu), root);
+    if (root !== 0 && this.#translations !== null) this.#lookUp(cpu, this.liveAsid(cpu), this.#translations);
+    else if (root !== 0) this.#fill(cpu, this.liveAsid(cpu), root);
     const kernel = this.kernelRoot;
     if (kernel !== 0) this.#fill(cpu, this.kernelTag, kernel);
   }
@@ -305,6 +327,20 @@ export class Mmu {
   inMemory(root: Address, page: number): Entry {
     const cell = this.leafCell(root, page);
     return cell === 0 ? 0 : this.#state.words[cell]!;
+  }
+
+  /**
+   * The entry that an access of a page on the loaded context finds if nothing is cached: in the table of translations one that has the bits
+   * `need`, if there is one, else in page tables; 0 if there is none.
+   */
+  found(cpu: number, page: number, need: number): Entry {
+    if (this.#translations === null) return this.inMemory(this.liveRoot(cpu), page);
+    const entries = this.#translations.lookup(
+      (cell) => this.#state.words[cell]!,
+      this.liveAsid(cpu),
+      this.#address(page),
+    );
+    return entries.find((entry) => (entry & need) === need) ?? 0;
   }
 
   /** The frame that memory maps a page under a root to; 0 if there is no present entry. */
@@ -375,6 +411,24 @@ export class Mmu {
     return level === 0 ? target : target + (page % this.#pagesPerEntry[level]!) * Page.words;
   }
 
+  #address(page: number): number {
+    return page * 2 ** this.#options.geometry.pageShift;
+  }
+
+  /** Caches what the table of translations holds for an ASID. */
+  #lookUp(cpu: number, asid: number, table: TranslationTable): void {
+    this.#filled = false;
+    const load = (cell: Address): number => this.#state.words[cell]!;
+    for (let page = 0; page < this.pages; page++) {
+      for (const entry of table.lookup(load, asid, this.#address(page))) {
+        if ((entry & this.#cacheable) !== this.#cacheable) continue;
+        const level = (entry & PSE) === 0 ? 0 : 1;
+        this.#add(cpu, asid, level, Math.floor(page / this.#pagesPerEntry[level]!), entry, 0);
+      }
+    }
+    if (this.#filled && this.#huge.some((bits) => bits !== 0)) this.#checkSizes(cpu, asid);
+  }
+
   #fill(cpu: number, tag: number, root: Address): void {
     this.#filled = false;
     this.#walk(cpu, tag, this.levels - 1, root, 0, 0);
@@ -408,7 +462,8 @@ export class Mmu {
     for (let i = 0; i < entries; i++) {
       const slot = prefix * entries + i;
       const entry = this.#state.words[table + i]!;
-      if (entryPresent(entry)) this.#add(cpu, asid, level, slot, entry, doomed);
+      const bits = level === 0 || (entry & PSE) !== 0 ? this.#cacheable : PRESENT;
+      if ((entry & bits) === bits) this.#add(cpu, asid, level, slot, entry, doomed);
       if (level === 0) continue;
       const at = this.#mask(cpu, asid, level, slot);
       for (let w = 0; w < MASK_WORDS; w++) {
@@ -516,10 +571,11 @@ export class Mmu {
   #forCovered(cpu: number, scope: Scope, visit: (at: MaskWord, values: number) => void): void {
     for (let tag = 0; tag <= this.#asids; tag++) {
       if (tag === this.kernelTag ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== tag) continue;
-      this.#forWords(cpu, tag, 0, scope.leaves, (at) => visit(at, -1));
+      const hinted = (level: number): boolean => scope.level === undefined || scope.level === level;
+      if (hinted(0)) this.#forWords(cpu, tag, 0, scope.leaves, (at) => visit(at, -1));
       for (let level = 1; level < this.levels; level++) {
         this.#forWords(cpu, tag, level, scope.walks, (at) => visit(at, ~this.#huge[at.w]!));
-        this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, this.#huge[at.w]!));
+        if (hinted(level)) this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, this.#huge[at.w]!));
       }
     }
   }

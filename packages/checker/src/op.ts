@@ -4,7 +4,7 @@
  */
 
 /** Number of argument words of an op. */
-export const ARGUMENTS = 8;
+export const ARGUMENTS = 9;
 
 /** Kinds of steps. The names are the port's. */
 export const OP_NAMES = [
@@ -44,6 +44,7 @@ export const OP_NAMES = [
   'awaitIpis',
   'loadContext',
   'invalidate',
+  'cmpxchgAndInvalidate',
   'invalidationBarrier',
   'userRead',
   'userWrite',
@@ -77,6 +78,8 @@ export const WRITER = -1;
 export const SCOPE_GLOBALS = 1;
 /** On every CPU, see `invalidationBarrier`. */
 export const SCOPE_BROADCAST = 2;
+/** And above these bits which level, plus one; 0: every level. */
+export const SCOPE_LEVEL = 4;
 
 /** Is an invalidation a broadcast, by its second argument? */
 export function isBroadcast(how: number): boolean {

@@ -31,6 +31,7 @@ import {
   type Claims,
   type Entry,
   type Extent,
+  type Isa,
   type OracleId,
   pteDirty,
 } from '@mmu-gather/core/stepped';
@@ -78,8 +79,8 @@ export interface OracleSizes {
 export interface OracleOptions {
   /** Also check O1s. */
   readonly strict: boolean;
-  /** A store through an entry that was cached clean looks at memory again. */
-  readonly cleanWalks: boolean;
+  /** What a store through an entry does that is not dirty. */
+  readonly isa: Pick<Isa, 'cleanWalks' | 'dirty'>;
 }
 
 /** Words per page that a gather saw: entry + 1, frame. */
@@ -115,7 +116,7 @@ export class Oracles {
     this.#host = host;
     this.#base = base;
     this.#strict = options.strict;
-    this.#rights = new Rights(options.cleanWalks);
+    this.#rights = new Rights(options.isa);
     const { cpus, roots, pages } = sizes;
     this.#seen = base + roots * pages * PAGE_WORDS;
     const coverage = this.#seen + cpus * (1 + SEEN_WORDS * pages);

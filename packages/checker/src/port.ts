@@ -17,7 +17,7 @@ import type {
   Steps,
   Test,
 } from '@mmu-gather/core/stepped';
-import { OP, SCOPE_BROADCAST, SCOPE_GLOBALS, TESTS } from './op.ts';
+import { OP, SCOPE_BROADCAST, SCOPE_GLOBALS, SCOPE_LEVEL, TESTS } from './op.ts';
 
 /** Cache names by number, as `alloc` and `free` carry them. */
 export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table', 'mapping', 'area'];
@@ -119,16 +119,13 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
     loadContext: (root: Address, asid: number, noflush: boolean) =>
       announce(OP.loadContext, root, asid, noflush ? 1 : 0),
     invalidate(scope: Scope) {
-      process.announce(
-        OP.invalidate,
-        scope.asid,
-        (scope.globals ? SCOPE_GLOBALS : 0) | (scope.broadcast ? SCOPE_BROADCAST : 0),
-        0,
-      );
-      process.args[2] = bound(scope.leaves.start);
-      process.args[3] = bound(scope.leaves.end);
-      process.args[4] = bound(scope.walks.start);
-      process.args[5] = bound(scope.walks.end);
+      process.announce(OP.invalidate, 0, 0, 0);
+      putScope(process.args, 0, scope);
+      return port;
+    },
+    cmpxchgAndInvalidate(cell: Cell, old: number, value: number, scope: Scope) {
+      process.announce(OP.cmpxchgAndInvalidate, cell, value, old);
+      putScope(process.args, 3, scope);
       return port;
     },
     invalidationBarrier: () => announce(OP.invalidationBarrier),
@@ -162,6 +159,17 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
   };
   const paused = port as unknown as Paused;
   return paused;
+}
+
+/** A scope as six arguments. */
+function putScope(args: Int32Array, at: number, scope: Scope): void {
+  const level = scope.level === undefined ? 0 : (scope.level + 1) * SCOPE_LEVEL;
+  args[at] = scope.asid;
+  args[at + 1] = (scope.globals ? SCOPE_GLOBALS : 0) | (scope.broadcast ? SCOPE_BROADCAST : 0) | level;
+  args[at + 2] = bound(scope.leaves.start);
+  args[at + 3] = bound(scope.leaves.end);
+  args[at + 4] = bound(scope.walks.start);
+  args[at + 5] = bound(scope.walks.end);
 }
 
 /** Addresses as 32-bit numbers: the end of everything becomes the largest one. */

@@ -170,7 +170,7 @@ export class Process implements Step {
     args[0] = a;
     args[1] = b;
     args[2] = c;
-    args[3] = args[4] = args[5] = args[6] = args[7] = 0;
+    args.fill(0, 3);
     this.#performed = false;
     if (this.wantStacks) this.#stack = new Error('here').stack ?? '';
   }

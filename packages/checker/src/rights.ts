@@ -2,9 +2,10 @@
  * Rights: what a cached entry allows, beside what memory has now.
  *
  * A store through an entry that was cached writable but clean looks at memory again, to set the dirty bit there
- * (`Isa.cleanWalks`). So such an entry allows no write by itself: only what memory allows at that moment.
+ * (`Isa.cleanWalks`). So such an entry allows no write by itself: only what memory allows at that moment. Where software sets dirty
+ * bits (`Isa.dirty`) it allows none at all: the store faults.
  */
-import { type Address, DIRTY, type Entry, PRESENT, RW } from '@mmu-gather/core/stepped';
+import { type Address, DIRTY, type Entry, type Isa, PRESENT, RW } from '@mmu-gather/core/stepped';
 
 /** An entry, and the frame that it maps the page in question to. */
 export interface Leaf {
@@ -14,20 +15,20 @@ export interface Leaf {
 
 /** The rules of one machine. */
 export class Rights {
-  readonly #cleanWalks: boolean;
+  readonly #cleanStores: 'never' | 'walk' | 'at once';
 
-  constructor(cleanWalks: boolean) {
-    this.#cleanWalks = cleanWalks;
+  constructor({ cleanWalks, dirty }: Pick<Isa, 'cleanWalks' | 'dirty'>) {
+    this.#cleanStores = dirty === 'software' ? 'never' : cleanWalks ? 'walk' : 'at once';
   }
 
   /** Does a cached entry allow writes whatever memory holds now, and so without a trace? */
   writesAlone(entry: Entry): boolean {
-    return (entry & RW) !== 0 && ((entry & DIRTY) !== 0 || !this.#cleanWalks);
+    return (entry & RW) !== 0 && ((entry & DIRTY) !== 0 || this.#cleanStores === 'at once');
   }
 
   /** Does a cached entry allow writes while memory holds `now`? */
   mayWrite(entry: Entry, now: Entry): boolean {
-    return this.writesAlone(entry) || ((entry & RW) !== 0 && entry === now);
+    return this.writesAlone(entry) || ((entry & RW) !== 0 && entry === now && this.#cleanStores === 'walk');
   }
 
   /** Does an older leaf allow what another one does not, a write without a trace included, or lead elsewhere? */

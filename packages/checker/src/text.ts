@@ -14,7 +14,7 @@ import {
   RW,
 } from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
-import { isBroadcast, OP_NAMES } from './op.ts';
+import { isBroadcast, OP_NAMES, SCOPE_LEVEL } from './op.ts';
 import { CACHE_NAMES, EVERYTHING_WORD } from './port.ts';
 import type { Words } from './words.ts';
 
@@ -57,6 +57,16 @@ export class Text {
     if (cell >= 0 && this.#isEntry(cell)) return this.entry(value);
     if (cell < 0 && value === FAULT) return 'fault';
     return this.#isObject(value) ? this.object(value) : `${value}`;
+  }
+
+  /** The invalidation that a step carries from an argument on. */
+  #scope(process: number, at: number): string {
+    const a = (i: number): number => this.#words.arg(process, at + i);
+    const where = isBroadcast(a(1)) ? 'broadcast: ' : '';
+    const tag = a(0) === ALL_ASIDS ? 'all ASIDs' : `ASID ${a(0)}`;
+    const pages = a(3) === EVERYTHING_WORD ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`;
+    const level = a(1) >= SCOPE_LEVEL ? `, level ${Math.floor(a(1) / SCOPE_LEVEL) - 1} only` : '';
+    return `${where}invalidate ${tag}, ${pages}${level}`;
   }
 
   /** The step that a process is paused before. */
@@ -110,7 +120,9 @@ export class Text {
       case 'loadContext':
         return `load ${a(0) === 0 ? 'no user table' : this.object(a(0))}, ASID ${a(1)}, ${a(2) !== 0 ? 'no flush' : 'flush'}`;
       case 'invalidate':
-        return `${isBroadcast(a(1)) ? 'broadcast: ' : ''}invalidate ${a(0) === ALL_ASIDS ? 'all ASIDs' : `ASID ${a(0)}`}, ${a(3) === EVERYTHING_WORD ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`}`;
+        return this.#scope(process, 0);
+      case 'cmpxchgAndInvalidate':
+        return `${cell}: ${this.value(a(0), a(2))} to ${this.value(a(0), a(1))}, and ${this.#scope(process, 3)}`;
       case 'userRead':
         return `user load page ${Math.floor(a(0) / PAGE)}`;
       case 'userWrite':

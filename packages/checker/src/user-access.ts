@@ -2,10 +2,22 @@
  * User accesses: which translations a load or store from user mode may go through, and what it does then.
  *
  * The adversary chooses: any entry that the TLB may hold and that allows the access, or, as every entry may have been
- * evicted, a fault where memory's present entry does not allow it. User data is not ordered by the memory model: loads and
+ * evicted, a fault where memory's present entry does not allow it. Where the hardware looks into a table of translations, a fault is
+ * also a miss: nothing there allows it. User data is not ordered by the memory model: loads and
  * stores go to memory. Loads of the kernel through its own page table are alike.
  */
-import { type Address, DIRTY, type Entry, FAULT, Page, PRESENT, RW, USER } from '@mmu-gather/core/stepped';
+import {
+  ACCESSED,
+  type Address,
+  DIRTY,
+  type Entry,
+  FAULT,
+  type Isa,
+  Page,
+  PRESENT,
+  RW,
+  USER,
+} from '@mmu-gather/core/stepped';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { State } from './state.ts';
@@ -24,31 +36,29 @@ export class UserAccess {
   readonly #mmu: Mmu;
   readonly #memory: Memory;
   readonly #cleanWalks: boolean;
+  readonly #load: number;
+  readonly #store: number;
   readonly #stored: (cpu: number, page: Address) => void;
 
   /**
-   * @param cleanWalks a store through an entry that was cached clean walks again (see `Isa.cleanWalks`)
+   * @param isa who sets accessed and dirty bits, and what a store through a clean entry does
    * @param stored called when a store has changed a page
    */
-  constructor(
-    state: State,
-    mmu: Mmu,
-    memory: Memory,
-    cleanWalks: boolean,
-    stored: (cpu: number, page: Address) => void,
-  ) {
+  constructor(state: State, mmu: Mmu, memory: Memory, isa: Isa, stored: (cpu: number, page: Address) => void) {
     this.#state = state;
     this.#mmu = mmu;
     this.#memory = memory;
-    this.#cleanWalks = cleanWalks;
+    this.#cleanWalks = isa.cleanWalks;
+    this.#load = PRESENT | USER | (isa.accessed === 'software' ? ACCESSED : 0);
+    this.#store = this.#load | RW | (isa.dirty === 'software' ? DIRTY : 0);
     this.#stored = stored;
   }
 
   /** The translations that an access may go through now; `undefined` stands for a fault. */
   translations(cpu: number, address: number, write: boolean): (Translation | undefined)[] {
     const page = this.#mmu.page(address);
-    const need = PRESENT | USER | (write ? RW : 0);
-    const now = this.#mmu.inMemory(this.#mmu.liveRoot(cpu), page);
+    const need = write ? this.#store : this.#load;
+    const now = this.#mmu.found(cpu, page, need);
     const through: (Translation | undefined)[] = [];
     this.#mmu.leaves(cpu, page, (entry, _number, frame) => {
       if ((entry & need) !== need) return;

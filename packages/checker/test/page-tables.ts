@@ -6,6 +6,8 @@ import {
   ALL,
   ALL_ASIDS,
   type Address,
+  type Arena,
+  type Backend,
   type Cell,
   type Cpu,
   DIRTY,
@@ -53,6 +55,8 @@ export interface Stage {
   readonly tso?: boolean;
   readonly handlers?: readonly IpiHandler[];
   readonly isa?: Partial<Isa>;
+  /** What the backend has besides. */
+  readonly own?: (arena: Arena) => Partial<Backend>;
   readonly oraclesOff?: readonly OracleId[];
 }
 
@@ -83,7 +87,7 @@ export function onTree(threads: (tree: Tree) => readonly (Body | undefined)[], s
     {
       cpus: stage.cpus ?? 2,
       geometry: TINY,
-      backend: bareBackend(stage.handlers ?? [flushAll], stage.isa),
+      backend: bareBackend(stage.handlers ?? [flushAll], stage.isa, stage.own),
       profile: LINUX_6_18,
       memoryModel: stage.tso === true ? 'tso' : 'sc',
       pools: { mm: 1, vma: 1, page: 4, table: 3, mapping: 0, area: 0 },

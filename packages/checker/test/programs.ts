@@ -8,6 +8,8 @@
  * - `gather` (L3): threads zap overlapping ranges and flush only what they cleared themselves, unless they see each other.
  */
 import {
+  type Arena,
+  ASM_GENERIC,
   type Backend,
   type BackendSpec,
   type Cell,
@@ -23,13 +25,28 @@ import type { Layout } from '../src/layout.ts';
 import { Machine, type MachineOptions, type Program } from '../src/machine.ts';
 
 /** No architecture: programs of bare memory accesses, and interrupts if there are handlers. */
-export function bareBackend(handlers: readonly IpiHandler[], isa: Partial<Isa> = {}): BackendSpec {
+export function bareBackend(
+  handlers: readonly IpiHandler[],
+  isa: Partial<Isa> = {},
+  own: (arena: Arena) => Partial<Backend> = () => ({}),
+): BackendSpec {
   return {
     id: 'bare',
-    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, broadcasts: false, cleanWalks: true, instructions: {}, ...isa },
+    isa: {
+      memoryModel: 'sc',
+      multiCopyAtomic: true,
+      geometry: TINY,
+      asids: 1,
+      broadcasts: false,
+      cleanWalks: true,
+      accessed: 'hardware',
+      dirty: 'hardware',
+      instructions: {},
+      ...isa,
+    },
     mmContextFields: ['context'],
     // No program here calls a function of the backend.
-    link: () => ({ id: 'bare', handlers }) as unknown as Backend,
+    link: (arena) => ({ ...ASM_GENERIC, id: 'bare', handlers, ...own(arena) }) as unknown as Backend,
   };
 }
 

@@ -295,6 +295,14 @@ class CountingCpu implements Cpu {
     if (scope.leaves.end === EVERYTHING) this.#machine.counts.fullFlushes++;
     else this.#machine.counts.rangeFlushes++;
   }
+  *cmpxchgAndInvalidate(cell: Cell, old: number, value: number, scope: Scope): Steps<number> {
+    const now = this.#arena.words[cell]!;
+    if (now !== old) return now;
+    this.#arena.words[cell] = value;
+    if (scope.leaves.end === EVERYTHING) this.#machine.counts.fullFlushes++;
+    else this.#machine.counts.rangeFlushes++;
+    return now;
+  }
   *invalidationBarrier(): Steps<void> {}
   *userRead(address: number): Steps<number> {
     return this.#load(this.#root, address);

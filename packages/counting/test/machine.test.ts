@@ -1,5 +1,6 @@
 import {
   type Address,
+  ASM_GENERIC,
   type Backend,
   type BackendSpec,
   type BootOptions,
@@ -28,9 +29,19 @@ function backend(log: string[]): BackendSpec {
   };
   return {
     id: 'bare',
-    isa: { memoryModel: 'sc', geometry: TINY, asids: 1, broadcasts: false, cleanWalks: true, instructions: {} },
+    isa: {
+      memoryModel: 'sc',
+      multiCopyAtomic: true,
+      geometry: TINY,
+      asids: 1,
+      broadcasts: false,
+      cleanWalks: true,
+      accessed: 'hardware',
+      dirty: 'hardware',
+      instructions: {},
+    },
     mmContextFields: ['context'],
-    link: () => ({ id: 'bare', handlers: [handler] }) as unknown as Backend,
+    link: () => ({ ...ASM_GENERIC, id: 'bare', handlers: [handler] }) as unknown as Backend,
   };
 }
 

@@ -1,0 +1,148 @@
+/**
+ * What an isa may say beyond x86: level hints, entries that change and are purged in one step, accessed and dirty bits that software sets,
+ * and hardware that looks into a table of translations.
+ */
+import {
+  ACCESSED,
+  ALL,
+  type Arena,
+  type Backend,
+  type Cpu,
+  type Entry,
+  mkEntry,
+  NOTHING,
+  type Scope,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+import { expect, test } from 'vitest';
+import { CLEAN, onTree, RO, type Stage, type Tree, verdict, WRITTEN } from './page-tables.ts';
+
+const PAGE_0: Scope = { asid: 0, leaves: { start: 0, end: 4096 }, walks: NOTHING, globals: false, broadcast: true };
+const FIRST = { start: 0, end: 4096 };
+
+/** CPU 0 runs this, CPU 1 stands in user mode. */
+function alone(body: (cpu: Cpu, tree: Tree) => Steps<unknown>, stage: Stage = {}): string {
+  return verdict(onTree((tree) => [(cpu) => body(cpu, tree)], stage));
+}
+
+test('a hinted invalidation drops leaves of its level only', () => {
+  const unmap = (level?: number): string =>
+    alone(
+      function* (cpu, tree) {
+        yield* cpu.xchg(tree.pte, 0);
+        yield* cpu.invalidate(level === undefined ? PAGE_0 : { ...PAGE_0, level });
+        yield* cpu.invalidationBarrier();
+        yield* cpu.free('page', tree.pages[0]!);
+      },
+      { isa: { broadcasts: true } },
+    );
+  expect(unmap()).toBe('holds');
+  expect(unmap(0)).toBe('holds');
+  expect(unmap(1)).toBe('O1');
+});
+
+test('an entry that changes and is purged in one step needs nothing else', () => {
+  const unmap = (scope: Scope, old: (tree: Tree) => Entry = (tree) => mkEntry(tree.pages[0]!, WRITTEN)): string =>
+    alone(function* (cpu, tree) {
+      yield* cpu.cmpxchgAndInvalidate(tree.pte, old(tree), 0, scope);
+      yield* cpu.free('page', tree.pages[0]!);
+    });
+  expect(unmap(PAGE_0)).toBe('holds');
+  expect(unmap({ ...PAGE_0, broadcast: false })).toBe('O1');
+  expect(unmap({ ...PAGE_0, leaves: { start: 4096, end: 8192 } })).toBe('O1');
+  // The entry is another one: nothing is stored, and nothing dropped.
+  expect(unmap(PAGE_0, (tree) => mkEntry(tree.pages[0]!, RO))).toBe('O1');
+});
+
+test('nobody walks between the change and the purge', () => {
+  const change = (atomic: boolean): string =>
+    alone(function* (cpu, tree) {
+      const old = mkEntry(tree.pages[0]!, WRITTEN);
+      if (atomic) {
+        yield* cpu.cmpxchgAndInvalidate(tree.pte, old, mkEntry(tree.pages[0]!, RO), PAGE_0);
+      } else {
+        yield* cpu.cmpxchgAndInvalidate(tree.pte, old, old, PAGE_0);
+        yield* cpu.xchg(tree.pte, mkEntry(tree.pages[0]!, RO));
+      }
+      cpu.claim.limit(tree.root, FIRST, 'read');
+    });
+  expect(change(true)).toBe('holds');
+  expect(change(false)).toBe('O2');
+});
+
+test('where software sets dirty bits, a clean entry allows no store, cached or not', () => {
+  const claimed = function* (cpu: Cpu, tree: Tree): Steps<void> {
+    yield* cpu.smpMb();
+    cpu.claim.limit(tree.root, FIRST, 'read');
+  };
+  expect(alone(claimed, { flags: CLEAN, isa: { dirty: 'software' } })).toBe('holds');
+  expect(alone(claimed, { flags: WRITTEN, isa: { dirty: 'software' } })).toBe('O2');
+  const store = (flags: number): string =>
+    verdict(
+      onTree(
+        () => [
+          undefined,
+          function* (cpu): Steps<void> {
+            const result = yield* cpu.userWrite(0, 1);
+            cpu.claim.that(result === 0, 'O16', 'faults');
+          },
+        ],
+        { flags, isa: { dirty: 'software' } },
+      ),
+    );
+  expect(store(WRITTEN)).toBe('holds');
+  expect(store(CLEAN)).toBe('O16');
+});
+
+test('where software sets accessed bits, an entry without is not cached', () => {
+  const free = (accessed: 'hardware' | 'software'): string =>
+    alone(
+      function* (cpu, tree) {
+        yield* cpu.xchg(tree.pte, 0);
+        yield* cpu.free('page', tree.pages[0]!);
+      },
+      { flags: WRITTEN - ACCESSED, isa: { accessed } },
+    );
+  expect(free('software')).toBe('holds');
+  expect(free('hardware')).toBe('O1');
+});
+
+/** One word per page of ASID 0, as the table that the hardware looks into. */
+function hashTable(arena: Arena): Pick<Backend, 'translationTable'> {
+  const base = arena.reserve('hash', ['0', '1', '2', '3']);
+  const lookup = (load: (cell: number) => number, asid: number, address: number): Entry[] =>
+    asid === 0 ? [load(base + address / 4096)] : [];
+  return { translationTable: { base, words: 4, lookup } };
+}
+
+/** The program's own word for page 0: the table lies where the first backend word does. */
+function slotOf(cpu: Cpu): number {
+  return cpu.kernel.backend.translationTable!.base;
+}
+
+test('only what stands in the table of translations is cached', () => {
+  const unmap = (steps: (cpu: Cpu, tree: Tree) => Steps<void>): string =>
+    alone(
+      function* (cpu, tree) {
+        yield* steps(cpu, tree);
+        yield* cpu.free('page', tree.pages[0]!);
+      },
+      { own: hashTable },
+    );
+  const fill = (cpu: Cpu, tree: Tree): Steps<void> => cpu.writeOnce(slotOf(cpu), mkEntry(tree.pages[0]!, WRITTEN));
+  // Never hashed: no CPU can hold it.
+  expect(unmap((cpu, tree) => cpu.writeOnce(tree.pte, 0))).toBe('holds');
+  const removed = (empties: boolean, drops: boolean, last = 0) =>
+    unmap(function* (cpu, tree) {
+      yield* fill(cpu, tree);
+      yield* cpu.xchg(tree.pte, 0);
+      if (drops && last === 0) yield* cpu.cmpxchgAndInvalidate(tree.pte, 0, 0, { ...PAGE_0, leaves: ALL });
+      if (empties) yield* cpu.writeOnce(slotOf(cpu), 0);
+      if (drops && last === 1) yield* cpu.cmpxchgAndInvalidate(tree.pte, 0, 0, { ...PAGE_0, leaves: ALL });
+    });
+  expect(removed(true, true, 1)).toBe('holds');
+  expect(removed(true, false)).toBe('O1');
+  expect(removed(false, true, 1)).toBe('O1');
+  // The TLB first: it is filled again from the table.
+  expect(removed(true, true, 0)).toBe('O1');
+});
