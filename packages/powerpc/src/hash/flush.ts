@@ -1,0 +1,129 @@
+/**
+ * Flushes of the hash MMU: pages leave the hash page table, then the TLBs (hash_tlb.c, native_flush_hash_range).
+ *
+ *     interrupts off
+ *       for each page    v = 0 where it stands
+ *       ptesync          who looks from here on does not find it
+ *       for each page    tlbie, or tlbiel if only this CPU has used the mm
+ *       eieio; tlbsync; ptesync
+ *     interrupts on
+ *
+ * Whether only this CPU has used the mm is read before all this in Linux, which leaves a gap (P-D1; `localRead`):
+ *
+ *     CPU 0 (reclaim)                       CPU 1 (switch_mm)
+ *     PTE = 0
+ *     active_cpus is 1: local
+ *                                           active_cpus = 2; full barrier
+ *                                           accesses the page: it is still in the hash page table, and now in this TLB
+ *     v = 0; ptesync; tlbiel
+ *     frees the page                        accesses it
+ *
+ * flush_tlb_mm, flush_tlb_range and their sisters are empty: all of it happens where an entry changes (pte.ts).
+ */
+import {
+  addToLazyBatch,
+  collectsLazily,
+  type Cpu,
+  type Entry,
+  entryTarget,
+  type LazyBatch,
+  lazyBatchCount,
+  lazyBatchEntry,
+  Mm,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+import { hpteInvalidate, tlbieScope } from './hpte.ts';
+import { hptVpn, type Vpn, vpnAddress } from './htab.ts';
+import { KERNEL_CONTEXT } from './isa.ts';
+import { contextId, hashOf, mmIsThreadLocal } from './state.ts';
+
+/** Kinds of batches: base pages; in the wrong form that reads it when it collects, those that are local are of another kind. */
+const PAGES = 0;
+const LOCAL_PAGES = 1;
+
+/** Names of the words of a collected entry (struct ppc64_tlb_batch: pte, vpn). The page frame stands for the slot, see htab.ts. */
+export const BATCH_FIELDS: readonly string[] = ['vpn', 'frame'];
+
+/** A page that was mapped. */
+interface Gone {
+  readonly vpn: Vpn;
+  readonly frame: number;
+}
+
+/** this_cpu_ptr(&ppc64_tlb_batch). */
+export function thisBatch(cpu: Cpu): LazyBatch {
+  return hashOf(cpu).batches[cpu.id]!;
+}
+
+/** hpte_need_flush: an entry that may be in the hash page table has changed; its lock is held. Collected in a section, else done at once. */
+export function* hpteNeedFlush(cpu: Cpu, mm: Mm, address: number, old: Entry): Steps<void> {
+  const { htab, switches } = hashOf(cpu);
+  if (!switches.hpteFlush) return;
+  const gone: Gone = { vpn: hptVpn(htab, cpu.read(contextId(mm)), address), frame: entryTarget(old) };
+  const batch = thisBatch(cpu);
+  if (!collectsLazily(cpu, batch) && switches.drainAt === 'leave') {
+    yield* flushHashRange(cpu, mm, [gone], null);
+    return;
+  }
+  let kind = PAGES;
+  if (switches.localRead === 'at-queue' && (yield* mmIsThreadLocal(cpu, mm))) kind = LOCAL_PAGES;
+  yield* addToLazyBatch(cpu, batch, mm, kind, [gone.vpn, gone.frame], flushTlbPending);
+}
+
+/** __flush_tlb_pending: what this CPU has collected. */
+export function flushTlbPending(cpu: Cpu, batch: LazyBatch): Steps<void> {
+  const gone = Array.from({ length: lazyBatchCount(cpu, batch) }, (_, i) => ({
+    vpn: lazyBatchEntry(cpu, batch, i, 0),
+    frame: lazyBatchEntry(cpu, batch, i, 1),
+  }));
+  const known = hashOf(cpu).switches.localRead === 'at-queue' ? cpu.read(batch.kind) === LOCAL_PAGES : null;
+  return flushHashRange(cpu, Mm.at(cpu.read(batch.mm)), gone, known);
+}
+
+/** flush_hash_page, flush_hash_range. @param known whether it is local, if that was read before */
+function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean | null): Steps<void> {
+  const { switches } = hashOf(cpu);
+  let local = known;
+  if (switches.localRead === 'before-hpte') local = yield* mmIsThreadLocal(cpu, mm);
+  yield* cpu.localIrqDisable();
+  if (switches.tlbieOrder === 'before-hpte') yield* tlbieAll(cpu, gone, local ?? (yield* mmIsThreadLocal(cpu, mm)));
+  const left: Gone[] = [];
+  for (const page of gone) {
+    const found = yield* hpteInvalidate(cpu, page.vpn, page.frame);
+    if (found || switches.tlbieOnMiss) left.push(page);
+  }
+  if (switches.tlbieOrder === 'after-hpte' && needsTlbie(cpu, mm)) {
+    // ptesync: v = 0 before who may have used it is read, and before tlbie. Pairs with smp_mb in switch_mm.
+    yield* cpu.smpMb();
+    yield* tlbieAll(cpu, left, local ?? (yield* mmIsThreadLocal(cpu, mm)));
+  }
+  yield* cpu.localIrqEnable();
+}
+
+/** The hypervisor has done it with the removal. The kernel's own mappings have no entries in the table here, see switch.ts. */
+function needsTlbie(cpu: Cpu, mm: Mm): boolean {
+  return hashOf(cpu).switches.platform === 'native' || cpu.read(contextId(mm)) === KERNEL_CONTEXT;
+}
+
+/** tlbie of pages one after the other, and the wait for all: on this CPU alone (`local`), or everywhere. Behind a ptesync. */
+function* tlbieAll(cpu: Cpu, gone: readonly Gone[], local: boolean): Steps<void> {
+  const { htab, switches, tlbieLock } = hashOf(cpu);
+  const here = local && switches.tlbiel;
+  if (!here && switches.tlbieLock) yield* cpu.spinLock(tlbieLock);
+  for (const { vpn } of gone) {
+    yield* cpu.invalidate({ ...tlbieScope(htab, vpn), broadcast: !here });
+    cpu.trace('tlbie', 0, here ? 1 : 0, vpnAddress(htab, vpn), 0, 0, 0, 0);
+  }
+  // tlbiel: ptesync. tlbie: eieio; tlbsync; ptesync, which waits for every CPU.
+  if (here) yield* cpu.smpMb();
+  else if (switches.tlbsync) yield* cpu.invalidationBarrier();
+  if (!here && switches.tlbieLock) yield* cpu.spinUnlock(tlbieLock);
+}
+
+/** Drops one page whose rights in the hash page table have changed, from the TLBs (native_hpte_updatepp). Interrupts off. */
+export function* tlbiePage(cpu: Cpu, mm: Mm, vpn: Vpn): Steps<void> {
+  if (hashOf(cpu).switches.platform !== 'native') return;
+  // ptesync: the new rights before tlbie.
+  yield* cpu.smpMb();
+  yield* tlbieAll(cpu, [{ vpn, frame: 0 }], yield* mmIsThreadLocal(cpu, mm));
+}

@@ -1,0 +1,129 @@
+/**
+ * Entries of the hash page table come, change and go (struct mmu_hash_ops; hash_native.c, and pseries/lpar.c where the hypervisor does it).
+ *
+ *     insert        a free entry of the two groups, or one that is evicted:
+ *                     lock; r; eieio; v | VALID (unlocks); ptesync
+ *     updatepp      lock; other rights in r; unlock; tlbie
+ *     invalidate    lock; v = 0 (unlocks)                              whoever calls does the tlbie: also if there was no entry
+ *     remove        eviction: v = 0 and no tlbie: a TLB may hold what the table has not any more
+ *
+ * The hypervisor does each of these in one step, its tlbie included (H_ENTER, H_PROTECT, H_REMOVE).
+ */
+import { type Cell, type Cpu, type Entry, entryTarget, type Scope, type Steps } from '@mmu-gather/core/stepped';
+import {
+  findAndLockHpte,
+  HPTE_LOCKED,
+  HPTE_VALID,
+  hpteCells,
+  hpteEncodeR,
+  hpteMatches,
+  hpteR,
+  hpteV,
+  type Htab,
+  lockHpte,
+  type Vpn,
+  vpnAddress,
+  vpnContext,
+} from './htab.ts';
+import { tlbie } from './isa.ts';
+import { hashOf } from './state.ts';
+
+/** H_REMOVE. */
+const H_REMOVE = 0x4;
+/** H_ENTER. */
+const H_ENTER = 0x8;
+/** H_PROTECT. */
+const H_PROTECT = 0x18;
+
+/** What a tlbie of a page drops. */
+export function tlbieScope(htab: Htab, vpn: Vpn): Scope {
+  return tlbie(vpnContext(htab, vpn), vpnAddress(htab, vpn), 2 ** htab.pageShift);
+}
+
+/** hpte_insert for one page: takes a free entry, or evicts one. Interrupts off, and H_PAGE_BUSY held. */
+export function* hpteInsert(cpu: Cpu, vpn: Vpn, pte: Entry): Steps<void> {
+  const { htab } = hashOf(cpu);
+  const cells = hpteCells(htab, vpn);
+  for (;;) {
+    for (const cell of cells) if (yield* insertAt(cpu, cell, vpn, pte)) return;
+    // Both groups are full. Linux takes one by the time base; here it is always the first.
+    yield* hpteRemove(cpu, cells[0]!);
+  }
+}
+
+/** @returns false if the entry is not free */
+function* insertAt(cpu: Cpu, cell: Cell, vpn: Vpn, pte: Entry): Steps<boolean> {
+  if ((yield* cpu.readOnce(cell)) !== 0 || !(yield* lockHpte(cpu, cell, 0))) return false;
+  const { switches } = hashOf(cpu);
+  if (switches.platform === 'lpar') cpu.trace('hcall_entry', H_ENTER);
+  const r = hpteEncodeR(pte);
+  if (switches.insertOrder === 'v-first') {
+    yield* cpu.writeOnce(cell, hpteV(vpn));
+    yield* cpu.writeOnce(hpteR(cell), r);
+  } else {
+    yield* cpu.writeOnce(hpteR(cell), r);
+    // eieio: r before v. Pairs with the hardware, which looks at v first.
+    yield* cpu.smpWmb();
+    yield* cpu.writeOnce(cell, hpteV(vpn));
+  }
+  // ptesync: the hardware finds it before the access is tried again.
+  yield* cpu.smpMb();
+  return true;
+}
+
+/** hpte_remove: evicts what stands in an entry, unless somebody is at it. */
+function* hpteRemove(cpu: Cpu, cell: Cell): Steps<void> {
+  const { htab, switches } = hashOf(cpu);
+  const v = yield* cpu.readOnce(cell);
+  if ((v & HPTE_VALID) === 0 || (v & HPTE_LOCKED) !== 0) return;
+  const vpn = Math.floor(v / 4);
+  if (switches.platform === 'lpar') yield* removeByHypervisor(cpu, cell, v, tlbieScope(htab, vpn));
+  else if (yield* lockHpte(cpu, cell, v)) yield* cpu.writeOnce(cell, 0);
+}
+
+/**
+ * hpte_updatepp: other rights for a page that is hashed.
+ * @returns false if the table does not have it any more
+ */
+export function* hpteUpdatepp(cpu: Cpu, vpn: Vpn, pte: Entry): Steps<boolean> {
+  const { htab, switches } = hashOf(cpu);
+  const found = yield* findAndLockHpte(cpu, htab, vpn, entryTarget(pte));
+  if (found === null) return false;
+  yield* cpu.writeOnce(hpteR(found.cell), hpteEncodeR(pte));
+  if (switches.platform === 'lpar') {
+    cpu.trace('hcall_entry', H_PROTECT);
+    yield* cpu.cmpxchgAndInvalidate(found.cell, found.v + HPTE_LOCKED, found.v, tlbieScope(htab, vpn));
+  } else {
+    yield* cpu.storeRelease(found.cell, found.v);
+  }
+  return true;
+}
+
+/** v = 0 where a page stands with this frame. @returns whether it stood there. What TLBs hold of it stays, but for the hypervisor's */
+export function* hpteInvalidate(cpu: Cpu, vpn: Vpn, frame: number): Steps<boolean> {
+  const { htab, switches } = hashOf(cpu);
+  if (switches.platform === 'lpar') return yield* hRemove(cpu, vpn, frame);
+  const found = yield* findAndLockHpte(cpu, htab, vpn, frame);
+  if (found === null) return false;
+  yield* cpu.writeOnce(found.cell, 0);
+  return true;
+}
+
+/** H_REMOVE: the entry goes, and what all TLBs hold of it, in one step. */
+function* hRemove(cpu: Cpu, vpn: Vpn, frame: number): Steps<boolean> {
+  const { htab } = hashOf(cpu);
+  for (const cell of hpteCells(htab, vpn)) {
+    for (;;) {
+      const v = yield* cpu.readOnce(cell);
+      if (!hpteMatches(v, vpn) || entryTarget(yield* cpu.readOnce(hpteR(cell))) !== frame) break;
+      if ((v & HPTE_LOCKED) !== 0) yield* cpu.waitFor(cell, 'notEqual', v);
+      else if (yield* removeByHypervisor(cpu, cell, v, tlbieScope(htab, vpn))) return true;
+    }
+  }
+  return false;
+}
+
+function* removeByHypervisor(cpu: Cpu, cell: Cell, v: number, scope: Scope): Steps<boolean> {
+  cpu.trace('hcall_entry', H_REMOVE);
+  return (yield* cpu.cmpxchgAndInvalidate(cell, v, 0, scope)) === v;
+}
