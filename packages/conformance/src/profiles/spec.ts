@@ -52,7 +52,7 @@ export const KERNELS: Readonly<Record<KernelId, Profile>> = {
   'linux-6.18': LINUX_6_18,
 };
 
-/** The switches of core and mm in a profile. */
-export function profileOf(spec: ProfileSpec): Profile {
-  return { ...KERNELS[spec.kernel], ...spec.switches, id: spec.id };
+/** The switches of core and mm in a profile. @param config what the architecture selects of them */
+export function profileOf(spec: ProfileSpec, config: Partial<Switches> = {}): Profile {
+  return { ...KERNELS[spec.kernel], ...config, ...spec.switches, id: spec.id };
 }
