@@ -11,11 +11,14 @@ export const ASM_GENERIC: Pick<
   | 'pte'
   | 'translationTable'
   | 'gathersPages'
+  | 'gatherPageSize'
+  | 'processTable'
   | 'tlbMiss'
   | 'switchTo'
   | 'finishArchPostLockSwitch'
   | 'archExitMmap'
   | 'destroyContext'
+  | 'cleanupLazyTlbs'
   | 'tableFreed'
   | 'flushTlbBatchedPending'
 > = {
@@ -23,11 +26,14 @@ export const ASM_GENERIC: Pick<
   pte: GENERIC_PTE,
   translationTable: null,
   gathersPages: true,
+  gatherPageSize: false,
+  processTable: null,
   tlbMiss: null,
   switchTo: null,
   finishArchPostLockSwitch: null,
   archExitMmap: null,
   destroyContext: null,
+  cleanupLazyTlbs: null,
   tableFreed: null,
   flushTlbBatchedPending: null,
 };

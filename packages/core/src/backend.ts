@@ -63,6 +63,14 @@ export interface Backend {
    */
   readonly gathersPages: boolean;
 
+  /** Whether a gather holds pages of one size only (MMU_GATHER_PAGE_SIZE): another size flushes what is there. */
+  readonly gatherPageSize: boolean;
+  /**
+   * First word of the table in which the hardware finds the root of each address-space tag, and which it may cache until an invalidation says
+   * {@link Scope.roots} (radix: the process table). Null: a context load gives the root itself.
+   */
+  readonly processTable: Address | null;
+
   /** init_new_context: before an mm is first used. */
   initNewContext(cpu: Cpu, mm: Mm): Steps<void>;
   /** switch_mm_irqs_off with interrupts off: from whatever is loaded to `next`. */
@@ -77,6 +85,11 @@ export interface Backend {
   readonly archExitMmap: ((cpu: Cpu, mm: Mm) => Steps<void>) | null;
   /** destroy_context: with the last reference to the struct. Null: nothing. */
   readonly destroyContext: ((cpu: Cpu, mm: Mm) => Steps<void>) | null;
+  /**
+   * cleanup_lazy_tlbs (MMU_LAZY_TLB_SHOOTDOWN): lazy CPUs hold no reference to the mm; before its struct goes they are made to leave it. Null:
+   * they hold one.
+   */
+  readonly cleanupLazyTlbs: ((cpu: Cpu, mm: Mm) => Steps<void>) | null;
   /**
    * A miss or fault that software answers below the page fault (hash_page, the TSB miss handler), in kernel mode.
    * @returns true if a translation that allows the access was put in place: try again; false: it is a page fault. Null: there is none

@@ -40,6 +40,13 @@ export interface Scope {
   readonly broadcast: boolean;
   /** Level hint: only leaves of this level are dropped (0: base pages). Leaves of every level if not given. */
   readonly level?: number;
+  /**
+   * On these CPUs (bit n: CPU n) and at once, instead of here: a cross call that its target takes before its next instruction, whatever it has
+   * masked, and that does nothing else there (sparc64's mondos). At most 15 CPUs.
+   */
+  readonly cpus?: number;
+  /** What is cached of the table of roots, too, where there is one (`Backend.processTable`). Not if not given. */
+  readonly roots?: boolean;
 }
 
 /** The hardware side of a backend. */

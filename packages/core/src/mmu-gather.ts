@@ -38,6 +38,9 @@ import { lowerPending, mmTlbFlushNested } from './tlb-flush-pending.ts';
 import type { Steps } from './steps.ts';
 import type { Address } from './struct.ts';
 
+/** {@link MmuGather.pageLevel} of a gather that has not been told. */
+export const NO_PAGE_SIZE: number = -1;
+
 /** Deferred invalidation and freeing of one operation on one mm (struct mmu_gather). */
 export interface MmuGather {
   /** The mm whose entries are cleared. */
@@ -56,6 +59,11 @@ export interface MmuGather {
   freedTables: boolean;
   /** Bit n: leaf entries of level n were cleared (cleared_ptes, cleared_pmds, ...). */
   cleared: number;
+  /**
+   * Level of the pages that are recorded (page_size): 0 for base pages, {@link NO_PAGE_SIZE} if nobody said: in the gathers that the RFC of
+   * 2021 puts where there were none.
+   */
+  pageLevel: number;
   /** The VMA between tlb_start_vma and tlb_end_vma (RFC 12); null outside. */
   vma: Vma | null;
   /** What was noted may map pages without struct page: the current VMA's, or (`pfnmapFlush: 'unlink'`) that of any since the last flush. */
@@ -88,6 +96,7 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean, alone: boolean): Steps<MmuGa
     needFlushAll: false,
     freedTables: false,
     cleared: 0,
+    pageLevel: NO_PAGE_SIZE,
     vma: null,
     vmaPfn: false,
     bracket: { start: 0, end: 0, cleared: 0 },
@@ -115,6 +124,16 @@ export function tlbGatherMmu(cpu: Cpu, mm: Mm, alone = false): Steps<MmuGather> 
 /** tlb_gather_mmu_fullmm: opens a gather on an mm that nobody will run again. */
 export function tlbGatherMmuFullmm(cpu: Cpu, mm: Mm): Steps<MmuGather> {
   return gather(cpu, mm, true, true);
+}
+
+/**
+ * tlb_change_page_size: what is recorded from here on is of another level. Where an invalidation drops pages of one size only
+ * (MMU_GATHER_PAGE_SIZE), what was recorded so far is flushed. Not under a PTL.
+ */
+export function* tlbChangePageSize(cpu: Cpu, tlb: MmuGather, level: number): Steps<void> {
+  const changes = tlb.pageLevel !== NO_PAGE_SIZE && tlb.pageLevel !== level;
+  if (changes && cpu.kernel.backend.gatherPageSize && !tlb.fullmm && !tlb.needFlushAll) yield* tlbFlushMmu(cpu, tlb);
+  tlb.pageLevel = level;
 }
 
 /** tlb_start_vma. */

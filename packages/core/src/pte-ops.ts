@@ -16,7 +16,7 @@ import type { Entry } from './entry.ts';
 import type { Mm } from './mm.ts';
 import { pteWrprotect } from './pte.ts';
 import type { Steps } from './steps.ts';
-import type { Cell } from './struct.ts';
+import type { Address, Cell } from './struct.ts';
 
 /** Changes of entries. */
 export interface PteOps {
@@ -64,6 +64,10 @@ export interface PteOps {
    * flush_tlb_page if the entry was accessible.
    */
   readonly ptepClearFlush: ((cpu: Cpu, mm: Mm, address: number, pte: Cell) => Steps<Entry>) | null;
+  /**
+   * The flush of pmdp_collapse_flush: a PTE table was unlinked with all its entries, whose first address is given. Null: flush_tlb_range.
+   */
+  readonly pmdpCollapseFlush: ((cpu: Cpu, mm: Mm, address: number, table: Address) => Steps<void>) | null;
   /** update_mmu_cache: a fault has set an entry, whose lock is still held. Null: nothing to do. */
   readonly updateMmuCache: ((cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry) => Steps<void>) | null;
   /**
@@ -126,6 +130,7 @@ export const GENERIC_PTE: PteOps = {
   ptepSetAccessFlags,
   pmdpEstablish,
   ptepClearFlush: null,
+  pmdpCollapseFlush: null,
   updateMmuCache: null,
   flushTlbFixSpuriousFault: null,
 };

@@ -30,6 +30,7 @@ import {
   ptePresent,
   pteWrite,
   type Steps,
+  tlbChangePageSize,
   tlbEndPtes,
   tlbEndVma,
   tlbFlushLevelRange,
@@ -179,6 +180,7 @@ function* changePmdEntry(cpu: Cpu, change: Change, pmd: Cell, start: number, end
 /** change_pte_range: the entries of a range within one PTE table, under its PTL. */
 function* changePteRange(cpu: Cpu, change: Change, pmd: Cell, start: number, end: number): Steps<number> {
   const { mm, tlb } = change;
+  if (tlb !== null) yield* tlbChangePageSize(cpu, tlb, 0);
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return 0;
   if (tlb !== null) yield* tlbStartPtes(cpu, tlb);

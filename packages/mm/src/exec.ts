@@ -16,7 +16,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { freePgdRange } from './free-pgtables.ts';
 import { mmput } from './mm.ts';
-import { mmdrop, mmgrab } from './mm-count.ts';
+import { mmdropLazyTlb, mmgrabLazyTlb } from './mm-count.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { activeMm, currentMm } from './sched.ts';
 import { vmaNext } from './vma.ts';
@@ -26,15 +26,15 @@ import { mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
   const rq = thisRq(cpu);
   const old = currentMm(cpu);
-  const active = activeMm(cpu);
   if (old !== null) yield* cpu.downRead(old.mmapLock);
   yield* cpu.localIrqDisable();
+  const active = activeMm(cpu);
   cpu.write(rq.mm, mm.address);
   cpu.write(rq.activeMm, mm.address);
   yield* cpu.kernel.backend.switchMm(cpu, mm);
   yield* cpu.localIrqEnable();
   if (old === null) {
-    yield* mmdrop(cpu, active);
+    yield* mmdropLazyTlb(cpu, active);
     return;
   }
   yield* cpu.upRead(old.mmapLock);
@@ -46,7 +46,7 @@ export function* exitMm(cpu: Cpu): Steps<void> {
   const mm = currentMm(cpu);
   if (mm === null) return;
   yield* cpu.downRead(mm.mmapLock);
-  yield* mmgrab(cpu, mm);
+  yield* mmgrabLazyTlb(cpu, mm);
   yield* cpu.localIrqDisable();
   cpu.write(thisRq(cpu).mm, 0);
   yield* cpu.kernel.backend.enterLazyTlb(cpu, mm);

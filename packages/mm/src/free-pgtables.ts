@@ -21,6 +21,7 @@ import {
   entryTarget,
   type MmuGather,
   type Steps,
+  tlbChangePageSize,
   tlbFreeVmas,
   tlbRemoveFoldedTable,
   tlbRemoveTable,
@@ -73,6 +74,7 @@ export function* freePgdRange(
   if (first < floor) first += span;
   const last = end > limit ? end - span : end;
   if (first >= last) return;
+  yield* tlbChangePageSize(cpu, tlb, 0);
   yield* freeTableRange(cpu, tlb, cpu.read(tlb.mm.pgd), topLevel(cpu), first, last, floor, ceiling);
 }
 

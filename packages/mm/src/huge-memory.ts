@@ -45,6 +45,7 @@ import {
   type Steps,
   tableDeposit,
   tableEntries,
+  tlbChangePageSize,
   tlbEndPtes,
   tlbFlushLevelRange,
   tlbFlushMmu,
@@ -321,6 +322,7 @@ export function* pmdOffsetSplit(cpu: Cpu, mm: Mm, vma: Vma, address: number): St
 export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end: number): Steps<boolean> {
   const { mm } = tlb;
   if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
+  yield* tlbChangePageSize(cpu, tlb, 1);
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(pmd);
   if (!pmdTransHuge(seen)) {
@@ -385,6 +387,7 @@ export function* changeHugePmd(
 ): Steps<number | null> {
   const { mm, tlb } = change;
   if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return null;
+  if (tlb !== null) yield* tlbChangePageSize(cpu, tlb, 1);
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);
@@ -418,6 +421,7 @@ export function* madviseHugePmd(
 ): Steps<boolean> {
   const { mm } = tlb;
   if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
+  yield* tlbChangePageSize(cpu, tlb, 1);
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);

@@ -104,8 +104,11 @@ function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Addres
 function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number): Steps<Address> {
   const old = yield* cpu.xchg(pmd, 0);
   // The unit is a base page: small leaves must go.
-  if (cpu.kernel.profile.collapseFlush === 'flush') {
-    yield* cpu.kernel.backend.flushTlbRange(cpu, mm, start, start + hugeSize(cpu), 0);
+  const { backend, profile } = cpu.kernel;
+  if (profile.collapseFlush === 'flush') {
+    const { pmdpCollapseFlush: flush } = backend.pte;
+    if (flush !== null) yield* flush(cpu, mm, start, entryTarget(old));
+    else yield* backend.flushTlbRange(cpu, mm, start, start + hugeSize(cpu), 0);
   }
   return entryTarget(old);
 }

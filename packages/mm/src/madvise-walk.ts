@@ -26,6 +26,7 @@ import {
   ptePresent,
   putPage,
   type Steps,
+  tlbChangePageSize,
   tlbEndPtes,
   tlbRemoveTlbEntry,
   tlbStartPtes,
@@ -54,6 +55,7 @@ export function madviseColdPageRange(cpu: Cpu, tlb: MmuGather, start: number, en
 /** The entries of a range within one PTE table, under its PTL. */
 function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end: number, free: boolean): Steps<void> {
   if (mayBeHuge(cpu, tlb.vma) && (yield* madviseHugePmd(cpu, tlb, pmd, start, end, free))) return;
+  yield* tlbChangePageSize(cpu, tlb, 0);
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return;
   yield* tlbStartPtes(cpu, tlb);

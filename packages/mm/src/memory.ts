@@ -31,6 +31,7 @@ import {
   ptePresent,
   putPage,
   type Steps,
+  tlbChangePageSize,
   tlbEndPtes,
   tlbEndVma,
   tlbFlushMmu,
@@ -124,6 +125,7 @@ function* zapPteRange(
   const size = pageSize(geometry);
   const root = cpu.read(tlb.mm.pgd);
   const whole = reclaim && end - start >= hugeSize(cpu);
+  yield* tlbChangePageSize(cpu, tlb, 0);
   let at = start;
   while (at < end) {
     const table = yield* pteOffsetMapLock(cpu, pmd);

@@ -14,8 +14,19 @@ export function* mmdrop(cpu: Cpu, mm: Mm): Steps<void> {
   const left = yield* cpu.atomicAddReturn(mm.mmCount, -1);
   cpu.claim.that(left >= 0, 'O16', 'mm_count dropped below 0');
   if (left !== 0) return;
-  const { destroyContext } = cpu.kernel.backend;
+  const { cleanupLazyTlbs, destroyContext } = cpu.kernel.backend;
+  if (cleanupLazyTlbs !== null) yield* cleanupLazyTlbs(cpu, mm);
   if (destroyContext !== null) yield* destroyContext(cpu, mm);
   yield* cpu.free('table', cpu.read(mm.pgd));
   yield* cpu.free('mm', mm.address);
+}
+
+/** mmgrab_lazy_tlb: a task without an mm borrows this one. No reference where lazy CPUs are made to leave before it goes. */
+export function* mmgrabLazyTlb(cpu: Cpu, mm: Mm): Steps<void> {
+  if (cpu.kernel.backend.cleanupLazyTlbs === null) yield* mmgrab(cpu, mm);
+}
+
+/** mmdrop_lazy_tlb: it borrows it no more. */
+export function* mmdropLazyTlb(cpu: Cpu, mm: Mm): Steps<void> {
+  if (cpu.kernel.backend.cleanupLazyTlbs === null) yield* mmdrop(cpu, mm);
 }

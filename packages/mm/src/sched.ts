@@ -8,7 +8,7 @@
  * Interrupts are off around the change: a flush that arrives must find loaded_mm and the loaded tables in agreement.
  */
 import { type Cpu, Mm, type Steps, thisRq } from '@mmu-gather/core/stepped';
-import { mmdrop, mmgrab } from './mm-count.ts';
+import { mmdrop, mmdropLazyTlb, mmgrab, mmgrabLazyTlb } from './mm-count.ts';
 
 /** current->mm; null in a kernel thread. */
 export function currentMm(cpu: Cpu): Mm | null {
@@ -31,14 +31,15 @@ function* finishArchPostLockSwitch(cpu: Cpu, mm: Mm): Steps<void> {
 /** context_switch, and the mmdrop of finish_task_switch. @param next the next task's mm; null for a kernel thread or idle */
 export function* contextSwitch(cpu: Cpu, next: Mm | null): Steps<void> {
   const rq = thisRq(cpu);
+  yield* cpu.localIrqDisable();
+  // An interrupt may make a lazy CPU leave the mm that it borrows (powerpc).
   const prevMm = currentMm(cpu);
   const prevActive = activeMm(cpu);
-  yield* cpu.localIrqDisable();
   const { switchTo } = cpu.kernel.backend;
   if (switchTo !== null) yield* switchTo(cpu);
   if (next === null) {
     yield* cpu.kernel.backend.enterLazyTlb(cpu, prevActive);
-    if (prevMm !== null) yield* mmgrab(cpu, prevActive);
+    if (prevMm !== null) yield* mmgrabLazyTlb(cpu, prevActive);
     cpu.write(rq.mm, 0);
   } else {
     yield* cpu.kernel.backend.switchMm(cpu, next);
@@ -47,28 +48,28 @@ export function* contextSwitch(cpu: Cpu, next: Mm | null): Steps<void> {
   }
   yield* cpu.localIrqEnable();
   if (next !== null) yield* finishArchPostLockSwitch(cpu, next);
-  if (next !== null && prevMm === null) yield* mmdrop(cpu, prevActive);
+  if (next !== null && prevMm === null) yield* mmdropLazyTlb(cpu, prevActive);
 }
 
 /** kthread_use_mm: a kernel thread works on a user's behalf. */
 export function* kthreadUseMm(cpu: Cpu, mm: Mm): Steps<void> {
   const rq = thisRq(cpu);
-  const borrowed = activeMm(cpu);
   yield* mmgrab(cpu, mm);
   yield* cpu.localIrqDisable();
+  const borrowed = activeMm(cpu);
   cpu.write(rq.mm, mm.address);
   cpu.write(rq.activeMm, mm.address);
   yield* cpu.kernel.backend.switchMm(cpu, mm);
   yield* cpu.localIrqEnable();
   yield* finishArchPostLockSwitch(cpu, mm);
-  yield* mmdrop(cpu, borrowed);
+  yield* mmdropLazyTlb(cpu, borrowed);
 }
 
 /** kthread_unuse_mm: and goes on with it lazily. */
 export function* kthreadUnuseMm(cpu: Cpu, mm: Mm): Steps<void> {
   yield* cpu.localIrqDisable();
   cpu.write(thisRq(cpu).mm, 0);
-  yield* mmgrab(cpu, mm);
+  yield* mmgrabLazyTlb(cpu, mm);
   yield* cpu.kernel.backend.enterLazyTlb(cpu, mm);
   yield* cpu.localIrqEnable();
   yield* mmdrop(cpu, mm);
