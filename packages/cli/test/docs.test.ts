@@ -12,7 +12,9 @@ describe.each(['README.md', 'docs/scenarios.md'])('the scenario of %s', (path) =
   const example = exampleOf(page(path));
 
   test('holds exhaustively, and its twins are refuted', { timeout: 60_000 }, async () => {
-    const { code, out } = await mmuGather(['check', 'mine.ts', '--json'], { cwd: folder({ 'mine.ts': example }) });
+    const { code, out } = await mmuGather(['check', 'mine.ts', '--arch', 'x86', '--json'], {
+      cwd: folder({ 'mine.ts': example }),
+    });
     const { results } = JSON.parse(out) as Report;
     expect(
       results.filter((result) => result.expected === 'holds').map((result) => [result.verdict, result.exhaustive]),
@@ -34,7 +36,7 @@ test("the README's scenario has 20 lines, and is violated without its flush", { 
   const lines = exampleOf(page('README.md')).trimEnd().split('\n');
   expect(lines).toHaveLength(20);
   const cwd = folder({ 'mine.ts': lines.filter((line) => !line.includes('flushTlbRange')).join('\n') });
-  const { code, out } = await mmuGather(['check', 'mine.ts', '--scenario', 'mine/zap'], { cwd });
+  const { code, out } = await mmuGather(['check', 'mine.ts', '--arch', 'x86', '--scenario', 'mine/zap'], { cwd });
   expect(code).toBe(1);
   expect(out).toContain('violated O1, but it should hold');
   expect(out).toMatch(/xchg table1\[0\] := none -> page0 RW dirty +mine\.ts:14\n/);

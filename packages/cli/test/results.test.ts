@@ -17,6 +17,8 @@ describe('the table', () => {
   test('fits into 80 columns, twins below their scenario', SLOW, async () => {
     const { code, out, err } = await mmuGather([
       'conformance',
+      '--arch',
+      'x86',
       '--scenario',
       'munmap/*',
       '--scenario',
@@ -41,8 +43,8 @@ describe('the table', () => {
     const args = ['conformance', '--scenario', 'munmap/three-cpus*'];
     const [brief, verbose, json] = await Promise.all([
       mmuGather([...args, '--arch', 'all']),
-      mmuGather([...args, '--verbose']),
-      mmuGather([...args, '--json']),
+      mmuGather([...args, '--arch', 'x86', '--verbose']),
+      mmuGather([...args, '--arch', 'x86', '--json']),
     ]);
     const left = "x86 has no 'self-only': only the CPU that asks for a flush does it";
     expect(brief.out).toContain('\n1 wrong twin does not apply to x86; --verbose names it\n');
@@ -53,7 +55,7 @@ describe('the table', () => {
       { id: 'munmap/three-cpus/self-only', twinOf: 'munmap/three-cpus', arch: 'x86', why: left },
     ]);
     expect([brief, verbose, json].map(({ code }) => code)).toEqual([0, 0, 0]);
-    const alone = await mmuGather(['conformance', '--scenario', 'munmap/three-cpus/self-only']);
+    const alone = await mmuGather(['conformance', '--arch', 'x86', '--scenario', 'munmap/three-cpus/self-only']);
     expect(alone).toMatchObject({ code: 2, out: '' });
     expect(alone.err).toContain(`nothing to run: 'munmap/three-cpus/self-only' does not apply to x86: ${left}`);
   });
@@ -69,18 +71,26 @@ describe('the table', () => {
         });
       `,
     });
-    const { code, out } = await mmuGather(['check', 'large.ts'], { cwd });
+    const { code, out } = await mmuGather(['check', '--arch', 'x86', 'large.ts'], { cwd });
     expect(out).toMatch(/^ {2}large +linux-6\.18 +tso +incomplete +7 /m);
     expect(out).toContain('large incomplete: nothing found in 7 states, because seven will do.');
     expect(out).not.toMatch(/\d holds?\b/);
     expect(code).toBe(0);
-    const short = await mmuGather(['check', 'large.ts', '--max-states', '3'], { cwd });
+    const short = await mmuGather(['check', '--arch', 'x86', 'large.ts', '--max-states', '3'], { cwd });
     expect(short.out).toMatch(/^! large +linux-6\.18 +tso +incomplete +3 /m);
     expect(short.code).toBe(1);
   });
 
   test('says what is incomplete, and why', SLOW, async () => {
-    const { code, out } = await mmuGather(['conformance', '--scenario', 'T8/fixed', '--max-states', '100']);
+    const { code, out } = await mmuGather([
+      'conformance',
+      '--arch',
+      'x86',
+      '--scenario',
+      'T8/fixed',
+      '--max-states',
+      '100',
+    ]);
     expect(out).toMatch(/^! T8\/fixed +linux-5\.11 +tso +incomplete +100 /m);
     expect(out).toContain('2 incomplete: nothing found in 100 states each, and not all explored.');
     expect(out).not.toMatch(/\d holds?\b/);
@@ -91,6 +101,8 @@ describe('the table', () => {
   test('counts executions where the strategy does', SLOW, async () => {
     const { out } = await mmuGather([
       'conformance',
+      '--arch',
+      'x86',
       '--scenario',
       'munmap/tables',
       '--strategy',
@@ -105,7 +117,7 @@ describe('the table', () => {
   });
 
   test('has colours on a terminal only', SLOW, async () => {
-    const args = ['conformance', '--scenario', 'T3/naive', '--profile', 'linux-6.18'];
+    const args = ['conformance', '--arch', 'x86', '--scenario', 'T3/naive', '--profile', 'linux-6.18'];
     const [plain, ci, forced, none] = await Promise.all([
       mmuGather(args),
       mmuGather(args, { env: { CI: 'true' } }),
@@ -119,7 +131,7 @@ describe('the table', () => {
 
 describe('a race', () => {
   test('is drawn for a twin that is asked for alone, with sites and an id that reruns it', SLOW, async () => {
-    const { code, out } = await mmuGather(['conformance', '--scenario', 'bug:B13/buggy']);
+    const { code, out } = await mmuGather(['conformance', '--arch', 'x86', '--scenario', 'bug:B13/buggy']);
     expectNarrow(out);
     expect(out).toMatch(/^ {5}CPU 0 +CPU 1\n/m);
     expect(out).toMatch(/ core\/generation\.ts:\d+\n/);
@@ -127,12 +139,12 @@ describe('a race', () => {
     const [, id] = /mmu-gather conformance --rerun (\w+) --full\n/.exec(out)!;
     expect(code).toBe(0);
 
-    const again = await mmuGather(['conformance', '--rerun', id!]);
+    const again = await mmuGather(['conformance', '--arch', 'x86', '--rerun', id!]);
     expect(again.code).toBe(0);
     expect(again.out).toContain('bug:B13/buggy on x86, linux-6.18, tso: violated O1, as expected');
     expect(out).toContain(again.out.trimEnd());
 
-    const full = await mmuGather(['conformance', '--rerun', id!.toUpperCase(), '--full', '--json']);
+    const full = await mmuGather(['conformance', '--arch', 'x86', '--rerun', id!.toUpperCase(), '--full', '--json']);
     const [result] = (JSON.parse(full.out) as Report).results;
     expect(result).toMatchObject({
       scenario: 'bug:B13/buggy',
@@ -147,7 +159,7 @@ describe('a race', () => {
   test('names the lines of the sources when built, too', SLOW, async () => {
     const [source, built] = await Promise.all(
       [true, false].map((sources) =>
-        mmuGather(['conformance', '--scenario', 'munmap/tables/free-first', '--full'], { sources }),
+        mmuGather(['conformance', '--arch', 'x86', '--scenario', 'munmap/tables/free-first', '--full'], { sources }),
       ),
     );
     const sites = (text: string): string[] => text.match(/\S+\.[jt]s:\d+$/gm) ?? [];
@@ -172,7 +184,7 @@ describe('a race', () => {
         export const other = 3;
       `,
     });
-    const { code, out, err } = await mmuGather(['check', 'mine.ts', '--json'], { cwd });
+    const { code, out, err } = await mmuGather(['check', '--arch', 'x86', 'mine.ts', '--json'], { cwd });
     const { results, summary } = JSON.parse(out) as Report;
     expect(results.map((result) => result.scenario)).toEqual([
       'one',
@@ -190,7 +202,7 @@ describe('a race', () => {
     const again = await mmuGather(['check', 'mine.ts', '--rerun', id], { cwd });
     expect(again.out).toContain('one/buggy on x86, linux-6.18, tso: violated O1, but it should be violated by O2');
     expect(again.code).toBe(1);
-    const elsewhere = await mmuGather(['conformance', '--rerun', id]);
+    const elsewhere = await mmuGather(['conformance', '--arch', 'x86', '--rerun', id]);
     expect(elsewhere).toMatchObject({ code: 2, out: '' });
   });
 });
@@ -199,6 +211,8 @@ describe('JSON', () => {
   test('is schema 1 and nothing else', SLOW, async () => {
     const { code, out, err } = await mmuGather([
       'conformance',
+      '--arch',
+      'x86',
       '--scenario',
       'T2/*',
       '--scenario',
@@ -252,6 +266,8 @@ describe('JSON', () => {
 describe('a comparison', () => {
   const args = [
     'conformance',
+    '--arch',
+    'x86',
     '--compare',
     '--scenario',
     'T8/fixed',
@@ -284,9 +300,12 @@ describe('a comparison', () => {
 
 describe('an interrupt', () => {
   test('shows what is known, exit code 3', SLOW, async () => {
-    const { code, out, err } = await mmuGather(['conformance', '--scenario', 'T3/*', '--scenario', 'T8/fixed'], {
-      interruptAt: 'T3/naive',
-    });
+    const { code, out, err } = await mmuGather(
+      ['conformance', '--arch', 'x86', '--scenario', 'T3/*', '--scenario', 'T8/fixed'],
+      {
+        interruptAt: 'T3/naive',
+      },
+    );
     expect(out).toMatch(/^ {2}T3\/fixed +linux-5\.11 +tso +holds/m);
     expect(out).toMatch(/\nstopped after \d of 6: (all \d )?as expected/);
     expect({ code, err }).toEqual({ code: 3, err: '' });

@@ -25,11 +25,12 @@ export function plan(scenarios: readonly AnyScenario[], selection: Selection): C
   const missed = wanted.find((pattern) => cellsOf(scenarios, { ...selection, scenarios: [pattern] }).length === 0);
   if (missed === undefined && found.length > 0) return found;
   // Nothing there: does it not apply to these architectures, or to these profiles, or is it the name?
-  const patterns = missed === undefined ? wanted : [missed];
-  const [left] = notApplicable(scenarios, ARCHITECTURES, { ...selection, scenarios: patterns });
-  if (left !== undefined) throw new Misuse(`nothing to run: '${left.id}' does not apply to ${left.arch}: ${left.why}`);
-  const everywhere = { profiles: ids(PROFILES) };
-  const anywhere = cellsOf(scenarios, missed === undefined ? everywhere : { ...everywhere, scenarios: [missed] });
+  const everywhere = { profiles: ids(PROFILES), scenarios: missed === undefined ? wanted : [missed] };
+  const here = { ...selection, ...everywhere };
+  const [left] = notApplicable(scenarios, ARCHITECTURES, here);
+  if (left !== undefined && cellsOf(scenarios, here).length === 0)
+    throw new Misuse(`nothing to run: '${left.id}' does not apply to ${left.arch}: ${left.why}`);
+  const anywhere = cellsOf(scenarios, everywhere);
   if (anywhere.length === 0 && missed !== undefined) {
     const names = scenarios.flatMap((scenario) => [scenario.id, ...scenario.twins.map((twin) => twin.id)]);
     const all = names.length <= 8 ? `there are: ${names.join(', ')}` : "'mmu-gather list scenarios' names all";
