@@ -9,7 +9,7 @@ import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { Objects } from './objects.ts';
-import { isBroadcast, OP, passes, SCOPE_GLOBALS, SCOPE_LEVEL, WRITER } from './op.ts';
+import { isBroadcast, OP, passes, SCOPE_GLOBALS, scopeCpus, scopeLevel, WRITER } from './op.ts';
 import type { Oracles } from './oracles.ts';
 import { EVERYTHING_WORD } from './port.ts';
 import type { Races } from './races.ts';
@@ -253,7 +253,8 @@ export class Effects {
   #scope(number: number, at: number): Scope {
     const arg = (i: number): number => this.#parts.words.arg(number, at + i);
     const end = (i: number): number => (arg(i) === EVERYTHING_WORD ? EVERYTHING : arg(i));
-    const level = Math.floor(arg(1) / SCOPE_LEVEL) - 1;
+    const level = scopeLevel(arg(1));
+    const cpus = scopeCpus(arg(1));
     return {
       asid: arg(0),
       globals: (arg(1) & SCOPE_GLOBALS) !== 0,
@@ -261,6 +262,7 @@ export class Effects {
       leaves: { start: arg(2), end: end(3) },
       walks: { start: arg(4), end: end(5) },
       ...(level < 0 ? {} : { level }),
+      ...(cpus === 0 ? {} : { cpus }),
     };
   }
 
@@ -286,7 +288,8 @@ export class Effects {
       this.#parts.mmu.broadcast(cpu, scope);
       return;
     }
-    this.#parts.mmu.invalidate(cpu, scope);
+    if (scope.cpus === undefined) this.#parts.mmu.invalidate(cpu, scope);
+    else this.#parts.mmu.invalidateEverywhere(scope);
     this.#parts.oracles.invalidated();
   }
 }

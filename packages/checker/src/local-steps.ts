@@ -41,7 +41,7 @@ import { type Locality, type Sharing, TOUCH } from './explorable.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Objects } from './objects.ts';
-import { isBroadcast, OP, OP_NAMES } from './op.ts';
+import { isBroadcast, OP, OP_NAMES, scopeCpus } from './op.ts';
 import { CPU, QUIET, type Words } from './words.ts';
 
 /** What local steps need to know of the machine. */
@@ -274,6 +274,7 @@ export class LocalSteps implements Locality {
       case OP.invalidate:
         return (
           !isBroadcast(words.arg(process, 1)) &&
+          scopeCpus(words.arg(process, 1)) === 0 &&
           !strict &&
           !this.#exposed &&
           !interrupts.inUser(cpu) &&

@@ -217,10 +217,12 @@ export class Mmu {
     this.refill(cpu);
   }
 
-  /** Drops what a scope covers on every CPU, at once. */
+  /** Drops what a scope covers on every CPU, or on those that it names, at once. */
   invalidateEverywhere(scope: Scope): void {
-    for (let cpu = 0; cpu < this.#options.cpus; cpu++)
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
+      if (scope.cpus !== undefined && (scope.cpus & (1 << cpu)) === 0) continue;
       this.#forCovered(cpu, scope, (at, values) => this.#drop(at, values));
+    }
     this.refillAll();
   }
 
@@ -339,6 +341,7 @@ export class Mmu {
       (cell) => this.#state.words[cell]!,
       this.liveAsid(cpu),
       this.#address(page),
+      cpu,
     );
     return entries.find((entry) => (entry & need) === need) ?? 0;
   }
@@ -420,7 +423,7 @@ export class Mmu {
     this.#filled = false;
     const load = (cell: Address): number => this.#state.words[cell]!;
     for (let page = 0; page < this.pages; page++) {
-      for (const entry of table.lookup(load, asid, this.#address(page))) {
+      for (const entry of table.lookup(load, asid, this.#address(page), cpu)) {
         if ((entry & this.#cacheable) !== this.#cacheable) continue;
         const level = (entry & PSE) === 0 ? 0 : 1;
         this.#add(cpu, asid, level, Math.floor(page / this.#pagesPerEntry[level]!), entry, 0);

@@ -78,10 +78,22 @@ export const WRITER = -1;
 export const SCOPE_GLOBALS = 1;
 /** On every CPU, see `invalidationBarrier`. */
 export const SCOPE_BROADCAST = 2;
-/** And above these bits which level, plus one; 0: every level. */
+/** Above these bits which level, plus one; 0: every level. */
 export const SCOPE_LEVEL = 4;
+/** And above these on which CPUs, instead of here; 0: here, or with {@link SCOPE_BROADCAST} everywhere. */
+export const SCOPE_CPUS: number = 1 << 16;
 
 /** Is an invalidation a broadcast, by its second argument? */
 export function isBroadcast(how: number): boolean {
   return (how & SCOPE_BROADCAST) !== 0;
+}
+
+/** The level that an invalidation is about, by its second argument; -1: every level. */
+export function scopeLevel(how: number): number {
+  return Math.floor((how % SCOPE_CPUS) / SCOPE_LEVEL) - 1;
+}
+
+/** CPUs on which an invalidation takes effect instead of here, by its second argument; 0 if it does here. */
+export function scopeCpus(how: number): number {
+  return Math.floor(how / SCOPE_CPUS);
 }

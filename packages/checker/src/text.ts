@@ -14,7 +14,7 @@ import {
   RW,
 } from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
-import { isBroadcast, OP_NAMES, SCOPE_LEVEL } from './op.ts';
+import { isBroadcast, OP_NAMES, scopeCpus, scopeLevel } from './op.ts';
 import { CACHE_NAMES, EVERYTHING_WORD } from './port.ts';
 import type { Words } from './words.ts';
 
@@ -62,11 +62,17 @@ export class Text {
   /** The invalidation that a step carries from an argument on. */
   #scope(process: number, at: number): string {
     const a = (i: number): number => this.#words.arg(process, at + i);
-    const where = isBroadcast(a(1)) ? 'broadcast: ' : '';
+    const where = isBroadcast(a(1)) ? 'broadcast: ' : this.#elsewhere(scopeCpus(a(1)));
     const tag = a(0) === ALL_ASIDS ? 'all ASIDs' : `ASID ${a(0)}`;
     const pages = a(3) === EVERYTHING_WORD ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`;
-    const level = a(1) >= SCOPE_LEVEL ? `, level ${Math.floor(a(1) / SCOPE_LEVEL) - 1} only` : '';
+    const level = scopeLevel(a(1)) >= 0 ? `, level ${scopeLevel(a(1))} only` : '';
     return `${where}invalidate ${tag}, ${pages}${level}`;
+  }
+
+  /** Where a cross call has its effect. */
+  #elsewhere(cpus: number): string {
+    const names = Array.from({ length: 15 }, (_, cpu) => cpu).filter((cpu) => (cpus & (1 << cpu)) !== 0);
+    return names.length === 0 ? '' : `on CPU ${names.join(' and ')}: `;
   }
 
   /** The step that a process is paused before. */

@@ -37,10 +37,10 @@ export interface TranslationTable {
   /** Number of words. */
   readonly words: number;
   /**
-   * What the hardware may find for an address under an address-space tag, as entries; more than one where it stands there twice. Pure:
+   * What the hardware of a CPU may find for an address under an address-space tag, as entries; more than one where it stands there twice. Pure:
    * reads the table's words by `load` only.
    */
-  lookup(load: (cell: Cell) => number, asid: number, address: number): readonly Entry[];
+  lookup(load: (cell: Cell) => number, asid: number, address: number, cpu: number): readonly Entry[];
 }
 
 /** An architecture. */
