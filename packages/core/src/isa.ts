@@ -45,11 +45,6 @@ export interface Scope {
    * masked, and that does nothing else there (sparc64's mondos). At most 15 CPUs.
    */
   readonly cpus?: number;
-  /**
-   * On these CPUs (bit n: CPU n) and at once, instead of here: a cross call that its target takes before its next instruction, whatever it has
-   * masked, and that does nothing else there (sparc64's mondos). At most 15 CPUs.
-   */
-  readonly cpus?: number;
   /** What is cached of the table of roots, too, where there is one (`Backend.processTable`). Not if not given. */
   readonly roots?: boolean;
 }
