@@ -1,0 +1,38 @@
+/**
+ * The values of every sparc64 switch: what holds, and what some scenario refutes (profiles.ts says why).
+ */
+import { type Axes, axis, COUNT } from '@mmu-gather/core/stepped';
+import type { Sparc64Switches } from './profiles.ts';
+
+/** Values of the switches. */
+export const SPARC64_AXES: Axes<Sparc64Switches> = {
+  contexts: COUNT,
+  tsbEntries: COUNT,
+  tsbMaxEntries: COUNT,
+  hugeTsbEntries: COUNT,
+  tsbs: COUNT,
+  batchNr: COUNT,
+  lazyMmuPreemption: axis([true, false]),
+  flushOrder: axis(['tsb-first'], ['tlb-first']),
+  maskRead: axis(['after-tsb'], ['before-tsb']),
+  trimMask: axis(['never'], ['single-user']),
+  waitForIpis: axis([true], [false]),
+  localDemap: axis([true], [false]),
+  crossCall: axis([true], [false]),
+  windowTraps: axis([false, true]),
+  singlePage: axis(['accepted', 'taken']),
+  hugeHalves: axis(['both'], ['first']),
+  pmdScan: axis([true], [false]),
+  recheckPte: axis([true], [false]),
+  growFlush: axis(['both'], ['new-only']),
+  oldTsbFree: axis(['after-sync'], ['before-sync']),
+  tsbReload: axis(['always'], ['other-mm']),
+  firstRunDemap: axis([true], [false]),
+  arrival: axis(['bit-first'], ['demap-first']),
+  secondaryFirst: axis([true], [false]),
+  wrapOrder: axis(['version-first'], ['slots-first']),
+  wrapFence: axis([true], [false]),
+  wrapKeeps: axis([true], [false]),
+  maskCleared: axis([true], [false]),
+  numberFreed: axis(['if-current'], ['always']),
+};

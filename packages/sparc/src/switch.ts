@@ -1,0 +1,94 @@
+/**
+ * switch_mm (arch/sparc/include/asm/mmu_context_64.h): this CPU's secondary context becomes another mm's. Interrupts off.
+ *
+ *     secondaryMm = mm                       before the version is looked at: context.ts
+ *     lock the context
+ *       a new number, if it has no valid one
+ *       TSB register, context register       always: another CPU may have given the mm a larger TSB (tsb-grow.ts)
+ *       first run of this number here?       bit in mm_cpumask, then demap of the context
+ *     unlock
+ *
+ * A flush makes the TSB clean and reads mm_cpumask then (tlb-batch.ts): if it does not find this CPU's bit, the demap here comes later, and
+ * the TSB has nothing old to fill again.
+ *
+ * enter_lazy_tlb does nothing: a kernel thread keeps the context that is loaded, and its bit.
+ */
+import { type Address, type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import { ctxNumber, ctxValid, getNewMmuContext } from './context.ts';
+import { NUCLEUS } from './isa.ts';
+import { contextTsb, contextVal, sparc64Of, thisCpuState } from './state.ts';
+import { lockContext, unlockContext } from './tsb.ts';
+
+/** switch_mm. Interrupts off. The kernel's own mm has no context: what is loaded stays. */
+export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
+  const { switches } = sparc64Of(cpu);
+  const { secondaryMm } = thisCpuState(cpu);
+  if (switches.secondaryFirst) yield* cpu.writeOnce(secondaryMm, next.address);
+  if (next.address === cpu.kernel.initMm) {
+    yield* cpu.writeOnce(secondaryMm, next.address);
+    return;
+  }
+  yield* lockContext(cpu, next);
+  let val = yield* cpu.readOnce(contextVal(next));
+  const valid = yield* ctxValid(cpu, val);
+  if (!valid) val = yield* getNewMmuContext(cpu, next);
+  yield* activate(cpu, next, ctxNumber(val), !valid);
+  if (!switches.secondaryFirst) yield* cpu.writeOnce(secondaryMm, next.address);
+  yield* unlockContext(cpu, next);
+}
+
+/** tsb_context_switch_ctx, and the first run. The mm's context lock is held. */
+function* activate(cpu: Cpu, next: Mm, ctx: number, fresh: boolean): Steps<void> {
+  const { switches } = sparc64Of(cpu);
+  const bit = 1 << cpu.id;
+  const first = fresh || ((yield* cpu.readOnce(next.cpumask)) & bit) === 0;
+  if (!first || !switches.firstRunDemap) {
+    if (first) yield* cpu.atomicOr(next.cpumask, bit);
+    yield* tsbContextSwitch(cpu, next, ctx, true);
+    return;
+  }
+  if (switches.arrival === 'bit-first') yield* cpu.atomicOr(next.cpumask, bit);
+  // The demap here and the load are one step: what the TSB fills between the two goes with the demap, and no user code runs.
+  yield* tsbContextSwitch(cpu, next, ctx, false);
+  if (switches.arrival === 'demap-first') yield* cpu.atomicOr(next.cpumask, bit);
+}
+
+/**
+ * tsb_context_switch_ctx: root for the miss handler, TSB register, context number. The hardware must not look into one mm's TSB under
+ * another one's number, so the register is empty in between.
+ * @param keep whether entries under this number stay; if not, the context is demapped
+ */
+function* tsbContextSwitch(cpu: Cpu, next: Mm, ctx: number, keep: boolean): Steps<void> {
+  const { tsbs, switches } = sparc64Of(cpu);
+  const { pgd } = thisCpuState(cpu);
+  const root = cpu.read(next.pgd);
+  const same = cpu.read(pgd) === root;
+  if (!same) yield* loadTsbRegister(cpu, 0);
+  cpu.write(pgd, root);
+  yield* cpu.loadContext(root, ctx, keep);
+  if (tsbs.each > 0 && !(same && switches.tsbReload === 'other-mm'))
+    yield* loadTsbRegister(cpu, cpu.read(contextTsb(next)));
+}
+
+/** Writes this CPU's TSB register; takes effect at once. */
+export function* loadTsbRegister(cpu: Cpu, tsb: Address): Steps<void> {
+  const { tsbs } = sparc64Of(cpu);
+  if (tsbs.each > 0) yield* cpu.xchg(tsbs.registers + cpu.id, tsb);
+}
+
+/** tsb_context_switch: the mm that runs here has another TSB now. Interrupts off. */
+export function* reloadTsb(cpu: Cpu, mm: Mm): Steps<void> {
+  if (cpu.read(thisCpuState(cpu).pgd) === cpu.read(mm.pgd)) yield* loadTsbRegister(cpu, cpu.read(contextTsb(mm)));
+}
+
+/** Gives up what is loaded: no user part any more. Interrupts off. */
+export function* loadNucleus(cpu: Cpu): Steps<void> {
+  const { secondaryMm, pgd } = thisCpuState(cpu);
+  yield* loadTsbRegister(cpu, 0);
+  cpu.write(pgd, 0);
+  yield* cpu.loadContext(0, NUCLEUS, true);
+  yield* cpu.writeOnce(secondaryMm, cpu.kernel.initMm);
+}
+
+/** enter_lazy_tlb: nothing. */
+export function* enterLazyTlb(_cpu: Cpu, _mm: Mm): Steps<void> {}
