@@ -4,6 +4,7 @@
 import type { MemoryModel } from '@mmu-gather/core/stepped';
 import type { Architecture } from './architecture.ts';
 import { matches } from './pattern.ts';
+import type { Broken } from './profiles/spec.ts';
 import type { AnyScenario, Bound, Scenario, Twin } from './scenario.ts';
 import { WRONGS } from './wrongs.ts';
 
@@ -27,9 +28,20 @@ function whyNotWrong(arch: Architecture, { profile, threads, backend, wrong }: T
   return arch.wrongs[wrong] === undefined ? `${arch.id} has no '${wrong}': ${WRONGS[wrong]}` : undefined;
 }
 
-/** Why a twin is right on an architecture; undefined if it is not. */
-export function mendedBy(arch: Architecture, twin: Pick<Twin, 'id'>): string | undefined {
-  return Object.entries(arch.mends).find(([pattern]) => matches(pattern, twin.id))?.[1];
+/** Why a twin is right on an architecture, in a kernel version if one is given; undefined if it is not. */
+export function mendedBy(arch: Architecture, twin: Pick<Twin, 'id'>, kernel?: string): string | undefined {
+  return Object.entries(arch.mends).find(([key]) => speaksOf(key, twin.id, kernel))?.[1];
+}
+
+/** Why a scenario does not hold on an architecture in a kernel version, and what says so; undefined if it does. */
+export function brokenOn(arch: Architecture, scenario: Pick<Scenario, 'id'>, kernel: string): Broken | undefined {
+  return Object.entries(arch.breaks ?? {}).find(([key]) => speaksOf(key, scenario.id, kernel))?.[1];
+}
+
+/** Is `pattern` or `pattern@kernel,kernel` about this one? */
+function speaksOf(key: string, id: string, kernel: string | undefined): boolean {
+  const [pattern, versions] = key.split('@');
+  return matches(pattern!, id) && (versions === undefined || versions.split(',').some((each) => each === kernel));
 }
 
 /** Does a twin go wrong under a memory model? What goes wrong under one does under all that are weaker. */
@@ -50,9 +62,13 @@ export function unmatched(arch: Architecture, scenarios: readonly AnyScenario[])
     scenario.twins.filter((twin) => whyNot(arch, scenario, twin) === undefined).map((twin) => twin.id),
   );
   const skips = arch.skips.filter(({ scenario }) => !scenarios.some(({ id }) => matches(scenario, id)));
-  const mends = Object.keys(arch.mends).filter((pattern) => !twins.some((id) => matches(pattern, id)));
+  const mends = Object.keys(arch.mends).filter((key) => !twins.some((id) => matches(key.split('@')[0]!, id)));
+  const breaks = Object.keys(arch.breaks ?? {}).filter(
+    (key) => !scenarios.some((each) => whyNot(arch, each) === undefined && matches(key.split('@')[0]!, each.id)),
+  );
   return [
     ...skips.map(({ scenario }) => `${arch.id} skips '${scenario}', and there is no such scenario`),
     ...mends.map((pattern) => `${arch.id} mends '${pattern}', and no such twin applies to it`),
+    ...breaks.map((pattern) => `${arch.id} breaks '${pattern}', and no such scenario applies to it`),
   ];
 }

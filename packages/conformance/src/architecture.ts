@@ -5,9 +5,12 @@
  *     wrongs    how it does wrong what a twin does wrong (wrongs.ts); a twin whose wrong is not there does not apply to it
  *     skips     scenarios that do not apply to it, each with why
  *     mends     wrong twins that are right on it, each with why: they must hold
+ *     breaks    scenarios that did not hold on it in some kernel, each with why: they must be violated
  */
 import type { Axis, BackendSpec, Switches } from '@mmu-gather/core/stepped';
 import { x86, X86_AXES, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
+import { ARM64 } from './architectures/arm64.ts';
+import type { Broken } from './profiles/spec.ts';
 import type { Wrong } from './wrongs.ts';
 
 /** Switches of a backend, by name. */
@@ -38,8 +41,13 @@ export interface Architecture {
   readonly wrongs: Readonly<Partial<Record<Wrong, BackendSwitches>>>;
   /** Scenarios that do not apply to it. Each must match one. */
   readonly skips: readonly Skip[];
-  /** Twins that are right on it, by another mechanism, by id (`*` stands for anything), and why. Each must match one that applies. */
+  /**
+   * Twins that are right on it, by another mechanism, by id (`*` stands for anything), and why. Each must match one that applies. `id@linux-5.11,linux-6.1`
+   * speaks of these kernel versions only.
+   */
   readonly mends: Readonly<Record<string, string>>;
+  /** Scenarios that do not hold on it in a kernel version, as `id@linux-5.11`: bugs of that time. None if not given. Each must match one. */
+  readonly breaks?: Readonly<Record<string, Broken>>;
   /** The backend with these switches. Reads nothing of them but by name, so that reads can be noted. */
   backend(switches: BackendSwitches): BackendSpec;
 }
@@ -81,4 +89,4 @@ export const X86: Architecture = {
 };
 
 /** All architectures of this repository. */
-export const ARCHITECTURES: readonly Architecture[] = [X86];
+export const ARCHITECTURES: readonly Architecture[] = [X86, ARM64];

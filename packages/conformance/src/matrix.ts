@@ -3,7 +3,7 @@
  */
 import type { MemoryModel, Profile } from '@mmu-gather/core/stepped';
 import { type Architecture, ARCHITECTURES, type BackendSwitches, checkSwitches } from './architecture.ts';
-import { boundOf, goesWrong, mendedBy, whyNot } from './applies.ts';
+import { boundOf, brokenOn, goesWrong, mendedBy, whyNot } from './applies.ts';
 import { matches } from './pattern.ts';
 import { DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
 import type { AnyScenario, BackendOverrides, Bound, Property, Scenario, Twin, Where } from './scenario.ts';
@@ -149,7 +149,8 @@ function placeOf(
   const applies = (to: Scenario | Twin): boolean =>
     (has(to.profiles, spec.id) || has(to.profiles, spec.kernel)) && isWhere(to.where, profile, own, arch);
   if (!applies(scenario)) return undefined;
-  if (twin !== undefined && (!applies(twin) || spec.breaks?.[scenario.id] !== undefined)) return undefined;
+  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, spec.kernel);
+  if (twin !== undefined && (!applies(twin) || broken !== undefined)) return undefined;
   const switches = { ...own, ...overridesFor(scenario.backend, arch), ...wrongOf(twin, arch) };
   const memoryModel = model ?? arch.backend(switches).isa.memoryModel;
   if (twin !== undefined && !goesWrong(twin, memoryModel))
@@ -175,8 +176,8 @@ interface Parts {
 }
 
 function cellOf({ scenario, twin, arch, spec, memoryModel, switches }: Parts): Cell {
-  const broken = spec.breaks?.[scenario.id];
-  const mended = twin === undefined ? undefined : (spec.mends?.[twin.id] ?? mendedBy(arch, twin));
+  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, spec.kernel);
+  const mended = twin === undefined ? undefined : (spec.mends?.[twin.id] ?? mendedBy(arch, twin, spec.kernel));
   const oracle = twin === undefined ? broken?.oracle : mended === undefined ? twin.oracle : undefined;
   const bound = twin === undefined ? boundOf(scenario, arch, memoryModel) : undefined;
   const what = twin?.why ?? scenario.title;

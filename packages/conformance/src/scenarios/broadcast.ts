@@ -1,6 +1,6 @@
 /**
  * Machines whose flushes are broadcast: no CPU is interrupted, so a flush waits for nobody who walks page tables with interrupts off.
- * On x86 they are those with INVLPGB; the same races as with interrupts, and what else tables need then.
+ * On x86 they are those with INVLPGB, on arm64 all; the same races as with interrupts, and what else tables need then.
  */
 import { madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
@@ -12,16 +12,19 @@ import { emptyFileTable } from './tables.ts';
 
 const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
 
-const INVLPGB: Only = { archs: ['x86'], why: 'only it has interrupts and broadcasts (INVLPGB) to choose from' };
+/** Architectures that can tell all CPUs without an interrupt. */
+const BROADCASTING: Only = { archs: ['x86', 'arm64'], why: 'a flush is told to all CPUs without an interrupt' };
+
+const INVLPGB: Only = { archs: ['x86'], why: 'it has generations beside broadcasts' };
 
 /** The twin that every broadcast must refute. */
 function noSync(scenario: string): Twin<Stage> {
   return {
     id: `${scenario}/no-sync`,
-    why: 'the initiator does not wait for its broadcast (no TLBSYNC)',
+    why: 'the initiator does not wait for its broadcast (no TLBSYNC, no DSB ISH)',
     oracle: ['O1', 'O2', 'O4', 'O6', 'O10', 'O11'],
     property: 'FUAF',
-    backend: { x86: { tlbsync: false } },
+    backend: { x86: { tlbsync: false }, arm64: { barrierAfter: 'none' } },
   };
 }
 
@@ -31,7 +34,7 @@ const running = defineScenario<Stage>({
     'munmap of a whole table while another thread runs, and a third CPU is lazy: all are reached without an interrupt',
   source: 'arch/x86/mm/tlb.c broadcast_tlb_flush, 6.15',
   cpus: 3,
-  only: INVLPGB,
+  only: BROADCASTING,
   backend: BROADCAST,
   setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], lazy: [2] }),
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
@@ -42,7 +45,7 @@ const arriving = defineScenario<Stage>({
   id: 'broadcast/thread-arrives',
   title: 'a thread comes back to the mm, with entries of old, while a flush is broadcast',
   cpus: 2,
-  only: INVLPGB,
+  only: BROADCASTING,
   backend: BROADCAST,
   setup: cameFromAnotherMm,
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
@@ -53,7 +56,7 @@ const faulting = defineScenario<Stage>({
   id: 'broadcast/dontneed-fault',
   title: 'MADV_DONTNEED against a thread that stores to the page and faults',
   cpus: 2,
-  only: INVLPGB,
+  only: BROADCASTING,
   backend: BROADCAST,
   setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
   threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)), thread((cpu) => userStore(cpu, mm, 0, 7))],
@@ -67,7 +70,7 @@ function ptReclaim(tableFree: 'rcu' | 'ipi-sync'): AnyScenario {
     title: `GUP-fast beside MADV_DONTNEED that empties its table, flushed by broadcast, tables freed by '${tableFree}'`,
     source: 'mm/mmu_gather.c: why MMU_GATHER_RCU_TABLE_FREE',
     cpus: 2,
-    only: INVLPGB,
+    only: BROADCASTING,
     backend: BROADCAST,
     profile: { ptReclaim: true, pteMap: 'rcu', tableFree },
     setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
@@ -99,7 +102,7 @@ const t19 = defineScenario<MappedStage>({
   title: 'GUP-fast beside retract_page_tables: after the flush an interrupt of every CPU, and then free',
   source: '2ba99c5e0881; core.md T19',
   cpus: 2,
-  only: INVLPGB,
+  only: BROADCASTING,
   backend: BROADCAST,
   profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
   setup: emptyFileTable,

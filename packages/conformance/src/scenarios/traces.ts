@@ -207,8 +207,10 @@ const t24 = defineScenario<Stage>({
 const t28 = defineScenario<readonly Mm[]>({
   id: 'T28/fixed',
   title: 'an ASID slot is given to another mm: it is flushed first',
-  source: 'arch/x86/mm/tlb.c choose_new_asid',
+  source: 'arch/x86/mm/tlb.c choose_new_asid; arch/arm64/mm/context.c new_context',
   cpus: 2,
+  // Two for users: the third mm begins a new generation.
+  backend: { arm64: { asids: 3 } },
   pools: { mm: 3, page: 4, table: 6, vma: 3 },
   setup(run) {
     return [0, 1, 2].map(() => {
