@@ -11,6 +11,7 @@ export const ASM_GENERIC: Pick<
   | 'pte'
   | 'translationTable'
   | 'gathersPages'
+  | 'movesTables'
   | 'gatherPageSize'
   | 'processTable'
   | 'tlbMiss'
@@ -26,6 +27,7 @@ export const ASM_GENERIC: Pick<
   pte: GENERIC_PTE,
   translationTable: null,
   gathersPages: true,
+  movesTables: true,
   gatherPageSize: false,
   processTable: null,
   tlbMiss: null,

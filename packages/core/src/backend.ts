@@ -62,6 +62,11 @@ export interface Backend {
    * page is freed when it is queued.
    */
   readonly gathersPages: boolean;
+  /**
+   * arch_supports_page_table_move: whether mremap may move a page table as a whole. False where what the hardware looks into goes by the
+   * address of each page: powerpc's hash MMU.
+   */
+  readonly movesTables: boolean;
 
   /** Whether a gather holds pages of one size only (MMU_GATHER_PAGE_SIZE): another size flushes what is there. */
   readonly gatherPageSize: boolean;

@@ -79,7 +79,8 @@ function extentEnd(cpu: Cpu, { from, to, length }: Move, at: number): number {
 
 /** Does this part of the move cover a whole table, so that the table can move? */
 function isWholeTable(cpu: Cpu, at: number, end: number): boolean {
-  return cpu.kernel.profile.movePmd !== 'entries' && end - at === hugeSize(cpu);
+  const { backend, profile } = cpu.kernel;
+  return backend.movesTables && profile.movePmd !== 'entries' && end - at === hugeSize(cpu);
 }
 
 /** The tables that entries will move into one by one. */
