@@ -14,7 +14,7 @@ export const HASH_AXES: Axes<HashSwitches> = {
   switchDrains: axis([true, false]),
   drainAt: axis(['leave'], ['gather']),
   localRead: axis(['after-hpte'], ['before-hpte', 'at-queue']),
-  tlbiel: axis([true, false]),
+  tlbiel: axis(['if-local', 'never'], ['always']),
   tlbieOrder: axis(['after-hpte'], ['before-hpte']),
   tlbieOnMiss: axis([true], [false]),
   tlbsync: axis([true], [false]),

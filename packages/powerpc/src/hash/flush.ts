@@ -82,7 +82,7 @@ export function flushTlbPending(cpu: Cpu, batch: LazyBatch): Steps<void> {
 
 /** flush_hash_page, flush_hash_range. @param known whether it is local, if that was read before */
 function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean | null): Steps<void> {
-  const { switches } = hashOf(cpu);
+  const { htab, switches } = hashOf(cpu);
   let local = known;
   if (switches.localRead === 'before-hpte') local = yield* mmIsThreadLocal(cpu, mm);
   yield* cpu.localIrqDisable();
@@ -98,6 +98,8 @@ function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean
     yield* tlbieAll(cpu, left, local ?? (yield* mmIsThreadLocal(cpu, mm)));
   }
   yield* cpu.localIrqEnable();
+  // Still under the PTL: what these entries no longer allow is gone everywhere.
+  for (const { vpn } of gone) cpu.claim.settled(cpu.read(mm.pgd), vpnAddress(htab, vpn));
 }
 
 /** The hypervisor has done it with the removal. The kernel's own mappings have no entries in the table here, see switch.ts. */
@@ -108,7 +110,7 @@ function needsTlbie(cpu: Cpu, mm: Mm): boolean {
 /** tlbie of pages one after the other, and the wait for all: on this CPU alone (`local`), or everywhere. Behind a ptesync. */
 function* tlbieAll(cpu: Cpu, gone: readonly Gone[], local: boolean): Steps<void> {
   const { htab, switches, tlbieLock } = hashOf(cpu);
-  const here = local && switches.tlbiel;
+  const here = switches.tlbiel === 'always' || (local && switches.tlbiel === 'if-local');
   if (!here && switches.tlbieLock) yield* cpu.spinLock(tlbieLock);
   for (const { vpn } of gone) {
     yield* cpu.invalidate({ ...tlbieScope(htab, vpn), broadcast: !here });

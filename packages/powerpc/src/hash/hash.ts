@@ -72,6 +72,7 @@ export function powerpcHash(switches: HashSwitches = HASH_LINUX_6_18): BackendSp
         lazyMmu: hashLazyMmu(switches),
         pte: HASH_PTE,
         translationTable: htab,
+        movesTables: false,
         tlbMiss: hashPage,
         switchTo: hashSwitchTo,
         destroyContext: hashDestroyContext,

@@ -47,8 +47,8 @@ export interface HashSwitches {
    * - `at-queue`: when the change is collected (wrong)
    */
   readonly localRead: 'after-hpte' | 'before-hpte' | 'at-queue';
-  /** Whether an mm that one CPU has used is flushed by tlbiel there (MMU_FTR_TLBIEL). */
-  readonly tlbiel: boolean;
+  /** When tlbiel takes the place of tlbie: `if-local`, where one CPU alone has used the mm; `never`, without MMU_FTR_TLBIEL; `always` is wrong. */
+  readonly tlbiel: 'if-local' | 'never' | 'always';
   /** tlbie after the entry has left the hash page table, or (wrong) before. */
   readonly tlbieOrder: 'after-hpte' | 'before-hpte';
   /** Whether tlbie is done also if the hash page table does not have the entry any more. False is wrong: evictions do no tlbie. */
@@ -85,7 +85,7 @@ export const HASH_LINUX_5_11: HashSwitches = {
   switchDrains: true,
   drainAt: 'leave',
   localRead: 'before-hpte',
-  tlbiel: true,
+  tlbiel: 'if-local',
   tlbieOrder: 'after-hpte',
   tlbieOnMiss: true,
   tlbsync: true,

@@ -21,6 +21,7 @@ import {
   entryFlags,
   entryPresent,
   entrySet,
+  GENERIC_PTE,
   type Mm,
   type PteOps,
   pteWrprotect,
@@ -100,6 +101,7 @@ function pmdpEstablish(cpu: Cpu, mm: Mm, address: number, pmd: Cell, entry: Entr
 
 /** Entries of the hash MMU with 4 KiB pages, where there are no transparent huge pages: all of level 0. */
 export const HASH_PTE: PteOps = {
+  ...GENERIC_PTE,
   setPteAt,
   ptepGetAndClear,
   ptepGetAndClearFull,
@@ -108,7 +110,5 @@ export const HASH_PTE: PteOps = {
   ptepModifyProtCommit,
   ptepSetAccessFlags,
   pmdpEstablish,
-  ptepClearFlush: null,
   updateMmuCache: hashPreload,
-  flushTlbFixSpuriousFault: null,
 };
