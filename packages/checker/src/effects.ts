@@ -9,7 +9,7 @@ import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { Objects } from './objects.ts';
-import { isBroadcast, OP, passes, SCOPE_GLOBALS, scopeCpus, scopeLevel, WRITER } from './op.ts';
+import { isBroadcast, OP, passes, SCOPE_GLOBALS, SCOPE_ROOTS, scopeCpus, scopeLevel, WRITER } from './op.ts';
 import type { Oracles } from './oracles.ts';
 import { EVERYTHING_WORD } from './port.ts';
 import type { Races } from './races.ts';
@@ -258,6 +258,7 @@ export class Effects {
     return {
       asid: arg(0),
       globals: (arg(1) & SCOPE_GLOBALS) !== 0,
+      roots: (arg(1) & SCOPE_ROOTS) !== 0,
       broadcast: isBroadcast(arg(1)),
       leaves: { start: arg(2), end: end(3) },
       walks: { start: arg(4), end: end(5) },

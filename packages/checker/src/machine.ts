@@ -14,6 +14,7 @@
 import {
   type BootOptions,
   bootKernel,
+  type Address,
   type Cell,
   type Cpu,
   type Kernel,
@@ -150,11 +151,11 @@ export class Machine<E = unknown> implements Explorable {
     const objects = (this.#objects = new Objects(words, layout, objectBase));
     this.#interrupts = new Interrupts(words);
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
-    const { translationTable } = this.kernel.backend;
+    const { translationTable, processTable } = this.kernel.backend;
+    const isIn = (cell: Cell, base: Address, words: number): boolean => cell >= base && cell < base + words;
     const isTranslation = (cell: Cell): boolean =>
-      translationTable !== null &&
-      cell >= translationTable.base &&
-      cell < translationTable.base + translationTable.words;
+      (translationTable !== null && isIn(cell, translationTable.base, translationTable.words)) ||
+      (processTable !== null && isIn(cell, processTable, options.backend.isa.asids));
     this.#isTranslation = isTranslation;
     const isWatched = (cell: Cell): boolean =>
       layout.isField('mm', COMPLETED, cell) ||

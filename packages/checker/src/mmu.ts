@@ -22,6 +22,9 @@
  * Where the hardware looks into a table of translations (`Backend.translationTable`), what stands there for the loaded ASID takes the
  * place of what a walk would find; a page is then cached as from level 0, a huge one as from level 1. The kernel's mappings are walked in its
  * page table even so: a simplification, for they are filled by software before they are used.
+ *
+ * Where it finds roots by tag in a table (`Backend.processTable`), a CPU caches the root of the tag that it has loaded, and goes on with it when
+ * the table has another one or none, until an invalidation of roots. A tag that is loaded with another root than is cached is a violation (O8).
  */
 import {
   ACCESSED,
@@ -87,7 +90,7 @@ export interface Removal {
 }
 
 /** Everything that any CPU may hold. */
-const ALL_ENTRIES: Scope = { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: true, broadcast: true };
+const ALL_ENTRIES: Scope = { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: true, broadcast: true, roots: true };
 
 /** A row of physical pages. */
 export interface Frames {
@@ -128,6 +131,8 @@ export class Mmu {
   /** Where the kernel keeps the root of its own table. */
   readonly #kernelPgd: Address;
   readonly #translations: TranslationTable | null;
+  /** First word of the table of roots, if the hardware has one. */
+  readonly #processTable: Address | null;
   /** Bits that a leaf must have to be cached. */
   readonly #cacheable: number;
   /** A fill has added something. */
@@ -149,6 +154,7 @@ export class Mmu {
     this.#base = base;
     this.#kernelPgd = Mm.at(kernel.initMm).pgd;
     this.#translations = kernel.backend.translationTable;
+    this.#processTable = kernel.backend.processTable;
     this.#cacheable = options.backend.isa.accessed === 'software' ? PRESENT | ACCESSED : PRESENT;
     this.#host = host;
     this.levels = options.geometry.bits.length;
@@ -202,9 +208,11 @@ export class Mmu {
     const owner = this.#asidBase(cpu, asid);
     let leaked = 0;
     if (!noflush) this.#clearAsid(cpu, asid);
-    else if (this.#state.words[owner] !== root && this.#anyIn(cpu, asid)) leaked = this.#state.words[owner]!;
+    else if (this.#state.words[owner] !== root && (this.#processTable !== null || this.#anyIn(cpu, asid)))
+      leaked = this.#state.words[owner]!;
     if (root !== 0 && !this.roots.includes(root)) this.roots.push(root);
     this.#state.set(owner, root);
+    this.#forget(owner, -1);
     this.#state.set(this.#base + cpu * this.#cpuWords, asid + 1);
     this.#state.set(this.#base + cpu * this.#cpuWords + 1, root);
     this.refill(cpu);
@@ -214,6 +222,7 @@ export class Mmu {
   /** Drops what a scope covers on one CPU; what is still in memory may be cached again at once. */
   invalidate(cpu: number, scope: Scope): void {
     this.#forCovered(cpu, scope, (at, values) => this.#drop(at, values));
+    this.#forRoots(cpu, scope, (asid) => this.#dropRoot(cpu, asid));
     this.refill(cpu);
   }
 
@@ -238,6 +247,7 @@ export class Mmu {
         const doomed = this.#doomedAt(issuer, word);
         this.#state.set(doomed, this.#state.words[doomed]! | (this.#state.words[word]! & values));
       });
+      this.#forRoots(cpu, scope, (asid) => this.#state.set(this.#doomedAt(issuer, this.#asidBase(cpu, asid)), 1));
     }
     this.refillAll();
   }
@@ -248,6 +258,9 @@ export class Mmu {
     for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
       this.#forCovered(cpu, ALL_ENTRIES, (at, values) => {
         this.#drop(at, values & this.#state.words[this.#doomedAt(issuer, at.word)]!);
+      });
+      this.#forRoots(cpu, ALL_ENTRIES, (asid) => {
+        if (this.#state.words[this.#doomedAt(issuer, this.#asidBase(cpu, asid))] !== 0) this.#dropRoot(cpu, asid);
       });
     }
     this.refillAll();
@@ -581,6 +594,25 @@ export class Mmu {
         if (hinted(level)) this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, this.#huge[at.w]!));
       }
     }
+  }
+
+  /** Calls back with each tag of a CPU of which a scope covers the root that is cached, if roots are. */
+  #forRoots(cpu: number, scope: Scope, visit: (asid: number) => void): void {
+    if (this.#processTable === null || scope.roots !== true) return;
+    for (let asid = 0; asid < this.#asids; asid++) {
+      const covered = scope.asid === ALL_ASIDS || scope.asid === asid;
+      if (covered && this.#state.words[this.#asidBase(cpu, asid)] !== 0) visit(asid);
+    }
+  }
+
+  /** Drops the root that is cached of a tag. It comes back at once if the tag is loaded and the table still has one. */
+  #dropRoot(cpu: number, asid: number): void {
+    const owner = this.#asidBase(cpu, asid);
+    this.#forget(owner, -1);
+    const live = this.liveAsid(cpu) === asid;
+    if (live && this.#state.words[this.#processTable! + asid] !== 0) return;
+    this.#state.set(owner, 0);
+    if (live) this.#state.set(this.#base + cpu * this.#cpuWords + 1, 0);
   }
 
   #forWords(cpu: number, tag: number, level: number, extent: Extent, visit: (at: MaskWord) => void): void {

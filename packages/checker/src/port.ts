@@ -17,7 +17,7 @@ import type {
   Steps,
   Test,
 } from '@mmu-gather/core/stepped';
-import { OP, SCOPE_BROADCAST, SCOPE_CPUS, SCOPE_GLOBALS, SCOPE_LEVEL, TESTS } from './op.ts';
+import { OP, SCOPE_BROADCAST, SCOPE_CPUS, SCOPE_GLOBALS, SCOPE_LEVEL, SCOPE_ROOTS, TESTS } from './op.ts';
 
 /** Cache names by number, as `alloc` and `free` carry them. */
 export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table', 'mapping', 'area'];
@@ -166,7 +166,7 @@ function putScope(args: Int32Array, at: number, scope: Scope): void {
   const level = scope.level === undefined ? 0 : (scope.level + 1) * SCOPE_LEVEL;
   args[at] = scope.asid;
   const how = (scope.globals ? SCOPE_GLOBALS : 0) | (scope.broadcast ? SCOPE_BROADCAST : 0) | level;
-  args[at + 1] = how + (scope.cpus ?? 0) * SCOPE_CPUS;
+  args[at + 1] = how + (scope.roots === true ? SCOPE_ROOTS : 0) + (scope.cpus ?? 0) * SCOPE_CPUS;
   args[at + 2] = bound(scope.leaves.start);
   args[at + 3] = bound(scope.leaves.end);
   args[at + 4] = bound(scope.walks.start);

@@ -64,7 +64,8 @@ export class Text {
     const a = (i: number): number => this.#words.arg(process, at + i);
     const where = isBroadcast(a(1)) ? 'broadcast: ' : this.#elsewhere(scopeCpus(a(1)));
     const tag = a(0) === ALL_ASIDS ? 'all ASIDs' : `ASID ${a(0)}`;
-    const pages = a(3) === EVERYTHING_WORD ? 'everything' : `pages [${a(2) / PAGE}, ${a(3) / PAGE})`;
+    const some = a(2) < a(3) ? `pages [${a(2) / PAGE}, ${a(3) / PAGE})` : 'ways to tables';
+    const pages = a(3) === EVERYTHING_WORD ? 'everything' : some;
     const level = scopeLevel(a(1)) >= 0 ? `, level ${scopeLevel(a(1))} only` : '';
     return `${where}invalidate ${tag}, ${pages}${level}`;
   }

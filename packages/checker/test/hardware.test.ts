@@ -146,3 +146,36 @@ test('only what stands in the table of translations is cached', () => {
   // The TLB first: it is filled again from the table.
   expect(removed(true, true, 0)).toBe('O1');
 });
+
+test('a root that is cached of a tag stays until roots are invalidated, unless the table still has it', () => {
+  const ROOTS: Scope = { asid: 1, leaves: ALL, walks: ALL, globals: false, broadcast: true, roots: true };
+  const base = { cell: 0 };
+  const own = (arena: Arena): Partial<Backend> => {
+    base.cell = arena.reserve('process_tb', ['[0]', '[1]']);
+    return { processTable: base.cell };
+  };
+  const reuse = (cleared: boolean, scope: Scope): string =>
+    verdict(
+      onTree(
+        (tree) => [
+          function* (cpu): Steps<void> {
+            const other = yield* cpu.alloc('table');
+            yield* cpu.writeOnce(base.cell + 1, tree.root);
+            yield* cpu.writeOnce(tree.pmd, 0);
+            yield* cpu.loadContext(tree.root, 1, true);
+            if (cleared) yield* cpu.writeOnce(base.cell + 1, 0);
+            yield* cpu.invalidate(scope);
+            yield* cpu.invalidationBarrier();
+            yield* cpu.loadContext(0, 0, true);
+            yield* cpu.loadContext(other, 1, true);
+          },
+        ],
+        { own, isa: { asids: 2, broadcasts: true }, loaded: [] },
+      ),
+    );
+  expect(reuse(true, ROOTS)).toBe('holds');
+  expect(reuse(true, { ...ROOTS, broadcast: false })).toBe('holds');
+  expect(reuse(false, ROOTS)).toBe('O8');
+  expect(reuse(true, { ...ROOTS, roots: false })).toBe('O8');
+  expect(reuse(true, { ...ROOTS, asid: 0 })).toBe('O8');
+});
