@@ -4,3 +4,4 @@
  * @packageDocumentation
  */
 export * from './hash/index.ts';
+export * from './radix/index.ts';

@@ -1,0 +1,64 @@
+/**
+ * How entries change: as everywhere, but where a nest MMU (before ISA 3.1) uses them. It does not walk again when an entry allows too
+ * little, so an entry that grants more is taken away first, and flushed (radix__ptep_set_access_flags, radix__ptep_modify_prot_commit).
+ */
+import {
+  type Cell,
+  type Cpu,
+  type Entry,
+  GENERIC_PTE,
+  type Mm,
+  type PteOps,
+  RW,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+import { lookEarly } from './flush-type.ts';
+import { radixFlushTlbCollapsedPmd, radixFlushTlbPagePsize } from './flush.ts';
+import { hasCopros } from './multicast.ts';
+import { radixOf } from './state.ts';
+
+/** May a nest MMU hold the entry, and be stuck with it? */
+function* nestMmuIsStuck(cpu: Cpu, mm: Mm, old: Entry, entry: Entry): Steps<boolean> {
+  const upgrade = (entry & ~old & RW) !== 0;
+  return upgrade && !radixOf(cpu).switches.isa31 && (yield* hasCopros(cpu, mm));
+}
+
+function* ptepGetAndClear(cpu: Cpu, mm: Mm, address: number, pte: Cell, level: number): Steps<Entry> {
+  if (radixOf(cpu).switches.typeRead === 'before-clear') yield* lookEarly(cpu, mm);
+  return yield* GENERIC_PTE.ptepGetAndClear(cpu, mm, address, pte, level);
+}
+
+/** radix__ptep_set_access_flags. */
+function* ptepSetAccessFlags(
+  cpu: Cpu,
+  mm: Mm,
+  address: number,
+  pte: Cell,
+  old: Entry,
+  entry: Entry,
+  level: number,
+): Steps<void> {
+  if (yield* nestMmuIsStuck(cpu, mm, old, entry)) {
+    yield* cpu.xchg(pte, 0);
+    yield* radixFlushTlbPagePsize(cpu, mm, address, level);
+    yield* cpu.writeOnce(pte, entry);
+    return;
+  }
+  yield* GENERIC_PTE.ptepSetAccessFlags(cpu, mm, address, pte, old, entry, level);
+}
+
+/** radix__ptep_modify_prot_commit. */
+function* ptepModifyProtCommit(cpu: Cpu, mm: Mm, address: number, pte: Cell, old: Entry, entry: Entry): Steps<void> {
+  if (yield* nestMmuIsStuck(cpu, mm, old, entry)) yield* radixFlushTlbPagePsize(cpu, mm, address, 0);
+  yield* cpu.writeOnce(pte, entry);
+}
+
+/** Radix. */
+export const RADIX_PTE: PteOps = {
+  ...GENERIC_PTE,
+  ptepGetAndClear,
+  ptepModifyProtStart: (cpu, mm, address, pte) => ptepGetAndClear(cpu, mm, address, pte, 0),
+  ptepSetAccessFlags,
+  ptepModifyProtCommit,
+  pmdpCollapseFlush: radixFlushTlbCollapsedPmd,
+};

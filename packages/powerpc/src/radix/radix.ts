@@ -1,0 +1,109 @@
+/**
+ * The powerpc backend with radix page tables: its memory, its handlers, and which function stands for which hook.
+ */
+import {
+  type Address,
+  type Arena,
+  ASM_GENERIC,
+  type Backend,
+  type BackendSpec,
+  type BootOptions,
+  type Cell,
+  type Cpu,
+  Mm,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+import {
+  type PidTable,
+  radixArchExitMmap,
+  radixDestroyContext,
+  radixInitNewContext,
+  reservePidTable,
+} from './context.ts';
+import {
+  radixFlushTlbGen,
+  radixFlushTlbKernelRange,
+  radixFlushTlbMm,
+  radixFlushTlbPage,
+  radixFlushTlbRangeLevel,
+} from './flush.ts';
+import { radixTlbFlush } from './gather.ts';
+import { radixIsa } from './isa.ts';
+import { cleanupLazyTlbs, doExitFlushLazyTlb, doLeaveMm, doShootLazyTlb, radixLeaveMmEverywhere } from './lazy.ts';
+import { doTlbielPid, doTlbielVaRange } from './multicast.ts';
+import { radixPteAccessible, radixPteAlwaysNeedsFlush, radixPteNeedsFlush } from './needs-flush.ts';
+import { RADIX_LINUX_6_18, type RadixSwitches } from './profiles.ts';
+import { RADIX_PTE } from './pte.ts';
+import { RADIX_MM_CONTEXT_FIELDS, type RadixCpu, reserveRadixCpu } from './state.ts';
+import { radixEnterLazyTlb, radixSwitchMm } from './switch.ts';
+
+/** Radix linked into one kernel. Immutable. */
+export interface Radix extends Backend {
+  /** How this kernel and its machine behave. */
+  readonly switches: RadixSwitches;
+  /** State of each CPU. */
+  readonly cpus: readonly RadixCpu[];
+  /** PIDs and the process table. */
+  readonly pidTable: PidTable;
+  /** CPUs that are offline, as a mask. */
+  readonly offlineMask: Cell;
+  /** init_mm. */
+  readonly initMm: Mm;
+}
+
+/** arch_tlbbatch_should_defer: powerpc does not batch reclaim's flushes (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH). */
+function* neverDefers(): Steps<boolean> {
+  return false;
+}
+
+/** arch_tlbbatch_flush: nothing was deferred. */
+function* nothingDeferred(_cpu: Cpu): Steps<void> {}
+
+/** A powerpc kernel with radix page tables and these switches. */
+export function powerpcRadix(switches: RadixSwitches = RADIX_LINUX_6_18): BackendSpec {
+  const isa = radixIsa(switches.pids);
+  const needsFlush = switches.needsFlushRule === '6.1' ? radixPteNeedsFlush : radixPteAlwaysNeedsFlush;
+  return {
+    id: 'powerpc-radix',
+    isa,
+    mmContextFields: RADIX_MM_CONTEXT_FIELDS,
+    link(arena: Arena, options: BootOptions, initMm: Address): Radix {
+      const pidTable = reservePidTable(arena, switches.pids);
+      return {
+        ...ASM_GENERIC,
+        id: 'powerpc-radix',
+        isa,
+        handlers: [doTlbielPid, doTlbielVaRange, doExitFlushLazyTlb, doShootLazyTlb, doLeaveMm],
+        pte: RADIX_PTE,
+        gatherPageSize: true,
+        switches,
+        cpus: Array.from({ length: options.cpus }, (_, cpu) => reserveRadixCpu(arena, cpu, initMm)),
+        pidTable,
+        processTable: pidTable.processTb,
+        offlineMask: arena.reserve('cpu_offline_mask', ['']),
+        initMm: Mm.at(initMm),
+        initNewContext: radixInitNewContext,
+        switchMm: radixSwitchMm,
+        enterLazyTlb: radixEnterLazyTlb,
+        archExitMmap: radixArchExitMmap,
+        destroyContext: radixDestroyContext,
+        cleanupLazyTlbs: switches.lazyTlb === 'shootdown' ? cleanupLazyTlbs : null,
+        leaveMmEverywhere: radixLeaveMmEverywhere,
+        tlbFlush: radixTlbFlush,
+        flushTlbMm: radixFlushTlbMm,
+        flushTlbRange: radixFlushTlbRangeLevel,
+        flushTlbPage: radixFlushTlbPage,
+        flushTlbKernelRange: radixFlushTlbKernelRange,
+        flushTlbGen: radixFlushTlbGen,
+        tlbbatchShouldDefer: neverDefers,
+        tlbbatchAddPending: () => {
+          throw new Error('reclaim defers a flush on powerpc, which has no batch');
+        },
+        tlbbatchFlush: nothingDeferred,
+        pteNeedsFlush: needsFlush,
+        hugePmdNeedsFlush: needsFlush,
+        pteAccessible: radixPteAccessible,
+      };
+    },
+  };
+}
