@@ -10,6 +10,7 @@
 import type { Axis, BackendSpec, Switches } from '@mmu-gather/core/stepped';
 import { x86, X86_AXES, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
 import { ARM64 } from './architectures/arm64.ts';
+import { POWERPC_HASH } from './architectures/powerpc-hash.ts';
 import type { Broken } from './profiles/spec.ts';
 import type { Wrong } from './wrongs.ts';
 
@@ -89,4 +90,4 @@ export const X86: Architecture = {
 };
 
 /** All architectures of this repository. */
-export const ARCHITECTURES: readonly Architecture[] = [X86, ARM64];
+export const ARCHITECTURES: readonly Architecture[] = [X86, ARM64, POWERPC_HASH];

@@ -20,6 +20,7 @@ import {
   mmAlloc,
   mmap,
   ptepGet,
+  ptepSetWrprotect,
   ptlPtr,
   type Rmap,
   shrinkPages,
@@ -79,7 +80,7 @@ function* protectDeferred(cpu: Cpu, { mm }: Waits, { table, pte }: Mapping, addr
   const ptl = ptlPtr(cpu, table);
   yield* cpu.spinLock(ptl);
   const entry = yield* ptepGet(cpu, pte);
-  yield* cpu.cmpxchg(pte, entry, pteWrprotect(entry));
+  yield* ptepSetWrprotect(cpu, mm, address, pte, entry);
   const gen = yield* queueFlush(cpu, mm, table, address, address + PAGE);
   yield* cpu.spinUnlock(ptl);
   return gen;

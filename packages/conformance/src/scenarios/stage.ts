@@ -103,7 +103,7 @@ export function noWait<E>(scenario: string): Twin<E> {
   return {
     id: `${scenario}/no-ipi-wait`,
     why: 'the initiator does not wait until its flush took effect everywhere',
-    oracle: ['O1', 'O2', 'O3', 'O4', 'O6', 'O10', 'O11', 'O12', 'O13'],
+    oracle: ['O1', 'O2', 'O3', 'O4', 'O6', 'O9', 'O10', 'O11', 'O12', 'O13'],
     property: 'FUAF',
     wrong: 'no-wait',
   };
