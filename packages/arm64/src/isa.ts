@@ -117,6 +117,7 @@ export function arm64Isa(asids: number, hafdbs: boolean): Isa {
     geometry: FOUR_LEVELS,
     asids,
     broadcasts: true,
+    unorderedBroadcasts: true,
     // With DBM a store through a writable-clean entry updates the descriptor in memory, never the cached copy.
     cleanWalks: true,
     accessed: hafdbs ? 'hardware' : 'software',

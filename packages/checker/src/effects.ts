@@ -27,6 +27,8 @@ export interface Parts {
   readonly interrupts: Interrupts;
   readonly mmu: Mmu;
   readonly user: UserAccess;
+  /** Broadcasts do not wait for stores (Isa.unorderedBroadcasts). */
+  readonly unorderedBroadcasts: boolean;
   readonly oracles: Oracles;
   readonly text: Text;
   /** Reports a broken oracle. */
@@ -84,6 +86,7 @@ export class Effects {
       case OP.waitFor:
         return passes(arg(2), this.#parts.memory.load(cpu, a), arg(1)) ? 1 : 0;
     }
+    if (kind === OP.invalidate && this.#parts.unorderedBroadcasts && isBroadcast(arg(1))) return 1;
     // All others are ordered after the CPU's own stores.
     if (!this.#parts.memory.isEmpty(cpu)) return 0;
     const value = this.#parts.words.state.words[a]!;

@@ -193,6 +193,7 @@ export class Machine<E = unknown> implements Explorable {
       races: this.#races,
       interrupts: this.#interrupts,
       mmu: this.mmu,
+      unorderedBroadcasts: options.backend.isa.unorderedBroadcasts === true,
       user: new UserAccess(state, this.mmu, this.#memory, options.backend.isa, (cpu, page) =>
         this.#oracles.dataStored(cpu, page),
       ),

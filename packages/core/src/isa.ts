@@ -61,6 +61,8 @@ export interface Isa {
   readonly asids: number;
   /** Whether invalidations may be broadcast ({@link Scope.broadcast}). */
   readonly broadcasts: boolean;
+  /** A broadcast does not wait for its CPU's earlier stores: they must be made visible before it (DSB ISHST). It does if not given. */
+  readonly unorderedBroadcasts?: boolean;
   /** A store through an entry that was cached clean walks again, to set the dirty bit in memory; it faults if that may not be. */
   readonly cleanWalks: boolean;
   /**

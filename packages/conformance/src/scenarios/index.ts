@@ -3,6 +3,7 @@
  */
 import type { AnyScenario } from '../scenario.ts';
 import { AGGRESSIVE_SCENARIOS } from './aggressive.ts';
+import { ARM64_FLUSHES } from './arm64-flush.ts';
 import { BROADCASTS } from './broadcast.ts';
 import { BUGS } from './bugs.ts';
 import { CLEAR_FLUSH } from './clear-flush.ts';
@@ -79,6 +80,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...TABLES,
   ...GUP_FAST,
   ...BROADCASTS,
+  ...ARM64_FLUSHES,
   ...HUGE,
   ...COLLAPSE,
   ...FULLMM,
