@@ -8,6 +8,7 @@
 //   quiet-cli ARGS   the same; install and build are heard only if they fail, and then on stderr
 //   bench ARGS       build, then the benchmarks
 //   tables           build, then the tables in docs/*.md that are made from what the command prints
+//   new-backend ID   a package for another architecture
 //   nx ARGS          nx
 //   bin NAME ARGS    a tool of node_modules/.bin
 import { spawn, spawnSync } from 'node:child_process';
@@ -149,6 +150,7 @@ const modes = {
     build();
     become(at('tools', 'docs-tables.mjs'), '--write');
   },
+  'new-backend': () => must(process.execPath, at('tools', 'new-backend', 'main.mjs'), ...args),
   nx: () => must(...nx(...args)),
   bin: () => must(at('node_modules', '.bin', args[0]), ...args.slice(1)),
 };

@@ -51,6 +51,12 @@ const DATA: number = Page.fields.indexOf('data');
 /** Positions of a process that one system call takes: more than any has steps and plain loads. */
 const SYSCALL = 1 << 16;
 
+/** A program's setup violates an oracle: there is no state to begin a search in. */
+export class SetupError extends Error {
+  /** Name in messages. */
+  override readonly name = 'SetupError';
+}
+
 /** Runs steps on a CPU to their end while nothing else runs; for a program's setup. */
 export type Run = <T>(cpu: number, body: (cpu: Cpu) => Steps<T>) => T;
 
@@ -512,7 +518,7 @@ export class Machine<E = unknown> implements Explorable {
       if (actor < 0) throw new Error(`the setup is stuck: ${this.checkEnd()?.message ?? ''}`);
       this.perform(actor, 0);
       if (this.violation !== undefined)
-        throw new Error(`the setup violates ${this.violation.oracle}: ${this.violation.message}`);
+        throw new SetupError(`the setup violates ${this.violation.oracle}: ${this.violation.message}`);
     }
     this.#bodies[cpu] = undefined;
     return this.#processes[cpu]!.returned as T;

@@ -16,6 +16,7 @@ import {
   type Result,
   type Search,
   search,
+  SetupError,
 } from '@mmu-gather/checker';
 import { type BackendSpec, type Kernel, type OracleId, TINY } from '@mmu-gather/core/stepped';
 import type { Cell } from './matrix.ts';
@@ -77,6 +78,7 @@ export function machineOf(cell: Cell, reads: Reads = new Reads(), oraclesOff: re
   try {
     return new Machine(options, program);
   } catch (error) {
+    if (error instanceof SetupError) throw error;
     throw new ScenarioError(
       `scenario '${cell.id}' on ${cell.arch.id}, ${cell.profile.id}: ${error instanceof Error ? error.message : String(error)}`,
       {
@@ -122,7 +124,13 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
 /** Searches a cell. @param reads notes which switches were looked at */
 export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding {
   const started = performance.now();
-  const machine = machineOf(cell, reads, options.oraclesOff);
+  let machine: Machine;
+  try {
+    machine = machineOf(cell, reads, options.oraclesOff);
+  } catch (error) {
+    if (error instanceof SetupError) return setupFinding(error, started);
+    throw error;
+  }
   const result = search(machine, searchOptions(limited(cell, options)));
   const found = result.path === undefined ? undefined : counterexample(machine, result.path);
   const milliseconds = performance.now() - started;
@@ -131,6 +139,17 @@ export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding
   const diagram = draw(explain(machine, path), options);
   const shortest = { path, violation, preemptions, diagram, ...(note === undefined ? {} : { note }) };
   return { result, pages: machine.mmu.pages, shortest, milliseconds };
+}
+
+/** A backend that is wrong without any race: a line among the others, which no twin takes for its refutation. */
+function setupFinding({ message }: SetupError, started: number): Finding {
+  const milliseconds = performance.now() - started;
+  const violation = { oracle: 'setup', message };
+  return {
+    result: { verdict: 'violated', exhaustive: false, steps: 0, milliseconds, violations: 1, violation },
+    pages: 0,
+    milliseconds,
+  };
 }
 
 /** The options with the bound that the cell itself states, which is one of states. */
