@@ -9,6 +9,7 @@
  * A direct and a stepped machine may share one memory: each operation then runs on the one that suits it.
  */
 import {
+  ACCESSED,
   type Address,
   type BootOptions,
   bootKernel,
@@ -30,8 +31,9 @@ import {
   type OracleId,
   Page,
   pageSize,
+  PRESENT,
   PSE,
-  pteWrite,
+  RW,
   type Scope,
   type Step,
   type Steps,
@@ -79,6 +81,18 @@ export interface PendingIpi {
   readonly argument: Address;
 }
 
+/** What the running code asked of an MMU, or of another CPU. */
+export type MmuEvent =
+  | { readonly kind: 'load'; readonly root: Address; readonly asid: number; readonly noflush: boolean }
+  | { readonly kind: 'invalidate'; readonly scope: Scope }
+  /** An entry changed and was purged in one step. */
+  | { readonly kind: 'change'; readonly scope: Scope }
+  | { readonly kind: 'barrier' }
+  | { readonly kind: 'ipi'; readonly target: number };
+
+/** Receives what the running code asks of MMUs. */
+export type OnMmu = (cpu: number, event: MmuEvent) => void;
+
 /** Receives tracepoints of the running code. */
 export type OnTrace = (cpu: number, event: string, values: readonly number[]) => void;
 
@@ -98,6 +112,8 @@ export class CountingMachine {
   now = 0;
   /** Called at each tracepoint. */
   onTrace: OnTrace = () => {};
+  /** Called at each context load, invalidation, barrier of one, and interrupt, if set. */
+  onMmu: OnMmu | undefined;
   /** Leaves interrupts pending until {@link deliver}. Only in the stepped build, where their senders can wait. */
   holdIpis = false;
   /** RCU sections that are open now, on all CPUs. */
@@ -128,6 +144,9 @@ class CountingCpu implements Cpu {
   readonly #machine: CountingMachine;
   readonly #arena: GrowingArena;
   #root: Address = 0;
+  #asid = 0;
+  readonly #readable: number;
+  readonly #writable: number;
   /** Level of the leaf entry that was found last. */
   #leafLevel = 0;
 
@@ -137,6 +156,9 @@ class CountingCpu implements Cpu {
     this.#machine = machine;
     this.#arena = machine.arena;
     this.claim = claims(machine);
+    const { accessed, dirty } = machine.kernel.backend.isa;
+    this.#readable = PRESENT | (accessed === 'software' ? ACCESSED : 0);
+    this.#writable = this.#readable | RW | (dirty === 'software' ? DIRTY : 0);
   }
 
   read(cell: Cell): number {
@@ -272,6 +294,7 @@ class CountingCpu implements Cpu {
   *sendIpi(target: number, handler: number, argument: Address): Steps<void> {
     this.#machine.counts.ipis++;
     this.#machine.onTrace(this.id, 'csd_queue_cpu', [target, handler]);
+    this.#machine.onMmu?.(this.id, { kind: 'ipi', target });
     if (this.#machine.holdIpis) {
       this.#machine.pending.push({ from: this.id, target, handler, argument });
       return;
@@ -286,37 +309,44 @@ class CountingCpu implements Cpu {
     }
   }
 
-  *loadContext(root: Address, _asid: number, noflush: boolean): Steps<void> {
+  *loadContext(root: Address, asid: number, noflush: boolean): Steps<void> {
+    this.#machine.onMmu?.(this.id, { kind: 'load', root, asid, noflush });
     this.#root = root;
+    this.#asid = asid;
     if (noflush) this.#machine.counts.contextLoads++;
     else this.#machine.counts.contextFlushes++;
   }
   *invalidate(scope: Scope): Steps<void> {
+    this.#machine.onMmu?.(this.id, { kind: 'invalidate', scope });
     if (scope.leaves.end === EVERYTHING) this.#machine.counts.fullFlushes++;
     else this.#machine.counts.rangeFlushes++;
   }
   *cmpxchgAndInvalidate(cell: Cell, old: number, value: number, scope: Scope): Steps<number> {
     const now = this.#arena.words[cell]!;
     if (now !== old) return now;
+    this.#machine.onMmu?.(this.id, { kind: 'change', scope });
     this.#arena.words[cell] = value;
     if (scope.leaves.end === EVERYTHING) this.#machine.counts.fullFlushes++;
     else this.#machine.counts.rangeFlushes++;
     return now;
   }
-  *invalidationBarrier(): Steps<void> {}
+  *invalidationBarrier(): Steps<void> {
+    this.#machine.onMmu?.(this.id, { kind: 'barrier' });
+  }
   *userRead(address: number): Steps<number> {
-    return this.#load(this.#root, address);
+    const entry = this.#translate(address, this.#readable);
+    return entry === 0 ? FAULT : this.#arena.words[Page.at(this.#frame(entry, address)).data]!;
   }
   *userWrite(address: number, value: number): Steps<number> {
-    const cell = this.#leafCell(this.#root, address);
-    const entry = cell === 0 ? 0 : this.#arena.words[cell]!;
-    if (!entryPresent(entry) || !pteWrite(entry)) return FAULT;
-    this.#arena.words[cell] = entrySet(entry, DIRTY);
+    const entry = this.#translate(address, this.#writable);
+    if (entry === 0) return FAULT;
     this.#arena.words[Page.at(this.#frame(entry, address)).data] = value;
+    if ((entry & DIRTY) === 0) this.#arena.words[this.#leafCell(this.#root, address)] = entrySet(entry, DIRTY);
     return 0;
   }
   *kernelRead(address: number): Steps<number> {
-    return this.#load(this.#arena.words[Mm.at(this.kernel.initMm).pgd]!, address);
+    const entry = this.#leaf(this.#arena.words[Mm.at(this.kernel.initMm).pgd]!, address);
+    return entryPresent(entry) ? this.#arena.words[Page.at(this.#frame(entry, address)).data]! : FAULT;
   }
   *enterUser(_result?: number): Steps<void> {}
   *enterKernel(): Steps<void> {}
@@ -328,10 +358,23 @@ class CountingCpu implements Cpu {
     this.#machine.onTrace(this.id, event, values);
   }
 
-  #load(root: Address, address: number): number {
+  /** The entry that user code goes through, from the table of translations or from page tables; 0 if none has the bits `need`. */
+  #translate(address: number, need: number): Entry {
+    const { translationTable } = this.kernel.backend;
+    if (translationTable === null) {
+      const entry = this.#leaf(this.#root, address);
+      return (entry & need) === need ? entry : 0;
+    }
+    const entries = translationTable.lookup((cell) => this.#arena.words[cell]!, this.#asid, address, this.id);
+    const entry = entries.find((each) => (each & need) === need) ?? 0;
+    this.#leafLevel = (entry & PSE) === 0 ? 0 : 1;
+    return entry;
+  }
+
+  /** The leaf entry for an address under a root; 0 if a table is missing. */
+  #leaf(root: Address, address: number): Entry {
     const cell = this.#leafCell(root, address);
-    const entry = cell === 0 ? 0 : this.#arena.words[cell]!;
-    return entryPresent(entry) ? this.#arena.words[Page.at(this.#frame(entry, address)).data]! : FAULT;
+    return cell === 0 ? 0 : this.#arena.words[cell]!;
   }
 
   /** The cell of the leaf entry for an address under a root, 0 if a table is missing. */

@@ -1,4 +1,5 @@
 import {
+  ACCESSED,
   type Address,
   ASM_GENERIC,
   type Backend,
@@ -9,9 +10,11 @@ import {
   entryFlags,
   FAULT,
   finish,
+  type Isa,
   LINUX_6_18,
   mkEntry,
   Mm,
+  NOTHING,
   Page,
   PRESENT,
   PSE,
@@ -23,30 +26,32 @@ import { describe, expect, test } from 'vitest';
 import { CountingMachine } from '../src/index.ts';
 
 /** No architecture: one handler, which says where it ran. */
-function backend(log: string[]): BackendSpec {
+function backend(log: string[], more: Partial<Isa> = {}, own: Partial<Backend> = {}): BackendSpec {
   const handler = function* (cpu: Cpu, argument: Address): Steps<void> {
     log.push(`handler on ${cpu.id}, ${argument}`);
   };
+  const isa: Isa = {
+    memoryModel: 'sc',
+    multiCopyAtomic: true,
+    geometry: TINY,
+    asids: 1,
+    broadcasts: false,
+    cleanWalks: true,
+    accessed: 'hardware',
+    dirty: 'hardware',
+    instructions: {},
+    ...more,
+  };
   return {
     id: 'bare',
-    isa: {
-      memoryModel: 'sc',
-      multiCopyAtomic: true,
-      geometry: TINY,
-      asids: 1,
-      broadcasts: false,
-      cleanWalks: true,
-      accessed: 'hardware',
-      dirty: 'hardware',
-      instructions: {},
-    },
+    isa,
     mmContextFields: ['context'],
-    link: () => ({ ...ASM_GENERIC, id: 'bare', handlers: [handler] }) as unknown as Backend,
+    link: () => ({ ...ASM_GENERIC, id: 'bare', isa, handlers: [handler], ...own }) as unknown as Backend,
   };
 }
 
-function machine(log: string[] = []): CountingMachine {
-  const options: BootOptions = { cpus: 2, geometry: TINY, backend: backend(log), profile: LINUX_6_18 };
+function machine(log: string[] = [], isa: Partial<Isa> = {}, own: Partial<Backend> = {}): CountingMachine {
+  const options: BootOptions = { cpus: 2, geometry: TINY, backend: backend(log, isa, own), profile: LINUX_6_18 };
   return new CountingMachine(options);
 }
 
@@ -169,5 +174,69 @@ describe('the port', () => {
     finish(reader.rcuReadUnlock());
     expect(m.arena.live('table')).toBe(0);
     finish(cpu.synchronizeRcu());
+  });
+});
+
+describe('what MMUs are asked for', () => {
+  test('is told in order, with the CPU', () => {
+    const under = machine();
+    const told: string[] = [];
+    under.onMmu = (cpu, event) => told.push(`${cpu} ${event.kind}`);
+    const scope = { asid: 0, leaves: NOTHING, walks: NOTHING, globals: false, broadcast: true };
+    const cell = under.arena.reserve('cell', ['']);
+    const cpu = under.cpus[1]!;
+    finish(cpu.loadContext(0, 0, true));
+    finish(cpu.invalidate(scope));
+    finish(cpu.invalidationBarrier());
+    finish(cpu.sendIpi(0, 0, 0));
+    expect(finish(cpu.cmpxchgAndInvalidate(cell, 5, 6, scope))).toBe(0);
+    expect(finish(cpu.cmpxchgAndInvalidate(cell, 0, 6, scope))).toBe(0);
+    expect(under.arena.words[cell]).toBe(6);
+    // The exchange that failed has dropped nothing.
+    expect(told).toEqual(['1 load', '1 invalidate', '1 barrier', '1 ipi', '1 change']);
+  });
+});
+
+describe('who sets bits, and who walks', () => {
+  /** A machine whose only page table maps page 0, and the frame. */
+  function mapped(flags: number, isa: Partial<Isa> = {}, own: Partial<Backend> = {}): [CountingMachine, Cpu, number] {
+    const under = machine([], isa, own);
+    const { arena } = under;
+    const [root, table, page] = [arena.alloc('table'), arena.alloc('table'), arena.alloc('page')];
+    arena.words[root] = mkEntry(table, PRESENT);
+    arena.words[table] = mkEntry(page, flags);
+    arena.words[Page.at(page).data] = 9;
+    finish(under.cpus[0]!.loadContext(root, 3, true));
+    return [under, under.cpus[0]!, table];
+  }
+
+  test('dirty and accessed bits of hardware are set on the way, those of software are asked for', () => {
+    const [under, cpu, table] = mapped(PRESENT | RW);
+    expect(finish(cpu.userWrite(0, 1))).toBe(0);
+    expect(entryFlags(under.arena.words[table]!) & DIRTY).toBe(DIRTY);
+    const [, clean] = mapped(PRESENT | ACCESSED | RW, { accessed: 'software', dirty: 'software' });
+    expect(finish(clean.userRead(0))).toBe(9);
+    expect(finish(clean.userWrite(0, 1))).toBe(FAULT);
+    const [, old] = mapped(PRESENT | RW | DIRTY, { accessed: 'software' });
+    expect(finish(old.userRead(0))).toBe(FAULT);
+  });
+
+  test('a table of translations takes the place of page tables, and is asked by ASID, address and CPU', () => {
+    const asked: number[][] = [];
+    let found: number[] = [];
+    const lookup = (_load: unknown, asid: number, address: number, cpu: number): number[] => {
+      asked.push([asid, address, cpu]);
+      return found;
+    };
+    const [under, cpu] = mapped(PRESENT, {}, { translationTable: { base: 1, words: 1, lookup } });
+    expect(finish(cpu.userRead(0))).toBe(FAULT);
+    const page = under.arena.alloc('page');
+    under.arena.words[Page.at(page).data] = 4;
+    found = [mkEntry(page, PRESENT)];
+    expect(finish(cpu.userRead(8))).toBe(4);
+    expect(asked).toEqual([
+      [3, 0, 0],
+      [3, 8, 0],
+    ]);
   });
 });
