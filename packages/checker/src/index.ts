@@ -14,4 +14,5 @@ export * from './process.ts';
 export * from './search/index.ts';
 export { State } from './state.ts';
 export { Text } from './text.ts';
+export * from './vmsa/index.ts';
 export { Words } from './words.ts';

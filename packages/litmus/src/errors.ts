@@ -1,0 +1,18 @@
+/**
+ * Errors: what is wrong with a test, in one line that says where.
+ */
+
+/** A test that cannot be read: bad input. */
+export class LitmusError extends Error {
+  override readonly name: string = 'LitmusError';
+
+  /** @param line in the file, from 1 on; 0: the file as a whole */
+  constructor(file: string, line: number, message: string) {
+    super(`${file}${line > 0 ? `:${line}` : ''}: ${message}`);
+  }
+}
+
+/** A test that is well formed, as far as can be seen, and uses what this project has no meaning for: it is counted, never guessed. */
+export class Unsupported extends LitmusError {
+  override readonly name: string = 'Unsupported';
+}

@@ -1,0 +1,108 @@
+/**
+ * Explores a test: every final state that the exploring machine can reach.
+ */
+import { type Explorable, type Progress, type Result, search } from '@mmu-gather/checker';
+import type { MemoryModel } from '@mmu-gather/core/stepped';
+import { satisfies } from './condition.ts';
+import { Unsupported } from './errors.ts';
+import { Final } from './final.ts';
+import { type Model, onMachine } from './on-machine.ts';
+import { type Limits, onVmsa } from './on-vmsa.ts';
+import type { LitmusTest } from './test.ts';
+import { Words } from './values.ts';
+
+/** How to explore. */
+export interface ExploreOptions {
+  /** Instead of the language's own: of X86_64 `tso`, of AArch64 and C Arm's. Tests with page tables run under Arm's. */
+  readonly memoryModel?: MemoryModel;
+  /** FEAT_ETS2, for AArch64 tests with page tables. */
+  readonly ets2?: boolean;
+  /** Stop after so many states of the search. */
+  readonly maxStates?: number;
+  /** Stop after so many milliseconds. */
+  readonly timeLimit?: number;
+  /** Called now and then; return false to stop. */
+  readonly onProgress?: (progress: Progress) => boolean | void;
+}
+
+/** A final state, as text, and whether it satisfies the condition's proposition. */
+export interface Outcome {
+  readonly text: string;
+  readonly positive: boolean;
+}
+
+/** What was found. */
+export interface Exploration {
+  readonly outcomes: readonly Outcome[];
+  /** True if these are all; false if the search was stopped, or a loop was cut. */
+  readonly complete: boolean;
+  /** Why not. */
+  readonly limit: 'loop' | 'states' | 'time' | 'stopped' | undefined;
+  /** States of the search. */
+  readonly states: number;
+  readonly milliseconds: number;
+}
+
+/** Explores a test. */
+export function explore(test: LitmusTest, options: ExploreOptions = {}): Exploration {
+  const words = new Words();
+  const final = new Final(test, words);
+  const limits: Limits = { limited: false };
+  const { ends, result, cut } = finalStates(test, words, final, limits, options);
+  const outcomes = new Map<string, Outcome>();
+  for (const end of ends) {
+    if (end === '') continue;
+    const state = final.state(end.split(',').map(Number));
+    if (test.filter !== undefined && !satisfies(state, test.filter)) continue;
+    const text = final.line(state);
+    outcomes.set(text, { text, positive: satisfies(state, test.condition.proposition) });
+  }
+  const limit =
+    result.limit === 'states' || result.limit === 'time' || result.limit === 'stopped' ? result.limit : undefined;
+  return {
+    outcomes: [...outcomes.values()].toSorted((a, b) => (a.text < b.text ? -1 : 1)),
+    complete: result.exhaustive && !cut,
+    limit: limit ?? (cut ? 'loop' : undefined),
+    states: result.states ?? 0,
+    milliseconds: result.milliseconds,
+  };
+}
+
+/** What a search found. */
+interface Found {
+  readonly ends: ReadonlySet<string>;
+  readonly result: Result;
+  /** Some executions were cut off. */
+  readonly cut: boolean;
+}
+
+function finalStates(test: LitmusTest, words: Words, final: Final, limits: Limits, options: ExploreOptions): Found {
+  const model = modelOf(test, options);
+  if (model !== 'arm') {
+    const { machine, ends } = onMachine(test, words, final, model, limits);
+    const result = explored(machine, options);
+    if (result.violation !== undefined)
+      throw new Unsupported(test.file, 0, `${result.violation.oracle}: ${result.violation.message}`);
+    return { ends, result, cut: limits.limited };
+  }
+  const machine = onVmsa(test, words, final, options.ets2 === true, limits);
+  const result = explored(machine, options);
+  return { ends: result.ends ?? new Set(), result, cut: limits.limited || machine.limited };
+}
+
+/** Under which model a test runs: its language's, unless the options say another one. */
+function modelOf({ language, vmsa }: LitmusTest, { memoryModel }: ExploreOptions): Model | 'arm' {
+  if (vmsa) return 'arm';
+  if (memoryModel === 'sc' || memoryModel === 'tso') return { memoryModel, multiCopyAtomic: true };
+  return language === 'X86_64' ? { memoryModel: 'tso', multiCopyAtomic: true } : 'arm';
+}
+
+function explored(machine: Explorable, { maxStates, timeLimit, onProgress }: ExploreOptions): Result {
+  return search(machine, {
+    strategy: 'states',
+    collectEnds: true,
+    ...(maxStates !== undefined && { maxStates }),
+    ...(timeLimit !== undefined && { timeLimit }),
+    ...(onProgress !== undefined && { onProgress }),
+  });
+}

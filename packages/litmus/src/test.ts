@@ -1,0 +1,56 @@
+/**
+ * Test: a litmus test as it was read, whatever the syntax.
+ */
+import type { Arithmetic, Value } from './values.ts';
+import type { Condition, FaultPattern, Item } from './condition.ts';
+import type { CStatement } from './c-syntax.ts';
+import type { Instruction } from './instruction.ts';
+
+export type { Arithmetic };
+
+/** Languages of tests. */
+export type Language = 'C' | 'X86_64' | 'AArch64';
+
+/** One thread. */
+export interface Thread {
+  /** Its program, as instructions or as C. */
+  readonly code: readonly Instruction[];
+  readonly statements: readonly CStatement[];
+  /** Parameters of C: pointers to the locations of their names. */
+  readonly parameters: readonly string[];
+  /** Instructions that run after a fault; undefined: there is no handler. */
+  readonly handler: readonly Instruction[] | undefined;
+  /** Runs at EL0. */
+  readonly user: boolean;
+  /** Hardware sets access flags, and dirty state (TTHM). */
+  readonly accessFlag: boolean;
+  readonly dirty: boolean;
+}
+
+/** What follows a fault in a thread without a handler: its end, the same instruction again, or the next one. */
+export type FaultHandling = 'fatal' | 'handled' | 'skip';
+
+/** Something to show of each final state. */
+export type Shown = { readonly item: Item } | { readonly fault: FaultPattern };
+
+/** A test. */
+export interface LitmusTest {
+  readonly file: string;
+  readonly name: string;
+  readonly language: Language;
+  /** Accesses are translated: the test has page-table entries, TLBIs or faults. */
+  readonly vmsa: boolean;
+  /** Initial values of locations and entries; what is not named is 0. */
+  readonly memory: ReadonlyMap<string, Value>;
+  /** Initial values of registers: `0:X1`. */
+  readonly registers: ReadonlyMap<string, Value>;
+  /** Bytes of the elements of arrays, by location. */
+  readonly arrays: ReadonlyMap<string, number>;
+  readonly threads: readonly Thread[];
+  readonly faults: FaultHandling;
+  readonly condition: Condition;
+  /** `locations [...]`: what else to show. */
+  readonly shown: readonly Shown[];
+  /** Final states that do not satisfy this do not count (`filter`). */
+  readonly filter: Condition['proposition'] | undefined;
+}
