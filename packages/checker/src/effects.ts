@@ -9,13 +9,26 @@ import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu.ts';
 import type { Objects } from './objects.ts';
-import { isBroadcast, OP, passes, SCOPE_GLOBALS, SCOPE_ROOTS, scopeCpus, scopeLevel, WRITER } from './op.ts';
+import { fenceClass, operate } from './bare-steps.ts';
+import {
+  isBroadcast,
+  onlyReads,
+  OP,
+  passes,
+  SCOPE_GLOBALS,
+  SCOPE_ROOTS,
+  scopeCpus,
+  scopeLevel,
+  touchesCell,
+  WRITER,
+} from './op.ts';
 import type { Oracles } from './oracles.ts';
 import { EVERYTHING_WORD } from './port.ts';
 import type { Races } from './races.ts';
 import { Rcu } from './rcu.ts';
 import type { Text } from './text.ts';
 import type { UserAccess } from './user-access.ts';
+import { WeakEffects } from './weak/weak-effects.ts';
 import { CPU, type Words } from './words.ts';
 
 /** What steps have effects on. */
@@ -39,10 +52,20 @@ export interface Parts {
 export class Effects {
   readonly #parts: Parts;
   readonly #rcu: Rcu;
+  /** What there is to do besides under weak. */
+  readonly weak: WeakEffects | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#rcu = new Rcu(parts.words, parts.objects, (object) => this.#free(object));
+    const { words, memory } = parts;
+    this.weak = memory.weak && new WeakEffects(words, memory, memory.weak);
+    const weak = this.weak;
+    this.#rcu = new Rcu(
+      words,
+      parts.objects,
+      (object) => this.#free(object),
+      (reader, waiter) => weak?.readerLeft(reader, waiter),
+    );
   }
 
   /** Does anything wait for an RCU reader? */
@@ -68,9 +91,12 @@ export class Effects {
     const arg = (i: number): number => this.#parts.words.arg(number, i);
     const a = arg(0);
     const kind = this.#parts.words.kind(number);
+    const weak = this.weak?.outcomes(number, cpu);
+    if (weak !== undefined) return weak;
     switch (kind) {
       case OP.readOnce:
       case OP.loadAcquire:
+      case OP.bareLoad:
       case OP.alloc:
       case OP.localIrqDisable:
       case OP.localIrqEnable:
@@ -81,10 +107,13 @@ export class Effects {
         return 2;
       case OP.writeOnce:
       case OP.storeRelease:
+      case OP.bareStore:
       case OP.spinUnlock:
         return this.#parts.memory.isFull(cpu) ? 0 : 1;
       case OP.waitFor:
         return passes(arg(2), this.#parts.memory.load(cpu, a), arg(1)) ? 1 : 0;
+      case OP.bareFence:
+        return fenceClass(a) !== 'full' || this.#parts.memory.isEmpty(cpu) ? 1 : 0;
     }
     if (kind === OP.invalidate && this.#parts.unorderedBroadcasts && isBroadcast(arg(1))) return 1;
     // All others are ordered after the CPU's own stores.
@@ -96,6 +125,8 @@ export class Effects {
         return value === 0 ? 1 : 0;
       case OP.downRead:
         return value !== WRITER ? 1 : 0;
+      case OP.bareStoreExclusive:
+        return this.#parts.memory.isReserved(cpu, a) ? 2 : 1;
       case OP.awaitIpis:
         return this.#parts.interrupts.allReturned(cpu) ? 1 : 0;
       case OP.awaitReaders:
@@ -121,16 +152,30 @@ export class Effects {
     const memory = this.#parts.memory;
     const now = this.#parts.words.state.words[a]!;
     const kind = this.#parts.words.kind(number);
-    if (kind >= OP.readOnce && kind <= OP.downgradeWrite) this.touched(cpu, a);
-    if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot)
-      this.#parts.races.check(number, a, kind !== OP.readOnce && kind !== OP.loadAcquire);
+    if (touchesCell(kind)) this.touched(cpu, a);
+    if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot) this.#parts.races.check(number, a, !onlyReads(kind));
+    const weak = this.weak?.perform(number, cpu, choice);
+    if (weak !== undefined) return weak;
     switch (kind) {
       case OP.readOnce:
       case OP.loadAcquire:
       case OP.waitFor:
+      case OP.bareLoad:
         return memory.load(cpu, a);
+      case OP.bareLoadExclusive:
+        memory.reserve(cpu, a);
+        return memory.load(cpu, a);
+      case OP.bareStoreExclusive:
+        if (!memory.takeReservation(cpu, a) || choice > 0) return 1;
+        memory.exchange(cpu, a, b);
+        return 0;
+      case OP.bareRmw:
+        return memory.exchange(cpu, a, operate(arg(2), now, b));
+      case OP.bareCas:
+        return now === arg(2) ? memory.exchange(cpu, a, b) : now;
       case OP.writeOnce:
       case OP.storeRelease:
+      case OP.bareStore:
         memory.store(cpu, a, b);
         return 0;
       case OP.xchg:

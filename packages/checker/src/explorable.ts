@@ -97,7 +97,7 @@ export interface Explorable {
    */
   footprint(actor: number, touch: Touch): void;
   /** Which steps are local; a machine without it is explored without reduction. */
-  readonly locality?: Locality;
+  readonly locality?: Locality | undefined;
   /** The final observation of a finished execution (shared memory and results), for comparing strategies in tests. */
   observation(): string;
 }

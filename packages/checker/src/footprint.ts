@@ -65,12 +65,14 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
   switch (kind) {
     case OP.writeOnce:
     case OP.storeRelease:
+    case OP.bareStore:
     case OP.spinUnlock:
       if (tso) touch(slotAt(words, cpu, stored), 'write');
       else write(a);
       return;
     case OP.readOnce:
     case OP.loadAcquire:
+    case OP.bareLoad:
     case OP.waitFor:
       touch(a, 'read');
       return;
@@ -98,6 +100,10 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
     case OP.atomicOr:
     case OP.atomicAndNot:
     case OP.atomicFetchAndNot:
+    case OP.bareLoadExclusive:
+    case OP.bareStoreExclusive:
+    case OP.bareRmw:
+    case OP.bareCas:
     case OP.spinLock:
     case OP.downRead:
     case OP.downReadTrylock:
@@ -108,6 +114,7 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
       write(a);
       return;
     case OP.smpMb:
+    case OP.bareFence:
       return;
     case OP.sendIpi:
       touch(words.cpuAt(a, CPU.queued), 'write');

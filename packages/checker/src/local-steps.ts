@@ -41,7 +41,7 @@ import { type Locality, type Sharing, TOUCH } from './explorable.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Objects } from './objects.ts';
-import { isBroadcast, OP, OP_NAMES, scopeCpus } from './op.ts';
+import { isBroadcast, onlyReads, OP, OP_NAMES, scopeCpus, touchesCell } from './op.ts';
 import { CPU, QUIET, type Words } from './words.ts';
 
 /** What local steps need to know of the machine. */
@@ -139,6 +139,10 @@ export class LocalSteps implements Locality {
         return;
       case OP.none:
       case OP.smpMb:
+      case OP.smpWmb:
+      case OP.smpRmb:
+      case OP.smpMbAfterAtomic:
+      case OP.bareFence:
       case OP.mayFail:
       case OP.localIrqDisable:
       case OP.localIrqEnable:
@@ -407,17 +411,7 @@ function now(words: Words, process: number): number {
   return 2 * words.quiet(process, QUIET.position) + 1;
 }
 
-/** Kinds of steps that load, store or lock the cell in their first argument. */
-function touchesCell(kind: number): boolean {
-  return kind >= OP.readOnce && kind <= OP.downgradeWrite && kind !== OP.smpMb;
-}
-
-/** Those of them that do not change it. */
-function onlyReads(kind: number): boolean {
-  return kind === OP.readOnce || kind === OP.loadAcquire || kind === OP.waitFor;
-}
-
 /** Those of them that wait in the store buffer. */
 function isStore(kind: number): boolean {
-  return kind === OP.writeOnce || kind === OP.storeRelease || kind === OP.spinUnlock;
+  return kind === OP.writeOnce || kind === OP.storeRelease || kind === OP.bareStore || kind === OP.spinUnlock;
 }

@@ -17,6 +17,8 @@ import {
   type Address,
   type Cell,
   type Cpu,
+  entryPresent,
+  entryTarget,
   type Kernel,
   type MemoryModel,
   Mm,
@@ -41,6 +43,7 @@ import { placeIn } from './site.ts';
 import { chain, State } from './state.ts';
 import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
+import { WeakMemory, type WeakOptions } from './weak/weak-memory.ts';
 import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUIET, QUIET_WORDS, Words } from './words.ts';
 
 /** Where an mm keeps its root table and its generations, and a page its contents. */
@@ -80,6 +83,11 @@ export interface MachineOptions extends BootOptions {
   readonly pools?: Partial<PoolSizes>;
   /** Oracles that report nothing: for tests of what only one of them sees. */
   readonly oraclesOff?: readonly OracleId[];
+  /**
+   * A program of bare instructions (bare.ts): under weak all orders are followed exactly, and locks can be read. Kernel code is
+   * followed as LKMM says.
+   */
+  readonly exact?: boolean;
   /** Also check O1s: at the time a page is freed no CPU may hold an entry to it, whatever it runs. */
   readonly strict?: boolean;
 }
@@ -101,7 +109,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly mmu: Mmu;
   /** Names for people. */
   readonly text: Text;
-  readonly locality: Locality;
+  readonly locality: Locality | undefined;
   violation: Violation | undefined;
   /** Called at each tracepoint of the kernel code, if set. */
   onTrace: ((cpu: number, event: string, values: readonly number[]) => void) | undefined;
@@ -110,6 +118,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #cpus: number;
   readonly #words: Words;
   readonly #memory: Memory;
+  readonly #weak: WeakMemory | undefined;
   readonly #races: Races;
   readonly #objects: Objects;
   readonly #interrupts: Interrupts;
@@ -133,7 +142,6 @@ export class Machine<E = unknown> implements Explorable {
     this.#cpus = n;
     this.actors = 3 * n;
     this.memoryModel = options.memoryModel ?? options.backend.isa.memoryModel;
-    if (this.memoryModel === 'weak') throw new Error("memory model 'weak' is not there yet: use 'sc' or 'tso'");
 
     const layout = (this.layout = new Layout());
     this.kernel = bootKernel(layout, options);
@@ -149,7 +157,9 @@ export class Machine<E = unknown> implements Explorable {
     const mmuBase = objectBase + Objects.words(layout);
     const oracleBase = mmuBase + Mmu.words(options);
     const processBase = oracleBase + Oracles.words(sizes);
-    const quiet = processBase + 2 * n * PROCESS_WORDS;
+    const weakBase = processBase + 2 * n * PROCESS_WORDS;
+    const isWeak = this.memoryModel === 'weak';
+    const quiet = weakBase + (isWeak ? WeakMemory.words({ cpus: n, cells: layout.words }) : 0);
     const state = (this.state = new State(quiet + 2 * n * QUIET_WORDS, quiet));
     for (const [cell, value] of layout.initial) state.set(cell, value);
 
@@ -191,7 +201,10 @@ export class Machine<E = unknown> implements Explorable {
       strict: options.strict === true,
       isa: options.backend.isa,
     });
-    this.#memory = new Memory(words, this.memoryModel === 'tso', (cpu, cell, old) => this.#changed(cpu, cell, old));
+    this.#weak = isWeak ? new WeakMemory(state, weakBase, this.#weakOptions(options)) : undefined;
+    this.#memory = new Memory(words, this.memoryModel === 'tso', this.#weak, (cpu, cell, old) =>
+      this.#changed(cpu, cell, old),
+    );
     this.#effects = new Effects({
       words,
       memory: this.#memory,
@@ -216,7 +229,7 @@ export class Machine<E = unknown> implements Explorable {
       readersAwaited: () => this.#effects.readersAwaited,
       isWatched: (cell) => isEntry(cell) || isTranslation(cell) || cell === this.kernel.initMm + PGD || isWatched(cell),
     };
-    this.locality = this.#localSteps = new LocalSteps({
+    this.#localSteps = new LocalSteps({
       words,
       objects,
       memory: this.#memory,
@@ -230,6 +243,7 @@ export class Machine<E = unknown> implements Explorable {
       isWatched,
       readersAwaited: () => this.#effects.readersAwaited,
     });
+    this.locality = isWeak ? undefined : this.#localSteps;
     const host = this.#processHost();
     for (let i = 0; i < 2 * n; i++) {
       this.#processes.push(new Process(i, i % n, this.kernel, host));
@@ -242,6 +256,7 @@ export class Machine<E = unknown> implements Explorable {
       for (let w = 0; w < PROCESS_WORDS; w++) state.set(words.processAt(i, w), 0);
       for (let w = 0; w < QUIET_WORDS; w++) words.setQuiet(i, w, 0);
     }
+    this.#weak?.reset();
     const threads = program.threads(this.env, this.kernel);
     for (let cpu = 0; cpu < n; cpu++) {
       const body = threads[cpu];
@@ -299,6 +314,7 @@ export class Machine<E = unknown> implements Explorable {
     if (actor >= 2 * n) this.#memory.drain(actor - 2 * n);
     else if (this.processOf(actor) === undefined) this.#deliver(actor - n);
     else this.#step(actor, actor % n, choice);
+    this.#weak?.settle();
   }
 
   checkEnd(): Violation | undefined {
@@ -318,6 +334,11 @@ export class Machine<E = unknown> implements Explorable {
   }
 
   footprint(actor: number, touch: Touch): void {
+    if (this.#weak !== undefined) {
+      // What everybody knows may change what anybody reads: under weak no two steps are taken to commute.
+      touch(this.#footprints.tlbs, 'write');
+      return;
+    }
     const n = this.#cpus;
     const cpu = actor % n;
     if (actor >= 2 * n) drainFootprint(this.#footprints, cpu, this.#memory.oldest(cpu), touch);
@@ -403,6 +424,11 @@ export class Machine<E = unknown> implements Explorable {
 
   #step(number: number, cpu: number, choice: number): void {
     const kind = this.#words.kind(number);
+    const weak = this.#effects.weak;
+    if (weak?.spins(number, cpu, choice) === true) {
+      weak.spin(number, cpu);
+      return;
+    }
     this.#races.stepped(number);
     if (kind === OP.irqReturn) {
       this.#irqReturn(cpu);
@@ -484,6 +510,7 @@ export class Machine<E = unknown> implements Explorable {
   // ---- interrupts ----
 
   #deliver(cpu: number): void {
+    this.#effects.weak?.taken(cpu);
     this.#interrupts.take(cpu);
     this.#start(this.#cpus + cpu, this.#irqBody(cpu));
   }
@@ -500,6 +527,7 @@ export class Machine<E = unknown> implements Explorable {
   }
 
   #irqReturn(cpu: number): void {
+    this.#effects.weak?.returned(cpu);
     this.#interrupts.end(cpu);
     for (let w = 0; w < PROCESS_WORDS; w++) this.state.set(this.#words.processAt(this.#cpus + cpu, w), 0);
     this.#effects.irqReturned(cpu);
@@ -510,6 +538,7 @@ export class Machine<E = unknown> implements Explorable {
 
   #run<T>(cpu: number, body: (cpu: Cpu) => Steps<T>): T {
     this.#bodies[cpu] = body;
+    this.#weak?.reset();
     this.#start(cpu, body);
     while (!this.finished()) {
       // Drains and interrupts first: nothing is left behind when the body returns.
@@ -576,12 +605,39 @@ export class Machine<E = unknown> implements Explorable {
     };
   }
 
+  #weakOptions(options: MachineOptions): WeakOptions {
+    const { layout } = this;
+    const words = this.#words;
+    const objects = this.#objects;
+    const { isa } = options.backend;
+    const interruptible = this.kernel.backend.handlers.length > 0;
+    return {
+      cpus: this.#cpus,
+      cells: layout.words,
+      multiCopyAtomic: isa.multiCopyAtomic,
+      exact: options.exact === true,
+      live: (cpu) => interruptible || words.running(cpu),
+      objectOf: (cell) => objects.around(cell),
+      targetOf: (cell, value) => {
+        if (!this.#isEntry(cell)) return objects.starts(value) ? value : 0;
+        return entryPresent(value) ? objects.around(entryTarget(value)) : 0;
+      },
+      race: (cell, writer, cpu, write) => {
+        const one = writer < 0 ? 'a write' : `a write of CPU ${writer}`;
+        this.violation ??= {
+          oracle: 'race',
+          message: `data race on ${layout.name(cell)}: CPU ${cpu} ${write ? 'writes' : 'reads'} it and does not know of ${one}`,
+        };
+      },
+    };
+  }
+
   #processHost(): ProcessHost {
     return {
       plainRead: (process, cell) => {
         this.#effects.touched(process.cpuId, cell);
         this.#races.plain(process.number, cell, false);
-        const value = this.#memory.load(process.cpuId, cell);
+        const value = this.#memory.loadPlain(process.cpuId, cell);
         const at = this.#words.processAt(process.number, PROCESS.history);
         this.#extend(at, this.state.words[at]!, this.state.words[at + 1]!, value);
         this.#localSteps.plain(process.number, cell, false);
@@ -594,6 +650,7 @@ export class Machine<E = unknown> implements Explorable {
         this.#memory.storePlain(process.cpuId, cell, value);
         this.#localSteps.plain(process.number, cell, true);
       },
+      fences: this.#weak !== undefined,
       claimsOf: (process) => this.#localSteps.noting(process.number, this.#oracles.claimsOf(process.cpuId)),
       trace: (process, event, values) => this.onTrace?.(process.cpuId, event, values),
       logLength: (process) => this.#words.quiet(process.number, QUIET.logLength),

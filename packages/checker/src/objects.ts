@@ -119,6 +119,16 @@ export class Objects {
     return CACHE_NAMES.find((cache) => this.#layout.indexIn(cache, address) >= 0);
   }
 
+  /** The object of a pool that a word is in; 0 if it is in none. */
+  around(address: Address): Address {
+    for (const cache of CACHE_NAMES) {
+      const i = this.#layout.indexIn(cache, address);
+      const pool = this.#layout.pool(cache);
+      if (i >= 0) return pool.base + i * pool.size;
+    }
+    return 0;
+  }
+
   /** Does an object of a pool start at this address? */
   starts(address: Address): boolean {
     return CACHE_NAMES.some(

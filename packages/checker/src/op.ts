@@ -19,8 +19,18 @@ export const OP_NAMES = [
   'atomicAddReturn',
   'atomicOr',
   'atomicAndNot',
+  'bareLoad',
+  'bareLoadExclusive',
+  'bareStore',
+  'bareStoreExclusive',
+  'bareRmw',
+  'bareCas',
   'atomicFetchAndNot',
   'smpMb',
+  'smpWmb',
+  'smpRmb',
+  'smpMbAfterAtomic',
+  'bareFence',
   'waitFor',
   'spinLock',
   'spinUnlock',
@@ -98,4 +108,14 @@ export function scopeLevel(how: number): number {
 /** CPUs on which an invalidation takes effect instead of here, by its second argument; 0 if it does here. */
 export function scopeCpus(how: number): number {
   return Math.floor(how / SCOPE_CPUS);
+}
+
+/** Kinds of steps that load, store or lock the cell in their first argument. */
+export function touchesCell(kind: number): boolean {
+  return kind >= OP.readOnce && kind <= OP.downgradeWrite && (kind < OP.smpMb || kind > OP.bareFence);
+}
+
+/** Those of them that do not change it. */
+export function onlyReads(kind: number): boolean {
+  return kind === OP.readOnce || kind === OP.loadAcquire || kind === OP.bareLoad || kind === OP.waitFor;
 }

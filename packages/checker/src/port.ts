@@ -8,7 +8,6 @@ import type {
   CacheName,
   Cell,
   Claims,
-  Cpu,
   Extent,
   Kernel,
   OracleId,
@@ -17,6 +16,8 @@ import type {
   Steps,
   Test,
 } from '@mmu-gather/core/stepped';
+import type { BarePort, FenceKind, LoadAccess, RmwAccess, RmwOperation, StoreAccess } from './bare.ts';
+import { FENCE_KINDS, loadArguments, RMW_OPERATIONS, rmwArguments, storeArguments } from './bare-steps.ts';
 import { OP, SCOPE_BROADCAST, SCOPE_CPUS, SCOPE_GLOBALS, SCOPE_LEVEL, SCOPE_ROOTS, TESTS } from './op.ts';
 
 /** Cache names by number, as `alloc` and `free` carry them. */
@@ -31,6 +32,8 @@ export interface PortOwner extends Step {
   readonly cpuId: number;
   /** Arguments of the announced step. */
   readonly args: Int32Array;
+  /** Are fences steps that order what is not ordered already? */
+  readonly fences: boolean;
   /** Has the machine performed the announced step? */
   readonly performed: boolean;
   /** Announces a step. */
@@ -50,10 +53,15 @@ export interface PortOwner extends Step {
 }
 
 /** Makes the port of a process. */
-export function makePort(process: PortOwner, kernel: Kernel): Cpu {
-  type Paused = Cpu & Steps<never>;
+export function makePort(process: PortOwner, kernel: Kernel): BarePort {
+  type Paused = BarePort & Steps<never>;
   const announce = (kind: number, a = 0, b = 0, c = 0): Paused => {
     process.announce(kind, a, b, c);
+    return paused;
+  };
+  const announceMore = (kind: number, args: readonly number[]): Paused => {
+    process.announce(kind, 0, 0, 0);
+    process.args.set(args);
     return paused;
   };
   const nothing = (): Paused => {
@@ -89,9 +97,9 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
     atomicFetchAndNot: (cell: Cell, bits: number) => announce(OP.atomicFetchAndNot, cell, bits),
     smpMb: () => announce(OP.smpMb),
     // Under SC and TSO these order nothing that is not ordered already: no step.
-    smpWmb: () => nothing(),
-    smpRmb: () => nothing(),
-    smpMbAfterAtomic: () => nothing(),
+    smpWmb: () => (process.fences ? announce(OP.smpWmb) : nothing()),
+    smpRmb: () => (process.fences ? announce(OP.smpRmb) : nothing()),
+    smpMbAfterAtomic: () => (process.fences ? announce(OP.smpMbAfterAtomic) : nothing()),
     waitFor: (cell: Cell, test: Test, operand: number) => announce(OP.waitFor, cell, operand, TESTS.indexOf(test)),
     spinLock: (lock: Cell) => announce(OP.spinLock, lock),
     spinUnlock: (lock: Cell) => announce(OP.spinUnlock, lock),
@@ -134,6 +142,18 @@ export function makePort(process: PortOwner, kernel: Kernel): Cpu {
     kernelRead: (address: number) => announce(OP.kernelRead, address),
     enterUser: (value?: number) => announce(OP.enterUser, value ?? 0, value === undefined ? 0 : 1),
     enterKernel: () => announce(OP.enterKernel),
+    load: (cell: Cell, access: LoadAccess = {}) => announceMore(OP.bareLoad, [cell, ...loadArguments(access)]),
+    loadExclusive: (cell: Cell, access: LoadAccess = {}) =>
+      announceMore(OP.bareLoadExclusive, [cell, ...loadArguments(access)]),
+    store: (cell: Cell, value: number, access: StoreAccess = {}) =>
+      announceMore(OP.bareStore, [cell, value, ...storeArguments(access)]),
+    storeExclusive: (cell: Cell, value: number, access: StoreAccess = {}) =>
+      announceMore(OP.bareStoreExclusive, [cell, value, ...storeArguments(access)]),
+    rmw: (cell: Cell, operation: RmwOperation, operand: number, access: RmwAccess = {}) =>
+      announceMore(OP.bareRmw, [cell, operand, RMW_OPERATIONS.indexOf(operation), ...rmwArguments(access)]),
+    compareAndSwap: (cell: Cell, old: number, value: number, access: RmwAccess = {}) =>
+      announceMore(OP.bareCas, [cell, value, old, ...rmwArguments(access)]),
+    fence: (kind: FenceKind, ctrl = 0) => announce(OP.bareFence, FENCE_KINDS.indexOf(kind), ctrl),
     jiffies: () => 0,
     trace(event: string, ...values: number[]) {
       process.trace(event, values);

@@ -17,6 +17,8 @@ export interface ProcessHost {
   plainRead(process: Process, cell: Cell): number;
   /** Plain store by a process. */
   plainWrite(process: Process, cell: Cell, value: number): void;
+  /** Are fences steps of their own? */
+  readonly fences: boolean;
   /** The oracles behind the claims of a process. */
   claimsOf(process: Process): Claims;
   /** A tracepoint. */
@@ -173,6 +175,11 @@ export class Process implements Step {
     args.fill(0, 3);
     this.#performed = false;
     if (this.wantStacks) this.#stack = new Error('here').stack ?? '';
+  }
+
+  /** Are fences steps of their own? */
+  get fences(): boolean {
+    return this.#host.fences;
   }
 
   /** A call that is no step: it has its result at once. */

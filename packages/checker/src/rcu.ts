@@ -16,8 +16,9 @@
  * code can see whether an object was given back, addresses are never reused, and every oracle that minds an object which
  * is free minds it in all later states. So an execution that frees later shows nothing that this one does not.
  *
- * A real grace period also has a barrier on every CPU; here stores that a reader left in its store buffer may reach
- * memory after it. That allows more than hardware does, and never less.
+ * A real grace period also has a barrier on every CPU; under TSO, stores that a reader left in its store buffer may reach
+ * memory after it here. That allows more than hardware does, and never less. Under weak a grace period orders as LKMM's law says: who
+ * begins to read after its beginning knows what came before it, and its end knows what readers knew that it waited for.
  */
 import type { Address } from '@mmu-gather/core/stepped';
 import type { Objects } from './objects.ts';
@@ -28,12 +29,22 @@ export class Rcu {
   readonly #words: Words;
   readonly #objects: Objects;
   readonly #release: (object: Address) => void;
+  readonly #leaves: (reader: number, waiter: number) => void;
 
-  /** @param release gives back an object whose grace period is over */
-  constructor(words: Words, objects: Objects, release: (object: Address) => void) {
+  /**
+   * @param release gives back an object whose grace period is over
+   * @param leaves called when a reader leaves that a CPU waits for
+   */
+  constructor(
+    words: Words,
+    objects: Objects,
+    release: (object: Address) => void,
+    leaves: (reader: number, waiter: number) => void,
+  ) {
     this.#words = words;
     this.#objects = objects;
     this.#release = release;
+    this.#leaves = leaves;
   }
 
   /** rcu_read_lock. */
@@ -79,6 +90,7 @@ export class Rcu {
     if (this.#isReader(cpu)) return;
     const bit = 1 << cpu;
     for (let c = 0; c < this.#words.cpus; c++) {
+      if ((this.#words.cpu(c, CPU.rcuAwaited) & bit) !== 0) this.#leaves(cpu, c);
       this.#words.setCpu(c, CPU.rcuAwaited, this.#words.cpu(c, CPU.rcuAwaited) & ~bit);
     }
     this.#objects.readerLeft(bit, this.#release);

@@ -28,7 +28,8 @@ export const CPU: Readonly<
     | 'buffer'
     | 'taken'
     | 'rcuNesting'
-    | 'rcuAwaited',
+    | 'rcuAwaited'
+    | 'reserved',
     number
   >
 > = {
@@ -54,9 +55,11 @@ export const CPU: Readonly<
   rcuNesting: 14 + 3 * QUEUE + 2 * BUFFER,
   /** CPUs that the synchronize_rcu of this CPU still waits for, one bit each. */
   rcuAwaited: 15 + 3 * QUEUE + 2 * BUFFER,
+  /** The cell that a load has reserved under SC or TSO, plus one; 0 if none. */
+  reserved: 16 + 3 * QUEUE + 2 * BUFFER,
 };
 /** Number of words of a CPU. */
-export const CPU_WORDS: number = CPU.rcuAwaited + 1;
+export const CPU_WORDS: number = CPU.reserved + 1;
 
 /** Words of each process that are part of the key: whether it runs, and the hash of what it was fed. */
 export const PROCESS = { running: 0, history: 1 } as const;

@@ -60,8 +60,9 @@ export function bare(
   memoryModel: MemoryModel = 'sc',
   handlers: readonly IpiHandler[] = [],
   more: Partial<MachineOptions> = {},
+  isa: Partial<Isa> = {},
 ): Machine {
-  const backend = bareBackend(handlers);
+  const backend = bareBackend(handlers, isa);
   const options = { cpus, geometry: TINY, backend, profile: LINUX_6_18, memoryModel, pools: NO_POOLS, ...more };
   return new Machine(options, program);
 }

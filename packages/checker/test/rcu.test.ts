@@ -1,7 +1,7 @@
 /**
  * RCU: what a reader found stays until it leaves; what waits goes on when the last reader of its start has left.
  */
-import type { Cpu, Steps } from '@mmu-gather/core/stepped';
+import { type Cpu, entryTarget, type Steps } from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
 import { search } from '../src/index.ts';
 import { onTree, type Tree, verdict } from './page-tables.ts';
@@ -249,7 +249,7 @@ test('a handler is a reader while it runs', () => {
         handlers: [
           function* (cpu, root): Steps<void> {
             const pmd = yield* cpu.readOnce(root);
-            if (pmd !== 0) yield* cpu.readOnce(Math.floor(pmd / 4096));
+            if (pmd !== 0) yield* cpu.readOnce(entryTarget(pmd));
           },
         ],
       },

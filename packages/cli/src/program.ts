@@ -115,8 +115,8 @@ function suiteOptions(command: Command): Command {
     .option('--with <switch=value,...>', 'on top of each profile: fullmm=F2,x86.ceiling=2', listed)
     .option('--scenario <id>', "only these scenarios or twins; '*' stands for anything (repeatable)", several)
     .addOption(
-      new Option('--memory-model <model>', "instead of the architecture's own: sc, tso").argParser(
-        oneOf(['sc', 'tso']),
+      new Option('--memory-model <model>', "instead of the architecture's own: sc, tso, weak").argParser(
+        oneOf(['sc', 'tso', 'weak']),
       ),
     )
     .addOption(

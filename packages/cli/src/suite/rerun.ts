@@ -25,7 +25,7 @@ import { Misuse } from '../misuse.ts';
 import { plan } from './plan.ts';
 
 /** Memory models that a cell may have been run with. */
-const MODELS = ['sc', 'tso'] as const;
+const MODELS = ['sc', 'tso', 'weak'] as const;
 
 /** A cell with one of its executions. */
 export interface Recorded {

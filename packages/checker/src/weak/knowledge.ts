@@ -1,0 +1,189 @@
+/**
+ * Knowledge: what each CPU knows of messages, and what fences and acquires do to it. As in Promising-ARM (Pulte et al., PLDI 2019),
+ * with views instead of times, for time would keep states apart in which unrelated stores took effect in another order.
+ *
+ *     coherence     it has read or written this message of the cell: it reads no older one
+ *     loads         known to all later loads                     moved up by acquires and fences
+ *     stores        carried by all later stores                  likewise
+ *     loaded        stands before its loads so far               what a fence behind loads moves up
+ *     stored        its stores so far and what they carry        what a fence behind stores moves up
+ *     addresses     the addresses of its accesses so far         carried by later stores; isb moves it up to loads
+ *     released      its last release                             known to its next acquire (LDAR, locks)
+ *
+ * And maps to views: `slots` of loads (bare.ts), `forward` of cells (what a load of the CPU's own store comes after), `objects` that
+ * pointers were read to, `reread` of cells (what a store comes after that follows a load of the same cell; without multi-copy
+ * atomicity only, where coherence does not say so).
+ */
+import type { State } from '../state.ts';
+import { QUEUE } from '../words.ts';
+import { EMPTY_VIEW, type View, type Views } from './views.ts';
+
+/** Views of each CPU. */
+export const KNOWN = {
+  coherence: 0,
+  loads: 1,
+  stores: 2,
+  loaded: 3,
+  stored: 4,
+  addresses: 5,
+  released: 6,
+  /** Stands before the load that has reserved a cell, and so before the store that uses it. */
+  reserved: 7,
+  /** What handlers that it sent elsewhere knew when they returned. */
+  returned: 8,
+  /** What RCU readers that it waits for knew when they left. */
+  readers: 9,
+  /** What calls in its queue bring along. */
+  queue: 10,
+} as const;
+const VIEWS: number = KNOWN.queue + QUEUE;
+
+/** Maps of each CPU, to views. */
+export const MAPS: Readonly<Record<'slots' | 'forward' | 'objects' | 'reread', number>> = {
+  slots: VIEWS,
+  forward: VIEWS + 1,
+  objects: VIEWS + 2,
+  reread: VIEWS + 3,
+} as const;
+const MAPS_END: number = MAPS.reread + 1;
+
+/** The cell that a load has reserved, and the number of its message, plus one; 0 if it is lost. */
+export const RESERVED: Readonly<Record<'cell' | 'message', number>> = {
+  cell: MAPS_END,
+  message: MAPS_END + 1,
+} as const;
+
+/** Words of each CPU. */
+const CPU_WORDS: number = RESERVED.message + 1;
+
+/** Views of nobody. */
+const SHARED = {
+  /** What full fences knew. */
+  fences: 0,
+  /** What stood before grace periods. */
+  grace: 1,
+} as const;
+const SHARED_WORDS = 2;
+
+/** What the CPUs of one machine know. */
+export class Knowledge {
+  readonly #state: State;
+  readonly #views: Views;
+  readonly #base: number;
+  readonly #cpus: number;
+  readonly #fencesAgree: boolean;
+
+  /** Words that so many CPUs need. */
+  static words(cpus: number): number {
+    return SHARED_WORDS + cpus * CPU_WORDS;
+  }
+
+  /** @param fencesAgree a full fence knows what all full fences before it knew; without it, from-reads see to that */
+  constructor(state: State, views: Views, base: number, cpus: number, fencesAgree: boolean) {
+    this.#state = state;
+    this.#views = views;
+    this.#base = base;
+    this.#cpus = cpus;
+    this.#fencesAgree = fencesAgree;
+  }
+
+  /** A word of a CPU. */
+  get(cpu: number, word: number): number {
+    return this.#state.words[this.#base + SHARED_WORDS + cpu * CPU_WORDS + word]!;
+  }
+
+  /** Changes a word of a CPU. */
+  set(cpu: number, word: number, value: number): void {
+    this.#state.set(this.#base + SHARED_WORDS + cpu * CPU_WORDS + word, value);
+  }
+
+  /** A CPU knows more. */
+  add(cpu: number, word: number, view: View): void {
+    this.set(cpu, word, this.#views.join(this.get(cpu, word), view));
+  }
+
+  /** The view of a key in a map of a CPU. */
+  in(cpu: number, map: number, key: number): View {
+    const number = this.get(cpu, map);
+    return number === 0 ? EMPTY_VIEW : this.#views.lists.get(number, key);
+  }
+
+  /** Changes the view of a key in a map of a CPU. */
+  put(cpu: number, map: number, key: number, view: View): void {
+    this.set(cpu, map, this.#views.lists.with(this.get(cpu, map), key, view));
+  }
+
+  /** All that a CPU knows. */
+  all(cpu: number): View {
+    const { loads, stores, loaded, stored } = KNOWN;
+    return this.#views.joinAll([loads, stores, loaded, stored].map((word) => this.get(cpu, word)));
+  }
+
+  /** A CPU acquires: all that follows comes after it. */
+  acquire(cpu: number, view: View): void {
+    this.add(cpu, KNOWN.loads, view);
+    this.add(cpu, KNOWN.stores, view);
+  }
+
+  /** A full fence. */
+  fullFence(cpu: number): void {
+    this.acquire(cpu, this.all(cpu));
+    if (!this.#fencesAgree) return;
+    const at = this.#base + SHARED.fences;
+    const known = this.#views.join(this.#state.words[at]!, this.get(cpu, KNOWN.stores));
+    this.#state.set(at, known);
+    this.acquire(cpu, known);
+  }
+
+  /** synchronize_rcu begins: readers that begin later know what stood before. */
+  graceBegins(cpu: number): void {
+    this.fullFence(cpu);
+    this.set(cpu, KNOWN.readers, EMPTY_VIEW);
+    const at = this.#base + SHARED.grace;
+    this.#state.set(at, this.#views.join(this.#state.words[at]!, this.get(cpu, KNOWN.stores)));
+  }
+
+  /** A CPU becomes an RCU reader. */
+  readerBegins(cpu: number): void {
+    this.acquire(cpu, this.#state.words[this.#base + SHARED.grace]!);
+  }
+
+  /** Changes all views of all CPUs; coherence only if `everything`. */
+  rewrite(change: (view: View) => View, everything: boolean): void {
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      for (let w = everything ? 0 : KNOWN.loads; w < VIEWS; w++) this.set(cpu, w, change(this.get(cpu, w)));
+      for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.lists.map(this.get(cpu, w), change));
+    }
+    for (let w = 0; w < SHARED_WORDS; w++) this.#state.set(this.#base + w, change(this.#state.words[this.#base + w]!));
+  }
+
+  /** Oldest messages of a cell are dropped: a reservation of one of them is lost. */
+  dropped(cell: number, count: number): void {
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (this.get(cpu, RESERVED.cell) !== cell) continue;
+      this.set(cpu, RESERVED.message, Math.max(0, this.get(cpu, RESERVED.message) - count));
+    }
+  }
+
+  /** Forgets of a CPU's views what makes no difference, because its later loads and stores come after it anyway. */
+  reduce(cpu: number): void {
+    const loads = this.get(cpu, KNOWN.loads);
+    const stores = this.get(cpu, KNOWN.stores);
+    const coherence = this.get(cpu, KNOWN.coherence);
+    if (coherence !== EMPTY_VIEW) this.set(cpu, KNOWN.coherence, this.#views.beyond(coherence, loads, loads));
+    const beyond = (view: View): View => (view === EMPTY_VIEW ? view : this.#views.beyond(view, loads, stores));
+    for (let w = KNOWN.loaded; w <= KNOWN.reserved; w++) this.set(cpu, w, beyond(this.get(cpu, w)));
+    for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.lists.map(this.get(cpu, w), beyond));
+  }
+
+  /** Nothing happened that not everybody knows of. */
+  reset(): void {
+    for (let cpu = 0; cpu < this.#cpus; cpu++) this.forget(cpu);
+    for (let w = 0; w < SHARED_WORDS; w++) this.#state.set(this.#base + w, EMPTY_VIEW);
+  }
+
+  /** A CPU will run no code any more: it knows everything. */
+  forget(cpu: number): void {
+    for (let w = 0; w < CPU_WORDS; w++) this.set(cpu, w, 0);
+  }
+}

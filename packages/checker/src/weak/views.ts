@@ -1,0 +1,79 @@
+/**
+ * Views: what somebody knows of the messages of all cells.
+ *
+ * Messages of a cell are numbered in coherence order, from 0: the oldest that some CPU may still read. A view says for some cells
+ * how new a message it knows of; of all others it knows nothing (0). It is a map from cell to number, and is itself known by its
+ * number in {@link Lists}.
+ *
+ * All views are *closed*: who knows a message knows what its writer knew, for that stands before it.
+ */
+import type { Cell } from '@mmu-gather/core/stepped';
+import { Lists } from './lists.ts';
+
+/** The number of a view. */
+export type View = number;
+
+/** It knows nothing that not everybody knows. */
+export const EMPTY_VIEW: View = 0;
+
+/** Pairs of views as one key. */
+const PAIR = 2 ** 26;
+
+/** The views of one machine. */
+export class Views {
+  /** The lists that they are. */
+  readonly lists: Lists = new Lists();
+  readonly #joins = new Map<number, View>();
+
+  /** The newest message of a cell that a view knows of. */
+  at(view: View, cell: Cell): number {
+    return view === EMPTY_VIEW ? 0 : this.lists.get(view, cell);
+  }
+
+  /** A view of one message. */
+  of(cell: Cell, index: number): View {
+    return index === 0 ? EMPTY_VIEW : this.lists.number([cell, index]);
+  }
+
+  /** What either of two knows. */
+  join(a: View, b: View): View {
+    if (a === b || b === EMPTY_VIEW) return a;
+    if (a === EMPTY_VIEW) return b;
+    const pair = a < b ? a * PAIR + b : b * PAIR + a;
+    let view = this.#joins.get(pair);
+    if (view === undefined) this.#joins.set(pair, (view = this.#join(this.lists.of(a), this.lists.of(b))));
+    return view;
+  }
+
+  /** What any of some know. */
+  joinAll(views: Iterable<View>): View {
+    let all = EMPTY_VIEW;
+    for (const view of views) all = this.join(all, view);
+    return all;
+  }
+
+  /** What a view knows beyond what two others both know. */
+  beyond(view: View, a: View, b: View): View {
+    return this.lists.map(view, (index, cell) => (index <= Math.min(this.at(a, cell), this.at(b, cell)) ? 0 : index));
+  }
+
+  #join(a: Int32Array, b: Int32Array): View {
+    const list: number[] = [];
+    let i = 0;
+    let j = 0;
+    while (i < a.length || j < b.length) {
+      if (j === b.length || (i < a.length && a[i]! < b[j]!)) {
+        list.push(a[i]!, a[i + 1]!);
+        i += 2;
+      } else if (i === a.length || b[j]! < a[i]!) {
+        list.push(b[j]!, b[j + 1]!);
+        j += 2;
+      } else {
+        list.push(a[i]!, Math.max(a[i + 1]!, b[j + 1]!));
+        i += 2;
+        j += 2;
+      }
+    }
+    return this.lists.number(list);
+  }
+}
