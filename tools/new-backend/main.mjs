@@ -86,16 +86,11 @@ function register() {
     json.dependencies[`@mmu-gather/${id}`] = 'workspace:^';
     return text(json);
   });
-  change(join(suite, 'src/architecture.ts'), (before) =>
+  change(join(suite, 'src/architectures/index.ts'), (before) =>
     before
-      .replace(
-        /(?:\nimport [^\n]* from '\.\/architectures\/[^\n]*)+/,
-        `$&\nimport { ${names.__UPPER__} } from './architectures/${id}.ts';`,
-      )
+      .replace(/(?:\nimport \{[^\n]* from '\.\/[^\n]*)+/, `$&\nimport { ${names.__UPPER__} } from './${id}.ts';`)
+      .replace(/(?:\nexport \* from '\.\/[^\n]*)+/, `$&\nexport * from './${id}.ts';`)
       .replace(/(ARCHITECTURES: readonly Architecture\[\] = \[[^\]]*?),?\s*\]/, `$1, ${names.__UPPER__}]`),
-  );
-  change(join(suite, 'src/index.ts'), (before) =>
-    before.replace(/(?:\nexport \* from '\.\/architectures\/[^\n]*)+/, `$&\nexport * from './architectures/${id}.ts';`),
   );
   change(join(root, '.changeset/config.json'), (before) =>
     before.replace(/^( *)"@mmu-gather\/x86",$/m, `$&\n$1"@mmu-gather/${id}",`),

@@ -8,9 +8,6 @@
  *     breaks    scenarios that did not hold on it in some kernel, each with why: they must be violated
  */
 import type { Axis, BackendSpec, Switches } from '@mmu-gather/core/stepped';
-import { x86, X86_AXES, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
-import { ARM64 } from './architectures/arm64.ts';
-import { POWERPC_HASH } from './architectures/powerpc-hash.ts';
 import type { Broken } from './profiles/spec.ts';
 import type { Wrong } from './wrongs.ts';
 
@@ -30,10 +27,12 @@ export interface Architecture {
   /** Its id, equal to the backend's. */
   readonly id: string;
   /**
-   * Its switches in each kernel version that it knows, by profile id; small enough to be explored. Profiles that start from another
-   * version do not apply to it.
+   * Its switches in each kernel version that it knows, by profile id, as they really are. Profiles that start from another version do not
+   * apply to it.
    */
   readonly kernels: Readonly<Record<string, BackendSwitches>>;
+  /** Switches that are other where it is explored: constants made small, and what has scenarios of its own. */
+  readonly explored: BackendSwitches;
   /** What it selects of core's and mm's switches (Kconfig), in every kernel version, where that is other than on x86. Nothing if not given. */
   readonly config?: Partial<Switches>;
   /** Values of each switch. */
@@ -60,34 +59,7 @@ export function checkSwitches(arch: Architecture, switches: BackendSwitches): vo
   throw new Error(`${arch.id} has no switch '${unknown}': it has ${Object.keys(arch.axes).join(', ')}`);
 }
 
-/** ASID slots of an explored CPU: two show every reuse that six do. */
-const EXPLORED_ASIDS = 2;
-
-/** x86 with the switches of each kernel version. */
-export const X86: Architecture = {
-  id: 'x86',
-  kernels: Object.fromEntries(
-    Object.entries(X86_PROFILES).map(([id, switches]) => [id, { ...switches, dynAsids: EXPLORED_ASIDS }]),
-  ),
-  axes: X86_AXES,
-  wrongs: {
-    'no-wait': { waitForIpis: false },
-    'kernel-no-wait': { waitForIpis: false },
-    'leave-no-wait': { waitForIpis: false },
-    'others-only': { localFlush: false },
-    'targets-first': { maskRead: 'before-generation' },
-    'arrival-unordered': { fenceIfBitSet: false },
-    'lazy-unchecked': { lazyExitCheck: false },
-    'walks-kept': { freedTablesReachLazy: false },
-    'range-keeps-walks': { rangeFreesTables: false },
-    'leave-skips-lazy': { leaveReachesLazy: false },
-    'tag-reused': { flushReusedSlot: false },
-    'tag-comes-round': { ctxIdSpace: 1 },
-  },
-  skips: [],
-  mends: {},
-  backend: (switches) => x86(switches as unknown as X86Switches),
-};
-
-/** All architectures of this repository. */
-export const ARCHITECTURES: readonly Architecture[] = [X86, ARM64, POWERPC_HASH];
+/** Switches by profile id, as a backend exports them, for `Architecture.kernels`. */
+export function switchesById(profiles: Readonly<Record<string, object>>): Architecture['kernels'] {
+  return profiles as Architecture['kernels'];
+}

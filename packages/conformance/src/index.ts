@@ -5,7 +5,7 @@
  */
 export * from './applies.ts';
 export * from './architecture.ts';
-export * from './architectures/arm64.ts';
+export * from './architectures/index.ts';
 export * from './compare.ts';
 export * from './matrix.ts';
 export * from './profiles/index.ts';

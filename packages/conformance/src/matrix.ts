@@ -2,7 +2,8 @@
  * The matrix: scenarios and their twins, times architectures, profiles and memory models. Each cell is one run.
  */
 import type { MemoryModel, Profile } from '@mmu-gather/core/stepped';
-import { type Architecture, ARCHITECTURES, type BackendSwitches, checkSwitches } from './architecture.ts';
+import { type Architecture, type BackendSwitches, checkSwitches } from './architecture.ts';
+import { ARCHITECTURES } from './architectures/index.ts';
 import { boundOf, brokenOn, goesWrong, mendedBy, whyNot } from './applies.ts';
 import { matches } from './pattern.ts';
 import { DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
@@ -145,7 +146,7 @@ function placeOf(
   const kernel = arch.kernels[spec.kernel];
   if (kernel === undefined) return `there is no ${spec.kernel} of ${arch.id}`;
   const profile = profileOf(spec, arch.config);
-  const own = { ...kernel, ...overridesFor(spec.backend, arch) };
+  const own = { ...kernel, ...arch.explored, ...overridesFor(spec.backend, arch) };
   const applies = (to: Scenario | Twin): boolean =>
     (has(to.profiles, spec.id) || has(to.profiles, spec.kernel)) && isWhere(to.where, profile, own, arch);
   if (!applies(scenario)) return undefined;

@@ -5,7 +5,8 @@
  *     import { conformanceTests } from '@mmu-gather/conformance';
  *     conformanceTests(test, { archs: [myArchitecture] });
  */
-import { type Architecture, ARCHITECTURES } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
+import { ARCHITECTURES } from './architectures/index.ts';
 import { unmatched } from './applies.ts';
 import { type Cell, cells, type Selection } from './matrix.ts';
 import type { RunOptions } from './run.ts';

@@ -85,6 +85,7 @@ function paper(switches: PaperSwitches): BackendSpec {
 export const PAPER: Architecture = {
   id: 'paper',
   kernels: { 'linux-6.18': { reach: 'all', wait: true } satisfies PaperSwitches },
+  explored: {},
   axes: AXES,
   wrongs: {
     'no-wait': { wait: false },

@@ -39,7 +39,9 @@ describe('the registry', () => {
       });
     expect(unknown(AXES, own)).toEqual([]);
     for (const arch of ARCHITECTURES)
-      expect(unknown(arch.axes, { ...arch.kernels[spec.kernel], ...spec.backend[arch.id] })).toEqual([]);
+      expect(unknown(arch.axes, { ...arch.kernels[spec.kernel], ...arch.explored, ...spec.backend[arch.id] })).toEqual(
+        [],
+      );
   });
 
   test.each(PROFILES)('$id names scenarios and twins that exist', (spec) => {

@@ -2,7 +2,7 @@
  * arm64 as the suite uses it.
  */
 import { arm64, ARM64_AXES, ARM64_PROFILES, type Arm64Switches } from '@mmu-gather/arm64/stepped';
-import type { Architecture } from '../architecture.ts';
+import { type Architecture, switchesById } from '../architecture.ts';
 
 /** ASIDs of an explored CPU, the kernel's among them, and a range that is flushed as a whole: small. */
 const EXPLORED: Partial<Arm64Switches> = { asids: 6, maxDvmOps: 4 };
@@ -18,9 +18,8 @@ const UNDEFERRED = 'linux-5.11,linux-6.1';
 /** arm64 with the switches of each kernel version. */
 export const ARM64: Architecture = {
   id: 'arm64',
-  kernels: Object.fromEntries(
-    Object.entries(ARM64_PROFILES).map(([id, switches]) => [id, { ...switches, ...EXPLORED }]),
-  ),
+  kernels: switchesById(ARM64_PROFILES),
+  explored: { ...EXPLORED },
   config: { tableFree: 'rcu', mergeVmas: false, ptReclaim: false, tableRemoveOne: 'ipi-sync' },
   axes: ARM64_AXES,
   wrongs: {

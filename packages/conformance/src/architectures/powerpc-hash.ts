@@ -2,7 +2,7 @@
  * powerpc with the hash MMU as the suite uses it.
  */
 import { HASH_AXES, HASH_PROFILES, type HashSwitches, powerpcHash } from '@mmu-gather/powerpc/stepped';
-import type { Architecture } from '../architecture.ts';
+import { type Architecture, switchesById } from '../architecture.ts';
 
 /**
  * Small enough to be explored: a table in which a page finds its first group free, and batches of two. `localRead` is mended: as in Linux it
@@ -13,9 +13,8 @@ const EXPLORED: Partial<HashSwitches> = { contexts: 5, groups: 16, slots: 2, bat
 /** powerpc with the hash MMU, with the switches of each kernel version. */
 export const POWERPC_HASH: Architecture = {
   id: 'powerpc-hash',
-  kernels: Object.fromEntries(
-    Object.entries(HASH_PROFILES).map(([id, switches]) => [id, { ...switches, ...EXPLORED }]),
-  ),
+  kernels: switchesById(HASH_PROFILES),
+  explored: { ...EXPLORED },
   config: { tableFree: 'rcu', ptReclaim: false, tableRemoveOne: 'ipi-sync' },
   axes: HASH_AXES,
   wrongs: {

@@ -59,7 +59,7 @@ export function withSettings(
 
 function conflictIn(spec: ProfileSpec, archs: readonly Architecture[]): string | undefined {
   const published = archs.every((arch) => {
-    const now: BackendSwitches = { ...arch.kernels[spec.kernel], ...spec.backend[arch.id] };
+    const now: BackendSwitches = { ...arch.kernels[spec.kernel], ...arch.explored, ...spec.backend[arch.id] };
     return now['completedGen'] !== 'none';
   });
   return conflictOf({ ...KERNELS[spec.kernel], ...spec.switches }, published);
@@ -81,7 +81,7 @@ function find(path: string, spec: ProfileSpec, archs: readonly Architecture[]): 
   }
   const arch = archs.find((each) => (id ?? each.id) === each.id && each.axes[last] !== undefined);
   if (arch !== undefined) {
-    const now: BackendSwitches = { ...arch.kernels[spec.kernel], ...spec.backend[arch.id] };
+    const now: BackendSwitches = { ...arch.kernels[spec.kernel], ...arch.explored, ...spec.backend[arch.id] };
     return { arch: arch.id, key: last, axis: arch.axes[last]!, value: now[last] };
   }
   const names = [

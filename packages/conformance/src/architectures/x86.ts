@@ -1,0 +1,33 @@
+/**
+ * x86 as the suite uses it.
+ */
+import { x86, X86_AXES, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
+import { type Architecture, switchesById } from '../architecture.ts';
+
+/** ASID slots of an explored CPU: two show every reuse that six do. */
+const EXPLORED_ASIDS = 2;
+
+/** x86 with the switches of each kernel version. */
+export const X86: Architecture = {
+  id: 'x86',
+  kernels: switchesById(X86_PROFILES),
+  explored: { dynAsids: EXPLORED_ASIDS },
+  axes: X86_AXES,
+  wrongs: {
+    'no-wait': { waitForIpis: false },
+    'kernel-no-wait': { waitForIpis: false },
+    'leave-no-wait': { waitForIpis: false },
+    'others-only': { localFlush: false },
+    'targets-first': { maskRead: 'before-generation' },
+    'arrival-unordered': { fenceIfBitSet: false },
+    'lazy-unchecked': { lazyExitCheck: false },
+    'walks-kept': { freedTablesReachLazy: false },
+    'range-keeps-walks': { rangeFreesTables: false },
+    'leave-skips-lazy': { leaveReachesLazy: false },
+    'tag-reused': { flushReusedSlot: false },
+    'tag-comes-round': { ctxIdSpace: 1 },
+  },
+  skips: [],
+  mends: {},
+  backend: (switches) => x86(switches as unknown as X86Switches),
+};
