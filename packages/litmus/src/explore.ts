@@ -2,7 +2,6 @@
  * Explores a test: every final state that the exploring machine can reach.
  */
 import { type Explorable, type Progress, type Result, search } from '@mmu-gather/checker';
-import type { MemoryModel } from '@mmu-gather/core/stepped';
 import { satisfies } from './condition.ts';
 import { Unsupported } from './errors.ts';
 import { Final } from './final.ts';
@@ -13,8 +12,8 @@ import { Words } from './values.ts';
 
 /** How to explore. */
 export interface ExploreOptions {
-  /** Instead of the language's own: of X86_64 `tso`, of AArch64 and C Arm's. Tests with page tables run under Arm's. */
-  readonly memoryModel?: MemoryModel;
+  /** Instead of the language's own: `tso` of X86_64, `weak-mca` of AArch64, `weak` of C. Tests with page tables run under Arm's. */
+  readonly model?: Model;
   /** FEAT_ETS2, for AArch64 tests with page tables. */
   readonly ets2?: boolean;
   /** Stop after so many states of the search. */
@@ -78,7 +77,7 @@ interface Found {
 
 function finalStates(test: LitmusTest, words: Words, final: Final, limits: Limits, options: ExploreOptions): Found {
   const model = modelOf(test, options);
-  if (model !== 'arm') {
+  if (model !== 'vmsa') {
     const { machine, ends } = onMachine(test, words, final, model, limits);
     const result = explored(machine, options);
     if (result.violation !== undefined)
@@ -90,11 +89,11 @@ function finalStates(test: LitmusTest, words: Words, final: Final, limits: Limit
   return { ends: result.ends ?? new Set(), result, cut: limits.limited || machine.limited };
 }
 
-/** Under which model a test runs: its language's, unless the options say another one. */
-function modelOf({ language, vmsa }: LitmusTest, { memoryModel }: ExploreOptions): Model | 'arm' {
-  if (vmsa) return 'arm';
-  if (memoryModel === 'sc' || memoryModel === 'tso') return { memoryModel, multiCopyAtomic: true };
-  return language === 'X86_64' ? { memoryModel: 'tso', multiCopyAtomic: true } : 'arm';
+/** Under which model a test runs: its language's, unless the options say another one. Page tables are Arm's. */
+export function modelOf({ language, vmsa }: LitmusTest, { model }: ExploreOptions = {}): Model | 'vmsa' {
+  if (vmsa) return 'vmsa';
+  if (model !== undefined) return model;
+  return language === 'X86_64' ? 'tso' : language === 'AArch64' ? 'weak-mca' : 'weak';
 }
 
 function explored(machine: Explorable, { maxStates, timeLimit, onProgress }: ExploreOptions): Result {

@@ -6,6 +6,7 @@
 export * from './condition.ts';
 export * from './errors.ts';
 export * from './explore.ts';
+export { type Model, MODELS } from './on-machine.ts';
 export { readLitmus } from './read.ts';
 export * from './test.ts';
 export { type AddressValue, type EntryValue, type LabelValue, show, type Value } from './values.ts';

@@ -20,7 +20,6 @@ import {
   type Cell,
   type Cpu,
   LINUX_6_18,
-  type MemoryModel,
   type Steps,
   TINY,
 } from '@mmu-gather/core/stepped';
@@ -29,17 +28,14 @@ import type { Final } from './final.ts';
 import type { Limits } from './on-vmsa.ts';
 import { runC } from './run-c.ts';
 import { runInstructions } from './run-instructions.ts';
-import { simpleBare } from './simple-bare.ts';
 import type { LitmusTest } from './test.ts';
 import type { Access, Dependencies, Outcome, ThreadMemory } from './thread-memory.ts';
 import { truncate, type Value, type Words } from './values.ts';
 
-/** Which memory model. */
-export interface Model {
-  readonly memoryModel: MemoryModel;
-  /** Under `weak`: a store that one other CPU sees is there for all. */
-  readonly multiCopyAtomic: boolean;
-}
+/** Memory models that tests without page tables run under: `weak-mca` is multi-copy atomic (Arm, RISC-V), `weak` is not (POWER). */
+export type Model = 'sc' | 'tso' | 'weak-mca' | 'weak';
+/** All of them, the strongest first. */
+export const MODELS: readonly Model[] = ['sc', 'tso', 'weak-mca', 'weak'];
 
 /** A machine that runs a test, and the ends that it comes to. */
 export interface Run {
@@ -61,7 +57,8 @@ export function onMachine(test: LitmusTest, words: Words, final: Final, model: M
       geometry: TINY,
       backend: backendOf(model),
       profile: LINUX_6_18,
-      memoryModel: model.memoryModel,
+      memoryModel: model === 'weak-mca' ? 'weak' : model,
+      exact: true,
       pools: { mm: 0, vma: 0, page: 0, table: 0, mapping: 0, area: 0 },
     },
     {
@@ -101,12 +98,12 @@ function range(n: number): string[] {
 }
 
 /** No architecture: nothing here calls a function of the backend. */
-function backendOf({ memoryModel, multiCopyAtomic }: Model): BackendSpec {
+function backendOf(model: Model): BackendSpec {
   return {
     id: 'litmus',
     isa: {
-      memoryModel,
-      multiCopyAtomic,
+      memoryModel: model === 'weak-mca' ? 'weak' : model,
+      multiCopyAtomic: model !== 'weak',
       geometry: TINY,
       asids: 1,
       broadcasts: false,
@@ -142,7 +139,7 @@ class MachineMemory implements ThreadMemory {
 
   constructor(cpu: Cpu, words: Words, place: (address: Value) => Cell, results: Cell, gaveUp: Cell, limits: Limits) {
     this.#cpu = cpu;
-    this.#port = 'storeExclusive' in cpu ? bareOf(cpu) : simpleBare(cpu);
+    this.#port = bareOf(cpu);
     this.#words = words;
     this.#place = place;
     this.#results = results;
@@ -222,8 +219,9 @@ function kept(slot: number): { readonly slot?: number } {
   return slot < 0 ? {} : { slot };
 }
 
-function masks({ pickAddr, data, ctrl, earlier }: Access): SlotMasks {
-  return { addr: pickAddr, data, ctrl: ctrl | earlier };
+/** What was only picked orders the store and nothing that reads it: as a branch does. */
+function masks({ addr, pickAddr, data, trueData, ctrl, earlier }: Access): SlotMasks {
+  return { addr, data: trueData, ctrl: ctrl | earlier | pickAddr | data };
 }
 
 function rmw(access: Access): RmwAccess {

@@ -15,7 +15,6 @@ import {
 import type { Steps } from '@mmu-gather/core/stepped';
 import { Unsupported } from './errors.ts';
 import type { Final } from './final.ts';
-import { runC } from './run-c.ts';
 import { runInstructions } from './run-instructions.ts';
 import type { LitmusTest, Thread } from './test.ts';
 import type { Access, Dependencies, Outcome, ThreadMemory } from './thread-memory.ts';
@@ -45,7 +44,6 @@ export function onVmsa(test: LitmusTest, words: Words, final: Final, ets2: boole
       const memory = new VmsaMemory(port, words, limits);
       const word = (value: Value): number => words.of(value);
       const registers = final.registersOf(number);
-      if (test.language === 'C') return runC(test, number, memory, { registers, word });
       const faults = { faultsAt: final.faultsAt(number), faults: final.faultsWord.bind(final) };
       return runInstructions(test, number, memory, { registers, word, ...faults });
     }),
@@ -57,13 +55,13 @@ export function onVmsa(test: LitmusTest, words: Words, final: Final, ets2: boole
   });
 }
 
-function roomOf({ code, handler, statements }: Thread): number {
+function roomOf({ code, handler }: Thread): number {
   const loops = code.some(({ action }, i) => {
     const to =
       action.kind === 'jump' || action.kind === 'branch' || action.kind === 'branchOnZero' ? action.to : undefined;
     return to !== undefined && code.findIndex(({ labels }) => labels.includes(to)) <= i;
   });
-  if (loops || handler !== undefined || statements.length > 0) return ROOM.most;
+  if (loops || handler !== undefined) return ROOM.most;
   let room = ROOM.least;
   for (const { action } of code) {
     if ('at' in action) room += EVENTS_OF_INSTRUCTION;
@@ -88,7 +86,6 @@ class Places {
     const value = this.#words.value(address);
     if (typeof value === 'bigint' || value.kind !== 'address') return this.#wrong('an access to what is no address');
     if (value.of.startsWith('PTE(')) return { cell: this.#cell(value.of, value.offset) };
-    if (!this.#test.vmsa) return { cell: this.#cell(value.of, value.offset) };
     return { entry: this.#cell(`PTE(${value.of})`, 0), offset: value.offset };
   }
 
@@ -138,9 +135,6 @@ const COMBINES: Readonly<Partial<Record<RmwOperation, Arithmetic>>> = {
   xor: 'xor',
 };
 
-/** Barriers of Arm that stand for those of the kernel. */
-const BARRIERS: Readonly<Partial<Record<FenceKind, FenceKind>>> = { mb: 'dmb sy', rmb: 'dmb ld', wmb: 'dmb st' };
-
 /** The memory of a thread. */
 class VmsaMemory implements ThreadMemory {
   readonly #port: VmsaPort;
@@ -160,16 +154,12 @@ class VmsaMemory implements ThreadMemory {
     return this.#outcome(yield* this.#port.store(this.#words.of(address), this.#words.of(value), how(access)), access);
   }
   *rmw(address: Value, operation: RmwOperation, operand: Value, access: Access): Steps<Outcome> {
-    if (access.full === true) yield* this.#port.fence('dmb sy');
     const word = yield* this.#port.rmw(this.#words.of(address), operation, this.#words.of(operand), how(access));
-    if (access.full === true) yield* this.#port.fence('dmb sy');
     return this.#outcome(word, access);
   }
   *compareAndSwap(address: Value, old: Value, value: Value, access: Access): Steps<Outcome> {
-    if (access.full === true) yield* this.#port.fence('dmb sy');
     const [a, o, v] = [address, old, value].map((each) => this.#words.of(each));
     const word = yield* this.#port.compareAndSwap(a!, o!, v!, how(access));
-    if (access.full === true) yield* this.#port.fence('dmb sy');
     return this.#outcome(word, access);
   }
   *loadExclusive(address: Value, access: Access): Steps<Outcome> {
@@ -182,7 +172,7 @@ class VmsaMemory implements ThreadMemory {
     );
   }
   fence(kind: FenceKind | 'eret', on: Dependencies): Steps<void> {
-    return this.#port.fence(kind === 'eret' ? kind : (BARRIERS[kind] ?? kind), on);
+    return this.#port.fence(kind, on);
   }
   invalidate(address: Value | undefined, broadcast: boolean, on: Dependencies): Steps<void> {
     return this.#port.invalidate({
@@ -194,18 +184,20 @@ class VmsaMemory implements ThreadMemory {
   choose(count: number): Steps<number> {
     return this.#port.choose(count);
   }
-  *lock(address: Value): Steps<void> {
-    // Where it would have to wait, another interleaving has it later.
-    const read = yield* this.#port.compareAndSwap(this.#words.of(address), 0, 1, { acquire: 'acquire' });
-    if (read !== 0) yield* this.#port.giveUp();
+  lock(): Steps<void> {
+    return noKernel();
   }
-  *unlock(address: Value): Steps<void> {
-    yield* this.#port.store(this.#words.of(address), 0, { release: true });
+  unlock(): Steps<void> {
+    return noKernel();
   }
-  *rcuReadLock(): Steps<void> {}
-  *rcuReadUnlock(): Steps<void> {}
-  *synchronizeRcu(): Steps<void> {
-    throw new TypeError('there is no RCU here');
+  rcuReadLock(): Steps<void> {
+    return noKernel();
+  }
+  rcuReadUnlock(): Steps<void> {
+    return noKernel();
+  }
+  synchronizeRcu(): Steps<void> {
+    return noKernel();
   }
   *giveUp(limited: boolean): Steps<void> {
     if (limited) this.#limits.limited = true;
@@ -219,6 +211,10 @@ class VmsaMemory implements ThreadMemory {
     const fault: FaultKind | undefined = faultOf(word);
     return fault === undefined ? { value: truncate(this.#words.value(word), bits) } : { fault };
   }
+}
+
+function noKernel(): never {
+  throw new TypeError('instructions have no locks and no RCU');
 }
 
 function how(access: Access): VmsaAccess {

@@ -3,10 +3,10 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compare, explore, readExpectations, readLitmus, verdictOf } from '../src/index.ts';
+import { compare, explore, type Model, readExpectations, readLitmus, verdictOf } from '../src/index.ts';
 
 /** Runs every file of a folder that has a verdict. Returns how each compares; `unsupported` and the message if it cannot be run. */
-export function runSuite(folder: string, column: string): Map<string, string> {
+export function runSuite(folder: string, column: string, model?: Model): Map<string, string> {
   const table = join(folder, 'verdicts.tsv');
   const expected = readExpectations(table, readFileSync(table, 'utf8'), column);
   const results = new Map<string, string>();
@@ -15,7 +15,13 @@ export function runSuite(folder: string, column: string): Map<string, string> {
     if (verdict === undefined) continue;
     try {
       const test = readLitmus(file, readFileSync(join(folder, file), 'utf8'));
-      results.set(file, compare(verdictOf(test, explore(test, { ets2: column === 'ets2' })), verdict));
+      results.set(
+        file,
+        compare(
+          verdictOf(test, explore(test, { ets2: column === 'ets2', ...(model !== undefined && { model }) })),
+          verdict,
+        ),
+      );
     } catch (error) {
       results.set(file, error instanceof Error ? error.message : String(error));
     }
