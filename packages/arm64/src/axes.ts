@@ -29,6 +29,8 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   fullmmFlush: axis(['skip', 'always']),
   activeAsidUpdate: axis(['cmpxchg'], ['xchg']),
   reserveActive: axis([true], [false]),
+  reservedUpdate: axis(['all'], ['first']),
+  keepPinned: axis([true], [false]),
   rolloverFlush: axis([true], [false]),
   switchToBarrier: axis([true], [false]),
   leaveReachesLazy: axis([true], [false]),

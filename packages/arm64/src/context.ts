@@ -133,11 +133,13 @@ function findFree(cpu: Cpu, from: number): number {
  * the rollover reserves it, too, and its copy must match at the next one.
  */
 function updateReserved(cpu: Cpu, old: number, id: number): boolean {
+  const { cpuAsids, switches } = arm64Of(cpu);
   let hit = false;
-  for (const { reserved } of arm64Of(cpu).cpuAsids) {
+  for (const { reserved } of cpuAsids) {
     if (cpu.read(reserved) !== old) continue;
     hit = true;
     cpu.write(reserved, id);
+    if (switches.reservedUpdate === 'first') break;
   }
   return hit;
 }
@@ -145,7 +147,8 @@ function updateReserved(cpu: Cpu, old: number, id: number): boolean {
 /** flush_context: a rollover takes back every ASID but those that CPUs run with, and pinned ones. Under the lock. */
 function* flushContext(cpu: Cpu): Steps<void> {
   const { allocator, asidMap, pinnedMap, cpuAsids, switches } = arm64Of(cpu);
-  for (let word = 0; word < asidMap.words; word++) cpu.write(asidMap.base + word, cpu.read(pinnedMap.base + word));
+  for (let word = 0; word < asidMap.words; word++)
+    cpu.write(asidMap.base + word, switches.keepPinned ? cpu.read(pinnedMap.base + word) : 0);
   for (const { active, reserved } of cpuAsids) {
     // Pairs with the compare-and-swap of the fast path.
     let id = yield* cpu.xchg(active, 0);

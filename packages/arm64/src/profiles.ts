@@ -76,6 +76,10 @@ export interface Arm64Switches {
   readonly activeAsidUpdate: 'cmpxchg' | 'xchg';
   /** Whether a rollover keeps the ASIDs that CPUs run with. False is wrong. */
   readonly reserveActive: boolean;
+  /** Whether every reserved copy of an old ASID moves to the new generation, or (wrong) the first one only. */
+  readonly reservedUpdate: 'all' | 'first';
+  /** Whether a rollover leaves pinned ASIDs with their mms. False is wrong. */
+  readonly keepPinned: boolean;
   /** Whether a rollover asks every CPU to flush itself before it runs a task with a new ASID. False is wrong. */
   readonly rolloverFlush: boolean;
 
@@ -139,6 +143,8 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   fullmmFlush: 'skip',
   activeAsidUpdate: 'cmpxchg',
   reserveActive: true,
+  reservedUpdate: 'all',
+  keepPinned: true,
   rolloverFlush: true,
   switchToBarrier: true,
   leaveReachesLazy: true,

@@ -3,7 +3,9 @@
  */
 import type { AnyScenario } from '../scenario.ts';
 import { AGGRESSIVE_SCENARIOS } from './aggressive.ts';
+import { ARM64_ASIDS } from './arm64-asid.ts';
 import { ARM64_FLUSHES } from './arm64-flush.ts';
+import { ARM64_RECLAIM } from './arm64-reclaim.ts';
 import { BROADCASTS } from './broadcast.ts';
 import { BUGS } from './bugs.ts';
 import { CLEAR_FLUSH } from './clear-flush.ts';
@@ -81,6 +83,8 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...GUP_FAST,
   ...BROADCASTS,
   ...ARM64_FLUSHES,
+  ...ARM64_ASIDS,
+  ...ARM64_RECLAIM,
   ...HUGE,
   ...COLLAPSE,
   ...FULLMM,

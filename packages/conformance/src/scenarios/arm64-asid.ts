@@ -1,0 +1,233 @@
+/**
+ * The ASIDs of arm64: few of them here, so that they are all given out, and taken back, while flushes go on (arch/arm64/mm/context.c).
+ *
+ * The invariants are those of C. Marinas' model (kernel-tla, asidalloc.tla), by its names. O8 watches UniqueASIDPerCPU at each context load, O1
+ * and O2 watch TLBEmptyInvalPTE; the end of each execution is asked for the others. CPUs do not share their TLBs (no CnP); that ASIDs of mms
+ * that run on different CPUs are different, too, is what keeps them so when a task moves.
+ */
+import { type Arm64, arm64MmContextGet, asidIn, generationIn, mmContextId } from '@mmu-gather/arm64/stepped';
+import type { Run } from '@mmu-gather/checker';
+import { type Cpu, type Kernel, Mm, type Steps } from '@mmu-gather/core/stepped';
+import { contextSwitch, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread } from '../scenario.ts';
+import { clearFlushFree } from './arm64-flush.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, toUser } from './stage.ts';
+
+const ASIDS: Only = { archs: ['arm64'], why: 'its ASIDs are the same on every CPU, and roll over' };
+
+/** Three ASIDs for users: one more than CPUs can run with. */
+const THREE: BackendOverrides = { arm64: { asids: 4 } };
+
+/** Mms, the first ones with ASIDs, and where the first one's page is. */
+interface Mms {
+  readonly mms: readonly Mm[];
+  readonly at0: Mapping;
+  readonly arm64: Arm64;
+}
+
+/**
+ * Makes mms with a page each, and lets CPUs run them in turn.
+ * @param ran the CPU that runs each mm first, in the order in which ASIDs are given out; mms beyond have never run
+ */
+function setMms(run: Run, kernel: Kernel, count: number, ran: readonly number[]): Mms {
+  const mms = Array.from({ length: count }, () => {
+    const mm = run(0, mmAlloc);
+    run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+    return mm;
+  });
+  ran.forEach((cpu, i) => {
+    run(cpu, (port) => contextSwitch(port, mms[i]!));
+    run(cpu, (port) => userStore(port, mms[i]!, 0, 1 + i));
+  });
+  return { mms, at0: mappingOf(run, mms[0]!, 0), arm64: kernel.backend as Arm64 };
+}
+
+/** Lets a CPU run mms one after the other. */
+function* runEach(cpu: Cpu, mms: readonly Mm[]): Steps<void> {
+  for (const mm of mms) yield* contextSwitch(cpu, mm);
+}
+
+/** SameASIDActiveTask and UniqueASIDActiveTask, of CPUs outside of switch code. */
+function asidInvariants(peek: (cell: number) => number, { arm64 }: Mms): string | undefined {
+  const running = arm64.cpuAsids.map(({ active, reserved, loadedMm }) => {
+    const id = peek(active) === 0 ? peek(reserved) : peek(active);
+    return { mm: peek(loadedMm), asid: asidIn(id) };
+  });
+  for (const [i, one] of running.entries()) {
+    for (const [j, other] of running.slice(0, i).entries()) {
+      if (one.mm === arm64.initMm || other.mm === arm64.initMm) continue;
+      if (one.mm === other.mm && one.asid !== other.asid)
+        return `SameASIDActiveTask: CPUs ${j} and ${i} run one mm with ASIDs ${other.asid} and ${one.asid}`;
+      if (one.mm !== other.mm && one.asid === other.asid)
+        return `UniqueASIDActiveTask: CPUs ${j} and ${i} run two mms with ASID ${one.asid}`;
+    }
+    if (one.mm === arm64.initMm) continue;
+    const id = peek(mmContextId(Mm.at(one.mm)));
+    const current = generationIn(id) === peek(arm64.allocator.generation);
+    if (current && asidIn(id) !== one.asid)
+      return `SameASIDActiveTask: CPU ${i} runs with ASID ${one.asid} an mm whose ASID is ${asidIn(id)}`;
+  }
+  return undefined;
+}
+
+const rollover = defineScenario<Mms>({
+  id: 'asid/rollover',
+  title: 'two CPUs run four mms with three ASIDs: they roll over twice, on both CPUs at once',
+  source: 'kernel-tla asidalloc.tla; arch/arm64/mm/context.c',
+  cpus: 2,
+  only: ASIDS,
+  backend: THREE,
+  pools: { mm: 4, page: 4, table: 8, vma: 4 },
+  // ASID 1 was the first mm's, CPU 0 runs with 2 and CPU 1 with 3.
+  setup: (run, kernel) => setMms(run, kernel, 4, [0, 0, 1]),
+  threads: ({ mms: [a, , c, d] }) => [thread((cpu) => runEach(cpu, [a!, c!])), thread((cpu) => runEach(cpu, [d!, a!]))],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'asid/rollover/nothing-reserved',
+      why: 'a rollover does not keep the ASIDs that CPUs run with',
+      oracle: ['O8', 'assert'],
+      property: 'ALIAS',
+      backend: { arm64: { reserveActive: false } },
+    },
+    {
+      id: 'asid/rollover/no-flush',
+      why: 'a rollover flushes nobody: an ASID is reused on a CPU that has entries under it',
+      oracle: 'O8',
+      property: 'ALIAS',
+      wrong: 'tag-reused',
+    },
+  ],
+});
+
+const exchange = defineScenario<Mms>({
+  id: 'bug:B78/fixed',
+  title: 'the fast path takes its ASID unless a rollover has been there; two rollovers go on beside it',
+  source: 'a8ffaaa060b8 (4.16)',
+  cpus: 2,
+  only: ASIDS,
+  backend: THREE,
+  pools: { mm: 5, page: 5, table: 10, vma: 5 },
+  setup: (run, kernel) => setMms(run, kernel, 5, [0, 0, 1]),
+  // The first mm has ASID 1, and the second one, which CPU 0 runs, 2.
+  threads: ({ mms: [one, , , two, other] }) => [
+    thread((cpu) => runEach(cpu, [one!])),
+    thread((cpu) => runEach(cpu, [two!, other!, two!, one!])),
+  ],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'bug:B78/buggy',
+      why: 'it exchanges what a rollover has set to 0 for its old ASID, which the next rollover reserves for it: two mms share one ASID',
+      oracle: ['O8', 'assert'],
+      property: 'ALIAS',
+      backend: { arm64: { activeAsidUpdate: 'xchg' } },
+    },
+  ],
+});
+
+const flushed = defineScenario<Mms>({
+  id: 'asid/flush',
+  title: 'reclaim unmaps a page of an mm that runs nowhere, while that mm gets a new ASID on another CPU',
+  source: '5e10f9887ed8 (5.14)',
+  cpus: 2,
+  only: ASIDS,
+  backend: THREE,
+  pools: { mm: 4, page: 4, table: 8, vma: 4 },
+  setup: (run, kernel) => setMms(run, kernel, 4, [0, 0, 1]),
+  threads: ({ mms: [a, , , d], at0 }) => [
+    thread((cpu) => clearFlushFree(cpu, a!, at0)),
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, d!);
+      yield* toUser(cpu, a!);
+    }),
+  ],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'asid/flush/read-early',
+      why: 'the ASID is read before the page-table store is visible: the mm gets another one, and walks the old entry under it',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { arm64: { asidRead: 'before-barrier' } },
+      memoryModels: ['tso'],
+    },
+  ],
+});
+
+const bothReserve = defineScenario<Mms>({
+  id: 'asid/reserved-twice',
+  title:
+    'two CPUs run an mm at a rollover, one of them through the next one, too: the mm keeps its ASID, and is flushed under it',
+  source: 'arch/arm64/mm/context.c check_update_reserved_asid',
+  cpus: 2,
+  only: ASIDS,
+  backend: THREE,
+  pools: { mm: 4, page: 4, table: 8, vma: 4 },
+  setup(run, kernel) {
+    const stage = setMms(run, kernel, 4, [0, 0, 0]);
+    const [a] = stage.mms;
+    run(1, (cpu) => toUser(cpu, a!));
+    run(0, (cpu) => contextSwitch(cpu, a!));
+    return stage;
+  },
+  threads: ({ mms: [a, b, c, d], at0 }) => [
+    thread(function* (cpu) {
+      yield* runEach(cpu, [d!, a!, b!, c!, a!]);
+      yield* clearFlushFree(cpu, a!, at0);
+    }),
+  ],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'asid/reserved-twice/first-only',
+      why: 'only one of the two reserved copies moves to the new generation: at the next one the mm loses its ASID, and CPU 1 goes on with it',
+      oracle: ['O1', 'assert'],
+      property: 'ALIAS',
+      backend: { arm64: { reservedUpdate: 'first' } },
+    },
+    {
+      id: 'asid/reserved-twice/nothing-reserved',
+      why: 'a rollover does not keep the ASIDs that CPUs run with',
+      oracle: ['O1', 'O8', 'assert'],
+      property: 'ALIAS',
+      backend: { arm64: { reserveActive: false } },
+    },
+  ],
+});
+
+const pinned = defineScenario<Mms>({
+  id: 'asid/pinned',
+  title: 'a device uses the ASID of an mm that runs nowhere: rollovers leave it with the mm',
+  source: 'arch/arm64/mm/context.c arm64_mm_context_get (SMMU SVA)',
+  cpus: 1,
+  only: ASIDS,
+  backend: { arm64: { asids: 5 } },
+  pools: { mm: 5, page: 5, table: 10, vma: 5 },
+  setup(run, kernel) {
+    const stage = setMms(run, kernel, 5, [0, 0, 0, 0]);
+    run(0, (cpu) => arm64MmContextGet(cpu, stage.mms[0]!));
+    return stage;
+  },
+  threads: ({ mms: [a, , c, , e] }) => [
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, e!);
+      yield* userStore(cpu, e!, 0, 1);
+      yield* runEach(cpu, [c!, a!]);
+    }),
+  ],
+  final: (peek, { mms: [a] }) =>
+    asidIn(peek(mmContextId(a!))) === 1 ? undefined : 'the pinned ASID of an mm has changed',
+  twins: [
+    {
+      id: 'asid/pinned/forgotten',
+      why: 'a rollover gives the pinned ASID to another mm as well',
+      oracle: ['O8', 'assert'],
+      property: 'ALIAS',
+      backend: { arm64: { keepPinned: false } },
+    },
+  ],
+});
+
+/** All of them. */
+export const ARM64_ASIDS: readonly AnyScenario[] = [rollover, exchange, flushed, bothReserve, pinned];
