@@ -10,6 +10,7 @@ import { count, duration, list as listed, oneOf, seed, several, share } from './
 import type { ReplayOptions } from './commands/replay.ts';
 import type { SuiteOptions } from './commands/suite.ts';
 import type { ListName } from './commands/list.ts';
+import type { LitmusOptions } from './commands/litmus.ts';
 
 const NAME = 'mmu-gather';
 
@@ -61,6 +62,29 @@ function commands(done: (code: number) => void): Command {
     .action(async (files: string[], options: SuiteOptions) => {
       const { runSuite } = await import('./commands/suite.ts');
       done(await runSuite(files, options));
+    });
+
+  program
+    .command('litmus')
+    .description("Explore litmus tests: herd's C, X86_64 and AArch64 (page tables too), isla's TOML.")
+    .argument('<file|folder...>', "tests; '*' stands for anything")
+    .option('--expect <file>', 'a table of expected verdicts, tab-separated (repeatable)', several)
+    .option('--column <name>', 'its column: one that is named ets2 stands for --variant ets2, too')
+    .addOption(new Option('--variant <name>', 'FEAT_ETS2, for tests with page tables: ets2').argParser(oneOf(['ets2'])))
+    .addOption(
+      new Option(
+        '--memory-model <model>',
+        "instead of the language's own: sc, tso, weak-mca (multi-copy atomic), weak",
+      ).argParser(oneOf(['sc', 'tso', 'weak-mca', 'weak'])),
+    )
+    .option('--max-states <n>', 'most states of a test', count)
+    .option('--time-limit <time>', 'most time for a test: 500ms, 30s, 5m (default: 60s)', duration)
+    .option('--full', 'with --expect: show the states of every test')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('litmus tests/ --expect tests/verdicts.tsv --column ets2'))
+    .action(async (files: string[], options: LitmusOptions) => {
+      const { runLitmus } = await import('./commands/litmus.ts');
+      done(await runLitmus(files, options));
     });
 
   program

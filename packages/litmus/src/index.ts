@@ -5,7 +5,7 @@
  */
 export * from './condition.ts';
 export * from './errors.ts';
-export * from './explore.ts';
+export { type Exploration, explore, type ExploreOptions, modelOf, type Outcome } from './explore.ts';
 export { type Model, MODELS } from './on-machine.ts';
 export { readLitmus } from './read.ts';
 export * from './test.ts';
