@@ -134,9 +134,9 @@ export class Effects {
       case OP.sendIpi:
         return this.#parts.interrupts.mayBeSent(a) ? 1 : 0;
       case OP.userRead:
-        return this.#parts.user.translations(cpu, a, false).length;
+        return this.#parts.user.translations(cpu, a, false, arg(2) !== 0).length;
       case OP.userWrite:
-        return this.#parts.user.translations(cpu, a, true).length;
+        return this.#parts.user.translations(cpu, a, true, arg(2) !== 0).length;
       case OP.kernelRead:
         return this.#parts.user.kernelTranslations(cpu, a).length;
       default:

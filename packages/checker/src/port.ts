@@ -137,8 +137,9 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
       return port;
     },
     invalidationBarrier: () => announce(OP.invalidationBarrier),
-    userRead: (address: number) => announce(OP.userRead, address),
-    userWrite: (address: number, value: number) => announce(OP.userWrite, address, value),
+    userRead: (address: number, loaded = false) => announce(OP.userRead, address, 0, loaded ? 1 : 0),
+    userWrite: (address: number, value: number, loaded = false) =>
+      announce(OP.userWrite, address, value, loaded ? 1 : 0),
     kernelRead: (address: number) => announce(OP.kernelRead, address),
     enterUser: (value?: number) => announce(OP.enterUser, value ?? 0, value === undefined ? 0 : 1),
     enterKernel: () => announce(OP.enterKernel),

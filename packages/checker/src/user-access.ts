@@ -54,8 +54,11 @@ export class UserAccess {
     this.#stored = stored;
   }
 
-  /** The translations that an access may go through now; `undefined` stands for a fault. */
-  translations(cpu: number, address: number, write: boolean): (Translation | undefined)[] {
+  /**
+   * The translations that an access may go through now; `undefined` stands for a fault.
+   * @param loaded what the TLB may hold for it, it holds
+   */
+  translations(cpu: number, address: number, write: boolean, loaded = false): (Translation | undefined)[] {
     const page = this.#mmu.page(address);
     const need = write ? this.#store : this.#load;
     const now = this.#mmu.found(cpu, page, need);
@@ -66,7 +69,7 @@ export class UserAccess {
       if (write && this.#cleanWalks && (entry & DIRTY) === 0 && entry !== now) return;
       through.push({ entry, frame });
     });
-    if ((now & need) !== need) through.push(undefined);
+    if ((now & need) !== need && !(loaded && through.length > 0)) through.push(undefined);
     return through;
   }
 

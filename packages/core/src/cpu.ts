@@ -160,10 +160,14 @@ export interface Cpu {
   cmpxchgAndInvalidate(cell: Cell, old: number, value: number, scope: Scope): Steps<number>;
   /** Waits until this CPU's broadcasts took effect everywhere (DSB, tlbsync, ptesync). */
   invalidationBarrier(): Steps<void>;
-  /** A load from user mode. Returns the word, or {@link FAULT}. */
-  userRead(address: number): Steps<number>;
-  /** A store from user mode. Returns 0, or {@link FAULT}. */
-  userWrite(address: number, value: number): Steps<number>;
+  /**
+   * A load from user mode. Returns the word, or {@link FAULT}.
+   * @param loaded a miss handler has just loaded the TLB for it: it faults only if that was dropped meanwhile, for then nothing would stop two
+   *   CPUs that fill one place of a table from making each other miss for ever
+   */
+  userRead(address: number, loaded?: boolean): Steps<number>;
+  /** A store from user mode. Returns 0, or {@link FAULT}. @param loaded see userRead */
+  userWrite(address: number, value: number, loaded?: boolean): Steps<number>;
   /** A load through the kernel's own page table (`kernel.initMm`), on whatever CPU. Returns the word, or {@link FAULT}. */
   kernelRead(address: number): Steps<number>;
 

@@ -78,15 +78,18 @@ function* findFaultVma(cpu: Cpu, mm: Mm, address: number): Steps<Vma | null> {
   return vma !== null && cpu.read(vma.start) <= address ? vma : null;
 }
 
+/** What {@link handleMiss} returns if the architecture's miss handler has loaded a translation. */
+const LOADED = 1;
+
 /**
  * What the CPU enters for an access that it could not do: the architecture's own miss handler, if there is one, and the page fault for
  * what that does not answer.
- * @returns 0 if the access can be tried again
+ * @returns 0 or LOADED if the access can be tried again
  */
 function* handleMiss(cpu: Cpu, mm: Mm, address: number, write: boolean, files: PageCache): Steps<number> {
   const { tlbMiss } = cpu.kernel.backend;
-  if (tlbMiss !== null && (yield* tlbMiss(cpu, mm, address, write))) return 0;
-  return yield* doUserAddrFault(cpu, mm, address, write, files);
+  if (tlbMiss !== null && (yield* tlbMiss(cpu, mm, address, write))) return LOADED;
+  return (yield* doUserAddrFault(cpu, mm, address, write, files)) === 0 ? 0 : -EFAULT;
 }
 
 /**
@@ -101,24 +104,28 @@ export function* userStore(
   files: PageCache = NO_FILES,
 ): Steps<number> {
   yield* cpu.enterUser();
+  let answer = 0;
   for (;;) {
-    const result = yield* cpu.userWrite(address, value);
+    const result = yield* cpu.userWrite(address, value, answer === LOADED);
     yield* cpu.enterKernel();
     if (result !== FAULT) return 0;
-    if ((yield* handleMiss(cpu, mm, address, true, files)) !== 0) return -EFAULT;
-    yield* cpu.enterUser(0);
+    answer = yield* handleMiss(cpu, mm, address, true, files);
+    if (answer < 0) return answer;
+    yield* cpu.enterUser(answer);
   }
 }
 
 /** A load of user code; see {@link userStore}. @returns the word, or -EFAULT */
 export function* userLoad(cpu: Cpu, mm: Mm, address: number, files: PageCache = NO_FILES): Steps<number> {
   yield* cpu.enterUser();
+  let answer = 0;
   for (;;) {
-    const result = yield* cpu.userRead(address);
+    const result = yield* cpu.userRead(address, answer === LOADED);
     yield* cpu.enterKernel();
     if (result !== FAULT) return result;
-    if ((yield* handleMiss(cpu, mm, address, false, files)) !== 0) return -EFAULT;
-    yield* cpu.enterUser(0);
+    answer = yield* handleMiss(cpu, mm, address, false, files);
+    if (answer < 0) return answer;
+    yield* cpu.enterUser(answer);
   }
 }
 

@@ -21,8 +21,8 @@ import {
   allocTsb,
   freeTsb,
   lockContext,
+  lockTag,
   TAG_INVALID,
-  TAG_LOCKED,
   TSB_BASE,
   type TsbMemory,
   tsbSlot,
@@ -69,27 +69,30 @@ function* smpTsbSync(cpu: Cpu, mm: Mm): Steps<void> {
   yield* onEachCpuCondMask(cpu, mask & ~(1 << cpu.id), null, TSB_SYNC, mm.address);
 }
 
-/** copy_tsb: what is valid goes to where it belongs in the new one. Both words of an entry are read at once. */
+/**
+ * copy_tsb: what is valid goes to where it belongs in the new one. The processor reads both words of an entry at once; here the tag is locked
+ * for as long.
+ */
 function* copyTsb(cpu: Cpu, old: Address, fresh: Address): Steps<void> {
   const { tsbs } = sparc64Of(cpu);
   const entries = cpu.read(old);
   for (let i = 0; i < entries; i++) {
     const cell = old + 1 + 2 * i;
-    const tag = yield* cpu.readOnce(cell);
-    if (tag === TAG_INVALID || tag === TAG_LOCKED) continue;
-    const pte = yield* cpu.readOnce(cell + 1);
-    // Another tag now: who missed has written another address's. The new table does without either.
-    if ((yield* cpu.readOnce(cell)) !== tag) continue;
-    const slot = tsbSlot(tsbs, cpu.kernel.geometry, fresh, cpu.read(fresh), addressOf(cpu, tsbs, i, tag), TSB_BASE);
-    cpu.write(slot.cell + 1, pte);
-    cpu.write(slot.cell, tag);
+    const tag = yield* lockTag(cpu, cell);
+    if (tag !== TAG_INVALID) {
+      const slot = tsbSlot(tsbs, cpu.kernel.geometry, fresh, cpu.read(fresh), addressOf(cpu, tsbs, i, tag), TSB_BASE);
+      cpu.write(slot.cell + 1, cpu.read(cell + 1));
+      cpu.write(slot.cell, tag);
+    }
+    yield* cpu.writeOnce(cell, tag);
   }
   const huge = 1 + 2 * tsbs.maxEntries;
   for (let i = 0; i < tsbs.hugeEntries; i++) {
-    const tag = yield* cpu.readOnce(old + huge + 2 * i);
-    if (tag === TAG_INVALID || tag === TAG_LOCKED) continue;
-    cpu.write(fresh + huge + 2 * i + 1, yield* cpu.readOnce(old + huge + 2 * i + 1));
+    const cell = old + huge + 2 * i;
+    const tag = yield* lockTag(cpu, cell);
+    cpu.write(fresh + huge + 2 * i + 1, cpu.read(cell + 1));
     cpu.write(fresh + huge + 2 * i, tag);
+    yield* cpu.writeOnce(cell, tag);
   }
 }
 

@@ -182,17 +182,24 @@ export function* freeTsb(cpu: Cpu, tsb: Address): Steps<void> {
   }
 }
 
-/** Locks a tag (TSB_LOCK_TAG): nobody else writes behind it, and nothing matches it. A full barrier. */
-export function* lockTag(cpu: Cpu, tag: Cell): Steps<void> {
+/**
+ * Locks a tag (TSB_LOCK_TAG): nobody else writes behind it, and nothing matches it. A full barrier.
+ * @returns the tag that was there
+ */
+export function* lockTag(cpu: Cpu, tag: Cell): Steps<number> {
   for (;;) {
-    const seen = yield* cpu.waitFor(tag, 'notEqual', TAG_LOCKED);
-    if ((yield* cpu.cmpxchg(tag, seen, TAG_LOCKED)) === seen) return;
+    const seen = yield* cpu.xchg(tag, TAG_LOCKED);
+    if (seen !== TAG_LOCKED) return seen;
+    yield* cpu.waitFor(tag, 'notEqual', TAG_LOCKED);
   }
 }
 
-/** Puts a translation behind a tag that is locked, and unlocks it (TSB_WRITE). The hardware reads both words at once. */
+/**
+ * Puts a translation behind a tag that is locked, and unlocks it (TSB_WRITE). Nobody reads what is behind a locked tag, so that the first store
+ * is a plain one here.
+ */
 export function* writeBehindTag(cpu: Cpu, slot: Slot, entry: Entry): Steps<void> {
-  yield* cpu.writeOnce(slot.cell + 1, entry);
+  cpu.write(slot.cell + 1, entry);
   yield* cpu.writeOnce(slot.cell, slot.tag);
 }
 
@@ -222,10 +229,8 @@ function* tsbFlush(cpu: Cpu, tsb: Address, address: number, kind: TsbKind): Step
   const { tsbs } = sparc64Of(cpu);
   if (tsb === 0 || (kind === TSB_HUGE && tsbs.hugeEntries === 0)) return;
   const { cell, tag } = tsbSlot(tsbs, cpu.kernel.geometry, tsb, cpu.read(tsb), address, kind);
-  for (;;) {
-    const seen = yield* cpu.waitFor(cell, 'notEqual', TAG_LOCKED);
-    if (seen !== tag || (yield* cpu.cmpxchg(cell, tag, TAG_INVALID)) === tag) return;
-  }
+  while ((yield* cpu.cmpxchg(cell, tag, TAG_INVALID)) === TAG_LOCKED)
+    yield* cpu.waitFor(cell, 'notEqual', TAG_LOCKED);
 }
 
 /** Takes mm->context.lock (spin_lock_irqsave): a full barrier. */
