@@ -13,7 +13,7 @@ import {
   userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
-import { PAGE, type Stage, toUser } from './stage.ts';
+import { PAGE, type Stage, newThread } from './stage.ts';
 
 /** A stage whose memory is a file. */
 export interface FileStage extends Stage {
@@ -51,7 +51,7 @@ export function setFileStage(run: Run, options: FileStageOptions): FileStage {
     if (options.store === true) run(0, (cpu) => userStore(cpu, mm, i * PAGE, 1 + i));
     else run(0, (cpu) => userLoad(cpu, mm, i * PAGE));
   }
-  for (const n of options.running ?? [0, 1]) if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
+  for (const n of options.running ?? [0, 1]) if (n !== 0) run(n, (cpu) => newThread(cpu, mm));
   for (const n of options.inKernel ?? []) run(n, (cpu) => cpu.enterKernel());
   return { mm, at: 0, file, pages };
 }

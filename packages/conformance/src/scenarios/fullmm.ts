@@ -13,6 +13,8 @@ import {
   madviseDontneed,
   mmAlloc,
   mmap,
+  mmdrop,
+  mmgrab,
   tryToUnmapOne,
   userStore,
 } from '@mmu-gather/mm/stepped';
@@ -65,10 +67,11 @@ interface Reclaimed extends Stage {
   readonly p0: Mapping;
 }
 
-/** Reclaim has isolated the page, and looks where it is mapped. */
+/** Reclaim has isolated the page, and looks where it is mapped. What keeps the mm is the lock of the reverse map in Linux, a reference here. */
 function* reclaim(cpu: Cpu, mm: Mm, page: number): Steps<void> {
   yield* tryToUnmapOne(cpu, page, mm, 0, null);
   yield* putPage(cpu, page);
+  yield* mmdrop(cpu, mm);
 }
 
 const keep = defineScenario<Reclaimed>({
@@ -81,6 +84,7 @@ const keep = defineScenario<Reclaimed>({
     const stage = setStage(run, { touched: [0], running: [0] });
     const p0 = mappingOf(run, stage.mm, 0);
     run(0, (cpu) => getPage(cpu, p0.page));
+    run(1, (cpu) => mmgrab(cpu, stage.mm));
     return { ...stage, p0 };
   },
   threads: ({ mm, p0 }) => [thread((cpu) => exitMm(cpu)), thread((cpu) => reclaim(cpu, mm, p0.page))],
@@ -153,11 +157,7 @@ const f2Last = defineScenario<Stage>({
   source: 'J. Fitzhardinge, March 2009',
   cpus: 2,
   profile: { fullmm: 'F2' },
-  setup(run) {
-    const stage = setStage(run, { touched: [0], inKernel: [1] });
-    run(1, (cpu) => cpu.atomicAdd(stage.mm.mmUsers, 1));
-    return stage;
-  },
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
   threads: () => [thread((cpu) => exitMm(cpu)), thread((cpu) => exitMm(cpu))],
   twins: [
     {
@@ -176,11 +176,7 @@ const f2Gup = defineScenario<Stage>({
   source: 'core.md 8.5',
   cpus: 2,
   profile: { fullmm: 'F2', tableFree: 'batched', ptReclaim: false },
-  setup(run) {
-    const stage = setStage(run, { touched: [0], inKernel: [1] });
-    run(1, (cpu) => cpu.atomicAdd(stage.mm.mmUsers, 1));
-    return stage;
-  },
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
   threads: ({ mm }) => [
     thread((cpu) => exitMm(cpu)),
     thread(function* (cpu) {

@@ -6,7 +6,7 @@ import { type Address, DIRTY, entryClear, RW, SAVED_DIRTY } from '@mmu-gather/co
 import { changeProtNuma, contextSwitch, ksmMakeStable, ksmMerge, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage, newThread } from './stage.ts';
 
 interface Twins extends Stage {
   /** Page 1, merged already. */
@@ -28,7 +28,7 @@ function alike(kthreads: readonly number[], users: readonly number[]): (run: Run
     const kpage = run(0, (cpu) => ksmMakeStable(cpu, { mm, address: 2 * PAGE }));
     const p0 = mappingOf(run, mm, 0);
     for (const n of kthreads) run(n, (cpu) => contextSwitch(cpu, null));
-    for (const n of users) if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
+    for (const n of users) if (n !== 0) run(n, (cpu) => newThread(cpu, mm));
     return { ...stage, kpage, p0 };
   };
 }

@@ -22,7 +22,7 @@ import {
   userStore,
   vmaLookup,
 } from '@mmu-gather/mm/stepped';
-import { PAGE, toUser } from './stage.ts';
+import { PAGE, newThread } from './stage.ts';
 
 /** An mm that maps a file. */
 export interface MappedStage {
@@ -56,7 +56,7 @@ function run0(run: Run): Mm {
 }
 
 function others(run: Run, mm: Mm, { running = [0, 1], inKernel = [] }: MappedOptions): void {
-  for (const n of running) if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
+  for (const n of running) if (n !== 0) run(n, (cpu) => newThread(cpu, mm));
   for (const n of inKernel) run(n, (cpu) => cpu.enterKernel());
 }
 

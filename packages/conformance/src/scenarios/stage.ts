@@ -14,7 +14,7 @@ import {
   VM_READ,
   VM_WRITE,
 } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, mmap, pmdOffset, ptepGet, userStore } from '@mmu-gather/mm/stepped';
+import { contextSwitch, mmAlloc, mmap, mmget, pmdOffset, ptepGet, userStore } from '@mmu-gather/mm/stepped';
 import type { Twin } from '../scenario.ts';
 
 /** Bytes in a page. */
@@ -54,11 +54,13 @@ export function setStage(run: Run, options: StageOptions = {}): Stage {
   for (const page of options.touched ?? Array.from({ length: pages }, (_, p) => p)) {
     run(0, (cpu) => userStore(cpu, mm, page * PAGE, 1 + page));
   }
-  for (const n of options.running ?? [0, 1]) {
-    if (n !== 0) run(n, (cpu) => toUser(cpu, mm));
+  const { running = [0, 1], inKernel = [], lazy = [] } = options;
+  for (const n of running) {
+    // The thread of a CPU that has gone idle since has exited.
+    if (n !== 0) run(n, (cpu) => (lazy.includes(n) ? toUser(cpu, mm) : newThread(cpu, mm)));
   }
-  for (const n of [...(options.inKernel ?? []), ...(options.lazy ?? [])]) run(n, (cpu) => cpu.enterKernel());
-  for (const n of options.lazy ?? []) run(n, (cpu) => contextSwitch(cpu, null));
+  for (const n of [...inKernel, ...lazy]) run(n, (cpu) => cpu.enterKernel());
+  for (const n of lazy) run(n, (cpu) => contextSwitch(cpu, null));
   return { mm, at: 0 };
 }
 
@@ -74,6 +76,12 @@ export function cameFromAnotherMm(run: Run): Stage {
 export function* toUser(cpu: Cpu, mm: Mm): Steps<void> {
   yield* contextSwitch(cpu, mm);
   yield* cpu.enterUser();
+}
+
+/** One more thread of an mm begins to run, in user mode. */
+export function* newThread(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* mmget(cpu, mm);
+  yield* toUser(cpu, mm);
 }
 
 /** A system call from user mode and back: of what happens in the kernel, user code keeps one word. */

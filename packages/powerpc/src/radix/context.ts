@@ -20,19 +20,29 @@ export interface PidTable {
   readonly ids: ContextIds;
   /** First word of the process table: the root of each PID, 0 if it has none. */
   readonly processTb: Cell;
+  /** How many were handed out, where that is in turn. */
+  readonly turn: Cell;
 }
 
 /** Reserves the map of PIDs with the kernel's taken, and the process table. */
 export function reservePidTable(arena: Arena, pids: number): PidTable {
   const roots = Array.from({ length: pids }, (_, pid) => `[${pid}]`);
-  return { ids: reserveContextIds(arena, pids, RADIX_KERNEL_PID), processTb: arena.reserve('process_tb', roots) };
+  const ids = reserveContextIds(arena, pids, RADIX_KERNEL_PID);
+  return { ids, processTb: arena.reserve('process_tb', roots), turn: arena.reserve('pids_in_turn', ['']) };
+}
+
+/** A PID that may be another mm's (pidTurns). */
+function* nextInTurn(cpu: Cpu, turns: number): Steps<number> {
+  const turn = yield* cpu.atomicAddReturn(radixOf(cpu).pidTable.turn, 1);
+  return RADIX_KERNEL_PID + 1 + ((turn - 1) % turns);
 }
 
 /** init_new_context: a PID, and its root in the process table, there for the hardware before anybody loads the PID (ptesync; isync). */
 export function* radixInitNewContext(cpu: Cpu, mm: Mm): Steps<void> {
-  const { ids } = radixOf(cpu).pidTable;
-  const pid = yield* allocContextId(cpu, ids);
-  yield* cpu.writeOnce(radixOf(cpu).pidTable.processTb + pid, cpu.read(mm.pgd));
+  const { pidTable, switches } = radixOf(cpu);
+  const { pidTurns } = switches;
+  const pid = pidTurns === 0 ? yield* allocContextId(cpu, pidTable.ids) : yield* nextInTurn(cpu, pidTurns);
+  yield* cpu.writeOnce(pidTable.processTb + pid, cpu.read(mm.pgd));
   yield* cpu.smpMb();
   cpu.write(mmPid(mm), pid);
   cpu.write(mmActiveCpus(mm), 0);
@@ -54,6 +64,6 @@ export function* radixArchExitMmap(cpu: Cpu, mm: Mm): Steps<void> {
 export function* radixDestroyContext(cpu: Cpu, mm: Mm): Steps<void> {
   const { pidTable, switches } = radixOf(cpu);
   if (switches.prtbCleared === 'after-flush') yield* clearProcessTableEntry(cpu, mm);
-  yield* freeContextId(cpu, pidTable.ids, cpu.read(mmPid(mm)));
+  if (switches.pidTurns === 0) yield* freeContextId(cpu, pidTable.ids, cpu.read(mmPid(mm)));
   cpu.write(mmPid(mm), MMU_NO_CONTEXT);
 }

@@ -37,7 +37,7 @@ export function* flushTypeNeeded(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<Flush
   const { activeCpus, cpumask } = yield* usersOf(cpu, mm);
   const mine = (cpumask & (1 << cpu.id)) !== 0;
   if (switches.noneType && activeCpus === 0) return 'none';
-  if (activeCpus <= 1 && mine) return yield* aloneInMask(cpu, mm);
+  if (activeCpus <= 1 && mine) return switches.ownPart ? yield* aloneInMask(cpu, mm) : 'none';
   if (fullmm || (yield* hasCopros(cpu, mm))) return 'global';
   if (runs(cpu, mm) && (yield* cpu.readOnce(mm.mmUsers)) <= 1) {
     yield* exitFlushLazyTlbs(cpu, mm);

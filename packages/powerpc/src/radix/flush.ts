@@ -101,8 +101,9 @@ function exceeds(cpu: Cpu, type: FlushType, pages: number): boolean {
 /**
  * radix__flush_tlb_range: base pages, and huge pages that may lie among them. A range of a PMD and more drops the page walk cache, too
  * (5.14 on): mremap moves whole tables and relies on it.
+ * @param freedTables drop it in any case
  */
-export function* radixFlushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number): Steps<void> {
+export function* radixFlushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, freedTables = false): Steps<void> {
   const pid = cpu.read(mmPid(mm));
   if (pid === MMU_NO_CONTEXT) return;
   const type = yield* flushTypeNeeded(cpu, mm, false);
@@ -111,7 +112,7 @@ export function* radixFlushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number
   const { gtse, rangePwc } = radixOf(cpu).switches;
   const pmd = powerOfTwo(entryShift(geometry, PMD_LEVEL));
   const whole = exceeds(cpu, type, radixPagesIn(start, end, geometry.pageShift));
-  const alsoPwc = rangePwc && (whole || end - start >= pmd);
+  const alsoPwc = freedTables || (rangePwc && (whole || end - start >= pmd));
   if (type === 'global' && !gtse) {
     const what = H_RPTI_TYPE_TLB | (alsoPwc ? H_RPTI_TYPE_PWC : 0);
     yield* rptInvalidate(cpu, pid, what, { start, end }, [0, PMD_LEVEL]);
@@ -176,8 +177,9 @@ export function* radixFlushTlbCollapsedPmd(cpu: Cpu, mm: Mm, start: number): Ste
   const { geometry } = cpu.kernel;
   const pid = cpu.read(mmPid(mm));
   if (pid === MMU_NO_CONTEXT) return;
+  const alsoPwc = radixOf(cpu).switches.collapsePwc;
   if (geometry.pageShift === PAGE_SHIFT) {
-    yield* radixFlushAllMm(cpu, mm, false);
+    yield* alsoPwc ? radixFlushAllMm(cpu, mm, false) : radixFlushTlbMm(cpu, mm);
     return;
   }
   const end = start + powerOfTwo(entryShift(geometry, PMD_LEVEL));
@@ -185,7 +187,7 @@ export function* radixFlushTlbCollapsedPmd(cpu: Cpu, mm: Mm, start: number): Ste
   if (type === 'none') return;
   if (type === 'global' && !radixOf(cpu).switches.gtse)
     yield* rptInvalidate(cpu, pid, H_RPTI_TYPE_ALL, { start, end }, [0]);
-  else yield* flushRanges(cpu, mm, type, [{ pid, start, end, level: 0, alsoPwc: true }]);
+  else yield* flushRanges(cpu, mm, type, [{ pid, start, end, level: 0, alsoPwc }]);
 }
 
 /** flush_tlb_kernel_range: always the kernel's whole PID, on every CPU. */
@@ -196,8 +198,8 @@ export function radixFlushTlbKernelRange(cpu: Cpu, _start: number, _end: number)
 }
 
 /**
- * flush_tlb_mm_range_gen of the 2021 RFC: there are no generations here, so it is a flush of the range, whatever the generation. A
- * whole mm is one with its paths.
+ * flush_tlb_mm_range_gen of the 2021 RFC: there are no generations here, so it is a flush of the range, whatever the generation. Several records
+ * may be one range: it holds pages of its level, and huge ones, too, if that is 0.
  */
 export function* radixFlushTlbGen(
   cpu: Cpu,
@@ -209,5 +211,6 @@ export function* radixFlushTlbGen(
   _gen: number,
 ): Steps<void> {
   if (end === EVERYTHING && freedTables) yield* radixFlushAllMm(cpu, mm, false);
+  else if (level === 0) yield* radixFlushTlbRange(cpu, mm, start, end, freedTables);
   else yield* radixFlushTlbRangePsize(cpu, mm, start, end, level, freedTables);
 }

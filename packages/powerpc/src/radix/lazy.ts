@@ -118,7 +118,9 @@ export function* doLeaveMm(cpu: Cpu, argument: Address): Steps<void> {
   const { switches } = radixOf(cpu);
   const mm = Mm.at(argument);
   cpu.claim.that(!runs(cpu, mm), 'O16', 'an mm that is in use is left everywhere');
-  if (switches.leaveReachesLazy && borrows(cpu, mm)) yield* leaveLazyMm(cpu, mm);
+  const lazy = borrows(cpu, mm);
+  if (lazy && !switches.leaveReachesLazy) return;
+  if (lazy) yield* leaveLazyMm(cpu, mm);
   if (switches.leaveFlushes) yield* localPid(cpu, cpu.read(mmPid(mm)), RIC_FLUSH_ALL);
 }
 

@@ -33,8 +33,8 @@ export function doTlbielVaRange(cpu: Cpu, argument: Address): Steps<void> {
 
 /** on_each_cpu_mask of a mask that is read now. */
 function* onEachUser(cpu: Cpu, mm: Mm, handler: number): Steps<void> {
-  const { multicastSelf, waitForIpis } = radixOf(cpu).switches;
-  const mask = (yield* onlineUsers(cpu, mm)) & ~(multicastSelf ? 0 : 1 << cpu.id);
+  const { ownPart, waitForIpis } = radixOf(cpu).switches;
+  const mask = (yield* onlineUsers(cpu, mm)) & ~(ownPart ? 0 : 1 << cpu.id);
   yield* onEachCpuCondMask(cpu, mask, null, handler, thisRadixCpu(cpu).address, waitForIpis);
 }
 
@@ -73,4 +73,20 @@ export function* multicastKernel(cpu: Cpu): Steps<void> {
 /** Do coprocessors use the mm? */
 export function* hasCopros(cpu: Cpu, mm: Mm): Steps<boolean> {
   return radixOf(cpu).switches.countCopros && (yield* cpu.readOnce(mmCopros(mm))) > 0;
+}
+
+/** Id of {@link doSerialize} among the backend's handlers. */
+export const DO_SERIALIZE: number = 5;
+
+/** do_serialize: nothing. That it ran says that the CPU had interrupts on. */
+export function* doSerialize(_cpu: Cpu, _argument: Address): Steps<void> {}
+
+/**
+ * serialize_against_pte_lookup: an interrupt of every other CPU of the mm, waited for. A flush that is a broadcast interrupts nobody, so it does not
+ * wait for walkers with interrupts off.
+ */
+export function* serializeAgainstPteLookup(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* cpu.smpMb();
+  const others = (yield* onlineUsers(cpu, mm)) & ~(1 << cpu.id);
+  yield* onEachCpuCondMask(cpu, others, null, DO_SERIALIZE, mm.address);
 }

@@ -40,6 +40,11 @@ export interface RadixSwitches {
   readonly rangePwc: boolean;
   /** Whether lazy CPUs hold a reference to the mm, or are made to leave it when it goes (MMU_LAZY_TLB_SHOOTDOWN, 6.4 on). */
   readonly lazyTlb: 'refcount' | 'shootdown';
+  /**
+   * Whether a collapse interrupts every CPU of the mm behind its flush (serialize_against_pte_lookup, up to 6.0; bedf03416913): GUP-fast with
+   * interrupts off has left then. Since then GUP-fast looks at the entry above a second time.
+   */
+  readonly collapseSerializes: boolean;
   /** pte_needs_flush: every change (up to 6.0), or only those that take something away (6.1 on). */
   readonly needsFlushRule: 'always' | '6.1';
   /**
@@ -66,8 +71,8 @@ export interface RadixSwitches {
   readonly kernelTlbsync: boolean;
   /** Whether a flush waits for its interrupts. False is wrong. */
   readonly waitForIpis: boolean;
-  /** Whether a flush by interrupts does its own CPU, too. False is wrong. */
-  readonly multicastSelf: boolean;
+  /** Whether the CPU that asks does its own part, alone or among those that it interrupts. False is wrong. */
+  readonly ownPart: boolean;
   /** Whether the errata are worked around, on machines that have them. False is wrong there. */
   readonly fixups: boolean;
   /** Whether tlb_flush drops the page walk cache when tables were freed. False is wrong (bug B88). */
@@ -78,6 +83,10 @@ export interface RadixSwitches {
   readonly prtbCleared: 'before-flush' | 'after-flush';
   /** Whether CPUs that leave an mm at its end (F2) flush. False is wrong where PIDs are used again. */
   readonly leaveFlushes: boolean;
+  /** Whether a collapse drops the page walk cache (radix__flush_tlb_collapsed_pmd). False is wrong. */
+  readonly collapsePwc: boolean;
+  /** How many PIDs are handed out in turn, whoever has them. 0: those that are free. Others are wrong: two mms share one. */
+  readonly pidTurns: number;
   /** Whether lazy CPUs are made to leave an mm at its end (F2). False is wrong. */
   readonly leaveReachesLazy: boolean;
   /** Whether flushes go to coprocessors (copros > 0 needs tlbie). False is wrong. */
@@ -104,6 +113,7 @@ export const RADIX_LINUX_5_11: RadixSwitches = {
   noneType: false,
   rangePwc: false,
   lazyTlb: 'refcount',
+  collapseSerializes: true,
   needsFlushRule: 'always',
   trimBits: 'target',
   offlineLeaves: true,
@@ -114,12 +124,14 @@ export const RADIX_LINUX_5_11: RadixSwitches = {
   tlbsync: true,
   kernelTlbsync: true,
   waitForIpis: true,
-  multicastSelf: true,
+  ownPart: true,
   fixups: true,
   gatherPwc: true,
   teardownRic: 2,
   prtbCleared: 'before-flush',
   leaveFlushes: true,
+  collapsePwc: true,
+  pidTurns: 0,
   leaveReachesLazy: true,
   countCopros: true,
   coproFlush: 'before-detach',
@@ -133,6 +145,7 @@ export const RADIX_LINUX_6_1: RadixSwitches = {
   trimTimer: 1073,
   noneType: true,
   rangePwc: true,
+  collapseSerializes: false,
   needsFlushRule: '6.1',
 };
 

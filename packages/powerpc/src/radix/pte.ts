@@ -14,7 +14,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { lookEarly } from './flush-type.ts';
 import { radixFlushTlbCollapsedPmd, radixFlushTlbPagePsize } from './flush.ts';
-import { hasCopros } from './multicast.ts';
+import { hasCopros, serializeAgainstPteLookup } from './multicast.ts';
 import { radixOf } from './state.ts';
 
 /** May a nest MMU hold the entry, and be stuck with it? */
@@ -53,6 +53,12 @@ function* ptepModifyProtCommit(cpu: Cpu, mm: Mm, address: number, pte: Cell, old
   yield* cpu.writeOnce(pte, entry);
 }
 
+/** pmdp_collapse_flush behind the unlinking of the table. */
+function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+  yield* radixFlushTlbCollapsedPmd(cpu, mm, address);
+  if (radixOf(cpu).switches.collapseSerializes) yield* serializeAgainstPteLookup(cpu, mm);
+}
+
 /** Radix. */
 export const RADIX_PTE: PteOps = {
   ...GENERIC_PTE,
@@ -60,5 +66,5 @@ export const RADIX_PTE: PteOps = {
   ptepModifyProtStart: (cpu, mm, address, pte) => ptepGetAndClear(cpu, mm, address, pte, 0),
   ptepSetAccessFlags,
   ptepModifyProtCommit,
-  pmdpCollapseFlush: radixFlushTlbCollapsedPmd,
+  pmdpCollapseFlush,
 };

@@ -30,7 +30,7 @@ import {
 import { radixTlbFlush } from './gather.ts';
 import { radixIsa } from './isa.ts';
 import { cleanupLazyTlbs, doExitFlushLazyTlb, doLeaveMm, doShootLazyTlb, radixLeaveMmEverywhere } from './lazy.ts';
-import { doTlbielPid, doTlbielVaRange } from './multicast.ts';
+import { doSerialize, doTlbielPid, doTlbielVaRange } from './multicast.ts';
 import { radixPteAccessible, radixPteAlwaysNeedsFlush, radixPteNeedsFlush } from './needs-flush.ts';
 import { RADIX_LINUX_6_18, type RadixSwitches } from './profiles.ts';
 import { RADIX_PTE } from './pte.ts';
@@ -73,7 +73,7 @@ export function powerpcRadix(switches: RadixSwitches = RADIX_LINUX_6_18): Backen
         ...ASM_GENERIC,
         id: 'powerpc-radix',
         isa,
-        handlers: [doTlbielPid, doTlbielVaRange, doExitFlushLazyTlb, doShootLazyTlb, doLeaveMm],
+        handlers: [doTlbielPid, doTlbielVaRange, doExitFlushLazyTlb, doShootLazyTlb, doLeaveMm, doSerialize],
         pte: RADIX_PTE,
         gatherPageSize: true,
         switches,
