@@ -89,7 +89,8 @@ function* kernelPte(cpu: Cpu, address: number): Steps<Cell> {
 function* freeVmapAreaNoflush(cpu: Cpu, area: VmapArea, pages: number): Steps<void> {
   const lists = listsOf(cpu);
   const { vmapReuse } = cpu.kernel.profile;
-  // After the entries were cleared, by exchanges: what begins later finds them empty.
+  // The cleared entries before the look at what has begun: what begins later finds them empty. Pairs with the increment in flushTlbKernelAll.
+  if (vmapReuse === 'generation' || vmapReuse === 'any-generation') yield* cpu.smpMb();
   cpu.write(area.gen, yield* cpu.readOnce(vmapReuse === 'any-generation' ? lists.flushDone : lists.flushBegun));
   yield* cpu.spinLock(lists.lock);
   unlinkBusy(cpu, lists, area);
