@@ -15,6 +15,7 @@ export const ASM_GENERIC: Pick<
   | 'gatherPageSize'
   | 'processTable'
   | 'tlbMiss'
+  | 'activateMm'
   | 'switchTo'
   | 'finishArchPostLockSwitch'
   | 'archExitMmap'
@@ -31,6 +32,7 @@ export const ASM_GENERIC: Pick<
   gatherPageSize: false,
   processTable: null,
   tlbMiss: null,
+  activateMm: null,
   switchTo: null,
   finishArchPostLockSwitch: null,
   archExitMmap: null,

@@ -80,6 +80,8 @@ export interface Backend {
   initNewContext(cpu: Cpu, mm: Mm): Steps<void>;
   /** switch_mm_irqs_off with interrupts off: from whatever is loaded to `next`. */
   switchMm(cpu: Cpu, next: Mm): Steps<void>;
+  /** activate_mm of exec: from whatever is loaded to a new mm, with interrupts off. Null: {@link Backend.switchMm}. */
+  readonly activateMm: ((cpu: Cpu, next: Mm) => Steps<void>) | null;
   /** enter_lazy_tlb: a task without an mm goes on with the mm that is loaded. */
   enterLazyTlb(cpu: Cpu, mm: Mm): Steps<void>;
   /** What __switch_to does of its own, with interrupts off, before each change of task. Null: nothing. */

@@ -25,13 +25,14 @@ import { mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 /** exec_mmap: the current task goes on in a new mm. */
 export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
   const rq = thisRq(cpu);
+  const { activateMm, switchMm } = cpu.kernel.backend;
   const old = currentMm(cpu);
   if (old !== null) yield* cpu.downRead(old.mmapLock);
   yield* cpu.localIrqDisable();
   const active = activeMm(cpu);
   cpu.write(rq.mm, mm.address);
   cpu.write(rq.activeMm, mm.address);
-  yield* cpu.kernel.backend.switchMm(cpu, mm);
+  yield* (activateMm ?? switchMm)(cpu, mm);
   yield* cpu.localIrqEnable();
   if (old === null) {
     yield* mmdropLazyTlb(cpu, active);
