@@ -135,12 +135,10 @@ export class Knowledge {
     this.acquire(cpu, known);
   }
 
-  /** synchronize_rcu begins: readers that begin later know what stood before. */
+  /** A grace period begins: readers that begin later know what stood before. */
   graceBegins(cpu: number): void {
-    this.fullFence(cpu);
-    this.set(cpu, KNOWN.readers, EMPTY_VIEW);
     const at = this.#base + SHARED.grace;
-    this.#state.set(at, this.#views.join(this.#state.words[at]!, this.get(cpu, KNOWN.stores)));
+    this.#state.set(at, this.#views.join(this.#state.words[at]!, this.all(cpu)));
   }
 
   /** A CPU becomes an RCU reader. */

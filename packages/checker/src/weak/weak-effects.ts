@@ -350,6 +350,11 @@ export class WeakEffects {
         this.#readerBegins(cpu);
         return undefined;
       case OP.synchronizeRcu:
+        known.fullFence(cpu);
+        known.set(cpu, KNOWN.readers, EMPTY_VIEW);
+        known.graceBegins(cpu);
+        return undefined;
+      case OP.freeRcu:
         known.graceBegins(cpu);
         return undefined;
       case OP.awaitReaders:
