@@ -268,6 +268,7 @@ export class Effects {
         return this.#parts.user.kernelRead(cpu, a, choice);
       case OP.enterUser:
         this.#parts.words.setCpu(cpu, CPU.userMode, 1);
+        this.#parts.mmu.entersUser(cpu);
         this.#parts.oracles.userMode(cpu);
         return 0;
       case OP.enterKernel:

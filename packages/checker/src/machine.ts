@@ -188,6 +188,7 @@ export class Machine<E = unknown> implements Explorable {
     });
     this.mmu = new Mmu(state, layout, options, mmuBase, this.kernel, {
       freed: (address) => objects.freed(address),
+      inUser: (cpu) => this.#interrupts.inUser(cpu),
       freedTable: (cpu, table) =>
         this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
       twoSizes: (cpu, page, kernel) =>
@@ -531,7 +532,9 @@ export class Machine<E = unknown> implements Explorable {
     this.#interrupts.end(cpu);
     for (let w = 0; w < PROCESS_WORDS; w++) this.state.set(this.#words.processAt(this.#cpus + cpu, w), 0);
     this.#effects.irqReturned(cpu);
-    if (this.#interrupts.inUser(cpu)) this.#oracles.userMode(cpu);
+    if (!this.#interrupts.inUser(cpu)) return;
+    this.mmu.entersUser(cpu);
+    this.#oracles.userMode(cpu);
   }
 
   // ---- setup ----

@@ -33,12 +33,15 @@ import {
   type Address,
   type BootOptions,
   type Entry,
+  entryClear,
+  entryFlags,
   entryPresent,
   entryShift,
   entryTarget,
   type Extent,
   type Geometry,
   type Kernel,
+  mkEntry,
   Mm,
   Page,
   PRESENT,
@@ -61,6 +64,8 @@ export const MAX_MESSAGES: number = MASK_WORDS * BITS;
 export interface FillHost {
   /** Was the object at this address given back? */
   freed(address: Address): boolean;
+  /** Is a CPU in user mode, with its interrupt side idle? */
+  inUser(cpu: number): boolean;
   /** A walk can read a freed table (O4). */
   freedTable(cpu: number, table: Address): void;
   /** A huge leaf and a smaller one may be cached for the same address (O14). */
@@ -274,10 +279,18 @@ export class Mmu {
   /** Lets one CPU fill. */
   refill(cpu: number): void {
     const root = this.liveRoot(cpu);
-    if (root !== 0 && this.#translations !== null) this.#lookUp(cpu, this.liveAsid(cpu), this.#translations);
-    else if (root !== 0) this.#fill(cpu, this.liveAsid(cpu), root);
+    if (root !== 0 && this.#translations !== null) {
+      this.#lookUp(cpu, this.liveAsid(cpu), this.#translations);
+      if (this.#translations.missesAnytime === true && this.#host.inUser(cpu))
+        this.#miss(cpu, this.liveAsid(cpu), root);
+    } else if (root !== 0) this.#fill(cpu, this.liveAsid(cpu), root);
     const kernel = this.kernelRoot;
     if (kernel !== 0) this.#fill(cpu, this.kernelTag, kernel);
+  }
+
+  /** A CPU comes to user mode: it may miss, if nothing else fills its TLB then. */
+  entersUser(cpu: number): void {
+    if (this.#translations?.missesAnytime === true) this.refill(cpu);
   }
 
   /** Calls back with every leaf value that may be cached for a page on the context that the CPU has loaded. */
@@ -443,6 +456,19 @@ export class Mmu {
       }
     }
     if (this.#filled && this.#huge.some((bits) => bits !== 0)) this.#checkSizes(cpu, asid);
+  }
+
+  /** Caches what a miss handler finds for each page now, in pieces of the size of base pages. */
+  #miss(cpu: number, asid: number, root: Address): void {
+    for (let page = 0; page < this.pages; page++) {
+      const entry = this.inMemory(root, page);
+      if ((entry & this.#cacheable) !== this.#cacheable) continue;
+      const part =
+        (entry & PSE) === 0
+          ? entry
+          : mkEntry(this.#frame(entry, this.#level, page), entryFlags(entryClear(entry, PSE)));
+      this.#add(cpu, asid, 0, page, part, 0);
+    }
   }
 
   #fill(cpu: number, tag: number, root: Address): void {

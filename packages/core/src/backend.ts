@@ -37,6 +37,11 @@ export interface TranslationTable {
   /** Number of words. */
   readonly words: number;
   /**
+   * Whether user code that misses may be left out of a scenario: a CPU in user mode may then hold what page tables hold, too, as if its miss handler
+   * had run at any time (sparc64, whose handler runs in one piece and leaves no more behind than an entry of the table). Not if not given.
+   */
+  readonly missesAnytime?: boolean;
+  /**
    * What the hardware of a CPU may find for an address under an address-space tag, as entries; more than one where it stands there twice. Pure:
    * reads the table's words by `load` only.
    */

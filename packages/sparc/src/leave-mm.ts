@@ -2,7 +2,7 @@
  * Leaving an mm everywhere: no sparc64 kernel does it; it is here for teardowns without a flush (core's fullmm.ts, F2). Each CPU that has the
  * mm's context loaded, this one and lazy ones included, gives up its user part.
  */
-import { type Address, type Cpu, type Mm, onEachCpuCondMask, type Steps } from '@mmu-gather/core/stepped';
+import { type Address, type Cpu, type Mm, onEachCpuCondMask, type Steps, thisRq } from '@mmu-gather/core/stepped';
 import { sparc64Of, thisCpuState } from './state.ts';
 import { loadNucleus } from './switch.ts';
 
@@ -11,7 +11,9 @@ export const LEAVE_MM_FUNC: number = 4;
 
 /** Leaves the mm at an address if it is loaded. Interrupts off. */
 export function* leaveMmFunc(cpu: Cpu, argument: Address): Steps<void> {
-  if ((yield* cpu.readOnce(thisCpuState(cpu).secondaryMm)) === argument) yield* loadNucleus(cpu);
+  if ((yield* cpu.readOnce(thisCpuState(cpu).secondaryMm)) !== argument) return;
+  cpu.claim.that(cpu.read(thisRq(cpu).mm) !== argument, 'O16', 'an mm that is in use is left everywhere');
+  yield* loadNucleus(cpu);
 }
 
 /** See core's `Backend.leaveMmEverywhere`. */

@@ -139,6 +139,7 @@ export function translationTable(memory: TsbMemory, geometry: Geometry): Transla
   return {
     base: memory.registers,
     words: memory.words,
+    missesAnytime: true,
     lookup(load: (cell: Cell) => number, _asid: number, address: number, cpu: number): readonly Entry[] {
       const tsb = load(memory.registers + cpu);
       if (tsb === 0) return [];
