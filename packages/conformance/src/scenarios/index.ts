@@ -8,6 +8,7 @@ import { ARM64_FLUSHES } from './arm64-flush.ts';
 import { ARM64_RECLAIM } from './arm64-reclaim.ts';
 import { BROADCASTS } from './broadcast.ts';
 import { BUGS } from './bugs.ts';
+import { BUGS_OF_TAGS } from './bugs-tags.ts';
 import { CLEAR_FLUSH } from './clear-flush.ts';
 import { CLEAR_REFS } from './clear-refs.ts';
 import { COLLAPSE } from './collapse.ts';
@@ -60,6 +61,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MERGES,
   ...RFC_SCENARIOS,
   ...BUGS,
+  ...BUGS_OF_TAGS,
   ...TABLE_BUGS,
   ...MUNMAP,
   ...RIGHTS,
