@@ -191,6 +191,8 @@ export class Machine<E = unknown> implements Explorable {
       inUser: (cpu) => this.#interrupts.inUser(cpu),
       freedTable: (cpu, table) =>
         this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
+      foundTwice: (cpu, page) =>
+        this.#violate('O14', `CPU ${cpu} finds two entries for page ${page} in its table of translations`),
       twoSizes: (cpu, page, kernel) =>
         this.#violate(
           'O14',

@@ -70,6 +70,8 @@ export interface FillHost {
   freedTable(cpu: number, table: Address): void;
   /** A huge leaf and a smaller one may be cached for the same address (O14). */
   twoSizes(cpu: number, page: number, kernel: boolean): void;
+  /** The table of translations has two entries for one address (O14). */
+  foundTwice(cpu: number, page: number): void;
 }
 
 /**
@@ -449,7 +451,9 @@ export class Mmu {
     this.#filled = false;
     const load = (cell: Address): number => this.#state.words[cell]!;
     for (let page = 0; page < this.pages; page++) {
-      for (const entry of table.lookup(load, asid, this.#address(page), cpu)) {
+      const entries = table.lookup(load, asid, this.#address(page), cpu);
+      if (entries.length > 1) this.#host.foundTwice(cpu, page);
+      for (const entry of entries) {
         if ((entry & this.#cacheable) !== this.#cacheable) continue;
         const level = (entry & PSE) === 0 ? 0 : 1;
         this.#add(cpu, asid, level, Math.floor(page / this.#pagesPerEntry[level]!), entry, 0);

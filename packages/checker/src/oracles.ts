@@ -19,7 +19,7 @@
  *     O11  what a generation covers is gone where it is claimed      claim.caughtUp, store of a completed generation; claim.that
  *     O12  nothing deferred stays unflushed                          end of the execution
  *     O13  nobody can write to a stable page, and nobody does        claim.stable, any fill, any store, return to user mode
- *     O14  no address has a huge and a smaller leaf                  any fill (mmu.ts)
+ *     O14  no address has a huge and a smaller leaf, or stands twice in a table of translations     any fill (mmu.ts)
  *     O15  no CPU holds an entry for a kernel address that is reused claim.reassigned
  *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.that
  *
