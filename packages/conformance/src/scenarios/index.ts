@@ -33,6 +33,7 @@ import { RIGHTS } from './rights.ts';
 import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
+import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
 import { RING_SCENARIOS } from './ring.ts';
 import { STORM } from './storm.ts';
@@ -95,4 +96,5 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RING_SCENARIOS,
   ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
+  ...POWERPC_HASH_SCENARIOS,
 ];

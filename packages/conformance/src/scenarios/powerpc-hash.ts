@@ -1,0 +1,453 @@
+/**
+ * powerpc's hash MMU: translations stand in the hash page table until a flush takes them out of it, whatever page tables say meanwhile.
+ */
+import type { Layout, Run } from '@mmu-gather/checker';
+import {
+  activateLazyBatch,
+  archEnterLazyMmuMode,
+  archLeaveLazyMmuMode,
+  type Cell,
+  type Cpu,
+  type Kernel,
+  type LazyBatch,
+  Mm,
+  preemptDisable,
+  preemptible,
+  type Steps,
+  thisRq,
+  VM_READ,
+} from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  madviseDontneed,
+  mmPopulate,
+  mprotect,
+  munmap,
+  ptepGetAndClear,
+  userLoad,
+  userStore,
+  vmallocInit,
+  vmap,
+} from '@mmu-gather/mm/stepped';
+import type { Hash, HashSwitches } from '@mmu-gather/powerpc/stepped';
+import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+
+const ID = 'powerpc-hash';
+const ONLY: Only = { archs: [ID], why: 'it is about the hash page table' };
+
+function hash(switches: Partial<HashSwitches>): BackendOverrides {
+  return { [ID]: switches };
+}
+
+/** A twin that differs by switches of the hash MMU. */
+function wrongHash<E>(id: string, why: string, switches: Partial<HashSwitches>, oracle: readonly string[]): Twin<E> {
+  return { id, why, oracle, property: 'SAC', backend: hash(switches) };
+}
+
+// ---- what is collected, and the PTL ----
+
+const b49 = defineScenario<Stage>({
+  id: 'bug:B49/fixed',
+  title: 'a page is zapped, and another CPU maps it anew (MADV_POPULATE_WRITE) as soon as the PTL is dropped',
+  source: 'a741e6796957 ([POWERPC] Make tlb flush batch use lazy MMU mode), 2007; bug B49',
+  cpus: 2,
+  only: ONLY,
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+    thread(function* (cpu): Steps<void> {
+      yield* mmPopulate(cpu, mm, 0, PAGE);
+      yield* cpu.enterUser();
+    }),
+  ],
+  twins: [
+    wrongHash(
+      'bug:B49/buggy',
+      "the batch is drained with the gather's flush, after the PTL was dropped: another page is hashed for the address meanwhile",
+      { drainAt: 'gather' },
+      ['O14'],
+    ),
+    wrongHash(
+      'bug:B49/tlbie-first',
+      'tlbie before the entry leaves the table: it is cached anew',
+      {
+        tlbieOrder: 'before-hpte',
+      },
+      ['O1', 'O9', 'O10'],
+    ),
+  ],
+});
+
+/** Two pages in two tables; another CPU runs. */
+interface TwoTables extends Stage {
+  readonly outer: Mapping;
+  readonly inner: Mapping;
+}
+
+/** A section in a section, each under the lock of its own table; who ends the inner one drops his lock, and frees his page. */
+function* nestedSections(cpu: Cpu, { mm, outer, inner }: TwoTables): Steps<void> {
+  yield* cpu.spinLock(outer.ptl);
+  yield* archEnterLazyMmuMode(cpu);
+  yield* ptepGetAndClear(cpu, mm, 0, outer.pte);
+  yield* cpu.spinLock(inner.ptl);
+  yield* archEnterLazyMmuMode(cpu);
+  yield* ptepGetAndClear(cpu, mm, 2 * PAGE, inner.pte);
+  yield* archLeaveLazyMmuMode(cpu);
+  yield* cpu.spinUnlock(inner.ptl);
+  yield* cpu.free('page', inner.page);
+  yield* archLeaveLazyMmuMode(cpu);
+  yield* cpu.spinUnlock(outer.ptl);
+  yield* cpu.free('page', outer.page);
+}
+
+const nested = defineScenario<TwoTables>({
+  id: 'lazy-mmu/nested',
+  title: 'a section in a section: who ends the inner one drops his PTL, with his changes done',
+  source: 'K. Brodsky, 2025-12-15, v6 07 to 09/14; 9fee28baa601 and 47b8def9358c',
+  cpus: 2,
+  only: ONLY,
+  profile: { lazyMmuNesting: 'counts' },
+  backend: hash({ batch: 3 }),
+  setup(run) {
+    const stage = setStage(run, { pages: 3, touched: [0, 2] });
+    return { ...stage, outer: mappingOf(run, stage.mm, 0), inner: mappingOf(run, stage.mm, 2 * PAGE) };
+  },
+  threads: (env) => [thread((cpu) => nestedSections(cpu, env))],
+  twins: [
+    {
+      id: 'lazy-mmu/nested/refcount',
+      why: 'sections are counted, and only the end of the outermost one does what was collected (2023-10, dropped)',
+      oracle: 'O1',
+      property: 'FUAF',
+      profile: { lazyMmuNesting: 'refcount' },
+    },
+    {
+      id: 'lazy-mmu/nested/flag',
+      why: 'the mode is a flag: the end of the inner section ends the outer one (set_ptes, 9fee28baa601)',
+      oracle: 'O16',
+      property: 'ORD',
+      profile: { lazyMmuNesting: 'none' },
+    },
+  ],
+});
+
+// ---- a task that moves to another CPU in the middle of a section (B50) ----
+
+/** Where a task that began on CPU 0 goes on: still undecided. */
+const NOT_YET = 0;
+const MOVED = 1;
+const STAYED = 2;
+
+interface KernelPage {
+  readonly initMm: Mm;
+  /** Two addresses of the kernel that are mapped, and their entries. */
+  readonly first: number;
+  readonly firstPte: Cell;
+  readonly second: number;
+  readonly secondPte: Cell;
+  /** Where the task goes on. */
+  readonly where: Cell;
+}
+
+let whereCell = 0;
+
+function reserveWhere(layout: Layout): void {
+  whereCell = layout.reserve('where', ['']);
+}
+
+function mapKernelPages(run: Run, kernel: Kernel): KernelPage {
+  run(0, vmallocInit);
+  const initMm = Mm.at(kernel.initMm);
+  const map = (): number => {
+    const frame = run(0, (cpu) => cpu.alloc('page'));
+    return run(0, (cpu) => vmap(cpu, [frame]));
+  };
+  const first = map();
+  const second = map();
+  const pte = (at: number): Cell => mappingOf(run, initMm, at).pte;
+  return { initMm, first, firstPte: pte(first), second, secondPte: pte(second), where: whereCell };
+}
+
+/** No CPU may use the address any more. */
+function claimGone(cpu: Cpu, at: number): void {
+  cpu.claim.reassigned({ start: at, end: at + PAGE });
+}
+
+/** The scheduler moves the task, if it may be preempted: what it knows of its sections goes along. */
+function* mayMove(cpu: Cpu, where: Cell): Steps<boolean> {
+  const moves = preemptible(cpu);
+  if (moves) {
+    yield* contextSwitch(cpu, null);
+    cpu.write(thisRq(cpu).lazyMmu, 0);
+  }
+  yield* cpu.storeRelease(where, moves ? MOVED : STAYED);
+  return moves;
+}
+
+const b50 = defineScenario<KernelPage>({
+  id: 'bug:B50/fixed',
+  title:
+    'a task clears an entry of the kernel in a section, without a lock, and may be moved to another CPU before it ends',
+  source: 'b9ef323ea168 (6.1); mm/memory.c apply_to_page_range; bug B50',
+  cpus: 2,
+  only: ONLY,
+  backend: hash({ lazyPreemption: false }),
+  reserve: reserveWhere,
+  setup: mapKernelPages,
+  threads: ({ initMm, first, firstPte, where }) => [
+    thread(function* (cpu): Steps<void> {
+      yield* archEnterLazyMmuMode(cpu);
+      yield* ptepGetAndClear(cpu, initMm, first, firstPte);
+      if (yield* mayMove(cpu, where)) return;
+      yield* archLeaveLazyMmuMode(cpu);
+      claimGone(cpu, first);
+    }),
+    thread(function* (cpu): Steps<void> {
+      if ((yield* cpu.waitFor(where, 'notEqual', NOT_YET)) !== MOVED) return;
+      cpu.write(thisRq(cpu).lazyMmu, 1);
+      yield* archLeaveLazyMmuMode(cpu);
+      claimGone(cpu, first);
+    }),
+  ],
+  twins: [
+    wrongHash(
+      'bug:B50/buggy',
+      'the task leaves what it has collected behind, and ends its section with the empty batch of the other CPU',
+      { lazyPreemption: true, switchDrains: false },
+      ['O15'],
+    ),
+  ],
+});
+
+/** this_cpu_ptr(&ppc64_tlb_batch). */
+function batchOf(cpu: Cpu): LazyBatch {
+  return (cpu.kernel.backend as Hash).batches[cpu.id]!;
+}
+
+const b50Enter = defineScenario<KernelPage>({
+  id: 'bug:B50/enter/fixed',
+  title: 'a task looks for the batch of its CPU to begin a section, and may be moved to another CPU before it does',
+  source: 'b9ef323ea168 (6.1); arch_enter_lazy_mmu_mode of 6.0',
+  cpus: 2,
+  only: ONLY,
+  backend: hash({ lazyPreemption: false }),
+  reserve: reserveWhere,
+  setup: mapKernelPages,
+  threads: ({ initMm, first, firstPte, where }) => [
+    thread(function* (cpu): Steps<void> {
+      if (!(cpu.kernel.backend as Hash).switches.lazyPreemption) preemptDisable(cpu);
+      const batch = batchOf(cpu);
+      if (!(yield* mayMove(cpu, where))) {
+        activateLazyBatch(cpu, batch);
+        cpu.write(thisRq(cpu).lazyMmu, 1);
+        yield* archLeaveLazyMmuMode(cpu);
+      } else {
+        yield* cpu.waitFor(where, 'equal', STAYED);
+      }
+      // Another task on this CPU, in no section: its change is done at once.
+      yield* ptepGetAndClear(cpu, initMm, first, firstPte);
+      claimGone(cpu, first);
+    }),
+    thread(function* (cpu): Steps<void> {
+      if ((yield* cpu.waitFor(where, 'notEqual', NOT_YET)) !== MOVED) return;
+      const batch = (cpu.kernel.backend as Hash).batches[0]!;
+      yield* cpu.writeOnce(batch.active, 1);
+      cpu.write(thisRq(cpu).lazyMmu, 1);
+      yield* archLeaveLazyMmuMode(cpu);
+      yield* cpu.storeRelease(where, STAYED);
+    }),
+  ],
+  twins: [
+    wrongHash(
+      'bug:B50/enter/buggy',
+      "the task begins the section of the CPU where it was: whoever runs there collects from now on, and nobody ends it (also with __switch_to's drain)",
+      { lazyPreemption: true },
+      ['O15'],
+    ),
+  ],
+});
+
+// ---- who has used the mm ----
+
+const arrival = defineScenario<Stage>({
+  id: 'powerpc-hash/local-arrival',
+  title: 'a page is freed on the only CPU that has used the mm, while a thread of it is switched in on another one',
+  source: 'hash_tlb.c hpte_need_flush, __flush_tlb_pending; mm_is_thread_local; candidate P-D1',
+  cpus: 2,
+  only: ONLY,
+  setup: (run) => setStage(run, { touched: [0], running: [0] }),
+  threads: ({ mm }) => [
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+    thread((cpu) => toUser(cpu, mm)),
+  ],
+  twins: [
+    wrongHash(
+      'powerpc-hash/local-arrival/as-in-linux',
+      'who has used the mm is read before the entry leaves the hash page table: who arrives in between still finds it, and is left out',
+      { localRead: 'before-hpte' },
+      ['O1', 'O9'],
+    ),
+    wrongHash(
+      'powerpc-hash/local-arrival/at-queue',
+      'who has used the mm is read when the change is collected',
+      { localRead: 'at-queue' },
+      ['O1', 'O9'],
+    ),
+  ],
+});
+
+const arrivalLpar = defineScenario<Stage>({
+  id: 'powerpc-hash/local-arrival-lpar',
+  title: 'the same where the hypervisor removes the entry and does the tlbie in one step, whoever has used the mm',
+  source: 'pseries/lpar.c',
+  cpus: 2,
+  only: ONLY,
+  backend: hash({ platform: 'lpar', localRead: 'before-hpte' }),
+  setup: (run) => setStage(run, { touched: [0], running: [0] }),
+  threads: ({ mm }) => [
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+    thread((cpu) => toUser(cpu, mm)),
+  ],
+  twins: [
+    wrongHash('powerpc-hash/local-arrival-lpar/no-flush', 'the hypervisor is not told', { hpteFlush: false }, [
+      'O1',
+      'O10',
+      'O12',
+    ]),
+  ],
+});
+
+const tlbieLock = defineScenario<Stage>({
+  id: 'powerpc-hash/tlbie-lock',
+  title: 'two CPUs free pages of one mm where one tlbie at a time may be under way',
+  source: 'native_tlbie_lock: processors without MMU_FTR_LOCKLESS_TLBIE',
+  cpus: 2,
+  only: ONLY,
+  backend: hash({ tlbieLock: true }),
+  setup: (run) => setStage(run),
+  threads: ({ mm }) => [
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, PAGE, PAGE))),
+  ],
+  twins: [
+    wrongHash('powerpc-hash/tlbie-lock/no-tlbsync', 'the lock is dropped before tlbie is done', { tlbsync: false }, [
+      'O1',
+      'O9',
+    ]),
+  ],
+});
+
+// ---- entries of the hash page table ----
+
+const evicted = defineScenario<Stage>({
+  id: 'powerpc-hash/evicted',
+  title: 'an entry was evicted from the hash page table, and a TLB still has it when its page is unmapped',
+  source: 'hash_native.c native_hpte_remove, native_hpte_invalidate',
+  cpus: 2,
+  only: ONLY,
+  backend: hash({ groups: 1, slots: 1 }),
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    // One entry is all there is: page 1 takes the place of page 0.
+    run(0, (cpu) => userStore(cpu, stage.mm, PAGE, 2));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE))],
+  twins: [
+    wrongHash('powerpc-hash/evicted/miss-skips', 'what is not in the table is not flushed', { tlbieOnMiss: false }, [
+      'O1',
+      'O9',
+    ]),
+  ],
+});
+
+const busy = defineScenario<Stage>({
+  id: 'powerpc-hash/busy',
+  title: 'a hash fault inserts a page that is unmapped at the same time',
+  source: 'hash_4k.c; asm/book3s/64/hash.h hash__pte_update',
+  cpus: 2,
+  only: ONLY,
+  setup(run) {
+    const stage = setStage(run, { touched: [0], inKernel: [1] });
+    // The entry changes, and is not hashed any more.
+    run(0, (cpu) => mprotect(cpu, stage.mm, 0, PAGE, VM_READ));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+    thread((cpu) => userLoad(cpu, mm, 0)),
+  ],
+  twins: [
+    wrongHash(
+      'powerpc-hash/busy/ignored',
+      'the change does not wait for the fault, which inserts what was unmapped and brings its entry back',
+      { busy: 'ignored' },
+      ['O1', 'O5', 'O9', 'O10', 'O16'],
+    ),
+  ],
+});
+
+const insertOrder = defineScenario<Stage>({
+  id: 'powerpc-hash/insert-order',
+  title: 'a page is hashed where another one was, while a thread runs',
+  source: 'hash_native.c native_hpte_insert: r; eieio; v',
+  cpus: 2,
+  only: ONLY,
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    run(0, (cpu) => madviseDontneed(cpu, stage.mm, 0, PAGE));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => userStore(cpu, mm, 0, 7))],
+  twins: [
+    wrongHash(
+      'powerpc-hash/insert-order/v-first',
+      'the entry is valid before it says which page: who looks finds the one that was there before',
+      { insertOrder: 'v-first' },
+      ['O1', 'O6'],
+    ),
+  ],
+});
+
+const rights = defineScenario<Stage>({
+  id: 'powerpc-hash/rights',
+  title: 'a store to a page that is hashed read-only beside mprotect of it: its rights change where it is hashed',
+  source: 'hash_native.c native_hpte_updatepp',
+  cpus: 2,
+  only: ONLY,
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    run(0, (cpu) => mprotect(cpu, stage.mm, 0, PAGE, VM_READ));
+    run(0, (cpu) => userLoad(cpu, stage.mm, 0));
+    run(0, (cpu) => mprotect(cpu, stage.mm, 0, PAGE, RW_MEMORY));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread((cpu) => syscall(cpu, () => mprotect(cpu, mm, 0, PAGE, VM_READ))),
+    thread((cpu) => userStore(cpu, mm, 0, 7)),
+  ],
+  twins: [
+    wrongHash(
+      'powerpc-hash/rights/busy-ignored',
+      'the change does not wait for the fault, which brings the right to write back',
+      { busy: 'ignored' },
+      ['O2', 'O9', 'O10', 'O12'],
+    ),
+  ],
+});
+
+/** All of them. */
+export const POWERPC_HASH_SCENARIOS: readonly AnyScenario[] = [
+  b49,
+  nested,
+  b50,
+  b50Enter,
+  arrival,
+  arrivalLpar,
+  tlbieLock,
+  evicted,
+  busy,
+  insertOrder,
+  rights,
+];
