@@ -6,7 +6,7 @@
  *     accesses      LDR STR LDAR LDAPR STLR LDXR LDAXR STXR STLXR, of W and X registers
  *     atomics       SWP CAS LDADD LDSET LDCLR LDEOR and STADD STSET STCLR STEOR, each with A, L, AL
  *     barriers      DMB DSB ISB          branches   B B.cond CBZ CBNZ
- *     system        TLBI, MSR ELR_EL1, ERET
+ *     system        TLBI, MRS and MSR of ELR_EL1, ERET
  *
  *     address   ::=  [X0] | [X0,#8] | [X0,X1] | [X0,W1,SXTW] | [X0,X1,LSL #3]
  */
@@ -280,6 +280,10 @@ class Decoding {
         this.#count(2);
         if (this.#operands[0]!.toUpperCase() !== 'ELR_EL1') this.#unknown();
         return { kind: 'setReturn', from: this.#register(1) };
+      case 'MRS':
+        this.#count(2);
+        if (this.#operands[1]!.toUpperCase() !== 'ELR_EL1') this.#unknown();
+        return { kind: 'getReturn', to: this.#register(0) };
       case 'ERET':
         return { kind: 'return' };
       default:

@@ -89,6 +89,8 @@ export type Action =
   | { readonly kind: 'branch'; readonly when: Test; readonly to: string }
   | { readonly kind: 'branchOnZero'; readonly register: string; readonly zero: boolean; readonly to: string }
   | { readonly kind: 'label'; readonly to: string; readonly label: string }
+  /** Reads and sets where a fault handler returns to: bytes from the beginning of the program, or a label. */
+  | { readonly kind: 'getReturn'; readonly to: string }
   | { readonly kind: 'setReturn'; readonly from: string }
   | { readonly kind: 'return' };
 

@@ -23,6 +23,9 @@ import { compute, numberOf, same, truncate, type Value } from './values.ts';
 /** Jumps backwards that an execution may take in one thread; more are cut, and the test says so. */
 export const UNROLL = 3;
 
+/** Of an instruction. */
+const BYTES = 4;
+
 /** A register. */
 interface Register {
   readonly value: Value;
@@ -146,6 +149,10 @@ class Run {
       case 'branch':
       case 'branchOnZero':
         return (yield* this.#branch(action, instruction)) ? undefined : 'given up';
+      case 'getReturn':
+        if (this.#returnTo === undefined) this.#unsupported(instruction, 'ELR_EL1 outside of a fault handler');
+        this.#set(action.to, { value: this.#returnTo, data: 0, pick: 0 }, 64);
+        return undefined;
       case 'setReturn':
         this.#returnTo = this.register(action.from).value;
         this.#registers.set('ELR_EL1', this.register(action.from));
@@ -244,7 +251,7 @@ class Run {
         yield* this.#memory.giveUp(true);
         return false;
       }
-      this.#at = Number(to);
+      this.#at = Number(to) / BYTES;
       return true;
     }
     if (to.kind !== 'label') this.#unsupported(instruction, 'ERET to what is no label');
@@ -262,7 +269,7 @@ class Run {
     this.faults.push({ thread: this.#number, labels, location, type: kind });
     if (this.#thread.handler !== undefined) {
       this.#handler = true;
-      this.#returnTo = BigInt(this.#at - 1);
+      this.#returnTo = BigInt((this.#at - 1) * BYTES);
       this.#code = this.#thread.handler;
       this.#at = 0;
     } else if (this.#test.faults === 'fatal') this.#at = this.#code.length;

@@ -128,8 +128,12 @@ function readColumns(file: string, text: string, line: number, decoder: Decoder)
   return threads.map(({ thread, handler, cells }) => ({ thread, handler, code: readCode(file, cells, decoder) }));
 }
 
-/** Instructions of one column, with their labels. */
-function readCode(file: string, cells: readonly { text: string; line: number }[], decoder: Decoder): Instruction[] {
+/** Reads lines of instructions, with their labels. */
+export function readCode(
+  file: string,
+  cells: readonly { text: string; line: number }[],
+  decoder: Decoder,
+): Instruction[] {
   const code: Instruction[] = [];
   let labels: string[] = [];
   for (const cell of cells) {

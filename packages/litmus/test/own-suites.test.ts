@@ -14,6 +14,8 @@ describe.each([
   ['c', 'expected'],
   ['aarch64-vmsa', 'base'],
   ['aarch64-vmsa', 'ets2'],
+  ['isla', 'base'],
+  ['isla', 'ets2'],
 ])('%s, %s', (folder, column) => {
   test('every file has the verdict of the table', () => {
     const results = runSuite(join(FILES, folder), column);
