@@ -19,6 +19,9 @@
  * stands under one more tag, KERNEL: global entries, which context loads keep and which only invalidations of globals drop.
  * User accesses do not see it, nor kernel ones the user's.
  *
+ * Where entries that are not valid may be cached (`Isa.cachesInvalid`), 0 is one more value of the sets, for all of them: no way to translate,
+ * but a way to fault (`mayFault`).
+ *
  * Where the hardware looks into a table of translations (`Backend.translationTable`), what stands there for the loaded ASID takes the
  * place of what a walk would find; a page is then cached as from level 0, a huge one as from level 1. The kernel's mappings are walked in its
  * page table even so: a simplification, for they are filled by software before they are used.
@@ -40,6 +43,7 @@ import {
   entryTarget,
   type Extent,
   type Geometry,
+  type Isa,
   type Kernel,
   mkEntry,
   Mm,
@@ -134,6 +138,9 @@ export class Mmu {
   readonly messages: Entry[] = [];
   /** Mask of the values that are leaves above level 0: they share sets with the pointers of their level. */
   readonly #huge = new Int32Array(MASK_WORDS);
+  /** Mask of the value that stands for entries that are not valid, if they are cached. */
+  readonly #absent = new Int32Array(MASK_WORDS);
+  readonly #cachesInvalid: Isa['cachesInvalid'];
   readonly #host: FillHost;
   /** Where the kernel keeps the root of its own table. */
   readonly #kernelPgd: Address;
@@ -163,6 +170,8 @@ export class Mmu {
     this.#translations = kernel.backend.translationTable;
     this.#processTable = kernel.backend.processTable;
     this.#cacheable = options.backend.isa.accessed === 'software' ? PRESENT | ACCESSED : PRESENT;
+    this.#cachesInvalid = options.backend.isa.cachesInvalid;
+    if (this.#cachesInvalid !== undefined) this.#number(0);
     this.#host = host;
     this.levels = options.geometry.bits.length;
     this.#asids = options.backend.isa.asids;
@@ -280,6 +289,7 @@ export class Mmu {
 
   /** Lets one CPU fill. */
   refill(cpu: number): void {
+    if (this.#processTable !== null) this.#findRoot(cpu);
     const root = this.liveRoot(cpu);
     if (root !== 0 && this.#translations !== null) {
       this.#lookUp(cpu, this.liveAsid(cpu), this.#translations);
@@ -316,10 +326,28 @@ export class Mmu {
           bits ^= low;
           const number = w * BITS + (31 - Math.clz32(low));
           const entry = this.messages[number]!;
-          if (level === 0 || (entry & PSE) !== 0) visit(entry, number, this.#frame(entry, level, page));
+          if (entryPresent(entry) && (level === 0 || (entry & PSE) !== 0))
+            visit(entry, number, this.#frame(entry, level, page));
         }
       }
     }
+  }
+
+  /**
+   * May an access of a page under a tag fault whatever memory allows: is there an entry on the way that is cached as not valid, or a leaf
+   * without one of the bits `need`?
+   */
+  mayFault(cpu: number, tag: number, page: number, need: number): boolean {
+    if (this.#cachesInvalid === undefined) return false;
+    for (let level = 0; level < this.levels; level++) {
+      const at = this.#mask(cpu, tag, level, Math.floor(page / this.#pagesPerEntry[level]!));
+      for (let w = 0; w < MASK_WORDS; w++) if ((this.#state.words[at + w]! & this.#absent[w]!) !== 0) return true;
+    }
+    let narrower = false;
+    this.leavesUnder(cpu, tag, page, (entry) => {
+      narrower ||= (entry & need) !== need;
+    });
+    return narrower;
   }
 
   /** Number of an entry value, -1 if no TLB ever held it. */
@@ -493,7 +521,7 @@ export class Mmu {
   #hasLeaf(cpu: number, tag: number, level: number, page: number): boolean {
     const at = this.#mask(cpu, tag, level, Math.floor(page / this.#pagesPerEntry[level]!));
     for (let w = 0; w < MASK_WORDS; w++)
-      if ((this.#state.words[at + w]! & (level === 0 ? -1 : this.#huge[w]!)) !== 0) return true;
+      if ((this.#state.words[at + w]! & (level === 0 ? ~this.#absent[w]! : this.#huge[w]!)) !== 0) return true;
     return false;
   }
 
@@ -510,6 +538,7 @@ export class Mmu {
       const entry = this.#state.words[table + i]!;
       const bits = level === 0 || (entry & PSE) !== 0 ? this.#cacheable : PRESENT;
       if ((entry & bits) === bits) this.#add(cpu, asid, level, slot, entry, doomed);
+      else if (this.#cachesInvalid !== undefined && !entryPresent(entry)) this.#add(cpu, asid, level, slot, 0, doomed);
       if (level === 0) continue;
       const at = this.#mask(cpu, asid, level, slot);
       for (let w = 0; w < MASK_WORDS; w++) {
@@ -518,7 +547,7 @@ export class Mmu {
           const low = bits & -bits;
           bits ^= low;
           const pointer = this.messages[w * BITS + (31 - Math.clz32(low))]!;
-          if ((pointer & PSE) !== 0) continue;
+          if ((pointer & PSE) !== 0 || !entryPresent(pointer)) continue;
           const by = this.#issuers === 0 ? 0 : this.#doomedBy(at + w, low);
           this.#walk(cpu, asid, level - 1, entryTarget(pointer), slot, by);
         }
@@ -534,8 +563,9 @@ export class Mmu {
         throw new RangeError(`more than ${MAX_MESSAGES} page-table entry values in one scenario: make it smaller`);
       this.#numbers.set(entry, number);
       this.messages.push(entry);
-      if ((entry & PSE) !== 0)
-        this.#huge[Math.floor(number / BITS)] = this.#huge[Math.floor(number / BITS)]! | (1 << (number % BITS));
+      const of = entryPresent(entry) ? this.#huge : this.#absent;
+      if ((entry & PSE) !== 0 || of === this.#absent)
+        of[Math.floor(number / BITS)] = of[Math.floor(number / BITS)]! | (1 << (number % BITS));
     }
     return number;
   }
@@ -562,7 +592,8 @@ export class Mmu {
 
   #anyIn(cpu: number, asid: number): boolean {
     const at = this.#asidBase(cpu, asid);
-    for (let i = 1; i < this.#asidWords; i++) if (this.#state.words[at + i] !== 0) return true;
+    for (let i = 1; i < this.#asidWords; i++)
+      if ((this.#state.words[at + i]! & ~this.#absent[(i - 1) % MASK_WORDS]!) !== 0) return true;
     return false;
   }
 
@@ -590,7 +621,7 @@ export class Mmu {
     const now = this.#entryAt(root, level, page);
     for (let bits = gone; bits !== 0; bits &= bits - 1) {
       const entry = this.messages[word * BITS + (31 - Math.clz32(bits & -bits))]!;
-      const leaf = level === 0 || (entry & PSE) !== 0;
+      const leaf = level === 0 || (entry & PSE) !== 0 || !entryPresent(entry);
       this.onRemoval!({ cpu, tag, level, page, leaf, old: entry !== now });
     }
   }
@@ -620,8 +651,10 @@ export class Mmu {
       const hinted = (level: number): boolean => scope.level === undefined || scope.level === level;
       if (hinted(0)) this.#forWords(cpu, tag, 0, scope.leaves, (at) => visit(at, -1));
       for (let level = 1; level < this.levels; level++) {
-        this.#forWords(cpu, tag, level, scope.walks, (at) => visit(at, ~this.#huge[at.w]!));
-        if (hinted(level)) this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, this.#huge[at.w]!));
+        // What is not valid led nowhere: a leaf, or as the hardware has it.
+        const leaf = (w: number): number => this.#huge[w]! | (this.#cachesInvalid === 'leaves' ? this.#absent[w]! : 0);
+        this.#forWords(cpu, tag, level, scope.walks, (at) => visit(at, ~leaf(at.w)));
+        if (hinted(level)) this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, leaf(at.w)));
       }
     }
   }
@@ -633,6 +666,17 @@ export class Mmu {
       const covered = scope.asid === ALL_ASIDS || scope.asid === asid;
       if (covered && this.#state.words[this.#asidBase(cpu, asid)] !== 0) visit(asid);
     }
+  }
+
+  /** A CPU whose tag has no root looks for one: its tag may be another mm's by now. */
+  #findRoot(cpu: number): void {
+    const asid = this.liveAsid(cpu);
+    if (asid <= 0 || this.#state.words[this.#asidBase(cpu, asid)] !== 0) return;
+    const root = this.#state.words[this.#processTable! + asid]!;
+    if (root === 0) return;
+    if (!this.roots.includes(root)) this.roots.push(root);
+    this.#state.set(this.#asidBase(cpu, asid), root);
+    this.#state.set(this.#base + cpu * this.#cpuWords + 1, root);
   }
 
   /** Drops the root that is cached of a tag. It comes back at once if the tag is loaded and the table still has one. */

@@ -179,3 +179,29 @@ test('a root that is cached of a tag stays until roots are invalidated, unless t
   expect(reuse(true, { ...ROOTS, roots: false })).toBe('O8');
   expect(reuse(true, { ...ROOTS, asid: 0 })).toBe('O8');
 });
+
+test('a tag that stays loaded finds the root that the table has of it later', () => {
+  const base = { cell: 0 };
+  const own = (arena: Arena): Partial<Backend> => {
+    base.cell = arena.reserve('process_tb', ['[0]', '[1]']);
+    return { processTable: base.cell };
+  };
+  const given = (leaves: boolean): string =>
+    verdict(
+      onTree(
+        (tree) => [
+          function* (cpu): Steps<void> {
+            yield* cpu.writeOnce(base.cell + 1, tree.root);
+            yield* cpu.free('page', tree.pages[0]!);
+          },
+          function* (cpu): Steps<void> {
+            yield* cpu.loadContext(0, leaves ? 0 : 1, true);
+            yield* cpu.enterUser();
+          },
+        ],
+        { own, isa: { asids: 2 }, loaded: [] },
+      ),
+    );
+  expect(given(true)).toBe('holds');
+  expect(given(false)).toBe('O1');
+});

@@ -7,9 +7,16 @@ import type { Broken } from '../profiles/spec.ts';
 
 /**
  * Small enough to be explored: few PIDs, of which each that is free is taken again at once; one set, no errata, which repeat what was done. A
- * ceiling of one page, so that ranges and whole PIDs both occur.
+ * ceiling of one page, so that ranges and whole PIDs both occur. `trimIrqsOff` is mended: as in Linux it is the subject of `powerpc-radix/trim-self`.
  */
-const EXPLORED: Partial<RadixSwitches> = { pids: 6, tlbSets: 1, errata: 'none', ceiling: 1, localCeiling: 2 };
+const EXPLORED: Partial<RadixSwitches> = {
+  pids: 6,
+  tlbSets: 1,
+  errata: 'none',
+  ceiling: 1,
+  localCeiling: 2,
+  trimIrqsOff: 'throughout',
+};
 
 /** Scenarios that do not apply, for one reason. */
 function skip(why: string, ...scenarios: readonly string[]): Skip[] {

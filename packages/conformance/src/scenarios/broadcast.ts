@@ -13,7 +13,10 @@ import { emptyFileTable } from './tables.ts';
 const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
 
 /** Architectures that can tell all CPUs without an interrupt. */
-const BROADCASTING: Only = { archs: ['x86', 'arm64'], why: 'a flush is told to all CPUs without an interrupt' };
+const BROADCASTING: Only = {
+  archs: ['x86', 'arm64', 'powerpc-radix'],
+  why: 'a flush is told to all CPUs without an interrupt',
+};
 
 const INVLPGB: Only = { archs: ['x86'], why: 'it has generations beside broadcasts' };
 
@@ -24,7 +27,11 @@ function noSync(scenario: string): Twin<Stage> {
     why: 'the initiator does not wait for its broadcast (no TLBSYNC, no DSB ISH)',
     oracle: ['O1', 'O2', 'O4', 'O6', 'O10', 'O11'],
     property: 'FUAF',
-    backend: { x86: { tlbsync: false }, arm64: { barrierAfter: 'none' } },
+    backend: {
+      x86: { tlbsync: false },
+      arm64: { barrierAfter: 'none' },
+      'powerpc-radix': { tlbsync: false, waitForIpis: false },
+    },
   };
 }
 

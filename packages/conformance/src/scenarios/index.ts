@@ -27,6 +27,9 @@ import { MIGRATION } from './migration.ts';
 import { MOVES } from './moves.ts';
 import { MUNMAP } from './munmap.ts';
 import { PFNMAP } from './pfnmap.ts';
+import { RADIX_FLUSHES } from './powerpc-radix-flush.ts';
+import { RADIX_PIDS } from './powerpc-radix-pids.ts';
+import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
@@ -88,6 +91,9 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_FLUSHES,
   ...ARM64_ASIDS,
   ...ARM64_RECLAIM,
+  ...RADIX_FLUSHES,
+  ...RADIX_TRIMMING,
+  ...RADIX_PIDS,
   ...HUGE,
   ...COLLAPSE,
   ...FULLMM,

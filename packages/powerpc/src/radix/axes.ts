@@ -18,7 +18,7 @@ export const RADIX_AXES: Axes<RadixSwitches> = {
   trimTimer: COUNT,
   noneType: axis([false, true]),
   rangePwc: axis([false, true]),
-  lazyTlb: axis(['refcount', 'shootdown']),
+  lazyTlb: axis(['refcount', 'shootdown'], ['forgotten']),
   collapseSerializes: axis([true, false]),
   needsFlushRule: axis(['always', '6.1']),
   trimBits: axis(['target'], ['initiator']),
@@ -41,6 +41,8 @@ export const RADIX_AXES: Axes<RadixSwitches> = {
   leaveReachesLazy: axis([true], [false]),
   countCopros: axis([true], [false]),
   coproFlush: axis(['before-detach'], ['after-detach']),
+  trimIrqsOff: axis(['throughout'], ['nowhere', 'switch']),
+  pageSizeFlush: axis([true], [false]),
   trimLooks: axis([true], [false]),
   trimSwitches: axis([true], [false]),
 };

@@ -16,7 +16,7 @@ export function* radixTlbFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const alsoPwc = tlb.freedTables && gatherPwc;
   if (tlb.fullmm) {
     // Lazy CPUs will be interrupted when the mm goes; so they are now, and then there may be nobody left.
-    if (lazyTlb === 'shootdown') {
+    if (lazyTlb !== 'refcount') {
       yield* cpu.smpMb();
       yield* exitFlushLazyTlbs(cpu, mm);
     }

@@ -41,14 +41,15 @@ export function borrows(cpu: Cpu, mm: Mm): boolean {
 /** This CPU goes on with init_mm instead of the mm that it borrows. Who asked has a reference, so the last one is not dropped here. */
 export function* leaveLazyMm(cpu: Cpu, mm: Mm): Steps<void> {
   const { initMm, switches } = radixOf(cpu);
-  yield* cpu.localIrqDisable();
+  const irqsOff = switches.trimIrqsOff !== 'nowhere';
+  if (irqsOff) yield* cpu.localIrqDisable();
   cpu.write(thisRq(cpu).activeMm, initMm.address);
   yield* radixSwitchMm(cpu, initMm);
   if (switches.lazyTlb === 'refcount') {
     const left = yield* cpu.atomicAddReturn(mm.mmCount, -1);
     cpu.claim.that(left > 0, 'O16', 'a trimmed CPU drops the last reference to the mm');
   }
-  yield* cpu.localIrqEnable();
+  if (irqsOff) yield* cpu.localIrqEnable();
 }
 
 /**
@@ -56,13 +57,17 @@ export function* leaveLazyMm(cpu: Cpu, mm: Mm): Steps<void> {
  * @param alwaysFlush flush the PID even if the mask did not name this CPU any more: who asked counts on it
  */
 export function* exitLazyFlushTlb(cpu: Cpu, mm: Mm, alwaysFlush: boolean): Steps<void> {
-  const { trimLooks, trimSwitches, trimBits } = radixOf(cpu).switches;
+  const { trimLooks, trimSwitches, trimBits, trimIrqsOff } = radixOf(cpu).switches;
+  // Not only in interrupts: who trims may leave itself.
+  const irqsOff = trimIrqsOff === 'throughout';
+  if (irqsOff) yield* cpu.localIrqDisable();
   let flush = alwaysFlush;
   if (!trimLooks || !runs(cpu, mm)) {
     if (trimSwitches && borrows(cpu, mm)) yield* leaveLazyMm(cpu, mm);
     if (trimBits === 'target') flush = (yield* leaveMask(cpu, mm)) || flush;
   }
   if (flush) yield* localPid(cpu, cpu.read(mmPid(mm)), RIC_FLUSH_ALL);
+  if (irqsOff) yield* cpu.localIrqEnable();
 }
 
 /** Takes this CPU out of the mask. Another interrupt may have done so: tested first, for the count must not drop twice. */
@@ -109,6 +114,7 @@ export function* doShootLazyTlb(cpu: Cpu, argument: Address): Steps<void> {
 
 /** cleanup_lazy_tlbs (MMU_LAZY_TLB_SHOOTDOWN): with the last reference, every CPU that borrows the mm leaves it. */
 export function* cleanupLazyTlbs(cpu: Cpu, mm: Mm): Steps<void> {
+  if (radixOf(cpu).switches.lazyTlb === 'forgotten') return;
   const mask = yield* onlineUsers(cpu, mm);
   yield* onEachCpuCondMask(cpu, mask, null, DO_SHOOT_LAZY_TLB, mm.address, radixOf(cpu).switches.waitForIpis);
 }

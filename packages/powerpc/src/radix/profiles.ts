@@ -38,8 +38,11 @@ export interface RadixSwitches {
   readonly noneType: boolean;
   /** Whether flush_tlb_range of a PMD and more drops the page walk cache, too (5.14 on; moves of whole tables rely on it). */
   readonly rangePwc: boolean;
-  /** Whether lazy CPUs hold a reference to the mm, or are made to leave it when it goes (MMU_LAZY_TLB_SHOOTDOWN, 6.4 on). */
-  readonly lazyTlb: 'refcount' | 'shootdown';
+  /**
+   * Whether lazy CPUs hold a reference to the mm, or are made to leave it when it goes (MMU_LAZY_TLB_SHOOTDOWN, 6.4 on). `forgotten` is wrong: neither,
+   * and the PID that is still loaded becomes another mm's.
+   */
+  readonly lazyTlb: 'refcount' | 'shootdown' | 'forgotten';
   /**
    * Whether a collapse interrupts every CPU of the mm behind its flush (serialize_against_pte_lookup, up to 6.0; bedf03416913): GUP-fast with
    * interrupts off has left then. Since then GUP-fast looks at the entry above a second time.
@@ -93,6 +96,15 @@ export interface RadixSwitches {
   readonly countCopros: boolean;
   /** Whether a coprocessor is flushed before it stops being counted. False is wrong. */
   readonly coproFlush: 'before-detach' | 'after-detach';
+  /**
+   * Where a CPU that trims itself has interrupts off. An interrupt that trims as well must not find it half gone:
+   * - `nowhere` (5.12 to 6.4): wrong, it may be taken out of the mask before it switches
+   * - `switch` (6.5 on): wrong, too, as far as this model can tell: the mask is tested and changed with interrupts on, and the count drops twice
+   * - `throughout`: right; no kernel does
+   */
+  readonly trimIrqsOff: 'nowhere' | 'switch' | 'throughout';
+  /** Whether a gather flushes before it records pages of another size (MMU_GATHER_PAGE_SIZE). False is wrong. */
+  readonly pageSizeFlush: boolean;
   /** Whether a trimmed CPU looks if it runs the mm before it leaves the mask. False is wrong. */
   readonly trimLooks: boolean;
   /** Whether a CPU that borrows the mm leaves it when it is trimmed. False is wrong: it goes on walking, and is in no mask. */
@@ -135,6 +147,8 @@ export const RADIX_LINUX_5_11: RadixSwitches = {
   leaveReachesLazy: true,
   countCopros: true,
   coproFlush: 'before-detach',
+  trimIrqsOff: 'nowhere',
+  pageSizeFlush: true,
   trimLooks: true,
   trimSwitches: true,
 };
@@ -150,7 +164,7 @@ export const RADIX_LINUX_6_1: RadixSwitches = {
 };
 
 /** Linux 6.12. */
-export const RADIX_LINUX_6_12: RadixSwitches = { ...RADIX_LINUX_6_1, lazyTlb: 'shootdown' };
+export const RADIX_LINUX_6_12: RadixSwitches = { ...RADIX_LINUX_6_1, lazyTlb: 'shootdown', trimIrqsOff: 'switch' };
 
 /** Linux 6.18: as 6.12. */
 export const RADIX_LINUX_6_18: RadixSwitches = RADIX_LINUX_6_12;

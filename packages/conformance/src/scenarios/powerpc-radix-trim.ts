@@ -1,0 +1,287 @@
+/**
+ * powerpc radix: how CPUs leave mm_cpumask, and who must not. Whoever has left is not flushed any more.
+ */
+import type { Layout } from '@mmu-gather/checker';
+import { type Cell, type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
+import { contextSwitch, exitMm, kthreadUseMm, madviseDontneed, mmAlloc, mmap, munmap } from '@mmu-gather/mm/stepped';
+import {
+  mmContextAddCopro,
+  mmContextRemoveCopro,
+  mmPid,
+  radixCpuOffline,
+  radixCpuOnline,
+} from '@mmu-gather/powerpc/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { RADIX, radix } from './powerpc-radix-flush.ts';
+import { PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+
+/** A kernel thread works in the mm: what it copies from and to it is as much at risk as user code. */
+function* kthreadWorks(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* kthreadUseMm(cpu, mm);
+  yield* cpu.enterUser();
+}
+
+const useMm = defineScenario<Stage>({
+  id: 'powerpc-radix/trim-use-mm',
+  title:
+    'the only thread of an mm unmaps two pages and trims the mask, while a kernel thread on a CPU of it begins to use the mm',
+  source: 'a665eec0a22e (5.9): mm_cpumask trimming vs kthread_use_mm (io_uring); sheet, litmus 4',
+  cpus: 2,
+  only: RADIX,
+  setup: (run) => setStage(run, { touched: [0, 1], lazy: [1] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE));
+      yield* syscall(cpu, () => madviseDontneed(cpu, mm, PAGE, 2 * PAGE));
+    }),
+    thread((cpu) => kthreadWorks(cpu, mm)),
+  ],
+  twins: [
+    {
+      id: 'powerpc-radix/trim-use-mm/reset',
+      why: 'the initiator resets the mask when all have answered: the kernel thread, which came meanwhile, is in it no more',
+      oracle: ['O1', 'O16'],
+      property: 'FUAF',
+      backend: radix({ trimBits: 'initiator' }),
+    },
+    {
+      id: 'powerpc-radix/trim-use-mm/unlooked',
+      why: 'the CPU leaves the mask without a look at what it runs',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: radix({ trimLooks: false }),
+    },
+  ],
+});
+
+const lazy = defineScenario<Stage>({
+  id: 'powerpc-radix/trim-lazy',
+  title:
+    'the only thread of an mm unmaps a table; a lazy CPU is told to switch to init_mm, leaves the mask and flushes',
+  source: 'exit_lazy_flush_tlb, 0cef77c7798a',
+  cpus: 2,
+  only: RADIX,
+  setup: (run) => setStage(run, { pages: 4, touched: [0, 2], lazy: [1] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE));
+      yield* syscall(cpu, () => munmap(cpu, mm, 2 * PAGE, 4 * PAGE));
+    }),
+  ],
+  twins: [
+    {
+      id: 'powerpc-radix/trim-lazy/stays',
+      why: 'it leaves the mask and keeps the PID: it walks on, and the next flush does not reach it',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: radix({ trimSwitches: false }),
+    },
+    {
+      id: 'powerpc-radix/trim-lazy/no-wait',
+      why: 'the initiator goes on before the lazy CPU has answered',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: radix({ waitForIpis: false }),
+    },
+  ],
+});
+
+const clock = defineScenario<Stage>({
+  id: 'powerpc-radix/trim-clock',
+  title:
+    'two threads, and a third CPU that has gone on to another mm; a flush whose turn it is trims, later ones are smaller',
+  source: 'tick_and_test_trim_clock, 2020-12-17',
+  cpus: 3,
+  only: RADIX,
+  profiles: ['linux-6.18'],
+  backend: radix({ trimTimer: 1 }),
+  pools: { mm: 2, page: 6, table: 8, vma: 4 },
+  setup(run) {
+    const stage = setStage(run, { pages: 4, touched: [0, 2], running: [0, 1, 2] });
+    const other = run(2, mmAlloc);
+    run(2, (cpu) => cpu.enterKernel());
+    run(2, (cpu) => contextSwitch(cpu, other));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), undefined, thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'powerpc-radix/trim-clock/unlooked',
+      why: 'CPUs leave the mask without a look at what they run',
+      oracle: ['O1', 'O4'],
+      property: 'FUAF',
+      threads: ({ mm }) => [
+        thread(function* (cpu) {
+          yield* syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE));
+          yield* syscall(cpu, () => madviseDontneed(cpu, mm, 2 * PAGE, 3 * PAGE));
+        }),
+      ],
+      backend: radix({ trimLooks: false }),
+    },
+  ],
+});
+
+/** Somebody from outside flushes a page of an mm that his CPU borrows: reclaim, in a kernel thread. */
+const outside = defineScenario<Stage>({
+  id: 'powerpc-radix/trim-self',
+  title:
+    'a kernel thread on a lazy CPU flushes an mm and leaves it on that occasion, while the only thread trims and frees two tables',
+  source: 'flush_type_needed; "powerpc/64s/radix: Fix exit lazy tlb mm switch with irqs enabled", 2023-06',
+  cpus: 2,
+  only: RADIX,
+  profiles: ['linux-6.18'],
+  backend: radix({ trimTimer: 1 }),
+  setup: (run) => setStage(run, { pages: 4, touched: [0, 2], lazy: [1] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* syscall(cpu, () => munmap(cpu, mm, 0, 2 * PAGE));
+      yield* syscall(cpu, () => munmap(cpu, mm, 2 * PAGE, 4 * PAGE));
+    }),
+    thread((cpu) => cpu.kernel.backend.flushTlbPage(cpu, mm, PAGE)),
+  ],
+  twins: [
+    {
+      id: 'powerpc-radix/trim-self/irqs-on',
+      why: 'interrupts are on: one that trims finds it no longer lazy, takes it out of the mask and flushes, and then it walks on until it switches',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: radix({ trimIrqsOff: 'nowhere' }),
+    },
+    {
+      id: 'powerpc-radix/trim-self/as-in-linux',
+      why: 'a candidate, nobody has reported it: interrupts are off for the switch only. Both find the bit set and count the CPU out: active_cpus is one too low from then on, and a flush finds nobody to flush',
+      oracle: ['O4', 'O16'],
+      property: 'TUAF',
+      backend: radix({ trimIrqsOff: 'switch' }),
+    },
+  ],
+});
+
+const offline = defineScenario<Stage>({
+  id: 'powerpc-radix/offline',
+  title: 'a CPU that ran the mm went offline, and comes back to it; meanwhile the only thread has unmapped a page',
+  source: '"powerpc/64s: Trim offlined CPUs from mm_cpumasks", 2020-11-26',
+  cpus: 2,
+  only: RADIX,
+  setup(run) {
+    const stage = setStage(run, { touched: [0], lazy: [1] });
+    run(1, (cpu) => contextSwitch(cpu, null));
+    run(1, (cpu) => radixCpuOffline(cpu, [stage.mm]));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
+    thread(function* (cpu) {
+      yield* radixCpuOnline(cpu);
+      yield* toUser(cpu, mm);
+    }),
+  ],
+  twins: [
+    {
+      id: 'powerpc-radix/offline/stays',
+      why: 'it stays in the mask and keeps its TLB: the interrupt that trims does not reach it, and the flush is local',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: radix({ offlineLeaves: false }),
+    },
+  ],
+});
+
+/** A coprocessor walks an mm's tables: it has the PID, is in no mask, and takes no interrupts. Here it is a CPU. */
+function* coprocessor(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* cpu.loadContext(cpu.read(mm.pgd), cpu.read(mmPid(mm)), true);
+  yield* cpu.enterUser();
+}
+
+/** A coprocessor stops. */
+function* coprocessorStops(cpu: Cpu): Steps<void> {
+  yield* cpu.enterKernel();
+  yield* cpu.loadContext(0, 0, true);
+}
+
+/** With what a flush reaches a coprocessor. */
+function copro(name: string, title: string, switches: Readonly<Record<string, unknown>>): AnyScenario {
+  return defineScenario<Stage>({
+    id: `powerpc-radix/${name}`,
+    title,
+    source: 'mm_context_add_copro; flush_type_needed, _tlbiel_va_range_multicast',
+    cpus: 2,
+    only: RADIX,
+    backend: radix(switches),
+    setup(run) {
+      const stage = setStage(run, { touched: [0], running: [0] });
+      run(0, (cpu) => mmContextAddCopro(cpu, stage.mm));
+      run(1, (cpu) => coprocessor(cpu, stage.mm));
+      return stage;
+    },
+    threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+    twins: [
+      {
+        id: `powerpc-radix/${name}/uncounted`,
+        why: 'coprocessors are not asked for: a flush of the CPUs of the mask does not reach them',
+        oracle: ['O4', 'O1'],
+        property: 'FUAF',
+        backend: radix({ countCopros: false, tlbie: false }),
+      },
+    ],
+  });
+}
+
+let nextMm: Cell;
+
+const detached = defineScenario<Stage & { readonly daemon: Mm }>({
+  id: 'powerpc-radix/copro-detached',
+  title:
+    'a coprocessor has stopped and is detached, the mm ends, and the coprocessor gets another mm, which has the PID',
+  source: 'mm_context_remove_copro: flush first, then stop counting',
+  cpus: 2,
+  only: RADIX,
+  pools: { mm: 3, page: 4, table: 6, vma: 2 },
+  reserve(layout: Layout) {
+    nextMm = layout.reserve('next_mm', ['']);
+  },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0] });
+    run(0, (cpu) => mmContextAddCopro(cpu, stage.mm));
+    run(1, (cpu) => coprocessor(cpu, stage.mm));
+    run(1, (cpu) => coprocessorStops(cpu));
+    return { ...stage, daemon: run(0, mmAlloc) };
+  },
+  threads: ({ mm, daemon }) => [
+    thread(function* (cpu) {
+      yield* mmContextRemoveCopro(cpu, mm);
+      yield* exitMm(cpu);
+      yield* contextSwitch(cpu, daemon);
+      const next = yield* mmAlloc(cpu);
+      yield* mmap(cpu, next, 0, PAGE, RW_MEMORY);
+      yield* mmContextAddCopro(cpu, next);
+      yield* cpu.storeRelease(nextMm, next.address);
+    }),
+    thread(function* (cpu) {
+      yield* coprocessor(cpu, Mm.at(yield* cpu.waitFor(nextMm, 'notEqual', 0)));
+    }),
+  ],
+  twins: [
+    {
+      id: 'powerpc-radix/copro-detached/flush-last',
+      why: 'it is flushed when it is no more counted, that is, not at all: it finds what it knew of the PID',
+      oracle: ['O8', 'O4'],
+      property: 'ALIAS',
+      backend: radix({ coproFlush: 'after-detach' }),
+    },
+  ],
+});
+
+/** All of them. */
+export const RADIX_TRIMMING: readonly AnyScenario[] = [
+  useMm,
+  lazy,
+  clock,
+  outside,
+  offline,
+  copro('copro', 'a page of an mm that a coprocessor uses is unmapped by its only thread: the flush is broadcast', {}),
+  detached,
+  copro('copro-multicast', 'the same where CPUs are interrupted: a tlbie follows for the coprocessor', {
+    tlbie: false,
+  }),
+];
