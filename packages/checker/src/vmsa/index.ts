@@ -2,7 +2,7 @@
  * The VMSA machine: bare instructions with address translation, under Arm's memory model.
  */
 export { type EntryFields, type Management, type Walk, walkOf } from './entry.ts';
-export { VmsaMachine, type VmsaProgram, type Place, type Values } from './machine.ts';
+export { VmsaMachine, type VmsaProgram } from './machine.ts';
 export {
   type FaultKind,
   faultOf,
@@ -12,3 +12,5 @@ export {
   type VmsaInvalidation,
   type VmsaPort,
 } from './port.ts';
+export { VMSA_RULES, type VmsaRule, type Without } from './rules.ts';
+export type { Place, Values } from './values.ts';

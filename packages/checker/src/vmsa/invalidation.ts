@@ -12,7 +12,9 @@
 import type { State } from '../state.ts';
 import { EVENT, IS } from './event.ts';
 import { type Graph, holds } from './graph.ts';
+import type { Histories } from './histories.ts';
 import { isWalk } from './order.ts';
+import type { Without } from './rules.ts';
 
 /** A pair that is to be ordered: what each choice puts before what. */
 interface Pair {
@@ -25,19 +27,20 @@ export class Invalidations {
   readonly #state: State;
   readonly #graph: Graph;
   readonly #ets2: boolean;
-  /** Stores to the entry that a walk read which came after what it read. */
-  readonly #newer: (walk: number) => readonly number[];
+  readonly #histories: Histories;
+  readonly #without: Without;
 
-  constructor(state: State, graph: Graph, ets2: boolean, newer: (walk: number) => readonly number[]) {
+  constructor(state: State, graph: Graph, histories: Histories, ets2: boolean, without: Without) {
     this.#state = state;
     this.#graph = graph;
+    this.#histories = histories;
     this.#ets2 = ets2;
-    this.#newer = newer;
+    this.#without = without;
   }
 
   /** Can every TLBI be ordered with every walk that it covers? The state is as before afterwards. */
   possible(): boolean {
-    const pairs = this.#pairs();
+    const pairs = this.#without.has('tlbi') ? [] : this.#pairs();
     const choose = (i: number): boolean => {
       const pair = pairs[i];
       if (pair === undefined) return true;
@@ -66,7 +69,7 @@ export class Invalidations {
       const behind = this.#behind(tlbi);
       for (const walk of walks) {
         if (!this.#covers(tlbi, walk)) continue;
-        const tlbiFirst = this.#newer(walk).map((store) => [tlbi, store] as const);
+        const tlbiFirst = this.#tlbiFirst(tlbi, walk);
         const walkFirst = this.#walkFirst(walk, behind);
         const thread = graph.threadOf(walk);
         const same = thread === graph.threadOf(tlbi);
@@ -102,6 +105,12 @@ export class Invalidations {
     return behind;
   }
 
+  /** What comes before what if a TLBI comes before a walk. */
+  #tlbiFirst(tlbi: number, walk: number): (readonly [number, number])[] {
+    if (this.#without.has('tlbi-first')) return [];
+    return this.#histories.newerThan(walk).map((store) => [tlbi, store] as const);
+  }
+
   #covers(tlbi: number, walk: number): boolean {
     const graph = this.#graph;
     const cell = graph.get(tlbi, EVENT.cell);
@@ -116,10 +125,11 @@ export class Invalidations {
     const thread = graph.threadOf(walk);
     const edges: (readonly [number, number])[] = behind.map((event) => [walk, event] as const);
     const elsewhere = behind.filter((event) => graph.threadOf(event) !== thread);
+    if (this.#without.has('tlbi-access')) return edges;
     for (const effect of this.#through(walk)) {
       for (const event of elsewhere) edges.push([effect, event]);
       // Earlier walks of the thread for the same place do not go back behind this one.
-      if ((graph.is(effect) & IS.explicit) === 0) continue;
+      if ((graph.is(effect) & IS.explicit) === 0 || this.#without.has('tlbi-earlier-walk')) continue;
       for (let event = thread * graph.room; event < walk; event++) {
         const other = graph.get(event, EVENT.mate) - 1;
         if ((graph.is(event) & IS.explicit) === 0 || other < 0 || !isWalk(graph.is(other))) continue;

@@ -12,6 +12,7 @@
  */
 import { DMB, DSB, EVENT, IS } from './event.ts';
 import { type Graph, holds, type LocalSet, NONE, plus, union } from './graph.ts';
+import type { Without } from './rules.ts';
 
 /** What an event depends on: sets of earlier loads of its thread. */
 export interface Dependencies {
@@ -29,14 +30,26 @@ export interface Dependencies {
   readonly earlierAddress: LocalSet;
 }
 
+/** It depends on nothing. */
+export const INDEPENDENT: Dependencies = {
+  address: NONE,
+  pickAddress: NONE,
+  data: NONE,
+  trueData: NONE,
+  control: NONE,
+  earlierAddress: NONE,
+};
+
 /** The rules, with or without FEAT_ETS2. */
 export class LocalOrder {
   readonly #graph: Graph;
   readonly #ets2: boolean;
+  readonly #without: Without;
 
-  constructor(graph: Graph, ets2: boolean) {
+  constructor(graph: Graph, ets2: boolean, without: Without) {
     this.#graph = graph;
     this.#ets2 = ets2;
+    this.#without = without;
   }
 
   /** Orders a new event after those of its thread that the architecture orders before it. */
@@ -44,12 +57,13 @@ export class LocalOrder {
     const graph = this.#graph;
     const thread = graph.threadOf(event);
     const first = thread * graph.room;
-    let set = this.#dependencies(event, on);
+    const without = this.#without;
+    let set = without.has('dependencies') ? NONE : this.#dependencies(event, on);
     const mate = graph.get(event, EVENT.mate);
     // Its own walk, or the load of the same atomic.
-    if (mate !== 0) set = plus(set, mate - 1 - first);
+    if (mate !== 0 && !without.has('mate')) set = plus(set, mate - 1 - first);
     for (let i = event - first - 1; i >= 0; i--) if (this.#follows(first + i, event)) set = plus(set, i);
-    set = union(set, this.#throughMemory(event, first));
+    if (!without.has('through-memory')) set = union(set, this.#throughMemory(event, first));
     set = this.#close(set, first);
     if ((graph.is(event) & (IS.explicit | IS.write)) === (IS.explicit | IS.write)) set = this.#picked(set, first);
     graph.setLocal(event, EVENT.local, set);
@@ -62,27 +76,54 @@ export class LocalOrder {
   #follows(earlier: number, later: number): boolean {
     const graph = this.#graph;
     if (graph.get(earlier, EVENT.instruction) === graph.get(later, EVENT.instruction)) return false;
-    const a = graph.is(earlier);
-    const b = graph.is(later);
+    return (
+      this.#heldBack(graph.is(earlier), graph.is(later)) ||
+      this.#waitedFor(earlier, later) ||
+      this.#byAccess(earlier, later)
+    );
+  }
+
+  /** Does a barrier, or an access that orders, hold back what follows? */
+  #heldBack(a: number, b: number): boolean {
+    const without = this.#without;
     const access = (b & IS.explicit) !== 0;
     const held = access || (b & IS.fault) !== 0;
-    if ((a & IS.synchronizes) !== 0) return true;
-    if ((a & DSB) !== 0 && ((b & IS.walker) === 0 || this.#ets2)) return true;
-    if ((a & (IS.dmbFull | IS.dmbLoad)) !== 0 && held) return true;
-    if ((a & IS.dmbStore) !== 0 && ((access && (b & IS.write) !== 0) || (b & IS.fault) !== 0)) return true;
-    if ((b & (DSB | DMB | IS.synchronizes)) !== 0 && this.#waits(a, b, earlier)) return true;
-    if ((a & (IS.acquire | IS.acquirePc | IS.acquireRelease)) !== 0 && held) return true;
-    if ((a & IS.explicit) !== 0 && (b & IS.release) !== 0) return true;
-    if ((a & IS.release) !== 0 && (b & IS.acquire) !== 0) return true;
-    const changes = (b & IS.write) !== 0;
-    // What an access translated through is settled before anything later becomes visible.
-    if (changes && isWalk(a) && this.#passed(earlier)) return true;
-    if (changes && this.#sameCell(earlier, later) && (isWalk(a) || ((a & IS.explicit) !== 0 && access))) return true;
-    // ETS2: a walk that faults comes after all earlier accesses.
-    return this.#ets2 && isWalk(b) && (b & IS.uncacheable) !== 0 && (a & IS.explicit) !== 0;
+    const store = (access && (b & IS.write) !== 0) || (b & IS.fault) !== 0;
+    if ((a & IS.synchronizes) !== 0) return !without.has('isb');
+    if ((a & DSB) !== 0) return ((b & IS.walker) === 0 || this.#ets2) && !without.has('dsb');
+    if ((a & DMB) !== 0) return ((a & IS.dmbStore) !== 0 ? store : held) && !without.has('dmb');
+    const acquires = (a & (IS.acquire | IS.acquirePc | IS.acquireRelease)) !== 0;
+    if (acquires && held && !without.has('acquire')) return true;
+    return (a & IS.release) !== 0 && (b & IS.acquire) !== 0 && !without.has('release-acquire');
   }
 
   /** Does a barrier wait for an event? */
+  #waitedFor(event: number, barrier: number): boolean {
+    const b = this.#graph.is(barrier);
+    if ((b & (DSB | DMB | IS.synchronizes)) === 0) return false;
+    const rule = (b & DSB) !== 0 ? 'dsb' : (b & DMB) !== 0 ? 'dmb' : 'isb';
+    return this.#waits(this.#graph.is(event), b, event) && !this.#without.has(rule);
+  }
+
+  /** Is an access ordered after an earlier one, or after its walk? */
+  #byAccess(earlier: number, later: number): boolean {
+    const graph = this.#graph;
+    const without = this.#without;
+    const a = graph.is(earlier);
+    const b = graph.is(later);
+    const explicit = (a & IS.explicit) !== 0;
+    if (explicit && (b & IS.release) !== 0 && !without.has('release')) return true;
+    if ((b & IS.write) !== 0) {
+      // What an access translated through is settled before anything later becomes visible.
+      if (isWalk(a) && this.#passed(earlier) && !without.has('walk-store')) return true;
+      const same = isWalk(a) || (explicit && (b & IS.explicit) !== 0);
+      if (same && this.#sameCell(earlier, later) && !without.has('same-cell')) return true;
+    }
+    // ETS2: a walk that faults comes after all earlier accesses.
+    return this.#ets2 && isWalk(b) && (b & IS.uncacheable) !== 0 && explicit && !without.has('ets2-fault');
+  }
+
+  /** What barriers wait for. */
   #waits(a: number, barrier: number, event: number): boolean {
     const explicit = (a & IS.explicit) !== 0;
     const load = explicit && (a & IS.read) !== 0 && (a & IS.noReturn) === 0;
