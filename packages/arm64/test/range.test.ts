@@ -1,5 +1,5 @@
 import { maxTlbiRangePages, RANGE_SHAPE, type RangeOp, rangeOps, tlbiRangePages } from '@mmu-gather/arm64/stepped';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 test('what each scale covers', () => {
