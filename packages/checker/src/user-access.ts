@@ -3,7 +3,7 @@
  *
  * The adversary chooses: any entry that the TLB may hold and that allows the access, or, as every entry may have been
  * evicted, a fault where memory's present entry does not allow it. Where the hardware looks into a table of translations, a fault is
- * also a miss: nothing there allows it. User data is not ordered by the memory model: loads and
+ * also a miss: nothing there allows it; where entries that are not valid are cached, memory may have changed since. User data is not ordered by the memory model: loads and
  * stores go to memory. Loads of the kernel through its own page table are alike.
  */
 import {
@@ -69,7 +69,8 @@ export class UserAccess {
       if (write && this.#cleanWalks && (entry & DIRTY) === 0 && entry !== now) return;
       through.push({ entry, frame });
     });
-    if ((now & need) !== need && !(loaded && through.length > 0)) through.push(undefined);
+    const misses = (now & need) !== need || this.#mmu.mayFault(cpu, this.#mmu.liveAsid(cpu), page, need);
+    if (misses && !(loaded && through.length > 0)) through.push(undefined);
     return through;
   }
 
@@ -79,7 +80,8 @@ export class UserAccess {
     const through: (Translation | undefined)[] = [];
     this.#mmu.kernelLeaves(cpu, page, (entry, _number, frame) => through.push({ entry, frame }));
     const root = this.#mmu.kernelRoot;
-    if (root === 0 || (this.#mmu.inMemory(root, page) & PRESENT) === 0) through.push(undefined);
+    const mayFault = this.#mmu.mayFault(cpu, this.#mmu.kernelTag, page, PRESENT);
+    if (root === 0 || mayFault || (this.#mmu.inMemory(root, page) & PRESENT) === 0) through.push(undefined);
     return through;
   }
 

@@ -63,6 +63,12 @@ export interface Isa {
   readonly broadcasts: boolean;
   /** A broadcast does not wait for its CPU's earlier stores: they must be made visible before it (DSB ISHST). It does if not given. */
   readonly unorderedBroadcasts?: boolean;
+  /**
+   * Entries that are not valid may be cached, and ones that grant less than memory does now may be used: an access may fault although memory
+   * allows it, until an invalidation. `leaves`: one of its leaf does, at whatever level the walk ended; `all`: above the lowest level only
+   * one of walk caches does. Not if not given: a fault drops what it used.
+   */
+  readonly cachesInvalid?: 'leaves' | 'all';
   /** A store through an entry that was cached clean walks again, to set the dirty bit in memory; it faults if that may not be. */
   readonly cleanWalks: boolean;
   /**
