@@ -1,7 +1,7 @@
 /**
  * Explores a test: every final state that the exploring machine can reach.
  */
-import { type Explorable, type Progress, type Result, search } from '@mmu-gather/checker';
+import { type Explorable, type Progress, type Result, search, type VmsaRule } from '@mmu-gather/checker';
 import { satisfies } from './condition.ts';
 import { Unsupported } from './errors.ts';
 import { Final } from './final.ts';
@@ -16,6 +16,8 @@ export interface ExploreOptions {
   readonly model?: Model;
   /** FEAT_ETS2, for AArch64 tests with page tables. */
   readonly ets2?: boolean;
+  /** Rules of the VMSA machine to leave out: for tests of what each is for. */
+  readonly without?: readonly VmsaRule[];
   /** Stop after so many states of the search. */
   readonly maxStates?: number;
   /** Stop after so many milliseconds. */
@@ -84,7 +86,7 @@ function finalStates(test: LitmusTest, words: Words, final: Final, limits: Limit
       throw new Unsupported(test.file, 0, `${result.violation.oracle}: ${result.violation.message}`);
     return { ends, result, cut: limits.limited };
   }
-  const machine = onVmsa(test, words, final, options.ets2 === true, limits);
+  const machine = onVmsa(test, words, final, limits, options);
   const result = explored(machine, options);
   return { ends: result.ends ?? new Set(), result, cut: limits.limited || machine.limited };
 }

@@ -11,6 +11,7 @@ import {
   type VmsaAccess,
   VmsaMachine,
   type VmsaPort,
+  type VmsaRule,
 } from '@mmu-gather/checker';
 import type { Steps } from '@mmu-gather/core/stepped';
 import { Unsupported } from './errors.ts';
@@ -31,8 +32,20 @@ export interface Limits {
   limited: boolean;
 }
 
+/** What the machine does. */
+export interface VmsaOptions {
+  readonly ets2?: boolean;
+  readonly without?: readonly VmsaRule[];
+}
+
 /** Makes a machine that runs a test. */
-export function onVmsa(test: LitmusTest, words: Words, final: Final, ets2: boolean, limits: Limits): VmsaMachine {
+export function onVmsa(
+  test: LitmusTest,
+  words: Words,
+  final: Final,
+  limits: Limits,
+  { ets2 = false, without = [] }: VmsaOptions,
+): VmsaMachine {
   const cells = final.cells;
   const home = new Map(cells.map((name, cell) => [name, cell]));
   const places = new Places(test, words, home);
@@ -51,6 +64,7 @@ export function onVmsa(test: LitmusTest, words: Words, final: Final, ets2: boole
     management: test.threads.map(({ accessFlag, dirty, user }) => ({ accessFlag, dirty, el0: user })),
     handlers: test.threads.map(({ handler }) => handler !== undefined),
     ets2,
+    without: new Set(without),
     room: Math.max(...test.threads.map(roomOf)),
   });
 }

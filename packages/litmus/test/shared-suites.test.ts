@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MODELS } from '../src/index.ts';
 import { runSuite, tally } from './suites.ts';
+import { translated } from './translated.ts';
 
 const SHARED = join(import.meta.dirname, '../../../../shared/litmus');
 const present = existsSync(SHARED);
@@ -29,8 +30,14 @@ describe.skipIf(!present)('published verdicts', () => {
   });
 
   test.each(MODELS)('lkmm under %s: what the kernel forbids is never observed', { timeout: 60_000 }, (model) => {
-    const results = tally(runSuite(join(SHARED, 'lkmm'), 'expected', model));
+    const results = tally(runSuite(join(SHARED, 'lkmm'), 'expected', { model }));
     const { agree: _agree, 'allowed-not-observed': _missed, ...others } = results;
     expect(others).toEqual({});
+  });
+
+  test('aarch64 with a walk before every access: the two machines agree', { timeout: 60_000 }, () => {
+    const folder = join(SHARED, 'aarch64');
+    const walked = runSuite(folder, 'expected', { change: translated });
+    expect([...walked]).toEqual([...runSuite(folder, 'expected')]);
   });
 });

@@ -3,10 +3,28 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compare, explore, type Model, readExpectations, readLitmus, verdictOf } from '../src/index.ts';
+import {
+  compare,
+  explore,
+  type LitmusTest,
+  type Model,
+  readExpectations,
+  readLitmus,
+  verdictOf,
+} from '../src/index.ts';
+
+/** How to run a suite. */
+export interface How {
+  /** Under another memory model than the language's own. */
+  readonly model?: Model;
+  /** What to do with every test first. */
+  readonly change?: (test: LitmusTest) => LitmusTest;
+}
+
+const same = (test: LitmusTest): LitmusTest => test;
 
 /** Runs every file of a folder that has a verdict. Returns how each compares; `unsupported` and the message if it cannot be run. */
-export function runSuite(folder: string, column: string, model?: Model): Map<string, string> {
+export function runSuite(folder: string, column: string, { model, change = same }: How = {}): Map<string, string> {
   const table = join(folder, 'verdicts.tsv');
   const expected = readExpectations(table, readFileSync(table, 'utf8'), column);
   const results = new Map<string, string>();
@@ -14,7 +32,7 @@ export function runSuite(folder: string, column: string, model?: Model): Map<str
     const verdict = expected.get(file);
     if (verdict === undefined) continue;
     try {
-      const test = readLitmus(file, readFileSync(join(folder, file), 'utf8'));
+      const test = change(readLitmus(file, readFileSync(join(folder, file), 'utf8')));
       results.set(
         file,
         compare(

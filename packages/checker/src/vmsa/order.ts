@@ -65,9 +65,11 @@ export class LocalOrder {
     for (let i = event - first - 1; i >= 0; i--) if (this.#follows(first + i, event)) set = plus(set, i);
     if (!without.has('through-memory')) set = union(set, this.#throughMemory(event, first));
     set = this.#close(set, first);
-    if ((graph.is(event) & (IS.explicit | IS.write)) === (IS.explicit | IS.write)) set = this.#picked(set, first);
+    const store = (graph.is(event) & (IS.explicit | IS.write)) === (IS.explicit | IS.write);
+    if (store) set = this.#picked(set, first);
     graph.setLocal(event, EVENT.local, set);
-    graph.setLocal(event, EVENT.pick, union(union(on.pickAddress, on.data), on.control));
+    const data = store ? on.data : NONE;
+    graph.setLocal(event, EVENT.pick, union(union(on.pickAddress, data), on.control));
     graph.setLocal(event, EVENT.through, union(on.address, on.trueData));
     graph.after(event, set);
   }
