@@ -109,13 +109,15 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
  * An arm64 CPU.
  * @param asids number of address-space tags: 256 or 65536
  * @param hafdbs whether the hardware sets access flags and dirty bits (FEAT_HAFDBS)
+ * @param kpti whether the kernel gives each address space two of them
  */
-export function arm64Isa(asids: number, hafdbs: boolean): Isa {
+export function arm64Isa(asids: number, hafdbs: boolean, kpti = false): Isa {
   return {
     memoryModel: 'weak',
     multiCopyAtomic: true,
     geometry: FOUR_LEVELS,
     asids,
+    pairedAsids: kpti,
     broadcasts: true,
     unorderedBroadcasts: true,
     // With DBM a store through a writable-clean entry updates the descriptor in memory, never the cached copy.

@@ -127,6 +127,8 @@ export class Mmu {
   readonly #options: BootOptions;
   readonly #base: number;
   readonly #asids: number;
+  /** Tags of one address space (Isa.pairedAsids). */
+  readonly #tagsOfOne: number;
   /** Offset of each level's masks within an ASID. */
   readonly #levelOffset: readonly number[];
   readonly #asidWords: number;
@@ -175,6 +177,7 @@ export class Mmu {
     this.#host = host;
     this.levels = options.geometry.bits.length;
     this.#asids = options.backend.isa.asids;
+    this.#tagsOfOne = options.backend.isa.pairedAsids === true ? 2 : 1;
     const slots = slotsPerLevel(options.geometry);
     this.pages = slots[0]!;
     this.#pagesPerEntry = slots.map((n) => this.pages / n);
@@ -221,14 +224,16 @@ export class Mmu {
    */
   loadContext(cpu: number, root: Address, asid: number, noflush: boolean): Address {
     if (asid < 0 || asid >= this.#asids) throw new RangeError(`ASID ${asid} is not one of ${this.#asids}`);
-    const owner = this.#asidBase(cpu, asid);
     let leaked = 0;
-    if (!noflush) this.#clearAsid(cpu, asid);
-    else if (this.#state.words[owner] !== root && (this.#processTable !== null || this.#anyIn(cpu, asid)))
-      leaked = this.#state.words[owner]!;
+    for (let tag = asid; tag < asid + this.#tagsOfOne; tag++) {
+      const owner = this.#asidBase(cpu, tag);
+      if (!noflush) this.#clearAsid(cpu, tag);
+      else if (this.#state.words[owner] !== root && (this.#processTable !== null || this.#anyIn(cpu, tag)))
+        leaked = this.#state.words[owner]!;
+      this.#state.set(owner, root);
+      this.#forget(owner, -1);
+    }
     if (root !== 0 && !this.roots.includes(root)) this.roots.push(root);
-    this.#state.set(owner, root);
-    this.#forget(owner, -1);
     this.#state.set(this.#base + cpu * this.#cpuWords, asid + 1);
     this.#state.set(this.#base + cpu * this.#cpuWords + 1, root);
     this.refill(cpu);
@@ -295,7 +300,9 @@ export class Mmu {
       this.#lookUp(cpu, this.liveAsid(cpu), this.#translations);
       if (this.#translations.missesAnytime === true && this.#host.inUser(cpu))
         this.#miss(cpu, this.liveAsid(cpu), root);
-    } else if (root !== 0) this.#fill(cpu, this.liveAsid(cpu), root);
+    } else if (root !== 0) {
+      for (let tag = 0; tag < this.#tagsOfOne; tag++) this.#fill(cpu, this.liveAsid(cpu) + tag, root);
+    }
     const kernel = this.kernelRoot;
     if (kernel !== 0) this.#fill(cpu, this.kernelTag, kernel);
   }
@@ -307,7 +314,8 @@ export class Mmu {
 
   /** Calls back with every leaf value that may be cached for a page on the context that the CPU has loaded. */
   leaves(cpu: number, page: number, visit: VisitLeaf): void {
-    if (this.liveRoot(cpu) !== 0) this.leavesUnder(cpu, this.liveAsid(cpu), page, visit);
+    if (this.liveRoot(cpu) === 0) return;
+    for (let tag = 0; tag < this.#tagsOfOne; tag++) this.leavesUnder(cpu, this.liveAsid(cpu) + tag, page, visit);
   }
 
   /** Calls back with every leaf value that may be cached for a page of the kernel on a CPU. */

@@ -59,6 +59,11 @@ export interface Isa {
   readonly geometry: Geometry;
   /** Number of address-space tags that a CPU can hold entries of; 1 without tags. */
   readonly asids: number;
+  /**
+   * An address space has two tags: the kernel walks under the one that is loaded, user mode under the one after it (KPTI on arm64). Which of the
+   * two an access uses is not told apart: both count. One tag if not given.
+   */
+  readonly pairedAsids?: boolean;
   /** Whether invalidations may be broadcast ({@link Scope.broadcast}). */
   readonly broadcasts: boolean;
   /** A broadcast does not wait for its CPU's earlier stores: they must be made visible before it (DSB ISHST). It does if not given. */

@@ -229,5 +229,73 @@ const pinned = defineScenario<Mms>({
   ],
 });
 
+const kpti = defineScenario<Mms>({
+  id: 'asid/kpti',
+  title: 'with KPTI user mode walks under an ASID of its own: a flush is told twice',
+  source: 'arch/arm64/include/asm/tlbflush.h __tlbi_user; kernel-tla arm64kpti.tla',
+  cpus: 2,
+  only: ASIDS,
+  backend: { arm64: { kpti: true, asids: 8 } },
+  setup(run, kernel) {
+    const stage = setMms(run, kernel, 1, [0]);
+    run(1, (cpu) => toUser(cpu, stage.mms[0]!));
+    return stage;
+  },
+  threads: ({ mms: [a], at0 }) => [thread((cpu) => clearFlushFree(cpu, a!, at0))],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'asid/kpti/once',
+      why: 'only the ASID of the kernel is flushed',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { arm64: { kptiUserTlbi: false } },
+    },
+  ],
+});
+
+const kptiRollover = defineScenario<Mms>({
+  id: 'asid/kpti-rollover',
+  title: 'with KPTI half as many ASIDs: they roll over, and each mm keeps both of its own or none',
+  source: 'arch/arm64/mm/context.c set_kpti_asid_bits; kernel-tla arm64kpti.tla',
+  cpus: 2,
+  only: ASIDS,
+  backend: { arm64: { kpti: true, asids: 8 } },
+  pools: { mm: 4, page: 4, table: 8, vma: 4 },
+  setup: (run, kernel) => setMms(run, kernel, 4, [0, 0, 1]),
+  threads: ({ mms: [a, , , d], at0 }) => [
+    thread((cpu) => clearFlushFree(cpu, a!, at0)),
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, d!);
+      yield* toUser(cpu, a!);
+    }),
+  ],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'asid/kpti-rollover/no-flush',
+      why: 'a rollover flushes nobody',
+      oracle: ['O8', 'O1'],
+      property: 'ALIAS',
+      wrong: 'tag-reused',
+    },
+    {
+      id: 'asid/kpti-rollover/once',
+      why: 'only the ASID of the kernel is flushed',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { arm64: { kptiUserTlbi: false } },
+    },
+  ],
+});
+
 /** All of them. */
-export const ARM64_ASIDS: readonly AnyScenario[] = [rollover, exchange, flushed, bothReserve, pinned];
+export const ARM64_ASIDS: readonly AnyScenario[] = [
+  rollover,
+  exchange,
+  flushed,
+  bothReserve,
+  pinned,
+  kpti,
+  kptiRollover,
+];
