@@ -34,6 +34,11 @@
  * *RCU.* A free that waits for readers takes effect at some step of a reader: it counts as one that anybody may do at any time. Steps by
  * which a CPU becomes a reader, or is none any more, are local while nothing waits for readers and nobody else will.
  *
+ * *Weak memory.* A step that changes what its CPU knows is not local if a handler may come before it: it would know that, too. A
+ * full fence is local only if it tells the fences to come nothing about a cell that others still touch. What it learns from earlier
+ * ones it may learn too early, and so know less than it would later: then it can do all that it could do later, and more, and what
+ * it does is an execution of the full search. With orders followed exactly (bare programs) no step is local, for loads order stores of others.
+ *
  * Kinds of steps that are not named here are not local.
  */
 import type { Address, Claims, Extent } from '@mmu-gather/core/stepped';
@@ -58,6 +63,8 @@ export interface LocalityHost {
   isWatched(cell: number): boolean;
   /** Does anything wait for an RCU reader? */
   readersAwaited(): boolean;
+  /** Under weak: cells of which a full fence of this CPU would tell the fences to come. */
+  tellsFences?: ((cpu: number) => Iterable<number>) | undefined;
 }
 
 /** Words that stand for more than a cell, behind all others. */
@@ -253,6 +260,11 @@ export class LocalSteps implements Locality {
     const { words, memory, interrupts, strict } = this.#host;
     const kind = words.kind(process);
     const a = words.arg(process, 0);
+    if (
+      this.#host.tellsFences !== undefined &&
+      (this.#exposed || (isFullFence(kind) && !this.#fencesLearnNothing(cpu)))
+    )
+      return false;
     if (memory.tso && isStore(kind)) {
       this.#buffered++;
       return !this.#exposed && !this.#othersMayTouch(a, TOUCH.plain, cpu) && !this.#mayGo(a);
@@ -265,6 +277,9 @@ export class LocalSteps implements Locality {
       case OP.alloc:
         return !this.#othersMayTouch(this.#pool(process), TOUCH.write);
       case OP.smpMb:
+      case OP.smpWmb:
+      case OP.smpRmb:
+      case OP.smpMbAfterAtomic:
       case OP.awaitIpis:
       case OP.awaitReaders:
         return true;
@@ -293,6 +308,13 @@ export class LocalSteps implements Locality {
       default:
         return false;
     }
+  }
+
+  /** A full fence of the CPU passes on nothing about cells that others still touch. */
+  #fencesLearnNothing(cpu: number): boolean {
+    for (const cell of this.#host.tellsFences!(cpu))
+      if (this.#othersMayTouch(cell, TOUCH.write) || this.#othersMayTouch(cell, TOUCH.read)) return false;
+    return true;
   }
 
   /** Notes who may step before the step that is tried, and from where on. Of the others only what has no position counts. */
@@ -414,4 +436,20 @@ function now(words: Words, process: number): number {
 /** Those of them that wait in the store buffer. */
 function isStore(kind: number): boolean {
   return kind === OP.writeOnce || kind === OP.storeRelease || kind === OP.bareStore || kind === OP.spinUnlock;
+}
+
+/** Kinds of steps that are full fences under weak. */
+function isFullFence(kind: number): boolean {
+  switch (kind) {
+    case OP.smpMb:
+    case OP.smpMbAfterAtomic:
+    case OP.xchg:
+    case OP.cmpxchg:
+    case OP.atomicAddReturn:
+    case OP.atomicFetchAndNot:
+    case OP.awaitReaders:
+      return true;
+    default:
+      return false;
+  }
 }

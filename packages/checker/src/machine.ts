@@ -245,8 +245,9 @@ export class Machine<E = unknown> implements Explorable {
         layout.isField('mm', TLB_GEN, cell),
       isWatched,
       readersAwaited: () => this.#effects.readersAwaited,
+      tellsFences: this.#weak && ((cpu) => this.#weak!.known.tellsFences(cpu)),
     });
-    this.locality = isWeak ? undefined : this.#localSteps;
+    this.locality = isWeak && options.exact === true ? undefined : this.#localSteps;
     const host = this.#processHost();
     for (let i = 0; i < 2 * n; i++) {
       this.#processes.push(new Process(i, i % n, this.kernel, host));

@@ -2,7 +2,7 @@
  * Generated programs for what a reduction by locality can get wrong: cells of one CPU beside shared ones, cells that change hands,
  * interrupts with handlers that store, plain accesses, data races, locks around shared cells, deadlocks. And toy programs with loops.
  */
-import type { Cell, Cpu, Steps } from '@mmu-gather/core/stepped';
+import type { Cell, Cpu, MemoryModel, Steps } from '@mmu-gather/core/stepped';
 import type { Machine } from '../src/machine.ts';
 import { below, type Chance } from '../src/search/chance.ts';
 import { bare } from './programs.ts';
@@ -28,6 +28,12 @@ type Op = readonly [
     | 'awaitSent'
     | 'irqOff'
     | 'irqOn'
+    // Under weak only.
+    | 'acquire'
+    | 'release'
+    | 'add'
+    | 'loadFence'
+    | 'storeFence'
     | 'never',
   at: number,
   value: number,
@@ -37,7 +43,7 @@ type Op = readonly [
 
 /** A program of the port as data. */
 export interface LocalityProgram {
-  readonly memory: 'sc' | 'tso';
+  readonly memory: MemoryModel;
   readonly code: readonly (readonly Op[])[];
   readonly handlers: readonly (readonly Op[])[];
 }
@@ -46,7 +52,7 @@ export interface LocalityProgram {
 const SHARED = 3;
 const LOCK = SHARED;
 const SEM = SHARED + 1;
-const OWN = SHARED + 2;
+export const OWN: number = SHARED + 2;
 
 /** A program of two or three CPUs with lists of up to `length` ops. */
 export function localityProgram(next: Chance, length: number): LocalityProgram {
@@ -101,6 +107,25 @@ export function localityProgram(next: Chance, length: number): LocalityProgram {
   };
 }
 
+/** The same program under weak, with all kinds of orders. */
+export function weakened(program: LocalityProgram, next: Chance): LocalityProgram {
+  const other: Readonly<Record<string, readonly Op[0][]>> = {
+    read: ['read', 'acquire'],
+    write: ['write', 'release'],
+    rmw: ['rmw', 'add'],
+    fence: ['fence', 'loadFence', 'storeFence'],
+  };
+  const change = ([kind, ...rest]: Op): Op => {
+    const kinds = other[kind] ?? [kind];
+    return [kinds[below(next, kinds.length)]!, ...rest];
+  };
+  return {
+    memory: 'weak',
+    code: program.code.map((ops) => ops.map(change)),
+    handlers: program.handlers.map((ops) => ops.map(change)),
+  };
+}
+
 /** The machine of a program. */
 export function localityMachine({ memory, code, handlers }: LocalityProgram): Machine {
   let cells = 0;
@@ -133,6 +158,11 @@ function* run(cpu: Cpu, ops: readonly Op[], cells: Cell): Steps<void> {
     else if (kind === 'rmw') last = yield* cpu.atomicAddReturn(cell, value);
     else if (kind === 'await') last = yield* cpu.waitFor(cell, 'equal', value);
     else if (kind === 'fence') yield* cpu.smpMb();
+    else if (kind === 'acquire') last = yield* cpu.loadAcquire(cell);
+    else if (kind === 'release') yield* cpu.storeRelease(cell, value);
+    else if (kind === 'add') yield* cpu.atomicAdd(cell, value);
+    else if (kind === 'loadFence') yield* cpu.smpRmb();
+    else if (kind === 'storeFence') yield* cpu.smpWmb();
     else if (kind === 'lock') yield* cpu.spinLock(cell);
     else if (kind === 'unlock') yield* cpu.spinUnlock(cell);
     else if (kind === 'downRead') yield* cpu.downRead(cell);

@@ -10,7 +10,14 @@ import { chance } from '../src/search/chance.ts';
 import { type Result, search } from '../src/search/index.ts';
 import { Reduction } from '../src/search/locality.ts';
 import { states } from '../src/search/states.ts';
-import { localityMachine, localityProgram, loopingProgram } from './locality-programs.ts';
+import {
+  localityMachine,
+  type LocalityProgram,
+  localityProgram,
+  loopingProgram,
+  OWN,
+  weakened,
+} from './locality-programs.ts';
 import { bare, gather, handshake, ring } from './programs.ts';
 import { fragmentProgram, shootdownMachine, shootdownProgram } from './shootdown-programs.ts';
 import { Toy } from './toy.ts';
@@ -32,6 +39,10 @@ const MACHINES: Readonly<Record<string, Make>> = {
   programs: (seed) => localityMachine(localityProgram(chance(seed), 7)),
   shootdowns: (seed) => shootdownMachine(shootdownProgram(chance(seed))),
   'fragments of shootdowns': (seed) => shootdownMachine(fragmentProgram(chance(seed))),
+  'small programs under weak': (seed) => localityMachine(weakened(localityProgram(chance(seed), 3), chance(-seed))),
+  'programs under weak': (seed) => localityMachine(weakened(localityProgram(chance(seed), 6), chance(-seed))),
+  'shootdowns under weak': (seed) => shootdownMachine({ ...shootdownProgram(chance(seed)), memory: 'weak' }),
+  'fragments under weak': (seed) => shootdownMachine({ ...fragmentProgram(chance(seed)), memory: 'weak' }),
   'toy programs': (seed) => new Toy(toyProgram(chance(seed))),
   'toy programs with loops': (seed) => new Toy(loopingProgram(chance(seed))),
 };
@@ -91,6 +102,10 @@ describe('same verdicts, same ends', { timeout: TIMEOUT }, () => {
       2000,
       { holds: 500, O1: 80, O2: 40, O4: 100, O6: 80, O9: 5, O12: 100, O1s: 5, race: 5 },
     ],
+    ['small programs under weak', 1500, { holds: 600, deadlock: 50, race: 20, O16: 10 }],
+    ['programs under weak', 1000, { holds: 200, deadlock: 100, race: 50, O16: 20 }],
+    ['shootdowns under weak', 200, { holds: 20, O1: 5, O6: 10 }],
+    ['fragments under weak', 1500, { holds: 300, O1: 40, O4: 50, O6: 40, O12: 50 }],
     ['toy programs', 1000, { holds: 400, deadlock: 200, assert: 50 }],
     ['toy programs with loops', 1500, { holds: 200, livelock: 500, assert: 50 }],
   ] as const)('%s: as without reduction', ([name, count, least]) => {
@@ -101,7 +116,7 @@ describe('same verdicts, same ends', { timeout: TIMEOUT }, () => {
     expect(reduced).toBeLessThan(0.9 * full);
   });
 
-  test.for(['small programs', 'toy programs'])('%s: as by brute force', (name) => {
+  test.for(['small programs', 'small programs under weak', 'toy programs'])('%s: as by brute force', (name) => {
     const brute = (machine: Explorable): Result => {
       const result = search(machine, { strategy: 'brute', collectEnds: true, maxExecutions: MOST_INTERLEAVINGS });
       return result.limit === undefined ? result : { ...result, verdict: 'incomplete' };
@@ -130,6 +145,59 @@ describe('same verdicts, same ends', { timeout: TIMEOUT }, () => {
     }
     expect(different).toEqual([]);
   });
+});
+
+/** Steps that would be local by their cells, and are not by what they let a CPU know. */
+const KNOWING: readonly [what: string, program: Omit<LocalityProgram, 'memory'>][] = [
+  [
+    'a fence tells later ones of what came before it',
+    {
+      code: [
+        [
+          ['write', 0, 1],
+          ['write', 1, 1],
+          ['fence', 0, 0],
+        ],
+        [
+          ['read', 1, 0],
+          ['fence', 0, 0],
+          ['read', 0, 0],
+        ],
+      ],
+      handlers: [],
+    },
+  ],
+  [
+    'a handler knows what main code has acquired before it',
+    {
+      code: [
+        [
+          ['write', 0, 1],
+          ['release', 1, 1],
+        ],
+        [
+          ['read', 1, 0],
+          ['write', OWN + 1, 1, 1],
+          ['acquire', 1, 0],
+        ],
+        [['send', 1, 0]],
+      ],
+      handlers: [
+        [],
+        [
+          ['read', OWN + 1, 0],
+          ['never', 0, 0, 1],
+        ],
+        [],
+      ],
+    },
+  ],
+];
+
+test.for(KNOWING)('under weak: %s', ([, program]) => {
+  const ends = (reduce: boolean): string =>
+    essence(search(localityMachine({ memory: 'weak', ...program }), { reduce, collectEnds: true }));
+  expect(ends(true)).toBe(ends(false));
 });
 
 /** Reductions that are wrong, and the programs that show it. */

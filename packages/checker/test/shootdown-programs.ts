@@ -15,6 +15,7 @@ import {
   EVERYTHING,
   type Extent,
   mkEntry,
+  type MemoryModel,
   Mm,
   PRESENT,
   RW,
@@ -62,7 +63,7 @@ type Op = readonly [
 
 /** A program as data. */
 export interface ShootdownProgram {
-  readonly memory: 'sc' | 'tso';
+  readonly memory: MemoryModel;
   readonly strict: boolean;
   /** CPUs that begin in user mode. */
   readonly user: readonly boolean[];

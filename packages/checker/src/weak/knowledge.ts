@@ -135,6 +135,13 @@ export class Knowledge {
     this.acquire(cpu, known);
   }
 
+  /** Cells of which a full fence of a CPU would tell the fences to come. */
+  *tellsFences(cpu: number): Iterable<number> {
+    const fences = this.#state.words[this.#base + SHARED.fences]!;
+    const news = this.#views.lists.of(this.#views.beyond(this.all(cpu), fences, fences));
+    for (let i = 0; i < news.length; i += 2) yield news[i]!;
+  }
+
   /** A grace period begins: readers that begin later know what stood before. */
   graceBegins(cpu: number): void {
     const at = this.#base + SHARED.grace;
