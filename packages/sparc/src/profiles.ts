@@ -68,15 +68,13 @@ export interface Sparc64Switches {
   readonly growFlush: 'both' | 'new-only';
   /** When the old TSB of one that grew is freed: after all CPUs have left it, or (wrong) before. */
   readonly oldTsbFree: 'after-sync' | 'before-sync';
-  /** Whether switch_mm loads the TSB register always, or (wrong) only if the mm is another one. */
-  readonly tsbReload: 'always' | 'other-mm';
 
   // ---- contexts ----
 
   /** Whether a CPU that runs a context for the first time demaps it. False is wrong: somebody else may have had the number. */
   readonly firstRunDemap: boolean;
-  /** What comes first there: the bit in mm_cpumask, or (wrong) the demap. */
-  readonly arrival: 'bit-first' | 'demap-first';
+  /** When it enters mm_cpumask: with the lock of the mm's context held, or (wrong) after, when a flush may have looked already. */
+  readonly arrival: 'locked' | 'unlocked';
   /** Whether a CPU says which mm it is about to run before it looks at the version of its context. False is wrong. */
   readonly secondaryFirst: boolean;
   /** What a wrap does first: raises the version, or (wrong) looks at what CPUs run. */
@@ -113,9 +111,8 @@ export const SPARC64_LINUX_5_11: Sparc64Switches = {
   recheckPte: false,
   growFlush: 'new-only',
   oldTsbFree: 'after-sync',
-  tsbReload: 'always',
   firstRunDemap: true,
-  arrival: 'bit-first',
+  arrival: 'locked',
   secondaryFirst: true,
   wrapOrder: 'version-first',
   wrapFence: true,

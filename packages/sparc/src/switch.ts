@@ -8,8 +8,8 @@
  *       first run of this number here?       bit in mm_cpumask, then demap of the context
  *     unlock
  *
- * A flush makes the TSB clean and reads mm_cpumask then (tlb-batch.ts): if it does not find this CPU's bit, the demap here comes later, and
- * the TSB has nothing old to fill again.
+ * A flush makes the TSB clean under the same lock, and reads mm_cpumask then (tlb-batch.ts): either it finds this CPU's bit, or this CPU
+ * comes after it, and the TSB has nothing old to fill its TLB from.
  *
  * enter_lazy_tlb does nothing: a kernel thread keeps the context that is loaded, and its bit.
  */
@@ -32,25 +32,14 @@ export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
   let val = yield* cpu.readOnce(contextVal(next));
   const valid = yield* ctxValid(cpu, val);
   if (!valid) val = yield* getNewMmuContext(cpu, next);
-  yield* activate(cpu, next, ctxNumber(val), !valid);
+  const bit = 1 << cpu.id;
+  const first = !valid || ((yield* cpu.readOnce(next.cpumask)) & bit) === 0;
+  if (first && switches.arrival === 'locked') yield* cpu.atomicOr(next.cpumask, bit);
+  // The demap of a first run and the load are one step: what the TSB fills between the two goes with the demap, and no user code runs.
+  yield* tsbContextSwitch(cpu, next, ctxNumber(val), !first || !switches.firstRunDemap);
   if (!switches.secondaryFirst) yield* cpu.writeOnce(secondaryMm, next.address);
   yield* unlockContext(cpu, next);
-}
-
-/** tsb_context_switch_ctx, and the first run. The mm's context lock is held. */
-function* activate(cpu: Cpu, next: Mm, ctx: number, fresh: boolean): Steps<void> {
-  const { switches } = sparc64Of(cpu);
-  const bit = 1 << cpu.id;
-  const first = fresh || ((yield* cpu.readOnce(next.cpumask)) & bit) === 0;
-  if (!first || !switches.firstRunDemap) {
-    if (first) yield* cpu.atomicOr(next.cpumask, bit);
-    yield* tsbContextSwitch(cpu, next, ctx, true);
-    return;
-  }
-  if (switches.arrival === 'bit-first') yield* cpu.atomicOr(next.cpumask, bit);
-  // The demap here and the load are one step: what the TSB fills between the two goes with the demap, and no user code runs.
-  yield* tsbContextSwitch(cpu, next, ctx, false);
-  if (switches.arrival === 'demap-first') yield* cpu.atomicOr(next.cpumask, bit);
+  if (first && switches.arrival === 'unlocked') yield* cpu.atomicOr(next.cpumask, bit);
 }
 
 /**
@@ -59,15 +48,13 @@ function* activate(cpu: Cpu, next: Mm, ctx: number, fresh: boolean): Steps<void>
  * @param keep whether entries under this number stay; if not, the context is demapped
  */
 function* tsbContextSwitch(cpu: Cpu, next: Mm, ctx: number, keep: boolean): Steps<void> {
-  const { tsbs, switches } = sparc64Of(cpu);
   const { pgd } = thisCpuState(cpu);
   const root = cpu.read(next.pgd);
   const same = cpu.read(pgd) === root;
   if (!same) yield* loadTsbRegister(cpu, 0);
   cpu.write(pgd, root);
   yield* cpu.loadContext(root, ctx, keep);
-  if (tsbs.each > 0 && !(same && switches.tsbReload === 'other-mm'))
-    yield* loadTsbRegister(cpu, cpu.read(contextTsb(next)));
+  yield* loadTsbRegister(cpu, cpu.read(contextTsb(next)));
 }
 
 /** Writes this CPU's TSB register; takes effect at once. */

@@ -230,8 +230,7 @@ function* tsbFlush(cpu: Cpu, tsb: Address, address: number, kind: TsbKind): Step
   const { tsbs } = sparc64Of(cpu);
   if (tsb === 0 || (kind === TSB_HUGE && tsbs.hugeEntries === 0)) return;
   const { cell, tag } = tsbSlot(tsbs, cpu.kernel.geometry, tsb, cpu.read(tsb), address, kind);
-  while ((yield* cpu.cmpxchg(cell, tag, TAG_INVALID)) === TAG_LOCKED)
-    yield* cpu.waitFor(cell, 'notEqual', TAG_LOCKED);
+  while ((yield* cpu.cmpxchg(cell, tag, TAG_INVALID)) === TAG_LOCKED) yield* cpu.waitFor(cell, 'notEqual', TAG_LOCKED);
 }
 
 /** Takes mm->context.lock (spin_lock_irqsave): a full barrier. */

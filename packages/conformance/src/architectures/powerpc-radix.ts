@@ -134,6 +134,8 @@ export const POWERPC_RADIX: Architecture = {
       'munmap/thread-away/*',
       'switch/away-during-flush/*',
     ),
+    'T19/broadcast/naive@linux-5.11':
+      'a collapse interrupts every CPU of the mm itself (serialize_against_pte_lookup, up to 6.0)',
     'munmap/both-ways/irqs-off': 'a broadcast does not wait for another CPU to take an interrupt',
     'nested-counters/zap-twice/own-hull':
       'an empty hull ends before it begins, which is a range too large: all is flushed',

@@ -2,7 +2,7 @@
  * sparc64 as the suite uses it.
  */
 import { sparc64, SPARC64_AXES, SPARC64_PROFILES, type Sparc64Switches } from '@mmu-gather/sparc/stepped';
-import { type Architecture, switchesById } from '../architecture.ts';
+import { type Architecture, type Skip, switchesById } from '../architecture.ts';
 
 /**
  * Small enough to be explored: context numbers that some scenarios use up, TSBs in which each page of the suite has a place of its own, so that
@@ -20,6 +20,87 @@ const EXPLORED: Partial<Sparc64Switches> = {
   growFlush: 'both',
 };
 
+/** Skips of some scenarios, with one reason. */
+function skips(why: string, ...scenarios: readonly string[]): Skip[] {
+  return scenarios.map((scenario) => ({ scenario, why }));
+}
+
+/** Mends of some twins, with one reason. */
+function mends(why: string, ...twins: readonly string[]): Record<string, string> {
+  return Object.fromEntries(twins.map((twin) => [twin, why]));
+}
+
+const NO_GENERATIONS =
+  'what a change asks for is done before its lock is dropped: there are no deferrals to be recorded';
+
+const SKIPS: readonly Skip[] = [
+  ...skips(NO_GENERATIONS, 'T1/*', 'T2/*', 'T3/*', 'T4/*', 'T21/*', 'T22/*', 'T30/*', 'rfc/D1-*', 'rfc/D15'),
+  ...skips(
+    NO_GENERATIONS,
+    'rfc/clear-flush',
+    'rfc/fork-vma',
+    'rfc/split-pending',
+    'generations/*',
+    'queue/*',
+    'ring/*',
+  ),
+  ...skips(NO_GENERATIONS, 'aggressive/*', 'huge/zap-recorded'),
+  ...skips('reclaim defers nothing (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH)', 'T5/*', 'T6/*', 'rfc/mask-*'),
+  ...skips(
+    'tables are freed by RCU: a mondo is not held back by masked interrupts, so that a flush does not wait for GUP-fast',
+    'gup-fast/pt-reclaim-batched',
+    'gup-fast/pt-reclaim-immediate',
+    'gup-fast/batch-fails',
+  ),
+  ...skips(
+    'tables are freed by RCU, and nothing but the miss handler reads them: sparc64/miss-table is about that',
+    'bug:B32/*',
+    'tables/munmap-batched',
+    'tables/munmap-immediate',
+    'tables/munmap-ipi-sync',
+  ),
+  ...skips('tables do not move (no HAVE_MOVE_PMD)', 'bug:B85/*', 'mremap/table*'),
+  ...skips('madvise frees no tables (no PT_RECLAIM)', 'nested-counters/table-gone'),
+];
+
+const MENDS: Readonly<Record<string, string>> = {
+  ...mends(
+    'each change of an entry is flushed before its lock is dropped: a gather, and flushes that come later, have nothing left to do',
+    ...['T8/*', 'T10/naive', 'T11/*', 'T12/naive', 'T13/naive', 'T14/cleaned/after-unlock', 'T14/gather-unlocked'],
+    ...['T14/naive', 'T15/naive', 'T15/unlink/late', 'T16/naive', 'T16/no-flush', 'T17/naive', 'T20/naive', 'T23/*'],
+    ...['T26/*', 'T7/*', 'bug:B02/buggy', 'bug:B03/buggy', 'clear-refs/*/none-noted', 'clear-refs/reclaim/*'],
+    ...['clear-refs/secondary/as-in-linux', 'cow/*/clear-only', 'dirty-helpers/*', 'fork/*/no-flush', 'rfc/D12'],
+    ...['fullmm/F2-nested/naive', 'huge/*/no-flush', 'huge/*/no-split-flush', '*/free-first', 'ksm/*/slot'],
+    ...[
+      'migration/*/copy-first',
+      'mprotect/*/no-flush',
+      'mremap/fault-at-both-places/no-flush',
+      'mremap/running-thread/*',
+    ],
+    ...['nested-counters/zap-twice/*', 'pfnmap/flush-per-vma/merged', 'reclaim/dirty-file-page/no-flush'],
+    ...['storm/reclaim-beside-gather/hidden', 'sync-finish/zap-twice/close-first', 'tables/munmap-rcu/naive'],
+    ...['uffd/write-protect/no-flush', 'writeback/pending/as-in-linux', 'writeback/*/clear-only', 'writeback/*/slot'],
+  ),
+  ...mends(
+    'nothing but the miss handler reads tables, and nobody is left who runs the mm and misses',
+    ...['fullmm/F1/no-flush', 'fullmm/F1-kept/no-flush', 'fullmm/F2-other-thread/no-wait', 'fullmm/F2/nobody-leaves'],
+    'fullmm/F3-exec/exit',
+  ),
+  ...mends(
+    'a CPU stays in mm_cpumask for as long as the mm keeps its number, so that it is called anyway: sparc64/arrival is about one that comes first',
+    ...['munmap/thread-away/*', 'switch/away-during-flush/*'],
+  ),
+  ...mends('software sets dirty bits, under the lock', 'huge/split-dirty/read-before'),
+  ...mends(
+    'a flush of one page is a mondo, which masked interrupts do not hold back: sparc64/both-ways is about batches',
+    'munmap/both-ways/irqs-off',
+  ),
+  ...mends(
+    'two sizes for one address are not told apart here: halves of huge pages stand as base pages',
+    'collapse/vma-lock/unlocked',
+  ),
+};
+
 /** sparc64 with the switches of each kernel version. */
 export const SPARC64: Architecture = {
   id: 'sparc64',
@@ -34,10 +115,21 @@ export const SPARC64: Architecture = {
     'others-only': { localDemap: false },
     'self-only': { crossCall: false },
     'targets-first': { maskRead: 'before-tsb' },
-    'arrival-unordered': { arrival: 'demap-first' },
-    'tag-reused': { firstRunDemap: false },
+    'arrival-unordered': { arrival: 'unlocked' },
+    // Two numbers for users: the third mm gets one that another had.
+    'tag-reused': { firstRunDemap: false, contexts: 3 },
   },
-  skips: [],
-  mends: {},
+  skips: SKIPS,
+  mends: MENDS,
+  breaks: {
+    'huge/zap-twice': {
+      oracle: 'O10',
+      why: 'who finds a huge entry gone takes no lock, and its own finish drains its own batch only: it may return before the other one has flushed',
+    },
+    'gup-fast/collapse@linux-5.11': {
+      oracle: 'assert',
+      why: 'collapse relied on the interrupt of its flush, which is a mondo here: before tlb_remove_table_sync_one (6.1)',
+    },
+  },
   backend: (switches) => sparc64(switches as unknown as Sparc64Switches),
 };

@@ -39,6 +39,9 @@ import { NESTED_COUNTERS } from './nested-counters.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
 import { RING_SCENARIOS } from './ring.ts';
+import { SPARC64_CONTEXTS } from './sparc64-contexts.ts';
+import { SPARC64_FLUSHES } from './sparc64-flush.ts';
+import { SPARC64_TSB } from './sparc64-tsb.ts';
 import { STORM } from './storm.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
 import { TRACES } from './traces.ts';
@@ -102,5 +105,8 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RING_SCENARIOS,
   ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
+  ...SPARC64_TSB,
+  ...SPARC64_CONTEXTS,
+  ...SPARC64_FLUSHES,
   ...POWERPC_HASH_SCENARIOS,
 ];

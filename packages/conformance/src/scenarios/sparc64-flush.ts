@@ -1,0 +1,139 @@
+/**
+ * sparc64's flushes: cross calls that are accepted or waited for, batches, and pages of two halves.
+ */
+import { spillWindow } from '@mmu-gather/sparc/stepped';
+import { collapseHugePage, madviseDontneed, munmap, userLoad } from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { setHugeStage } from './huge-stage.ts';
+import { noWait, PAGE, setStage, type Stage, syscall } from './stage.ts';
+
+const ONLY = { archs: ['sparc64'], why: 'it is about its cross calls and page sizes' };
+
+const spill = defineScenario<Stage>({
+  id: 'sparc64/window-spill',
+  title:
+    'a register window is stored to a page of the stack while it is unmapped: cross calls are held at trap level 1',
+  source: 'f36391d2790d (2013), kernel/winfixup.S; D-S3, sheet T5',
+  cpus: 2,
+  only: ONLY,
+  backend: { sparc64: { windowTraps: true, singlePage: 'taken' } },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => spillWindow(cpu, 0, 7))],
+  twins: [
+    {
+      id: 'sparc64/window-spill/as-in-linux',
+      why: 'the flush of a single page returns when its mondo is accepted: the page is freed, and stored to',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: { sparc64: { singlePage: 'accepted' } },
+    },
+  ],
+});
+
+const batch = defineScenario<Stage>({
+  id: 'sparc64/batch',
+  title: 'four pages are unmapped in two batches, whose addresses the other CPU reads where they stand',
+  source: 'f36391d2790d (2013); sheet T9',
+  cpus: 2,
+  only: ONLY,
+  setup: (run) => setStage(run, { pages: 4 }),
+  threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, 4 * PAGE))],
+  twins: [
+    {
+      id: 'sparc64/batch/reused',
+      why: 'the batch is filled again while the other CPU still reads it',
+      oracle: ['O1', 'O10', 'race'],
+      property: 'FUAF',
+      wrong: 'no-wait',
+    },
+    {
+      id: 'sparc64/batch/others-only',
+      why: 'the CPU that unmaps keeps the pages of the batch in its own TLB',
+      oracle: ['O2', 'O10', 'O12', 'O1'],
+      property: 'SAC',
+      wrong: 'others-only',
+    },
+  ],
+});
+
+const bothWays = defineScenario<Stage>({
+  id: 'sparc64/both-ways',
+  title: 'two threads unmap two pages each, and wait for each other',
+  source: 'smp_call_function_many; sheet section 10',
+  cpus: 2,
+  only: ONLY,
+  setup: (run) => setStage(run, { pages: 4 }),
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 2 * PAGE, 2 * PAGE))),
+  ],
+  twins: [
+    {
+      id: 'sparc64/both-ways/irqs-off',
+      why: 'both drain with interrupts off',
+      oracle: 'deadlock',
+      property: 'LIVE',
+      threads: ({ mm }) => [
+        thread(function* (cpu) {
+          yield* cpu.localIrqDisable();
+          yield* madviseDontneed(cpu, mm, 0, 2 * PAGE);
+          yield* cpu.localIrqEnable();
+        }),
+        thread(function* (cpu) {
+          yield* cpu.enterKernel();
+          yield* cpu.localIrqDisable();
+          yield* madviseDontneed(cpu, mm, 2 * PAGE, 2 * PAGE);
+          yield* cpu.localIrqEnable();
+          yield* cpu.enterUser(0);
+        }),
+      ],
+    },
+  ],
+});
+
+const halves = defineScenario<Stage>({
+  id: 'sparc64/huge-halves',
+  title: 'a huge page is unmapped while another thread uses it: it is two entries in the TSB and in TLBs',
+  source: 'arch/sparc/mm/tlb.c set_pmd_at; sheet T10',
+  cpus: 2,
+  only: ONLY,
+  setup(run) {
+    const stage = setHugeStage(run, { mapped: 'huge' });
+    run(0, (cpu) => userLoad(cpu, stage.mm, PAGE));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+  twins: [
+    noWait('sparc64/huge-halves'),
+    {
+      id: 'sparc64/huge-halves/first',
+      why: 'the second half stays',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: { sparc64: { hugeHalves: 'first' } },
+    },
+  ],
+});
+
+const collapse = defineScenario<Stage>({
+  id: 'sparc64/collapse',
+  title:
+    'pages collapse into a huge one while another thread uses them: the table that goes is searched for what to flush',
+  source: 'arch/sparc/mm/tlb.c tlb_batch_pmd_scan',
+  cpus: 2,
+  only: ONLY,
+  setup: (run) => setHugeStage(run, { mapped: 'small' }),
+  threads: ({ mm }) => [thread((cpu) => collapseHugePage(cpu, mm, 0))],
+  twins: [
+    {
+      id: 'sparc64/collapse/not-searched',
+      why: 'it is not, and flush_tlb_range does nothing: writes go to the old page while it is copied',
+      oracle: ['O1', 'O6', 'O9', 'O13'],
+      property: 'LOSTW',
+      backend: { sparc64: { pmdScan: false } },
+    },
+  ],
+});
+
+/** All of them. */
+export const SPARC64_FLUSHES: readonly AnyScenario[] = [spill, batch, bothWays, halves, collapse];
