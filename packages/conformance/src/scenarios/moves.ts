@@ -173,7 +173,7 @@ const aloneGather = defineScenario<Stage>({
     {
       id: 'mremap/gather/no-ipi-wait',
       why: 'the initiator does not wait until its flush took effect everywhere',
-      oracle: ['O7', 'O11'],
+      oracle: ['O7', 'O9', 'O11'],
       property: 'SAC',
       wrong: 'no-wait',
     },

@@ -122,7 +122,7 @@ const munmapThree = defineScenario<Stage>({
     {
       id: 'munmap/three-cpus/self-only',
       why: 'the flush reaches only the CPU that asks for it',
-      oracle: ['O1', 'O10', 'O11'],
+      oracle: ['O1', 'O9', 'O10', 'O11'],
       property: 'FUAF',
       wrong: 'self-only',
     },

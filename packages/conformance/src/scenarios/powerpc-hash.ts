@@ -416,6 +416,7 @@ const rights = defineScenario<Stage>({
   source: 'hash_native.c native_hpte_updatepp',
   cpus: 2,
   only: ONLY,
+  profile: { mprotectWritable: true },
   setup(run) {
     const stage = setStage(run, { touched: [0] });
     run(0, (cpu) => mprotect(cpu, stage.mm, 0, PAGE, VM_READ));
@@ -432,7 +433,7 @@ const rights = defineScenario<Stage>({
       'powerpc-hash/rights/busy-ignored',
       'the change does not wait for the fault, which brings the right to write back',
       { busy: 'ignored' },
-      ['O2', 'O9', 'O10', 'O12'],
+      ['O2', 'O9', 'O10', 'O12', 'O16'],
     ),
   ],
 });

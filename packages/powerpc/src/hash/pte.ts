@@ -53,12 +53,14 @@ function* pteUpdate(cpu: Cpu, mm: Mm, address: number, pte: Cell, change: (old: 
 const nothing = (): Entry => 0;
 
 /**
- * set_pte_at: the new entry is not hashed (set_pte_filter). What the kernel maps for itself counts as hashed at once: the machine walks the
- * kernel's page table in place of hash faults there.
+ * set_pte_at: the new entry is not hashed (set_pte_filter). It never stands over a valid one, for nothing is flushed here. What the kernel
+ * maps for itself counts as hashed at once: the machine walks the kernel's page table in place of hash faults there.
  */
-function setPteAt(cpu: Cpu, mm: Mm, _address: number, pte: Cell, entry: Entry): Steps<void> {
+function* setPteAt(cpu: Cpu, mm: Mm, _address: number, pte: Cell, entry: Entry): Steps<void> {
+  const over = entryPresent(yield* cpu.readOnce(pte));
+  cpu.claim.that(!over, 'O16', 'an entry is set over a valid one, which stays in the hash page table');
   const kernel = mm.address === cpu.kernel.initMm && entryPresent(entry);
-  return cpu.writeOnce(pte, kernel ? entrySet(entry, H_PAGE_HASHPTE) : entryClear(entry, HPTEFLAGS));
+  yield* cpu.writeOnce(pte, kernel ? entrySet(entry, H_PAGE_HASHPTE) : entryClear(entry, HPTEFLAGS));
 }
 
 function ptepGetAndClear(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
