@@ -39,6 +39,7 @@ import { NESTED_COUNTERS } from './nested-counters.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
 import { RING_SCENARIOS } from './ring.ts';
+import { S390_SCENARIOS } from './s390.ts';
 import { SPARC64_CONTEXTS } from './sparc64-contexts.ts';
 import { SPARC64_FLUSHES } from './sparc64-flush.ts';
 import { SPARC64_TSB } from './sparc64-tsb.ts';
@@ -105,6 +106,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RING_SCENARIOS,
   ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
+  ...S390_SCENARIOS,
   ...SPARC64_TSB,
   ...SPARC64_CONTEXTS,
   ...SPARC64_FLUSHES,

@@ -1,0 +1,175 @@
+/**
+ * s390 as the suite uses it.
+ */
+import { s390, S390_AXES, S390_PROFILES, type S390Switches } from '@mmu-gather/s390/stepped';
+import { type Architecture, switchesById } from '../architecture.ts';
+
+/**
+ * Small enough to be explored: four address spaces. Two values of every kernel are mended, for they would be in every scenario with a thread that
+ * arrives, or that flushes all kernel addresses: they have scenarios of their own (s390/D1-*, bug:s390-B7).
+ */
+const EXPLORED: Partial<S390Switches> = { asces: 5, attachRepair: 'test-attach', flushTlbAll: 'idte' };
+
+/** The same reason for several twins. */
+function each(why: string, ...ids: readonly string[]): Record<string, string> {
+  return Object.fromEntries(ids.map((id) => [id, why]));
+}
+
+/** Twins that flush late, too little, or not at all, where other CPUs have entries. */
+const LATE: readonly string[] = [
+  'T7/*',
+  'T8/naive',
+  'T8/*dec-first',
+  'T10/naive@linux-5.11',
+  'T11/*',
+  'T12/naive',
+  'T13/naive',
+  'T14/naive',
+  'T14/cleaned/*',
+  'T14/gather-unlocked',
+  'T16/*',
+  'T17/naive',
+  'T20/naive',
+  'T23/*',
+  'T26/*',
+  'T30/naive',
+  'rfc/D2',
+  'rfc/D10',
+  'rfc/D12',
+  'rfc/D17',
+  'rfc/D1-table/*',
+  'rfc/D1-vma/*',
+  'generations/merge-dropped/record-late',
+  'bug:B02/buggy',
+  'bug:B03/buggy',
+  'mprotect/*/no-flush',
+  'uffd/write-protect/no-flush',
+  'cow/*/clear-only',
+  'fork/*/no-flush',
+  'reclaim/*',
+  'ksm/*/slot',
+  'migration/*/copy-first',
+  'clear-refs/*',
+  'T9/naive',
+  'writeback/*',
+  'dirty-helpers/*',
+  'mremap/running-thread/*',
+  'mremap/fault-at-both-places/no-flush',
+  'pfnmap/flush-per-vma/merged',
+  'storm/reclaim-beside-gather/hidden',
+  'huge/split-zap/no-flush',
+  'huge/split-madv-free/no-flush',
+  'huge/mprotect/no-flush',
+  'huge/fork/no-flush',
+  'huge/copy-on-write/*',
+  'huge/mremap/no-flush',
+  'huge/reclaim/no-split-flush',
+  'huge/zap-twice/naive',
+  'huge/zap-recorded/cleared-first',
+  'fullmm/F2-nested/naive',
+  'nested-counters/*',
+  'queue/fault/recorded-late',
+  'queue/reclaim/not-recorded',
+  'queue/reclaim-two-mms/written-first',
+  'aggressive/aging/none',
+  'aggressive/fork/none',
+  'aggressive/numa/never',
+  'aggressive/overlapping-zaps/recorded-late',
+  'aggressive/table-gone/unlinked-first',
+  'sync-finish/zap-twice/close-first',
+];
+
+/** s390 with the switches of each kernel version. */
+export const S390: Architecture = {
+  id: 's390',
+  kernels: switchesById(S390_PROFILES),
+  explored: { ...EXPLORED },
+  config: { tableFree: 'rcu', ptReclaim: false, tableRemoveOne: 'ipi-sync', movePmd: 'entries' },
+  axes: S390_AXES,
+  wrongs: {
+    'no-wait': { globalPurge: 'here' },
+    'kernel-no-wait': { kernelFlush: 'local' },
+    'leave-no-wait': { leaveWaits: false },
+    'others-only': { payDebt: false },
+    'self-only': { globalPurge: 'here' },
+    'targets-first': { atomicFence: 'none' },
+    'arrival-unordered': { attachWait: false },
+    'lazy-unchecked': { attachPays: false },
+    'walks-kept': { tableDebt: false },
+    'range-keeps-walks': { tableIdte: 'leaves' },
+    'leave-skips-lazy': { leaveReachesLazy: false },
+    'tag-reused': { tableDebt: false },
+  },
+  skips: [
+    ...['rfc/mask-*', 'T5/*', 'T6/*'].map((scenario) => ({
+      scenario,
+      why: 'the mask of RFC 20 collects what reclaim defers, and is emptied by flush handlers: here nothing is deferred, and nobody interrupted',
+    })),
+    ...['ring/*', 'T21/*', 'T22/*'].map((scenario) => ({
+      scenario,
+      why: 'a ring tells CPUs that are behind what they missed: here no CPU is, for a purge is one of all CPUs at once',
+    })),
+    ...['generations/skip-with-tables', 'rfc/D15', 'queue/merge'].map((scenario) => ({
+      scenario,
+      why: 'nothing is published as completed: CPUs compare no generations, so a flush of one range says nothing of others',
+    })),
+    ...['gup-fast/pt-reclaim-batched', 'gup-fast/pt-reclaim-immediate', 'gup-fast/batch-fails'].map((scenario) => ({
+      scenario,
+      why: 'tables freed after a flush that interrupts nobody: wrong where all CPUs are purged by an instruction, see broadcast/gup-fast-rcu',
+    })),
+    {
+      scenario: 'bug:B85/*',
+      why: 'mremap moves no tables as a whole (no HAVE_MOVE_PMD): it would need an IDTE, and its flush_tlb_range pays what is owed and no more',
+    },
+  ],
+  mends: {
+    ...each(
+      'an entry is purged where it changes, under its lock: nothing is left to a flush that comes late, or not at all',
+      ...LATE,
+    ),
+    ...each(
+      'no CPU compares generations: entries are purged where they change, whatever a flush asks for later',
+      'T1/*',
+      'T2/*',
+      'T3/*',
+      'T4/*',
+      'rfc/D3a',
+      'rfc/D3b',
+      'rfc/D4',
+      'rfc/D5',
+      'generations/batch-completes/newest',
+    ),
+    ...each(
+      'pages are in no gather (MMU_GATHER_NO_GATHER): a page goes when its entry was purged, before any flush',
+      'munmap/running-thread/free-first',
+      'mremap/shrink/free-first',
+      'huge/munmap/free-first',
+      'storm/reclaim-beside-gather/free-first',
+      'T15/naive',
+      'T15/unlink/late',
+    ),
+    ...each(
+      'vunmap purges each entry on all CPUs, for all are attached to init_mm here: see s390/vunmap-alone',
+      'T25/*',
+      'vmap/no-address-left/at-once',
+      'vmap/flush-before-remap/ended-later',
+    ),
+    ...each('no table moves as a whole (no HAVE_MOVE_PMD)', 'mremap/table-revoked/no-rmap-lock'),
+    'munmap/both-ways/irqs-off': 'no flush waits for another CPU to take an interrupt',
+    'munmap/lazy-returns/no-check':
+      'a CPU that has borrowed an mm is attached to it, so that every change is purged on all: see bug:B80/unpaid',
+    'huge/split-dirty/read-before': 'no hardware sets dirty bits: under the lock none is lost',
+    ...each(
+      'three mms do not use up the ASCEs: none changes hands, see s390/asce-reused',
+      'T28/naive',
+      'kthread/use-mm/no-flush',
+    ),
+  },
+  breaks: {
+    'gup-fast/collapse@linux-5.11': {
+      oracle: 'assert',
+      why: 'before 70cbc3cc78a9 and 2ba99c5e0881 (6.1) collapse relied on the interrupt of its flush to hold GUP-fast off; IDTE has none',
+    },
+  },
+  backend: (switches) => s390(switches as unknown as S390Switches),
+};

@@ -1,0 +1,356 @@
+/**
+ * s390: who attaches to an mm, and who changes its entries meanwhile: the handshake of flush_count, the debt, and the two masks.
+ */
+import type { Body, Run } from '@mmu-gather/checker';
+import type { Mm } from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  exitMm,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  munmap,
+  shrinkPages,
+  userStore,
+} from '@mmu-gather/mm/stepped';
+import {
+  type AnyScenario,
+  type BackendOverrides,
+  defineScenario,
+  type Only,
+  type Scenario,
+  thread,
+} from '../scenario.ts';
+import {
+  cameFromAnotherMm,
+  type Mapping,
+  mappingOf,
+  PAGE,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  syscall,
+  toUser,
+} from './stage.ts';
+
+/** The architecture. */
+export const S390_ONLY: Only = {
+  archs: ['s390'],
+  why: 'it is about how s390 attaches to an mm and changes its entries',
+};
+
+const arrives = defineScenario<Stage>({
+  id: 'bug:B80/fixed',
+  title:
+    'a page is unmapped lazily, by the only CPU that is attached, while a thread of the mm is switched in elsewhere: it waits, and pays',
+  source: '53e857f30867 (s390/mm,tlb: race of lazy TLB flush vs. recreation of TLB entries)',
+  cpus: 2,
+  only: S390_ONLY,
+  setup: cameFromAnotherMm,
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* munmap(cpu, mm, 0, PAGE);
+      yield* cpu.enterUser(0);
+    }),
+    thread((cpu) => toUser(cpu, mm)),
+  ],
+  twins: [
+    {
+      id: 'bug:B80/buggy',
+      why: 'who attaches does not wait for those who found themselves alone',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'SAC',
+      backend: { s390: { attachWait: false } },
+    },
+    {
+      id: 'bug:B80/unfenced',
+      why: 'flush_count += 1 is no barrier: attach_mask is read before it',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'ORD',
+      backend: { s390: { atomicFence: 'none' } },
+    },
+    {
+      id: 'bug:B80/unpaid',
+      why: 'who attaches has entries from before, and does not pay what is owed',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'MISS',
+      backend: { s390: { attachPays: false } },
+    },
+  ],
+});
+
+const reaper = defineScenario<Stage>({
+  id: 's390/oom-reaper',
+  title:
+    'a kernel thread zaps the mm that it has borrowed, as the only CPU that is attached, while the only thread of the mm is switched in elsewhere',
+  source: 'mm/oom_kill.c oom_reap_task_mm; 53e857f30867',
+  cpus: 2,
+  only: S390_ONLY,
+  setup(run) {
+    const stage = setStage(run, { running: [0], touched: [0] });
+    run(0, (cpu) => contextSwitch(cpu, null));
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 's390/oom-reaper/one-user',
+      why: 'the mm has one user, and is active here: that says nothing of who is switched in elsewhere (2.6)',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'SAC',
+      backend: { s390: { era: 'E0' } },
+    },
+    {
+      id: 's390/oom-reaper/unwaited',
+      why: 'who attaches does not wait for those who found themselves alone',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'SAC',
+      backend: { s390: { attachWait: false } },
+    },
+  ],
+});
+
+interface Reclaimed extends Stage {
+  readonly p0: Mapping;
+}
+
+/** The mm has run on CPU 0 alone, which runs a kernel thread now: kswapd, on the mm that it borrows. */
+function kswapd(run: Run): Reclaimed {
+  const stage = setStage(run, { running: [0], touched: [0] });
+  const p0 = mappingOf(run, stage.mm, 0);
+  run(0, (cpu) => contextSwitch(cpu, null));
+  return { ...stage, p0 };
+}
+
+/** ptep_clear_flush in a CPU that may be alone, and a thread that is switched in. */
+function reclaimBesideArrival({ mm, p0 }: Reclaimed): readonly Body[] {
+  return [thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])), thread((cpu) => toUser(cpu, mm))];
+}
+
+/** A direct flush that may be local beside an arrival, in one form of the handshake. */
+function direct(id: string, title: string, right: BackendOverrides, twins: Scenario<Reclaimed>['twins']): AnyScenario {
+  return defineScenario<Reclaimed>({
+    id,
+    title: `reclaim purges an entry directly while a thread is switched in elsewhere: ${title}`,
+    source: 'arch/s390/include/asm/mmu_context.h finish_arch_post_lock_switch, mm/pgtable.c ptep_flush_direct',
+    cpus: 2,
+    only: S390_ONLY,
+    backend: right,
+    setup: kswapd,
+    threads: reclaimBesideArrival,
+    twins,
+  });
+}
+
+/** As every kernel since 2017 is. */
+function asInLinux(id: string): Scenario<Reclaimed>['twins'][number] {
+  return {
+    id: `${id}/as-in-linux`,
+    why: 'who attaches enters mm_cpumask after it has waited: in between a flush that asks mm_cpumask finds itself alone, and purges here',
+    oracle: ['O3', 'O9'],
+    property: 'MISS',
+    backend: { s390: { attachRepair: 'none' } },
+  };
+}
+
+function unwaited(id: string): Scenario<Reclaimed>['twins'][number] {
+  return {
+    id: `${id}/unwaited`,
+    why: 'who attaches does not wait for flushes that have asked before',
+    oracle: ['O3', 'O9'],
+    property: 'MISS',
+    backend: { s390: { attachWait: false } },
+  };
+}
+
+const D1 = [
+  direct('s390/D1-test-attach', 'it asks attach_mask too', { s390: { attachRepair: 'test-attach' } }, [
+    asInLinux('s390/D1-test-attach'),
+    unwaited('s390/D1-test-attach'),
+  ]),
+  direct('s390/D1-mask-twice', 'mm_cpumask is set before the wait, too', { s390: { attachRepair: 'mask-twice' } }, [
+    asInLinux('s390/D1-mask-twice'),
+    unwaited('s390/D1-mask-twice'),
+  ]),
+  direct(
+    's390/D1-wait-twice',
+    'flush_count is waited for again after mm_cpumask was set',
+    { s390: { attachRepair: 'wait-twice' } },
+    [asInLinux('s390/D1-wait-twice'), unwaited('s390/D1-wait-twice')],
+  ),
+  direct(
+    's390/D1-count',
+    'one count of the attached and of flushers (up to 4.8)',
+    { s390: { era: 'E1', attachRepair: 'none' } },
+    [unwaited('s390/D1-count')],
+  ),
+  direct(
+    's390/D1-both-masks',
+    'in both masks before the wait (4.9 to 4.13)',
+    { s390: { era: 'E2', attachRepair: 'none' } },
+    [unwaited('s390/D1-both-masks')],
+  ),
+  direct('s390/D1-no-local', 'a machine without local clearing', { s390: { tlbLc: false, attachRepair: 'none' } }, [
+    {
+      id: 's390/D1-no-local/here',
+      why: 'the purge acts on the CPU that does it',
+      oracle: ['O3', 'O9'],
+      property: 'MISS',
+      backend: { s390: { globalPurge: 'here' } },
+    },
+  ]),
+];
+
+const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
+  id: 'bug:B79/fixed',
+  title: 'a flush of the whole mm takes CPUs out of mm_cpumask that are attached no more, while one of them leaves',
+  source: 'b3e5dc45fd1e (s390/mm: fix local TLB flushing vs. detach of an mm address space)',
+  cpus: 2,
+  only: S390_ONLY,
+  pools: { mm: 4, table: 8 },
+  setup(run) {
+    const stage = setStage(run, { pages: 4, touched: [0, 2] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0), other: run(1, mmAlloc) };
+  },
+  threads: ({ mm, p0, other }) => [
+    thread(function* (cpu) {
+      yield* munmap(cpu, mm, 2 * PAGE, 2 * PAGE);
+      yield* shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }]);
+    }),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* contextSwitch(cpu, other);
+      yield* toUser(cpu, mm);
+    }),
+  ],
+  twins: [
+    {
+      id: 'bug:B79/buggy',
+      why: 'the mask is copied after the purge: who has cached an entry in between, and left, is in it no more',
+      oracle: ['O3', 'O9'],
+      property: 'MISS',
+      backend: { s390: { maskCopy: 'after-purge' } },
+    },
+  ],
+});
+
+const debt = defineScenario<Stage>({
+  id: 'bug:B44/fixed',
+  title: 'a thread that is switched in pays what is owed, while the other CPU unlinks a table, which is owed too',
+  source: '60f07c8ec5fa (s390/mm: fix race on mm->context.flush_mm)',
+  cpus: 2,
+  only: S390_ONLY,
+  pools: { table: 8 },
+  setup: (run) => setStage(run, { pages: 2, running: [0] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'bug:B44/purge-first',
+      why: 'the flag is cleared after the purge: what was owed in between is forgotten',
+      oracle: ['O1', 'O4', 'O10', 'O12'],
+      property: 'MISS',
+      backend: { s390: { debtClear: 'purge-first' } },
+    },
+    {
+      id: 'bug:B44/flag-first',
+      why: 'the flag is cleared before the purge, without a lock: who finds it clear goes on before the purge',
+      oracle: ['O1', 'O4', 'O10'],
+      property: 'SAC',
+      backend: { s390: { debtClear: 'flag-first' } },
+    },
+  ],
+});
+
+const tables = defineScenario<Stage>({
+  id: 's390/table-debt',
+  title: 'a table is unlinked by a store while another thread runs: all of the mm is purged before the table is freed',
+  source: 'arch/s390/include/asm/tlb.h pte_free_tlb; 36409f6353 (reverted in 3.0)',
+  cpus: 2,
+  only: S390_ONLY,
+  setup: (run) => setStage(run),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+  twins: [
+    {
+      id: 's390/table-debt/none',
+      why: 'entries are purged, and pointers to the table stay',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { s390: { tableDebt: false } },
+    },
+  ],
+});
+
+interface Replaced extends Stage {
+  readonly other: Mm;
+}
+
+const asceReuse = defineScenario<Replaced>({
+  id: 's390/asce-reused',
+  title:
+    'a process ends, and the page of its top-level table is that of the next one: a CPU that ran the first runs the second',
+  source: 'arch/s390/include/asm/pgalloc.h; asm/tlb.h: a full flush by the debt of the tables',
+  cpus: 2,
+  only: S390_ONLY,
+  pools: { mm: 5, table: 10 },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0] });
+    const other = run(1, mmAlloc);
+    run(1, (cpu) => contextSwitch(cpu, stage.mm));
+    run(1, (cpu) => contextSwitch(cpu, other));
+    return { ...stage, other };
+  },
+  threads: ({ other }) => [
+    thread(function* (cpu) {
+      yield* exitMm(cpu);
+      yield* contextSwitch(cpu, other);
+      const next = yield* mmAlloc(cpu);
+      yield* contextSwitch(cpu, next);
+      yield* mmap(cpu, next, 0, PAGE, RW_MEMORY);
+      yield* userStore(cpu, next, 0, 5);
+    }),
+    thread((cpu) => toUser(cpu, other)),
+  ],
+  twins: [
+    {
+      id: 's390/asce-reused/no-debt',
+      why: 'nothing is purged at the end: exit clears entries by stores, and what was cached answers the next process',
+      oracle: ['O8', 'O4'],
+      property: 'ALIAS',
+      backend: { s390: { tableDebt: false } },
+    },
+  ],
+});
+
+const ownEntries = defineScenario<Stage>({
+  id: 's390/D4-direct',
+  title:
+    'a page is freed, and no CPU holds an entry for it, the one in the kernel that has unmapped it included (entries are purged at once)',
+  source: 'arch/s390/mm/pgtable.c ptep_flush_lazy with MMU_GATHER_NO_GATHER',
+  cpus: 1,
+  only: S390_ONLY,
+  strict: true,
+  backend: { s390: { lazyFlush: false } },
+  setup: (run) => setStage(run, { running: [0] }),
+  threads: ({ mm }) => [thread((cpu) => syscall(cpu, () => munmap(cpu, mm, 0, PAGE)))],
+  twins: [
+    {
+      id: 's390/D4-direct/as-in-linux',
+      why: 'lazily, the page is freed while this CPU still holds it: an interrupt that reads user memory (perf callchains) finds what is there now',
+      oracle: 'O1s',
+      property: 'FUAF',
+      backend: { s390: { lazyFlush: true } },
+    },
+  ],
+});
+
+/** All of them. */
+export const S390_ATTACH: readonly AnyScenario[] = [
+  arrives,
+  reaper,
+  ...D1,
+  maskCopy,
+  debt,
+  tables,
+  asceReuse,
+  ownEntries,
+];

@@ -1,0 +1,9 @@
+/**
+ * s390: all scenarios about it.
+ */
+import type { AnyScenario } from '../scenario.ts';
+import { S390_ATTACH } from './s390-attach.ts';
+import { S390_ENTRIES } from './s390-entries.ts';
+
+/** All of them. */
+export const S390_SCENARIOS: readonly AnyScenario[] = [...S390_ATTACH, ...S390_ENTRIES];
