@@ -3,5 +3,6 @@
  *
  * @packageDocumentation
  */
+export * from './costs.ts';
 export * from './hash/index.ts';
 export * from './radix/index.ts';
