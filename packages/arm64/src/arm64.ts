@@ -59,7 +59,7 @@ function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
 
 /** An arm64 kernel with these switches. */
 export function arm64(switches: Arm64Switches = ARM64_LINUX_6_18): BackendSpec {
-  const isa = arm64Isa(switches.asids, switches.hafdbs, switches.kpti);
+  const isa = arm64Isa(switches);
   const needsFlush = switches.needsFlushRule === 'always' ? alwaysNeedsFlush : pteNeedsFlush;
   return {
     id: 'arm64',

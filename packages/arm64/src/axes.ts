@@ -13,6 +13,8 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   ttl: axis([true, false]),
   hafdbs: axis([true, false]),
   kpti: axis([false, true]),
+  contPtes: COUNT,
+  bbml2: axis([false, true]),
   maxDvmOps: COUNT,
   barrierBefore: axis(['ishst'], ['none']),
   barrierAfter: axis(['ish'], ['none']),
@@ -39,5 +41,6 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   batchedPendingFlush: axis(['flush-mm'], ['dsb']),
   accessibleRule: axis(['valid'], ['young']),
   needsFlushRule: axis(['always', 'valid-change']),
+  contpteConvert: axis(['break-before-make', 'no-flush'], ['in-place']),
   accessFlagsFlush: axis(['broadcast', 'local']),
 };

@@ -9,6 +9,8 @@ export * from './asid-state.ts';
 export * from './axes.ts';
 export * from './barriers.ts';
 export * from './context.ts';
+export * from './contpte.ts';
+export * from './costs.ts';
 export * from './flush-local.ts';
 export * from './flush.ts';
 export * from './gather.ts';

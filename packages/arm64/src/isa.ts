@@ -14,6 +14,7 @@
 import {
   ALL,
   ALL_ASIDS,
+  ARCH_0,
   type Extent,
   FOUR_LEVELS,
   type Isa,
@@ -105,19 +106,32 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
   ...both('RVAALE1', (where) => (_asid, address, size) => vaae1(pages(address, size), true, where)),
 };
 
-/**
- * An arm64 CPU.
- * @param asids number of address-space tags: 256 or 65536
- * @param hafdbs whether the hardware sets access flags and dirty bits (FEAT_HAFDBS)
- * @param kpti whether the kernel gives each address space two of them
- */
-export function arm64Isa(asids: number, hafdbs: boolean, kpti = false): Isa {
+/** PTE_CONT: the entry belongs to a block of contiguous ones, which one TLB entry may hold. */
+export const PTE_CONT: number = ARCH_0;
+
+/** What arm64 CPUs, and the use that kernels make of them, differ in. */
+export interface Arm64Cpu {
+  /** Number of address-space tags: 256 or 65536. */
+  readonly asids: number;
+  /** FEAT_HAFDBS: the hardware sets access flags and dirty bits. */
+  readonly hafdbs: boolean;
+  /** The kernel gives each address space two tags. */
+  readonly kpti: boolean;
+  /** Entries of a block with {@link PTE_CONT}. */
+  readonly contPtes: number;
+  /** Two sizes for one address do not abort. */
+  readonly bbml2: boolean;
+}
+
+/** An arm64 CPU. */
+export function arm64Isa({ asids, hafdbs, kpti, contPtes, bbml2 }: Arm64Cpu): Isa {
   return {
     memoryModel: 'weak',
     multiCopyAtomic: true,
     geometry: FOUR_LEVELS,
     asids,
     pairedAsids: kpti,
+    contiguous: { flag: PTE_CONT, entries: contPtes, conflicts: !bbml2 },
     broadcasts: true,
     unorderedBroadcasts: true,
     // With DBM a store through a writable-clean entry updates the descriptor in memory, never the cached copy.

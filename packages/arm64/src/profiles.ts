@@ -24,6 +24,11 @@ export interface Arm64Switches {
   /** KPTI (unmap_kernel_at_el0): two ASIDs for each mm, the odd one for user mode, and each TLBI of user addresses twice. */
   readonly kpti: boolean;
 
+  /** CONT_PTES: entries of a block that the contiguous hint covers: 16 with 4 KiB pages. */
+  readonly contPtes: number;
+  /** FEAT_BBM level 2, on CPUs that never abort where two sizes are cached for one address (ARM64_HAS_BBML2_NOABORT). */
+  readonly bbml2: boolean;
+
   // ---- flushes ----
 
   /** MAX_DVM_OPS: as many operations become a flush of the whole mm, where there are none for ranges. PTRS_PER_PTE, 512. */
@@ -114,6 +119,11 @@ export interface Arm64Switches {
    * between 6.12 and 6.18).
    */
   readonly needsFlushRule: 'always' | 'valid-change';
+  /**
+   * How a block of entries gets or loses the contiguous hint: break before make (`break-before-make`, 6.9 on), the same without the flush
+   * in between (`no-flush`), which only BBML2 allows, or (wrong) entry by entry in place.
+   */
+  readonly contpteConvert: 'break-before-make' | 'no-flush' | 'in-place';
   /** An upgrade of an entry that was written to: flushed on every CPU, or on the one that faulted only (November 2025, after 6.18). */
   readonly accessFlagsFlush: 'broadcast' | 'local';
 }
@@ -127,6 +137,8 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   ttl: true,
   hafdbs: true,
   kpti: false,
+  contPtes: 16,
+  bbml2: false,
   maxDvmOps: 512,
   barrierBefore: 'ishst',
   barrierAfter: 'ish',
@@ -153,6 +165,7 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   batchedPendingFlush: 'flush-mm',
   accessibleRule: 'valid',
   needsFlushRule: 'always',
+  contpteConvert: 'break-before-make',
   accessFlagsFlush: 'broadcast',
 };
 

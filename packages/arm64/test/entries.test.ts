@@ -1,5 +1,14 @@
 // Entries: which changes need a flush, what upgrades flush, what reclaim defers, and what each instruction drops.
-import { arm64Isa, pteAccessible, pteAccessibleYoung, pteNeedsFlush } from '@mmu-gather/arm64/stepped';
+import {
+  ARM64_LINUX_6_18,
+  arm64Isa,
+  contpteFold,
+  contpteUnfold,
+  PTE_CONT,
+  pteAccessible,
+  pteAccessibleYoung,
+  pteNeedsFlush,
+} from '@mmu-gather/arm64/stepped';
 import {
   ACCESSED,
   ALL,
@@ -106,8 +115,34 @@ test(
   }),
 );
 
+test(
+  'contpte: all entries go, the block is flushed, all come back, with what the hardware has set in any of them',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const { port } = m.cpus[0]!;
+    const mm = yield* running(m);
+    const ptes = m.take('table', 'table');
+    for (let i = 0; i < 16; i++) m.words[ptes + i] = mkEntry(100 + i, FLAGS | RW | (i === 5 ? DIRTY : 0));
+    yield* contpteFold(port, mm, 0, ptes);
+    const log = m.takeLog();
+    expect(log.slice(15, 21)).toEqual([
+      '0: xchg table.[15]',
+      '0: DSB ISHST',
+      '0: read a.context.id',
+      '0: VALE1IS 1 [0,16) level 0',
+      '0: DSB ISH',
+      '0: write table.[0]',
+    ]);
+    expect(m.words.slice(ptes, ptes + 16)).toEqual(
+      Array.from({ length: 16 }, (_, i) => mkEntry(100 + i, FLAGS | RW | DIRTY | PTE_CONT)),
+    );
+    yield* contpteUnfold(port, mm, 0, ptes);
+    expect(m.words[ptes + 3]).toBe(mkEntry(103, FLAGS | RW | DIRTY));
+  }),
+);
+
 test('instructions: what each drops', () => {
-  const { instructions, accessed, dirty } = arm64Isa(256, false);
+  const { instructions, accessed, dirty } = arm64Isa({ ...ARM64_LINUX_6_18, hafdbs: false });
   expect([accessed, dirty]).toEqual(['software', 'software']);
   const at = { start: 0x3000, end: 0x4000 };
   const range = { start: 0x3000, end: 0x8000 };

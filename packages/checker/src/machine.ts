@@ -196,7 +196,7 @@ export class Machine<E = unknown> implements Explorable {
       twoSizes: (cpu, page, kernel) =>
         this.#violate(
           'O14',
-          `CPU ${cpu} may hold a huge and a smaller leaf for ${kernel ? 'kernel ' : ''}page ${page}`,
+          `CPU ${cpu} may hold leaves of two sizes for ${kernel ? 'kernel ' : ''}page ${page}`,
         ),
     });
     this.#off = new Set(options.oraclesOff);

@@ -35,6 +35,7 @@ import {
   ALL_ASIDS,
   type Address,
   type BootOptions,
+  type ContiguousHint,
   type Entry,
   entryClear,
   entryFlags,
@@ -127,6 +128,9 @@ export class Mmu {
   readonly #options: BootOptions;
   readonly #base: number;
   readonly #asids: number;
+  /** Blocks of entries, if there are any, and the mask of the values that belong to one. */
+  readonly #contiguous: ContiguousHint | undefined;
+  readonly #inBlocks = new Int32Array(MASK_WORDS);
   /** Tags of one address space (Isa.pairedAsids). */
   readonly #tagsOfOne: number;
   /** Offset of each level's masks within an ASID. */
@@ -177,6 +181,7 @@ export class Mmu {
     this.#host = host;
     this.levels = options.geometry.bits.length;
     this.#asids = options.backend.isa.asids;
+    this.#contiguous = options.backend.isa.contiguous;
     this.#tagsOfOne = options.backend.isa.pairedAsids === true ? 2 : 1;
     const slots = slotsPerLevel(options.geometry);
     this.pages = slots[0]!;
@@ -495,7 +500,7 @@ export class Mmu {
         this.#add(cpu, asid, level, Math.floor(page / this.#pagesPerEntry[level]!), entry, 0);
       }
     }
-    if (this.#filled && this.#huge.some((bits) => bits !== 0)) this.#checkSizes(cpu, asid);
+    if (this.#filled && this.#sizesDiffer()) this.#checkSizes(cpu, asid);
   }
 
   /** Caches what a miss handler finds for each page now, in pieces of the size of base pages. */
@@ -514,7 +519,7 @@ export class Mmu {
   #fill(cpu: number, tag: number, root: Address): void {
     this.#filled = false;
     this.#walk(cpu, tag, this.levels - 1, root, 0, 0);
-    if (this.#filled && this.#huge.some((bits) => bits !== 0)) this.#checkSizes(cpu, tag);
+    if (this.#filled && this.#sizesDiffer()) this.#checkSizes(cpu, tag);
   }
 
   /** Looks for a huge leaf with a smaller one below it. */
@@ -522,8 +527,30 @@ export class Mmu {
     for (let page = 0; page < this.pages; page++) {
       let sizes = 0;
       for (let level = 0; level < this.levels; level++) if (this.#hasLeaf(cpu, tag, level, page)) sizes++;
-      if (sizes > 1) this.#host.twoSizes(cpu, page, tag === this.kernelTag);
+      if (sizes > 1 || this.#inAndOutOfBlock(cpu, tag, page)) this.#host.twoSizes(cpu, page, tag === this.kernelTag);
     }
+  }
+
+  /** Are there leaves of more than one size? */
+  #sizesDiffer(): boolean {
+    return (
+      this.#huge.some((bits) => bits !== 0) ||
+      (this.#contiguous?.conflicts === true && this.#inBlocks.some((bits) => bits !== 0))
+    );
+  }
+
+  /** May a page be cached as one of a block, and by itself? */
+  #inAndOutOfBlock(cpu: number, tag: number, page: number): boolean {
+    if (this.#contiguous?.conflicts !== true) return false;
+    const at = this.#mask(cpu, tag, 0, page);
+    let within = 0;
+    let alone = 0;
+    for (let w = 0; w < MASK_WORDS; w++) {
+      const held = this.#state.words[at + w]! & ~this.#absent[w]!;
+      within |= held & this.#inBlocks[w]!;
+      alone |= held & ~this.#inBlocks[w]!;
+    }
+    return within !== 0 && alone !== 0;
   }
 
   #hasLeaf(cpu: number, tag: number, level: number, page: number): boolean {
@@ -545,8 +572,11 @@ export class Mmu {
       const slot = prefix * entries + i;
       const entry = this.#state.words[table + i]!;
       const bits = level === 0 || (entry & PSE) !== 0 ? this.#cacheable : PRESENT;
-      if ((entry & bits) === bits) this.#add(cpu, asid, level, slot, entry, doomed);
-      else if (this.#cachesInvalid !== undefined && !entryPresent(entry)) this.#add(cpu, asid, level, slot, 0, doomed);
+      if ((entry & bits) === bits) {
+        this.#add(cpu, asid, level, slot, entry, doomed);
+        if (level === 0) this.#addBlock(cpu, asid, slot, entry, doomed);
+      } else if (this.#cachesInvalid !== undefined && !entryPresent(entry))
+        this.#add(cpu, asid, level, slot, 0, doomed);
       if (level === 0) continue;
       const at = this.#mask(cpu, asid, level, slot);
       for (let w = 0; w < MASK_WORDS; w++) {
@@ -563,6 +593,17 @@ export class Mmu {
     }
   }
 
+  /** What an entry that belongs to a block says of the others. */
+  #addBlock(cpu: number, asid: number, slot: number, entry: Entry, doomed: number): void {
+    if (this.#contiguous === undefined || (entry & this.#contiguous.flag) === 0) return;
+    const { entries } = this.#contiguous;
+    const first = slot - (slot % entries);
+    for (let other = first; other < first + entries; other++) {
+      const frame = entryTarget(entry) + (other - slot) * Page.words;
+      if (other !== slot) this.#add(cpu, asid, 0, other, mkEntry(frame, entryFlags(entry)), doomed);
+    }
+  }
+
   #number(entry: Entry): number {
     let number = this.#numbers.get(entry);
     if (number === undefined) {
@@ -572,8 +613,8 @@ export class Mmu {
       this.#numbers.set(entry, number);
       this.messages.push(entry);
       const of = entryPresent(entry) ? this.#huge : this.#absent;
-      if ((entry & PSE) !== 0 || of === this.#absent)
-        of[Math.floor(number / BITS)] = of[Math.floor(number / BITS)]! | (1 << (number % BITS));
+      if ((entry & PSE) !== 0 || of === this.#absent) setBit(of, number);
+      if (this.#contiguous !== undefined && (entry & this.#contiguous.flag) !== 0) setBit(this.#inBlocks, number);
     }
     return number;
   }
@@ -755,6 +796,11 @@ interface MaskWord {
   readonly w: number;
   /** Where it stands. */
   readonly word: number;
+}
+
+/** Puts a value into a mask of values. */
+function setBit(mask: Int32Array, number: number): void {
+  mask[Math.floor(number / BITS)] = mask[Math.floor(number / BITS)]! | (1 << (number % BITS));
 }
 
 function slotsPerLevel({ bits }: Geometry): number[] {

@@ -49,6 +49,16 @@ export interface Scope {
   readonly roots?: boolean;
 }
 
+/** Aligned blocks of leaf entries of base pages, which one TLB entry may hold together (the contiguous hint of arm64). */
+export interface ContiguousHint {
+  /** Flag of an entry that belongs to a block. Whoever finds one may take the whole block to be as this entry says. */
+  readonly flag: number;
+  /** Entries in a block. */
+  readonly entries: number;
+  /** Whether a block and an entry of its own must not be cached for one address (O14): the CPU aborts. Not so with FEAT_BBM level 2. */
+  readonly conflicts: boolean;
+}
+
 /** The hardware side of a backend. */
 export interface Isa {
   /** Ordering between CPUs, unless a run overrides it. */
@@ -64,6 +74,8 @@ export interface Isa {
    * two an access uses is not told apart: both count. One tag if not given.
    */
   readonly pairedAsids?: boolean;
+  /** Blocks of entries; none if not given. */
+  readonly contiguous?: ContiguousHint;
   /** Whether invalidations may be broadcast ({@link Scope.broadcast}). */
   readonly broadcasts: boolean;
   /** A broadcast does not wait for its CPU's earlier stores: they must be made visible before it (DSB ISHST). It does if not given. */

@@ -4,8 +4,8 @@
 import { arm64, ARM64_AXES, ARM64_PROFILES, type Arm64Switches } from '@mmu-gather/arm64/stepped';
 import { type Architecture, switchesById } from '../architecture.ts';
 
-/** ASIDs of an explored CPU, the kernel's among them, and a range that is flushed as a whole: small. */
-const EXPLORED: Partial<Arm64Switches> = { asids: 6, maxDvmOps: 4 };
+/** ASIDs of an explored CPU, the kernel's among them, a range that is flushed as a whole, and a block of contiguous pages: small. */
+const EXPLORED: Partial<Arm64Switches> = { asids: 6, maxDvmOps: 4, contPtes: 2 };
 
 /** The same reason for several twins. */
 function each(why: string, ...ids: readonly string[]): Record<string, string> {

@@ -4,6 +4,7 @@
 import type { AnyScenario } from '../scenario.ts';
 import { AGGRESSIVE_SCENARIOS } from './aggressive.ts';
 import { ARM64_ASIDS } from './arm64-asid.ts';
+import { ARM64_CONTPTE } from './arm64-contpte.ts';
 import { ARM64_FLUSHES } from './arm64-flush.ts';
 import { ARM64_RECLAIM } from './arm64-reclaim.ts';
 import { BROADCASTS } from './broadcast.ts';
@@ -33,6 +34,7 @@ import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
+import { RISCV_SCENARIOS } from './riscv.ts';
 import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
@@ -95,6 +97,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_FLUSHES,
   ...ARM64_ASIDS,
   ...ARM64_RECLAIM,
+  ...ARM64_CONTPTE,
   ...RADIX_FLUSHES,
   ...RADIX_TRIMMING,
   ...RADIX_PIDS,
@@ -106,6 +109,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RING_SCENARIOS,
   ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
+  ...RISCV_SCENARIOS,
   ...S390_SCENARIOS,
   ...SPARC64_TSB,
   ...SPARC64_CONTEXTS,
