@@ -5,21 +5,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { explore, LitmusError, readLitmus } from '../src/index.ts';
+import { numbers } from './numbers.ts';
 
 const FILES = join(import.meta.dirname, 'files');
 /** Damaged copies of each file. */
 const COPIES = 40;
-
-/** A small generator of numbers (mulberry32), so that a failure comes again. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 const SCRAPS = [
   '{',

@@ -26,7 +26,7 @@ interface Case {
   readonly expected: Verdict;
 }
 
-function cases(folder: string, column: string, change: (test: LitmusTest) => LitmusTest): Case[] {
+function cases(folder: string, column: string, change: (read: LitmusTest) => LitmusTest): Case[] {
   const table = join(FILES, folder, 'verdicts.tsv');
   const expected = readExpectations(table, readFileSync(table, 'utf8'), column);
   return readdirSync(join(FILES, folder)).flatMap((file) => {
@@ -37,7 +37,7 @@ function cases(folder: string, column: string, change: (test: LitmusTest) => Lit
   });
 }
 
-const same = (test: LitmusTest): LitmusTest => test;
+const same = (read: LitmusTest): LitmusTest => read;
 const ALL: readonly Case[] = [
   ...cases('aarch64-vmsa', 'base', same),
   ...cases('aarch64-vmsa', 'ets2', same),

@@ -21,7 +21,7 @@ export interface How {
   readonly change?: (test: LitmusTest) => LitmusTest;
 }
 
-const same = (test: LitmusTest): LitmusTest => test;
+const same = (read: LitmusTest): LitmusTest => read;
 
 /** Runs every file of a folder that has a verdict. Returns how each compares; `unsupported` and the message if it cannot be run. */
 export function runSuite(folder: string, column: string, { model, change = same }: How = {}): Map<string, string> {
