@@ -88,7 +88,7 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
     writeOnce: (cell: Cell, value: number) => announce(OP.writeOnce, cell, value),
     loadAcquire: (cell: Cell) => announce(OP.loadAcquire, cell),
     storeRelease: (cell: Cell, value: number) => announce(OP.storeRelease, cell, value),
-    xchg: (cell: Cell, value: number) => announce(OP.xchg, cell, value),
+    xchg: (cell: Cell, value: number, order?: 'relaxed') => announce(OP.xchg, cell, value, order === undefined ? 0 : 1),
     cmpxchg: (cell: Cell, old: number, value: number) => announce(OP.cmpxchg, cell, value, old),
     atomicAdd: (cell: Cell, delta: number) => announce(OP.atomicAdd, cell, delta),
     atomicAddReturn: (cell: Cell, delta: number) => announce(OP.atomicAddReturn, cell, delta),

@@ -68,8 +68,8 @@ export interface Cpu {
   loadAcquire(cell: Cell): Steps<number>;
   /** smp_store_release. */
   storeRelease(cell: Cell, value: number): Steps<void>;
-  /** xchg, fully ordered. Returns the old value. */
-  xchg(cell: Cell, value: number): Steps<number>;
+  /** xchg, fully ordered; xchg_relaxed if so asked (but a LOCK instruction, so a full barrier, under TSO). Returns the old value. */
+  xchg(cell: Cell, value: number, order?: 'relaxed'): Steps<number>;
   /** cmpxchg: stores `value` if the cell holds `old`; fully ordered if it does. Returns what the cell held. */
   cmpxchg(cell: Cell, old: number, value: number): Steps<number>;
   /** atomic_add without a result: relaxed (but a LOCK instruction, so a full barrier, under TSO). */

@@ -90,6 +90,7 @@ export class WeakEffects {
       case OP.cmpxchg:
         return this.#cmpxchg(number, cpu, choice);
       case OP.xchg:
+        return this.#atomic(number, cpu, this.#words.arg(number, 2) === 0);
       case OP.atomicAddReturn:
       case OP.atomicFetchAndNot:
         return this.#atomic(number, cpu, true);
@@ -178,14 +179,15 @@ export class WeakEffects {
 
   // ---- atomics of kernel code ----
 
-  /** @param full fully ordered, with a result */
+  /** @param full fully ordered */
   #atomic(number: number, cpu: number, full: boolean): number {
     const cell = this.#words.arg(number, 0);
     const operand = this.#words.arg(number, 1);
     const kind = this.#words.kind(number);
+    const result = full || kind === OP.xchg;
     const now = this.#newest(cell);
     if (full) this.#weak.known.fullFence(cpu);
-    this.#weak.readModifyWrite(cpu, cell, 'relaxed', false, full, this.#pointed(cpu, cell));
+    this.#weak.readModifyWrite(cpu, cell, 'relaxed', false, result, this.#pointed(cpu, cell));
     const value =
       kind === OP.xchg
         ? operand
@@ -195,8 +197,8 @@ export class WeakEffects {
             ? now + operand
             : now & ~operand;
     this.#memory.commit(cpu, cell, value);
-    if (!full) return 0;
-    this.#weak.known.fullFence(cpu);
+    if (full) this.#weak.known.fullFence(cpu);
+    if (!result) return 0;
     return kind === OP.atomicAddReturn ? value : now;
   }
 

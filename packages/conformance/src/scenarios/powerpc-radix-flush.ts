@@ -1,10 +1,11 @@
 /**
  * powerpc radix: who is flushed, how much, and by which means.
  */
+import { type Cpu, putPage, type Steps } from '@mmu-gather/core/stepped';
 import { madviseDontneed, mmget, munmap, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
 
 /** What all scenarios here are about. */
 export const RADIX: Only = { archs: ['powerpc-radix'], why: 'it is about how radix flushes' };
@@ -45,9 +46,65 @@ const arrival = defineScenario<Stage>({
       'O1',
       { typeRead: 'before-clear' },
     ),
+    {
+      ...wrongBy(
+        'powerpc-radix/arrival/no-switch-fence',
+        'nothing orders the bit in mm_cpumask before the first walk',
+        'O1',
+        { switchFence: false },
+      ),
+      memoryModels: ['weak'],
+    },
     wrongBy('powerpc-radix/arrival/self-only', 'a flush of this CPU alone, whoever is in the mask', 'O1', {
       reach: 'self',
     }),
+  ],
+});
+
+interface OnePage extends Stage {
+  readonly p0: Mapping;
+}
+
+/** An entry is cleared and flushed under its PTL, with nothing in between, and its page given up. */
+function* clearFlush(cpu: Cpu, { mm, p0 }: OnePage): Steps<void> {
+  const { backend } = cpu.kernel;
+  yield* cpu.spinLock(p0.ptl);
+  yield* backend.pte.ptepGetAndClear(cpu, mm, 0, p0.pte, 0);
+  yield* backend.flushTlbPage(cpu, mm, 0);
+  yield* cpu.spinUnlock(p0.ptl);
+  yield* putPage(cpu, p0.page);
+}
+
+/** What a change of an entry orders by itself is nothing: radix__pte_update is a loop of ldarx and stdcx. */
+const clearFlushed = defineScenario<OnePage>({
+  id: 'powerpc-radix/clear-flush',
+  title: 'the same with the least that there is between the change and the flush: the barrier of the flush itself',
+  source: 'switch_mm_irqs_off, radix__flush_tlb_page_psize',
+  cpus: 2,
+  only: RADIX,
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0] });
+    run(0, (cpu) => mmget(cpu, stage.mm));
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: (env) => [thread((cpu) => clearFlush(cpu, env)), thread((cpu) => toUser(cpu, env.mm))],
+  twins: [
+    {
+      id: 'powerpc-radix/clear-flush/no-fence',
+      why: 'nothing orders the change of the entry before the read of mm_cpumask: the CPU that has arrived is not seen',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: radix({ flushFence: false }),
+      memoryModels: ['weak'],
+    },
+    {
+      id: 'powerpc-radix/clear-flush/no-switch-fence',
+      why: 'nothing orders the bit in mm_cpumask before the first walk',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: radix({ switchFence: false }),
+      memoryModels: ['weak'],
+    },
   ],
 });
 
@@ -157,6 +214,7 @@ const pageSizes = defineScenario<Stage>({
 /** All of them. */
 export const RADIX_FLUSHES: readonly AnyScenario[] = [
   arrival,
+  clearFlushed,
   multicast,
   hypervisor,
   errata('stq'),

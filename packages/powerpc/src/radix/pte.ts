@@ -23,9 +23,10 @@ function* nestMmuIsStuck(cpu: Cpu, mm: Mm, old: Entry, entry: Entry): Steps<bool
   return upgrade && !radixOf(cpu).switches.isa31 && (yield* hasCopros(cpu, mm));
 }
 
-function* ptepGetAndClear(cpu: Cpu, mm: Mm, address: number, pte: Cell, level: number): Steps<Entry> {
+/** radix__pte_update: a loop of ldarx and stdcx., without barriers. Who flushes has one (flush-type.ts). */
+function* ptepGetAndClear(cpu: Cpu, mm: Mm, _address: number, pte: Cell): Steps<Entry> {
   if (radixOf(cpu).switches.typeRead === 'before-clear') yield* lookEarly(cpu, mm);
-  return yield* GENERIC_PTE.ptepGetAndClear(cpu, mm, address, pte, level);
+  return yield* cpu.xchg(pte, 0, 'relaxed');
 }
 
 /** radix__ptep_set_access_flags. */
@@ -63,7 +64,8 @@ function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, address: number): Steps<void> {
 export const RADIX_PTE: PteOps = {
   ...GENERIC_PTE,
   ptepGetAndClear,
-  ptepModifyProtStart: (cpu, mm, address, pte) => ptepGetAndClear(cpu, mm, address, pte, 0),
+  ptepModifyProtStart: ptepGetAndClear,
+  pmdpEstablish: (cpu, _mm, _address, pmd, entry) => cpu.xchg(pmd, entry, 'relaxed'),
   ptepSetAccessFlags,
   ptepModifyProtCommit,
   pmdpCollapseFlush,
