@@ -11,6 +11,8 @@ export default defineConfig({
     sidebar: [
       { text: 'Getting started', link: '/getting-started' },
       { text: 'Scenarios', link: '/scenarios' },
+      { text: 'Litmus tests', link: '/litmus' },
+      { text: 'The MMU model', link: '/mmu-model' },
       { text: 'Batching systems', link: '/batching' },
       { text: 'The RFC of 2021', link: '/rfc-2021' },
       { text: 'Architecture', link: '/architecture' },
