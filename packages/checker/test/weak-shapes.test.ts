@@ -236,6 +236,24 @@ describe.for([
     ]);
   });
 
+  test('xchg does on both sides, and xchg_relaxed on none', () => {
+    const order = (relaxed: boolean): ['relaxed'] | [] => (relaxed ? ['relaxed'] : []);
+    const writer = (relaxed: boolean) =>
+      function* (cpu: Cpu, x: number, y: number): Steps<void> {
+        yield* cpu.writeOnce(x, 1);
+        yield* cpu.xchg(y, 1, ...order(relaxed));
+      };
+    const reader = (relaxed: boolean) =>
+      function* (cpu: Cpu, x: number, y: number): Steps<number> {
+        return (yield* cpu.xchg(y, 2, ...order(relaxed))) === 0 ? -1 : yield* cpu.readOnce(x);
+      };
+    const found = [false, true].map((w) => [false, true].map((r) => both(writer(w), reader(r))));
+    expect(found).toEqual([
+      ['holds', 'stale'],
+      ['stale', 'stale'],
+    ]);
+  });
+
   test('an interrupt does, there and back', () => {
     const to = function* (cpu: Cpu, x: number): Steps<void> {
       yield* cpu.writeOnce(x, 1);
