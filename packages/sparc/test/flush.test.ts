@@ -33,7 +33,6 @@ import { FakeMachine, run } from './fake-machine.ts';
 const PAGE = 0x2000;
 const HUGE = 0x80_0000;
 const VALID = PRESENT | USER | ACCESSED | RW | DIRTY;
-const { setPteAt } = SPARC64_PTE;
 
 interface Stage {
   readonly m: FakeMachine;
@@ -66,7 +65,7 @@ test(
   'a change of a valid entry: store, TSB under the lock, context, mask, mondo, own demap',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine());
-    yield* setPteAt(m.cpus[0]!, mm, 3 * PAGE, ptes, 0, 0);
+    yield* SPARC64_PTE.setPteAt(m.cpus[0]!, mm, 3 * PAGE, ptes, 0, 0);
     expect(m.taken().map((line) => line.replace(/tsb\..*tag/, 'tag'))).toEqual([
       '0: read pte.[0]',
       '0: write pte.[0]',
@@ -86,9 +85,9 @@ test(
   'nothing over an entry that is not valid, nor of the kernel',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine(), 0);
-    yield* setPteAt(m.cpus[0]!, mm, 0, ptes, mkEntry(1, VALID), 0);
+    yield* SPARC64_PTE.setPteAt(m.cpus[0]!, mm, 0, ptes, mkEntry(1, VALID), 0);
     expect(short(m)).toEqual(['read pte.[0]', 'write pte.[0]']);
-    yield* setPteAt(m.cpus[0]!, Mm.at(m.kernel.initMm), 0, ptes, 0, 0);
+    yield* SPARC64_PTE.setPteAt(m.cpus[0]!, Mm.at(m.kernel.initMm), 0, ptes, 0, 0);
     expect(short(m)).toEqual(['read pte.[0]', 'write pte.[0]']);
   }),
 );
@@ -255,10 +254,10 @@ test(
     const [cpu] = m.cpus;
     m.words[m.kernel.runqueues] = mm.address;
     m.words[mm.mmUsers] = 2;
-    yield* setPteAt(cpu!, mm, 0, ptes, 0, 0);
+    yield* SPARC64_PTE.setPteAt(cpu!, mm, 0, ptes, 0, 0);
     expect([short(m).includes('demap on 2 context 1 0-2000'), m.words[mm.cpumask]]).toEqual([true, 3]);
     m.words[mm.mmUsers] = 1;
-    yield* setPteAt(cpu!, mm, 0, ptes + 1, 0, 0);
+    yield* SPARC64_PTE.setPteAt(cpu!, mm, 0, ptes + 1, 0, 0);
     expect([short(m).includes('demap on 2 context 1 0-2000'), m.words[mm.cpumask]]).toEqual([false, 1]);
   }),
 );

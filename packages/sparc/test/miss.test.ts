@@ -121,8 +121,8 @@ test('every switch has its values, and each kernel has ones of them', () => {
     expect(Object.keys(switches).toSorted()).toEqual(Object.keys(SPARC64_AXES).toSorted());
     for (const [name, value] of Object.entries(switches)) {
       const { right, wrong } = SPARC64_AXES[name as keyof typeof SPARC64_AXES];
-      if (right.length > 0) expect([...right, ...wrong], name).toContain(value);
-      else expect(typeof value, name).toBe('number');
+      if (right.length > 0) expect([...right, ...wrong]).toContain(value);
+      else expect([name, typeof value]).toEqual([name, 'number']);
     }
   }
 });
