@@ -45,7 +45,7 @@ export const POWERPC_RADIX: Architecture = {
     'no-wait': { tlbsync: false, waitForIpis: false },
     'kernel-no-wait': { kernelTlbsync: false },
     'leave-no-wait': { waitForIpis: false },
-    'others-only': { tlbie: false, ownPart: false },
+    'others-only': { ownPart: false },
     'self-only': { reach: 'self' },
     'targets-first': { typeRead: 'before-clear' },
     'arrival-unordered': { switchFence: false },
