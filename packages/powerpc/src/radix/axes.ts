@@ -17,7 +17,7 @@ export const RADIX_AXES: Axes<RadixSwitches> = {
   localCeiling: COUNT,
   trimTimer: COUNT,
   noneType: axis([false, true]),
-  rangePwc: axis([false, true]),
+  rangePwc: axis([true], [false]),
   lazyTlb: axis(['refcount', 'shootdown'], ['forgotten']),
   collapseSerializes: axis([true, false]),
   needsFlushRule: axis(['always', '6.1']),

@@ -36,7 +36,7 @@ export interface RadixSwitches {
 
   /** FLUSH_TYPE_NONE: an mm that no CPU has used since it was trimmed is not flushed at all (5.12 on). */
   readonly noneType: boolean;
-  /** Whether flush_tlb_range of a PMD and more drops the page walk cache, too (5.14 on; moves of whole tables rely on it). */
+  /** Whether flush_tlb_range of a PMD and more drops the page walk cache, too (5.14 on). False is wrong where whole tables are moved. */
   readonly rangePwc: boolean;
   /**
    * Whether lazy CPUs hold a reference to the mm, or are made to leave it when it goes (MMU_LAZY_TLB_SHOOTDOWN, 6.4 on). `forgotten` is wrong: neither,
