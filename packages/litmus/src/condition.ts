@@ -12,41 +12,103 @@
 import { same, show, type Value } from './values.ts';
 
 /** Something that a final state has a value for. */
-export type Item =
-  | { readonly kind: 'register'; readonly thread: number; readonly name: string }
-  | { readonly kind: 'location'; readonly name: string };
+export type Item = RegisterItem | LocationItem;
+
+/** A register of a thread. */
+export interface RegisterItem {
+  /** Which kind of item. */
+  readonly kind: 'register';
+  /** Number of the thread. */
+  readonly thread: number;
+  /** Its one name: `X0` for W0, `rax` for %eax; in C a variable. */
+  readonly name: string;
+}
+
+/** A location, or the cell of its page-table entry. */
+export interface LocationItem {
+  /** Which kind of item. */
+  readonly kind: 'location';
+  /** `x`, `x[1]`, `PTE(x)`. */
+  readonly name: string;
+}
 
 /** A pattern of faults: each field that is given must agree. */
 export interface FaultPattern {
+  /** Number of the thread. */
   readonly thread: number;
+  /** A label of the instruction. */
   readonly label?: string;
+  /** The location that was to be accessed. */
   readonly location?: string;
   /** Translation, AccessFlag, Permission. */
   readonly type?: string;
 }
 
 /** A proposition. */
-export type Proposition =
-  | { readonly kind: 'and' | 'or'; readonly parts: readonly Proposition[] }
-  | { readonly kind: 'not'; readonly part: Proposition }
-  | { readonly kind: 'constant'; readonly value: boolean }
-  | { readonly kind: 'equal'; readonly item: Item; readonly value: Value }
-  | { readonly kind: 'fault'; readonly fault: FaultPattern };
+export type Proposition = Junction | Negation | Constant | Equality | Faulting;
+
+/** All of some propositions, or any. */
+export interface Junction {
+  /** Which kind of proposition. */
+  readonly kind: 'and' | 'or';
+  /** The propositions. */
+  readonly parts: readonly Proposition[];
+}
+
+/** Not a proposition. */
+export interface Negation {
+  /** Which kind of proposition. */
+  readonly kind: 'not';
+  /** The proposition. */
+  readonly part: Proposition;
+}
+
+/** Always so, or never. */
+export interface Constant {
+  /** Which kind of proposition. */
+  readonly kind: 'constant';
+  /** Which of the two. */
+  readonly value: boolean;
+}
+
+/** Something has a value. */
+export interface Equality {
+  /** Which kind of proposition. */
+  readonly kind: 'equal';
+  /** What. */
+  readonly item: Item;
+  /** Which value. */
+  readonly value: Value;
+}
+
+/** A fault happened. */
+export interface Faulting {
+  /** Which kind of proposition. */
+  readonly kind: 'fault';
+  /** Which. */
+  readonly fault: FaultPattern;
+}
 
 /** The question. */
 export type Quantifier = 'exists' | '~exists' | 'forall';
 
 /** A quantified proposition. */
 export interface Condition {
+  /** What is asked. */
   readonly quantifier: Quantifier;
+  /** About what. */
   readonly proposition: Proposition;
 }
 
 /** A fault that happened. */
 export interface Fault {
+  /** Number of the thread. */
   readonly thread: number;
+  /** Labels of the instruction. */
   readonly labels: readonly string[];
+  /** The location that was to be accessed. */
   readonly location: string;
+  /** Translation, AccessFlag, Permission. */
   readonly type: string;
 }
 
@@ -54,6 +116,7 @@ export interface Fault {
 export interface FinalState {
   /** The value of an item. */
   value(item: Item): Value;
+  /** What faulted on the way. */
   readonly faults: readonly Fault[];
 }
 

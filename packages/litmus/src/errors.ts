@@ -4,6 +4,7 @@
 
 /** A test that cannot be read: bad input. */
 export class LitmusError extends Error {
+  /** Name in messages. */
   override readonly name: string = 'LitmusError';
 
   /** @param line in the file, from 1 on; 0: the file as a whole */
@@ -14,6 +15,7 @@ export class LitmusError extends Error {
 
 /** A test that is well formed, as far as can be seen, and uses what this project has no meaning for: it is counted, never guessed. */
 export class Unsupported extends LitmusError {
+  /** Name in messages. */
   override readonly name: string = 'Unsupported';
 }
 

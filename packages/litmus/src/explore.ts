@@ -28,12 +28,15 @@ export interface ExploreOptions {
 
 /** A final state, as text, and whether it satisfies the condition's proposition. */
 export interface Outcome {
+  /** As herd7 shows it: `1:X0=1; [x]=2; fault(P0:L0,x);`. */
   readonly text: string;
+  /** Whether it satisfies the proposition. */
   readonly positive: boolean;
 }
 
 /** What was found. */
 export interface Exploration {
+  /** The final states, sorted by their texts. */
   readonly outcomes: readonly Outcome[];
   /** True if these are all; false if the search was stopped, or a loop was cut. */
   readonly complete: boolean;
@@ -41,6 +44,7 @@ export interface Exploration {
   readonly limit: 'loop' | 'states' | 'time' | 'stopped' | undefined;
   /** States of the search. */
   readonly states: number;
+  /** Time taken. */
   readonly milliseconds: number;
 }
 

@@ -13,17 +13,19 @@ export type Language = 'C' | 'X86_64' | 'AArch64';
 
 /** One thread. */
 export interface Thread {
-  /** Its program, as instructions or as C. */
+  /** @internal Its program as instructions; none in C. */
   readonly code: readonly Instruction[];
+  /** @internal Its program as C. */
   readonly statements: readonly CStatement[];
   /** Parameters of C: pointers to the locations of their names. */
   readonly parameters: readonly string[];
-  /** Instructions that run after a fault; undefined: there is no handler. */
+  /** @internal Instructions that run after a fault; undefined: there is no handler. */
   readonly handler: readonly Instruction[] | undefined;
   /** Runs at EL0. */
   readonly user: boolean;
-  /** Hardware sets access flags, and dirty state (TTHM). */
+  /** Hardware sets access flags (TTHM=HA). */
   readonly accessFlag: boolean;
+  /** Hardware sets dirty state, and access flags (TTHM=HD). */
   readonly dirty: boolean;
 }
 
@@ -31,12 +33,27 @@ export interface Thread {
 export type FaultHandling = 'fatal' | 'handled' | 'skip';
 
 /** Something to show of each final state. */
-export type Shown = { readonly item: Item } | { readonly fault: FaultPattern };
+export type Shown = ShownItem | ShownFault;
+
+/** A register or a location to show. */
+export interface ShownItem {
+  /** Which. */
+  readonly item: Item;
+}
+
+/** A fault to show. */
+export interface ShownFault {
+  /** Which. */
+  readonly fault: FaultPattern;
+}
 
 /** A test. */
 export interface LitmusTest {
+  /** The file that it was read from. */
   readonly file: string;
+  /** The name that the file gives it. */
   readonly name: string;
+  /** What it is written in. */
   readonly language: Language;
   /** Accesses are translated: the test has page-table entries, TLBIs or faults. */
   readonly vmsa: boolean;
@@ -46,8 +63,11 @@ export interface LitmusTest {
   readonly registers: ReadonlyMap<string, Value>;
   /** Bytes of the elements of arrays, by location. */
   readonly arrays: ReadonlyMap<string, number>;
+  /** Its threads, from P0 on. */
   readonly threads: readonly Thread[];
+  /** What follows a fault where there is no handler. */
   readonly faults: FaultHandling;
+  /** What it asks. */
   readonly condition: Condition;
   /** `locations [...]`: what else to show. */
   readonly shown: readonly Shown[];

@@ -10,6 +10,7 @@
 
 /** An address. */
 export interface AddressValue {
+  /** Which kind of value. */
   readonly kind: 'address' | 'page';
   /** Name of the location; of an entry `PTE(x)`. */
   readonly of: string;
@@ -19,20 +20,29 @@ export interface AddressValue {
 
 /** A page-table entry. */
 export interface EntryValue {
+  /** Which kind of value. */
   readonly kind: 'entry';
   /** The physical page: the location whose home it is. */
   readonly oa: string;
+  /** 0: every access faults. */
   readonly valid: number;
+  /** Access flag. */
   readonly af: number;
+  /** 1: stores are allowed; the inverse of AP[2]. */
   readonly db: number;
+  /** 1: hardware may set db, where it manages dirty state. */
   readonly dbm: number;
+  /** 1: user code may use it. */
   readonly el0: number;
 }
 
 /** An instruction's label. */
 export interface LabelValue {
+  /** Which kind of value. */
   readonly kind: 'label';
+  /** Number of its thread. */
   readonly thread: number;
+  /** The label. */
   readonly name: string;
 }
 

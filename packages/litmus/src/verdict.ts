@@ -17,7 +17,9 @@ export type Verdict = 'Allowed' | 'Forbidden' | 'Required' | 'Undecided';
 
 /** How often the condition's proposition holds. */
 export interface Counts {
+  /** Final states that satisfy it. */
   readonly positive: number;
+  /** Final states that do not. */
   readonly negative: number;
 }
 

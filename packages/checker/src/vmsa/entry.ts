@@ -9,6 +9,7 @@ import type { FaultKind } from './port.ts';
 
 /** What hardware looks at in an entry. */
 export interface EntryFields {
+  /** It may be used at all. */
   readonly valid: boolean;
   /** Access flag. */
   readonly accessed: boolean;
@@ -22,15 +23,32 @@ export interface EntryFields {
 
 /** What a thread's CPU does by hardware (TTHM), and as whom it runs. */
 export interface Management {
+  /** It sets access flags (HA). */
   readonly accessFlag: boolean;
+  /** It sets dirty state, and access flags (HD). */
   readonly dirty: boolean;
+  /** It runs user code. */
   readonly el0: boolean;
 }
 
 /** What comes of a walk: a fault, or the flags that hardware sets first (perhaps none). */
-export type Walk =
-  | { readonly fault: FaultKind }
-  | { readonly fault?: undefined; readonly setAccessed: boolean; readonly setDirty: boolean };
+export type Walk = Faulted | Translated;
+
+/** The access faults. */
+export interface Faulted {
+  /** Why. */
+  readonly fault: FaultKind;
+}
+
+/** The access goes on. */
+export interface Translated {
+  /** It does not fault. */
+  readonly fault?: undefined;
+  /** Hardware sets the access flag first. */
+  readonly setAccessed: boolean;
+  /** Hardware sets the dirty state first. */
+  readonly setDirty: boolean;
+}
 
 /**
  * @param write the access stores, or is an atomic

@@ -36,7 +36,9 @@ export interface VmsaProgram {
   readonly cells: readonly number[];
   /** The cells that are entries. */
   readonly entries: readonly number[];
+  /** What words mean. */
   readonly values: Values;
+  /** The code of each thread. */
   readonly threads: readonly ((port: VmsaPort) => Steps<void>)[];
   /** Number of result words. */
   readonly results: number;

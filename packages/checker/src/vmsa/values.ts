@@ -5,9 +5,23 @@ import type { RmwOperation } from '../bare.ts';
 import type { EntryFields } from './entry.ts';
 
 /** Where an address leads: a virtual one to the cell of its entry and an offset in the page, a physical one to a cell. */
-export type Place =
-  | { readonly entry: number; readonly offset: number }
-  | { readonly entry?: undefined; readonly cell: number };
+export type Place = VirtualPlace | PhysicalPlace;
+
+/** Through an entry. */
+export interface VirtualPlace {
+  /** The cell of the entry. */
+  readonly entry: number;
+  /** In the page. */
+  readonly offset: number;
+}
+
+/** Without translation. */
+export interface PhysicalPlace {
+  /** There is no entry. */
+  readonly entry?: undefined;
+  /** The cell. */
+  readonly cell: number;
+}
 
 /** What words mean. */
 export interface Values {
