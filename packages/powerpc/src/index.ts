@@ -3,6 +3,6 @@
  *
  * @packageDocumentation
  */
-export * from './costs.ts';
+export * from './context-ids.ts';
 export * from './hash/index.ts';
 export * from './radix/index.ts';
