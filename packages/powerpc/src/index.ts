@@ -4,5 +4,6 @@
  * @packageDocumentation
  */
 export * from './context-ids.ts';
+export * from './costs.ts';
 export * from './hash/index.ts';
 export * from './radix/index.ts';
