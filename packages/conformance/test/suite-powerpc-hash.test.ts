@@ -1,0 +1,5 @@
+import { test } from 'vitest';
+import { conformanceTests, POWERPC_HASH } from '../src/index.ts';
+
+// Every scenario that applies holds exhaustively on powerpc-hash in the default profiles, and every twin is refuted by the oracle it names.
+conformanceTests(test, { archs: [POWERPC_HASH], memoryModel: 'tso' });
