@@ -77,11 +77,14 @@ export function* getNewMmuContext(cpu: Cpu, mm: Mm): Steps<number> {
   yield* cpu.spinLock(contexts.lock);
   const old = yield* cpu.readOnce(contextVal(mm));
   let val = old;
+  let wrapped = false;
   // A wrap may have found it running here, and kept its number, since this CPU looked.
   while (!(yield* ctxValid(cpu, val))) {
     const cache = yield* cpu.readOnce(contexts.cache);
     const number = freeNumber(cpu, contexts, ctxNumber(cache));
     if (number === NUCLEUS) {
+      cpu.claim.that(!wrapped, 'O16', 'running mms have all context numbers: there must be more than CPUs');
+      wrapped = true;
       yield* mmuContextWrap(cpu);
       val = yield* cpu.readOnce(contextVal(mm));
       continue;
