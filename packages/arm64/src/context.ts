@@ -59,7 +59,9 @@ export function* checkContext(cpu: Cpu, mm: Mm): Steps<number> {
 /** The active ASID of this CPU becomes `id`, unless a rollover has taken it away. @returns what it was, 0 after a rollover */
 function takeActive(cpu: Cpu, old: number, id: number): Steps<number> {
   const { active } = thisCpuAsid(cpu);
-  return arm64Of(cpu).switches.activeAsidUpdate === 'xchg' ? cpu.xchg(active, id) : cpu.cmpxchg(active, old, id);
+  return arm64Of(cpu).switches.activeAsidUpdate === 'xchg'
+    ? cpu.xchg(active, id, 'relaxed')
+    : cpu.cmpxchg(active, old, id);
 }
 
 /** The rest of {@link checkContext}, under the allocator's lock. */
@@ -151,7 +153,7 @@ function* flushContext(cpu: Cpu): Steps<void> {
     cpu.write(asidMap.base + word, switches.keepPinned ? cpu.read(pinnedMap.base + word) : 0);
   for (const { active, reserved } of cpuAsids) {
     // Pairs with the compare-and-swap of the fast path.
-    let id = yield* cpu.xchg(active, 0);
+    let id = yield* cpu.xchg(active, 0, 'relaxed');
     // A CPU that has not switched since the last rollover still runs with what was reserved then.
     if (id === 0) id = cpu.read(reserved);
     if (!switches.reserveActive) continue;

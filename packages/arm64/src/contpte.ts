@@ -53,7 +53,7 @@ function* contpteConvert(cpu: Cpu, mm: Mm, address: number, ptes: Cell, change: 
   const old: Entry[] = [];
   let set = 0;
   for (let i = 0; i < contPtes; i++) {
-    const entry = yield* cpu.xchg(ptes + i, 0);
+    const entry = yield* cpu.xchg(ptes + i, 0, 'relaxed');
     set |= entry & (ACCESSED | DIRTY);
     old.push(entry);
   }

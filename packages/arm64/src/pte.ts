@@ -1,6 +1,6 @@
 /**
  * How entries change on arm64 (arch/arm64/include/asm/pgtable.h, mm/fault.c). With FEAT_HAFDBS the hardware changes descriptors in memory, so
- * software exchanges them; the exchanges of Linux are relaxed, those here fully ordered.
+ * software exchanges them, without barriers: whoever flushes has one (barriers.ts).
  */
 import {
   type Cell,
@@ -44,8 +44,25 @@ function* ptepSetAccessFlags(cpu: Cpu, mm: Mm, address: number, pte: Cell, old: 
   else yield* flushTlbPage(cpu, mm, address);
 }
 
+/** __ptep_get_and_clear: xchg_relaxed. */
+function ptepGetAndClear(cpu: Cpu, _mm: Mm, _address: number, pte: Cell): Steps<Entry> {
+  return cpu.xchg(pte, 0, 'relaxed');
+}
+
+/** pmdp_establish: xchg_relaxed. */
+function pmdpEstablish(cpu: Cpu, _mm: Mm, _address: number, pmd: Cell, entry: Entry): Steps<Entry> {
+  return cpu.xchg(pmd, entry, 'relaxed');
+}
+
 /** What arm64 does with entries where upgrades are flushed everywhere: who finds one has no older entry any more. */
-export const ARM64_PTE: PteOps = { ...GENERIC_PTE, setPteAt, ptepSetAccessFlags };
+export const ARM64_PTE: PteOps = {
+  ...GENERIC_PTE,
+  setPteAt,
+  ptepGetAndClear,
+  ptepModifyProtStart: ptepGetAndClear,
+  ptepSetAccessFlags,
+  pmdpEstablish,
+};
 
 /** The same where upgrades are flushed by the CPU that faulted: another one that faults on its older entry flushes that itself. */
 export const ARM64_PTE_LOCAL: PteOps = { ...ARM64_PTE, flushTlbFixSpuriousFault: localFlushTlbPage };

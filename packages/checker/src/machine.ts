@@ -194,10 +194,7 @@ export class Machine<E = unknown> implements Explorable {
       foundTwice: (cpu, page) =>
         this.#violate('O14', `CPU ${cpu} finds two entries for page ${page} in its table of translations`),
       twoSizes: (cpu, page, kernel) =>
-        this.#violate(
-          'O14',
-          `CPU ${cpu} may hold leaves of two sizes for ${kernel ? 'kernel ' : ''}page ${page}`,
-        ),
+        this.#violate('O14', `CPU ${cpu} may hold leaves of two sizes for ${kernel ? 'kernel ' : ''}page ${page}`),
     });
     this.#off = new Set(options.oraclesOff);
     this.#oracles = new Oracles(state, this.mmu, this.#oracleHost(), oracleBase, sizes, {
@@ -569,6 +566,7 @@ export class Machine<E = unknown> implements Explorable {
   #changed(cpu: number, cell: Cell, old: number): void {
     const { words } = this.state;
     if (this.isPageTableEntry(cell)) {
+      this.#effects.tablesStored(cpu);
       this.#oracles.entryChanged(cpu, cell);
       this.mmu.refillAll();
       this.#oracles.filled();

@@ -78,7 +78,7 @@ export interface Isa {
   readonly contiguous?: ContiguousHint;
   /** Whether invalidations may be broadcast ({@link Scope.broadcast}). */
   readonly broadcasts: boolean;
-  /** A broadcast does not wait for its CPU's earlier stores: they must be made visible before it (DSB ISHST). It does if not given. */
+  /** A broadcast does not wait for its CPU's earlier stores: a full barrier must stand before it (DSB ISHST). It does if not given. */
   readonly unorderedBroadcasts?: boolean;
   /**
    * Entries that are not valid may be cached, and ones that grant less than memory does now may be used: an access may fault although memory
