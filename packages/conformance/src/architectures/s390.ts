@@ -4,11 +4,8 @@
 import { s390, S390_AXES, S390_PROFILES, type S390Switches } from '@mmu-gather/s390/stepped';
 import { type Architecture, switchesById } from '../architecture.ts';
 
-/**
- * Small enough to be explored: four address spaces. Two values of every kernel are mended, for they would be in every scenario with a thread that
- * arrives, or that flushes all kernel addresses: they have scenarios of their own (s390/D1-*, bug:s390-B7).
- */
-const EXPLORED: Partial<S390Switches> = { asces: 5, attachRepair: 'test-attach', flushTlbAll: 'idte' };
+/** Small enough to be explored: four address spaces. */
+const EXPLORED: Partial<S390Switches> = { asces: 5 };
 
 /** The same reason for several twins. */
 function each(why: string, ...ids: readonly string[]): Record<string, string> {

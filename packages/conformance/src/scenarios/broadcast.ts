@@ -1,6 +1,6 @@
 /**
  * Machines whose flushes are broadcast: no CPU is interrupted, so a flush waits for nobody who walks page tables with interrupts off.
- * On x86 they are those with INVLPGB, on arm64 all; the same races as with interrupts, and what else tables need then.
+ * On x86 they are those with INVLPGB, on arm64 and s390 all; the same races as with interrupts, and what else tables need then.
  */
 import { madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
@@ -14,7 +14,7 @@ const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
 
 /** Architectures that can tell all CPUs without an interrupt. */
 const BROADCASTING: Only = {
-  archs: ['x86', 'arm64', 'powerpc-radix'],
+  archs: ['x86', 'arm64', 'powerpc-radix', 's390'],
   why: 'a flush is told to all CPUs without an interrupt',
 };
 
@@ -24,13 +24,14 @@ const INVLPGB: Only = { archs: ['x86'], why: 'it has generations beside broadcas
 function noSync(scenario: string): Twin<Stage> {
   return {
     id: `${scenario}/no-sync`,
-    why: 'the initiator does not wait for its broadcast (no TLBSYNC, no DSB ISH)',
+    why: 'the initiator does not wait for its broadcast (no TLBSYNC, no DSB ISH, IPTE and IDTE of this CPU alone)',
     oracle: ['O1', 'O2', 'O4', 'O6', 'O10', 'O11'],
     property: 'FUAF',
     backend: {
       x86: { tlbsync: false },
       arm64: { barrierAfter: 'none' },
       'powerpc-radix': { tlbsync: false, waitForIpis: false },
+      s390: { globalPurge: 'here' },
     },
   };
 }

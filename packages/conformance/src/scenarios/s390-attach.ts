@@ -207,6 +207,8 @@ const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
   source: 'b3e5dc45fd1e (s390/mm: fix local TLB flushing vs. detach of an mm address space)',
   cpus: 2,
   only: S390_ONLY,
+  // What every kernel lacks (s390/D1-*) would be found here first.
+  backend: { s390: { attachRepair: 'test-attach' } },
   pools: { mm: 4, table: 8 },
   setup(run) {
     const stage = setStage(run, { pages: 4, touched: [0, 2] });

@@ -164,6 +164,7 @@ const flushAll = defineScenario<KernelPage>({
   source: '64e2f60f355e (s390: Disable ARCH_WANT_OPTIMIZE_HUGETLB_VMEMMAP, October 2025): there was no flush_tlb_all',
   cpus: 2,
   only: S390_ONLY,
+  backend: { s390: { flushTlbAll: 'idte' } },
   setup: kernelPage,
   threads: ({ at, frame }) => [
     thread(function* (cpu) {
