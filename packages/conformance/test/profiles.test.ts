@@ -120,6 +120,7 @@ describe('reads', () => {
     const settings = [['ptReclaim=true'], ['reclaimBatch=false'], ['freePages=before-flush']];
     const found = settings.map((setting) =>
       cells(SCENARIOS, ARCHITECTURES, {
+        archs: ['x86'],
         profiles: ['linux-5.11'],
         scenarios: ['munmap/running-thread', 'munmap/running-thread/*'],
         settings: setting,
