@@ -77,7 +77,7 @@ export interface Backend {
   readonly gatherPageSize: boolean;
   /**
    * First word of the table in which the hardware finds the root of each address-space tag, and which it may cache until an invalidation says
-   * {@link Scope.roots} (radix: the process table). Null: a context load gives the root itself.
+   * `Scope.roots` (radix: the process table). Null: a context load gives the root itself.
    */
   readonly processTable: Address | null;
 
