@@ -326,6 +326,7 @@ export class Effects {
     races.check(number, cell, true);
     if (now !== words.arg(number, 2)) return now;
     memory.exchange(cpu, cell, words.arg(number, 1));
+    memory.weak?.entryPurged(cell);
     const scope = this.#scope(number, 3);
     if (scope.broadcast) mmu.invalidateEverywhere(scope);
     else mmu.invalidate(cpu, scope);

@@ -189,6 +189,7 @@ export class Machine<E = unknown> implements Explorable {
     this.mmu = new Mmu(state, layout, options, mmuBase, this.kernel, {
       freed: (address) => objects.freed(address),
       inUser: (cpu) => this.#interrupts.inUser(cpu),
+      olderEntries: isWeak ? (cpu, cell, visit) => this.#weak!.olderEntries(cpu, cell, visit) : undefined,
       freedTable: (cpu, table) =>
         this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
       foundTwice: (cpu, page) =>
@@ -626,6 +627,9 @@ export class Machine<E = unknown> implements Explorable {
         if (!this.#isEntry(cell)) return objects.starts(value) ? value : 0;
         return entryPresent(value) ? objects.around(entryTarget(value)) : 0;
       },
+      walks: (cpu) => this.mmu.liveRoot(cpu) !== 0 || this.mmu.kernelRoot !== 0,
+      isEntry: this.#isEntry,
+      cacheable: (entry) => entryPresent(entry) || isa.cachesInvalid !== undefined,
       race: (cell, writer, cpu, write) => {
         const one = writer < 0 ? 'a write' : `a write of CPU ${writer}`;
         this.violation ??= {

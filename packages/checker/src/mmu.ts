@@ -75,6 +75,8 @@ export interface FillHost {
   freedTable(cpu: number, table: Address): void;
   /** A huge leaf and a smaller one may be cached for the same address (O14). */
   twoSizes(cpu: number, page: number, kernel: boolean): void;
+  /** Under weak: calls back with older values of an entry that a walk may still read, and the CPUs whose broadcasts doom that. */
+  olderEntries?: ((cpu: number, cell: Address, visit: (entry: Entry, doomed: number) => void) => void) | undefined;
   /** The table of translations has two entries for one address (O14). */
   foundTwice(cpu: number, page: number): void;
 }
@@ -570,13 +572,8 @@ export class Mmu {
     const entries = tableEntries(this.#options.geometry, level);
     for (let i = 0; i < entries; i++) {
       const slot = prefix * entries + i;
-      const entry = this.#state.words[table + i]!;
-      const bits = level === 0 || (entry & PSE) !== 0 ? this.#cacheable : PRESENT;
-      if ((entry & bits) === bits) {
-        this.#add(cpu, asid, level, slot, entry, doomed);
-        if (level === 0) this.#addBlock(cpu, asid, slot, entry, doomed);
-      } else if (this.#cachesInvalid !== undefined && !entryPresent(entry))
-        this.#add(cpu, asid, level, slot, 0, doomed);
+      this.#read(cpu, asid, level, slot, this.#state.words[table + i]!, doomed);
+      this.#host.olderEntries?.(cpu, table + i, (entry, by) => this.#read(cpu, asid, level, slot, entry, doomed | by));
       if (level === 0) continue;
       const at = this.#mask(cpu, asid, level, slot);
       for (let w = 0; w < MASK_WORDS; w++) {
@@ -591,6 +588,15 @@ export class Mmu {
         }
       }
     }
+  }
+
+  /** A walk has read an entry. */
+  #read(cpu: number, asid: number, level: number, slot: number, entry: Entry, doomed: number): void {
+    const bits = level === 0 || (entry & PSE) !== 0 ? this.#cacheable : PRESENT;
+    if ((entry & bits) === bits) {
+      this.#add(cpu, asid, level, slot, entry, doomed);
+      if (level === 0) this.#addBlock(cpu, asid, slot, entry, doomed);
+    } else if (this.#cachesInvalid !== undefined && !entryPresent(entry)) this.#add(cpu, asid, level, slot, 0, doomed);
   }
 
   /** What an entry that belongs to a block says of the others. */

@@ -33,8 +33,12 @@ export const KNOWN = {
   returned: 8,
   /** What RCU readers that it waits for knew when they left. */
   readers: 9,
+  /** Page-table entries that its walker knows beyond what its loads do. */
+  walks: 10,
+  /** Page-table entries that its broadcasts, not waited for yet, will tell all walkers of. */
+  broadcast: 11,
   /** What calls in its queue bring along. */
-  queue: 10,
+  queue: 12,
 } as const;
 const VIEWS: number = KNOWN.queue + QUEUE;
 
@@ -178,17 +182,20 @@ export class Knowledge {
     if (coherence !== EMPTY_VIEW) this.set(cpu, KNOWN.coherence, this.#views.beyond(coherence, loads, loads));
     const beyond = (view: View): View => (view === EMPTY_VIEW ? view : this.#views.beyond(view, loads, stores));
     for (let w = KNOWN.loaded; w <= KNOWN.reserved; w++) this.set(cpu, w, beyond(this.get(cpu, w)));
+    this.set(cpu, KNOWN.walks, this.#views.beyond(this.get(cpu, KNOWN.walks), loads, loads));
     for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.lists.map(this.get(cpu, w), beyond));
   }
 
   /** Nothing happened that not everybody knows of. */
   reset(): void {
-    for (let cpu = 0; cpu < this.#cpus; cpu++) this.forget(cpu);
+    for (let cpu = 0; cpu < this.#cpus; cpu++) for (let w = 0; w < CPU_WORDS; w++) this.set(cpu, w, 0);
     for (let w = 0; w < SHARED_WORDS; w++) this.#state.set(this.#base + w, EMPTY_VIEW);
   }
 
-  /** A CPU will run no code any more: it knows everything. */
+  /** A CPU will run no code any more: it knows everything. Its walker goes on, and knows what it knew. */
   forget(cpu: number): void {
-    for (let w = 0; w < CPU_WORDS; w++) this.set(cpu, w, 0);
+    const { loads, walks } = KNOWN;
+    this.add(cpu, walks, this.get(cpu, loads));
+    for (let w = 0; w < CPU_WORDS; w++) if (w !== walks) this.set(cpu, w, 0);
   }
 }

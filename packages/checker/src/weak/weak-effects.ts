@@ -5,11 +5,14 @@
  * lock acquires, an unlock releases, and an unlock stands before a later lock of its CPU; an interrupt brings along what its
  * sender knew, and back what the handler knew; grace periods and readers order as their law says (rcu.ts). Loading a context
  * or invalidating own entries orders no memory; waiting for broadcasts is a full fence.
+ *
+ * Page walks lag, too: they may read any value of an entry that their CPU's loads may read. A broadcast that was waited for tells all
+ * walkers of what its issuer knew when it was issued (of all entries, whatever it covers).
  */
 import type { Cell } from '@mmu-gather/core/stepped';
 import { fenceClass, operate, rmwOrder } from '../bare-steps.ts';
 import type { Memory } from '../memory.ts';
-import { OP, passes, WRITER } from '../op.ts';
+import { isBroadcast, OP, passes, WRITER } from '../op.ts';
 import { CPU, type Words } from '../words.ts';
 import { KNOWN, MAPS } from './knowledge.ts';
 import { EMPTY_VIEW, type View } from './views.ts';
@@ -301,8 +304,14 @@ export class WeakEffects {
     switch (this.#words.kind(number)) {
       case OP.smpMb:
       case OP.smpMbAfterAtomic:
+        known.fullFence(cpu);
+        return undefined;
+      case OP.invalidate:
+        if (isBroadcast(this.#words.arg(number, 1))) this.#weak.broadcast(cpu);
+        return undefined;
       case OP.invalidationBarrier:
         known.fullFence(cpu);
+        this.#weak.broadcastsDone(cpu);
         return undefined;
       case OP.smpWmb:
         this.#weak.storeFence(cpu);

@@ -22,7 +22,7 @@
  * only fences and releases pass on; and full fences agree on one order. POWER forbids a little more (orders by two loads of one
  * cell, rdw, and by a store and a load of it, detour, are not followed).
  */
-import type { Address, Cell } from '@mmu-gather/core/stepped';
+import type { Address, Cell, Entry } from '@mmu-gather/core/stepped';
 import type { State } from '../state.ts';
 import { Knowledge, KNOWN, MAPS, RESERVED } from './knowledge.ts';
 import { markOf, type Message, Messages, PLAIN, RMW, writerOf } from './messages.ts';
@@ -42,6 +42,12 @@ export interface WeakOptions {
   objectOf(cell: Cell): Address;
   /** The object that a value read from a cell points to; 0 if to none. */
   targetOf(cell: Cell, value: number): Address;
+  /** May the walker of this CPU read entries? */
+  walks(cpu: number): boolean;
+  /** Is it a page-table entry? */
+  isEntry(cell: Cell): boolean;
+  /** May this value of an entry be cached? */
+  cacheable(entry: Entry): boolean;
   /** Two accesses of a cell are not ordered, and one of them is plain: a data race between this CPU and the one that wrote. */
   race(cell: Cell, writer: number, cpu: number, write: boolean): void;
 }
@@ -350,6 +356,65 @@ export class WeakMemory {
     return Math.max(this.views.at(this.known.get(cpu, KNOWN.loads), cell), this.views.at(addr, cell)) >= newest;
   }
 
+  // ---- page walks ----
+
+  #oldestWalk(cpu: number, cell: Cell): number {
+    const { views, known } = this;
+    return Math.max(views.at(known.get(cpu, KNOWN.loads), cell), views.at(known.get(cpu, KNOWN.walks), cell));
+  }
+
+  /**
+   * Calls back with older values of an entry that the walker of a CPU may still read, and the CPUs, as a mask, whose broadcasts will
+   * have told it of newer ones when they are done.
+   */
+  olderEntries(cpu: number, cell: Cell, visit: (entry: Entry, doomed: number) => void): void {
+    const newest = this.messages.newest(cell);
+    for (let i = this.#oldestWalk(cpu, cell); i < newest; i++) {
+      const { value } = this.messages.at(cell, i);
+      if (!this.#options.cacheable(value)) continue;
+      let doomed = 0;
+      for (let issuer = 0; issuer < this.#options.cpus; issuer++)
+        if (this.views.at(this.known.get(issuer, KNOWN.broadcast), cell) > i) doomed |= 1 << issuer;
+      visit(value, doomed);
+    }
+  }
+
+  /** A CPU broadcasts an invalidation: when it is done, all walkers know of the entries that the CPU knows of now. */
+  broadcast(cpu: number): void {
+    const { isEntry } = this.#options;
+    const entries = this.views.lists.map(this.known.get(cpu, KNOWN.loads), (index, cell) =>
+      isEntry(cell) ? index : 0,
+    );
+    this.known.add(cpu, KNOWN.broadcast, entries);
+  }
+
+  /** A CPU has waited for its broadcasts. */
+  broadcastsDone(cpu: number): void {
+    const entries = this.known.get(cpu, KNOWN.broadcast);
+    for (let other = 0; other < this.#options.cpus; other++) this.known.add(other, KNOWN.walks, entries);
+    this.known.set(cpu, KNOWN.broadcast, EMPTY_VIEW);
+  }
+
+  /** An entry was changed and purged in one step: all walkers know of that. */
+  entryPurged(cell: Cell): void {
+    const entry = this.views.of(cell, this.messages.newest(cell));
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) this.known.add(cpu, KNOWN.walks, entry);
+  }
+
+  /** The oldest message of an entry that some walker may read and cache. */
+  #oldestForWalkers(cell: Cell): number {
+    const newest = this.messages.newest(cell);
+    if (!this.#options.isEntry(cell)) return newest;
+    let oldest = newest;
+    for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
+      if (!this.#options.walks(cpu)) continue;
+      let i = this.#oldestWalk(cpu, cell);
+      while (i < oldest && !this.#options.cacheable(this.messages.at(cell, i).value)) i++;
+      oldest = Math.min(oldest, i);
+    }
+    return oldest;
+  }
+
   // ---- what everybody knows ----
 
   /** A load came before all messages newer than the one it read. */
@@ -382,7 +447,7 @@ export class WeakMemory {
     }
     for (const cpu of live) known.reduce(cpu);
     for (const cell of messages.open) {
-      let oldest = messages.newest(cell);
+      let oldest = this.#oldestForWalkers(cell);
       for (const cpu of live) oldest = Math.min(oldest, this.oldest(cpu, cell, EMPTY_VIEW, 'relaxed'));
       if (oldest > 0) {
         this.#forgetCell(cell, oldest);
