@@ -43,6 +43,7 @@ import { RING_SCENARIOS } from './ring.ts';
 import { S390_SCENARIOS } from './s390.ts';
 import { SPARC64_CONTEXTS } from './sparc64-contexts.ts';
 import { SPARC64_FLUSHES } from './sparc64-flush.ts';
+import { SPARC64_LAZY } from './sparc64-lazy.ts';
 import { SPARC64_TSB } from './sparc64-tsb.ts';
 import { STORM } from './storm.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
@@ -112,5 +113,6 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...SPARC64_TSB,
   ...SPARC64_CONTEXTS,
   ...SPARC64_FLUSHES,
+  ...SPARC64_LAZY,
   ...POWERPC_HASH_SCENARIOS,
 ];
