@@ -74,7 +74,7 @@ function commands(done: (code: number) => void): Command {
     .addOption(
       new Option(
         '--memory-model <model>',
-        "instead of the language's own: sc, tso, weak-mca (multi-copy atomic), weak",
+        "instead of the language's own: sc, tso, weak-mca (multi-copy atomic), weak; page tables then are those of kernel scenarios",
       ).argParser(oneOf(['sc', 'tso', 'weak-mca', 'weak'])),
     )
     .option('--max-states <n>', 'most states of a test', count)

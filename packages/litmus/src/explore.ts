@@ -5,14 +5,19 @@ import { type Explorable, type Progress, type Result, search, type VmsaRule } fr
 import { satisfies } from './condition.ts';
 import { Unsupported } from './errors.ts';
 import { Final } from './final.ts';
+import type { Limits } from './limits.ts';
 import { type Model, onMachine } from './on-machine.ts';
-import { type Limits, onVmsa } from './on-vmsa.ts';
+import { onMmu } from './on-mmu.ts';
+import { onVmsa } from './on-vmsa.ts';
 import type { LitmusTest } from './test.ts';
 import { Words } from './values.ts';
 
 /** How to explore. */
 export interface ExploreOptions {
-  /** Instead of the language's own: `tso` of X86_64, `weak-mca` of AArch64, `weak` of C. Tests with page tables run under Arm's. */
+  /**
+   * Instead of the language's own: `tso` of X86_64, `weak-mca` of AArch64, `weak` of C. A test with page tables then runs on the MMU of
+   * kernel scenarios.
+   */
   readonly model?: Model;
   /** FEAT_ETS2, for AArch64 tests with page tables. */
   readonly ets2?: boolean;
@@ -52,7 +57,7 @@ export interface Exploration {
 export function explore(test: LitmusTest, options: ExploreOptions = {}): Exploration {
   const words = new Words();
   const final = new Final(test, words);
-  const limits: Limits = { limited: false };
+  const limits: Limits = { limited: false, unsupported: undefined };
   const { ends, result, cut } = finalStates(test, words, final, limits, options);
   const outcomes = new Map<string, Outcome>();
   for (const end of ends) {
@@ -84,28 +89,34 @@ interface Found {
 function finalStates(test: LitmusTest, words: Words, final: Final, limits: Limits, options: ExploreOptions): Found {
   const model = modelOf(test, options);
   if (model !== 'vmsa') {
-    const { machine, ends } = onMachine(test, words, final, model, limits);
-    const result = explored(machine, options);
+    const run = test.vmsa ? onMmu : onMachine;
+    const { machine, ends } = run(test, words, final, model, limits);
+    const result = explored(machine, options, false);
+    if (limits.unsupported !== undefined) throw limits.unsupported;
     if (result.violation !== undefined)
       throw new Unsupported(test.file, 0, `${result.violation.oracle}: ${result.violation.message}`);
     return { ends, result, cut: limits.limited };
   }
   const machine = onVmsa(test, words, final, limits, options);
-  const result = explored(machine, options);
+  const result = explored(machine, options, true);
   return { ends: result.ends ?? new Set(), result, cut: limits.limited || machine.limited };
 }
 
-/** Under which model a test runs: its language's, unless the options say another one. Page tables are Arm's. */
+/** Under which model a test runs: its language's, `vmsa` if it has page tables, unless the options say another one. */
 export function modelOf({ language, vmsa }: LitmusTest, { model }: ExploreOptions = {}): Model | 'vmsa' {
-  if (vmsa) return 'vmsa';
   if (model !== undefined) return model;
+  if (vmsa) return 'vmsa';
   return language === 'X86_64' ? 'tso' : language === 'AArch64' ? 'weak-mca' : 'weak';
 }
 
-function explored(machine: Explorable, { maxStates, timeLimit, onProgress }: ExploreOptions): Result {
+function explored(
+  machine: Explorable,
+  { maxStates, timeLimit, onProgress }: ExploreOptions,
+  collectEnds: boolean,
+): Result {
   return search(machine, {
     strategy: 'states',
-    collectEnds: true,
+    collectEnds,
     ...(maxStates !== undefined && { maxStates }),
     ...(timeLimit !== undefined && { timeLimit }),
     ...(onProgress !== undefined && { onProgress }),

@@ -7,6 +7,7 @@ import {
   type BarePort,
   bareOf,
   type Dependencies as SlotMasks,
+  type Explorable,
   type FenceKind,
   type Layout,
   Machine,
@@ -25,7 +26,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { Unsupported } from './errors.ts';
 import type { Final } from './final.ts';
-import type { Limits } from './on-vmsa.ts';
+import { guarded, type Limits } from './limits.ts';
 import { runC } from './run-c.ts';
 import { runInstructions } from './run-instructions.ts';
 import type { LitmusTest } from './test.ts';
@@ -39,7 +40,7 @@ export const MODELS: readonly Model[] = ['sc', 'tso', 'weak-mca', 'weak'];
 
 /** A machine that runs a test, and the ends that it comes to. */
 export interface Run {
-  readonly machine: Machine;
+  readonly machine: Explorable;
   /** Final states as words, with commas: results, then cells. Filled while the machine is explored. */
   readonly ends: ReadonlySet<string>;
 }
@@ -75,9 +76,9 @@ export function onMachine(test: LitmusTest, words: Words, final: Final, model: M
           const memory = new MachineMemory(cpu, words, place, results, gaveUp + number, limits);
           const registers = final.registersOf(number);
           const word = (value: Value): number => words.of(value);
-          if (test.language === 'C') return runC(test, number, memory, { registers, word });
+          if (test.language === 'C') return guarded(limits, runC(test, number, memory, { registers, word }));
           const faults = { faultsAt: final.faultsAt(number), faults: final.faultsWord.bind(final) };
-          return runInstructions(test, number, memory, { registers, word, ...faults });
+          return guarded(limits, runInstructions(test, number, memory, { registers, word, ...faults }));
         }),
       final(peek) {
         for (let thread = 0; thread < count; thread++) if (peek(gaveUp + thread) !== 0) return undefined;

@@ -16,6 +16,7 @@ import {
 import type { Steps } from '@mmu-gather/core/stepped';
 import { Unsupported } from './errors.ts';
 import type { Final } from './final.ts';
+import type { Limits } from './limits.ts';
 import { runInstructions } from './run-instructions.ts';
 import type { LitmusTest, Thread } from './test.ts';
 import type { Access, Dependencies, Outcome, ThreadMemory } from './thread-memory.ts';
@@ -25,12 +26,6 @@ import { type Arithmetic, compute, type EntryValue, truncate, type Value, type W
 const EVENTS_OF_INSTRUCTION = 4;
 /** Events of a thread, at least and at most. */
 const ROOM = { least: 12, most: 62 };
-
-/** What a run reports beside its states. */
-export interface Limits {
-  /** Something was cut: what was found may not be all. */
-  limited: boolean;
-}
 
 /** What the machine does. */
 export interface VmsaOptions {

@@ -1,0 +1,347 @@
+/**
+ * A test with page tables as a program of the exploring machine and its MMU, the one that kernel scenarios are checked against: what
+ * this observes and a published verdict forbids would be an error of that MMU.
+ *
+ *     pte_x           a cell of a real table, two levels below the root that every CPU has loaded; accessed as bare instructions do
+ *     LDR, STR of x   userRead, userWrite: data is not ordered by the memory model there
+ *     TLBI            the scope that arm64's isa table has for it
+ *     DSB             the barrier that completes broadcasts, and a full fence; DSB LD, DSB ST: fences
+ *
+ * It has no kinds of faults, no atomics through translations, no TTHM by CPU and no EL0: such tests are not supported here.
+ */
+import { arm64Isa } from '@mmu-gather/arm64/stepped';
+import { type BarePort, bareOf, type FenceKind, Machine } from '@mmu-gather/checker';
+import {
+  ACCESSED,
+  type Address,
+  ASM_GENERIC,
+  type Backend,
+  type BackendSpec,
+  type Cell,
+  type Cpu,
+  DIRTY,
+  type Entry,
+  entryFlags,
+  entryTarget,
+  FAULT,
+  type Geometry,
+  type Isa,
+  LINUX_6_18,
+  mkEntry,
+  type OracleId,
+  Page,
+  PRESENT,
+  RW,
+  SOFT_DIRTY,
+  type Steps,
+  UFFD_WP,
+  USER,
+} from '@mmu-gather/core/stepped';
+import { forEachAtom } from './condition.ts';
+import { Unsupported } from './errors.ts';
+import type { Final } from './final.ts';
+import type { Model, Run } from './on-machine.ts';
+import { guarded, type Limits } from './limits.ts';
+import { runInstructions } from './run-instructions.ts';
+import type { LitmusTest } from './test.ts';
+import type { Access, Dependencies, Outcome, ThreadMemory } from './thread-memory.ts';
+import { type EntryValue, entryOf, truncate, type Value, type Words } from './values.ts';
+
+/** One table of eight pages, below a root of two entries. */
+const GEOMETRY: Geometry = { pageShift: 12, bits: [3, 1] };
+const PAGES = 8;
+const PAGE_SIZE = 2 ** GEOMETRY.pageShift;
+const ALL_USER: number = PRESENT | RW | USER | ACCESSED | DIRTY;
+
+/** What the oracles of kernel scenarios would say is not asked here. */
+const SILENT: readonly OracleId[] = Array.from({ length: 16 }, (_, i) => `O${i + 1}` as OracleId);
+
+/** Where the test's locations are. */
+interface Memory {
+  readonly root: Address;
+  readonly table: Address;
+  /** Page of each home location, in the order of {@link homesOf}. */
+  readonly pages: readonly Address[];
+}
+
+/** Makes a machine that runs a test. */
+export function onMmu(test: LitmusTest, words: Words, final: Final, model: Model, limits: Limits): Run {
+  const homes = homesOf(test);
+  mustFit(test, homes);
+  const ends = new Set<string>();
+  const count = test.threads.length;
+  let results = 0;
+  let gaveUp = 0;
+  const machine = new Machine<Memory>(
+    {
+      cpus: count,
+      geometry: GEOMETRY,
+      backend: backendOf(model),
+      profile: LINUX_6_18,
+      memoryModel: model === 'weak-mca' ? 'weak' : model,
+      exact: true,
+      pools: { mm: 0, vma: 0, page: homes.length, table: 2, mapping: 0, area: 0 },
+      oraclesOff: SILENT,
+    },
+    {
+      reserve(layout) {
+        results = layout.reserve('result', range(final.results));
+        gaveUp = layout.reserve('gaveUp', range(count));
+      },
+      setup(run) {
+        const memory = run(0, (cpu) => boot(cpu, test, words, homes));
+        for (let cpu = 0; cpu < count; cpu++) run(cpu, (port) => port.loadContext(memory.root, 0, false));
+        return memory;
+      },
+      threads: (memory) =>
+        test.threads.map((_, number) => (cpu: Cpu) => {
+          const pages = new Pages(homes, memory, words);
+          const thread = new MmuMemory(cpu, pages, words, results, gaveUp + number, limits, test.file);
+          const registers = final.registersOf(number);
+          const faults = { faultsAt: final.faultsAt(number), faults: final.faultsWord.bind(final) };
+          return guarded(
+            limits,
+            runInstructions(test, number, thread, { registers, word: (value) => words.of(value), ...faults }),
+          );
+        }),
+      final(peek, memory) {
+        for (let thread = 0; thread < count; thread++) if (peek(gaveUp + thread) !== 0) return undefined;
+        const pages = new Pages(homes, memory, words);
+        const cells = final.cells.map((name) => words.of(pages.inMemory(name, peek)));
+        ends.add([...Array.from({ length: final.results }, (_, i) => peek(results + i)), ...cells].join());
+        return undefined;
+      },
+    },
+  );
+  return { machine, ends };
+}
+
+function range(n: number): string[] {
+  return Array.from({ length: n }, (_, i) => `[${i}]`);
+}
+
+/** Locations that are pages. */
+function homesOf(test: LitmusTest): string[] {
+  return [...test.memory.keys()].filter((name) => !name.startsWith('PTE('));
+}
+
+function mustFit(test: LitmusTest, homes: readonly string[]): void {
+  const no = (what: string): never => {
+    throw new Unsupported(test.file, 0, `${what} on the MMU of kernel scenarios`);
+  };
+  if (homes.length > PAGES) no(`${homes.length} pages`);
+  if (homes.some((name) => name.includes('['))) no('an array');
+  for (const { accessFlag, dirty, user, code } of test.threads) {
+    if (accessFlag || dirty) no('TTHM');
+    if (user) no('EL0');
+    for (const { action } of code) if (action.kind === 'load' && action.exclusive) no('an exclusive load');
+  }
+  forEachAtom(test.condition.proposition, (atom) => {
+    if (atom.kind === 'fault' && atom.fault.type !== undefined) no('a kind of fault');
+  });
+}
+
+function backendOf(model: Model): BackendSpec {
+  const cpu = arm64Isa({ asids: 1, hafdbs: false, kpti: false, contPtes: 16, bbml2: true });
+  const isa: Isa = { ...cpu, geometry: GEOMETRY, multiCopyAtomic: model !== 'weak' };
+  return {
+    id: 'litmus',
+    isa,
+    mmContextFields: ['context'],
+    link: () => ({ ...ASM_GENERIC, id: 'litmus', handlers: [] }) as unknown as Backend,
+  };
+}
+
+/** Builds the tables. */
+function* boot(cpu: Cpu, test: LitmusTest, words: Words, homes: readonly string[]): Steps<Memory> {
+  const root = yield* cpu.alloc('table');
+  const table = yield* cpu.alloc('table');
+  const pages: Address[] = [];
+  for (const home of homes) {
+    const page = yield* cpu.alloc('page');
+    cpu.write(Page.at(page).data, words.of(test.memory.get(home)!));
+    pages.push(page);
+  }
+  const memory = { root, table, pages };
+  const all = new Pages(homes, memory, words);
+  for (const [i, home] of homes.entries())
+    yield* cpu.writeOnce(table + i, all.entry(test.memory.get(entryOf(home)) as EntryValue));
+  yield* cpu.writeOnce(root, mkEntry(table, ALL_USER));
+  return memory;
+}
+
+/** What words of tables and pages mean. */
+class Pages {
+  readonly #homes: readonly string[];
+  readonly #memory: Memory;
+  readonly #words: Words;
+
+  constructor(homes: readonly string[], memory: Memory, words: Words) {
+    this.#homes = homes;
+    this.#memory = memory;
+    this.#words = words;
+  }
+
+  /** The cell of an entry, or the virtual address of a location; undefined if it is neither. */
+  place(of: string): { readonly cell: Cell } | { readonly cell?: undefined; readonly address: number } | undefined {
+    const home = /^PTE\((.*)\)$/.exec(of)?.[1];
+    const i = this.#homes.indexOf(home ?? of);
+    if (i < 0) return undefined;
+    return home === undefined ? { address: i * PAGE_SIZE } : { cell: this.#memory.table + i };
+  }
+
+  /** An entry as the machine has it. dbm and el0 have bits that mean nothing to it. */
+  entry({ oa, valid, af, db, dbm, el0 }: EntryValue): Entry {
+    const flags =
+      USER +
+      (valid === 1 ? PRESENT : 0) +
+      (af === 1 ? ACCESSED : 0) +
+      (db === 1 ? RW + DIRTY : 0) +
+      (dbm === 1 ? SOFT_DIRTY : 0) +
+      (el0 === 1 ? UFFD_WP : 0);
+    return mkEntry(this.#memory.pages[this.#homes.indexOf(oa)]!, flags);
+  }
+
+  /** The entry that a word is. */
+  value(entry: Entry): EntryValue {
+    const flags = entryFlags(entry);
+    const has = (flag: number): number => ((flags & flag) !== 0 ? 1 : 0);
+    return {
+      kind: 'entry',
+      oa: this.#homes[this.#memory.pages.indexOf(entryTarget(entry))]!,
+      valid: has(PRESENT),
+      af: has(ACCESSED),
+      db: has(RW),
+      dbm: has(SOFT_DIRTY),
+      el0: has(UFFD_WP),
+    };
+  }
+
+  /** What a cell of the test holds. */
+  inMemory(name: string, peek: (cell: Cell) => number): Value {
+    const place = this.place(name);
+    if (place === undefined) return 0n;
+    if (place.cell !== undefined) return this.value(peek(place.cell));
+    return this.#words.value(peek(Page.at(this.#memory.pages[place.address / PAGE_SIZE]!).data));
+  }
+}
+
+/** The memory of a thread. */
+class MmuMemory implements ThreadMemory {
+  readonly #cpu: Cpu;
+  readonly #port: BarePort;
+  readonly #pages: Pages;
+  readonly #words: Words;
+  readonly #results: Cell;
+  readonly #gaveUp: Cell;
+  readonly #limits: Limits;
+  readonly #file: string;
+
+  constructor(cpu: Cpu, pages: Pages, words: Words, results: Cell, gaveUp: Cell, limits: Limits, file: string) {
+    this.#cpu = cpu;
+    this.#port = bareOf(cpu);
+    this.#pages = pages;
+    this.#words = words;
+    this.#results = results;
+    this.#gaveUp = gaveUp;
+    this.#limits = limits;
+    this.#file = file;
+  }
+
+  *load(address: Value, access: Access): Steps<Outcome> {
+    const place = this.#place(address);
+    if (place.cell !== undefined) {
+      const how = { addr: access.addr, order: access.acquire ?? 'relaxed', slot: access.slot } as const;
+      return { value: this.#pages.value(yield* this.#port.load(place.cell, how)) };
+    }
+    const word = yield* this.#cpu.userRead(place.address);
+    return word === FAULT ? FAULTED : { value: truncate(this.#words.value(word), access.bits) };
+  }
+  *store(address: Value, value: Value, access: Access): Steps<Outcome> {
+    const place = this.#place(address);
+    if (place.cell === undefined) {
+      const word = yield* this.#cpu.userWrite(place.address, this.#words.of(value));
+      return word === FAULT ? FAULTED : DONE;
+    }
+    const order = access.release === true ? 'release' : 'relaxed';
+    const { addr, trueData, ctrl, earlier } = access;
+    yield* this.#port.store(place.cell, this.#entry(value), { addr, data: trueData, ctrl: ctrl | earlier, order });
+    return DONE;
+  }
+  *rmw(address: Value, operation: string, operand: Value, access: Access): Steps<Outcome> {
+    const place = this.#place(address);
+    if (place.cell === undefined || operation !== 'swap') return this.#no(`an atomic '${operation}'`);
+    const half = access.acquire === undefined ? (access.release === true ? 'release' : 'relaxed') : 'acquire';
+    const order = access.acquire !== undefined && access.release === true ? 'acquireRelease' : half;
+    const { addr, trueData, ctrl, earlier, slot } = access;
+    const how = { addr, data: trueData, ctrl: ctrl | earlier, order, ...(slot >= 0 && { slot }) } as const;
+    return { value: this.#pages.value(yield* this.#port.rmw(place.cell, 'swap', this.#entry(operand), how)) };
+  }
+  compareAndSwap(): Steps<Outcome> {
+    return this.#no('a compare-and-swap');
+  }
+  loadExclusive(): Steps<Outcome> {
+    return this.#no('an exclusive load');
+  }
+  storeExclusive(): Steps<Outcome> {
+    return this.#no('an exclusive store');
+  }
+  *fence(kind: FenceKind | 'eret', { ctrl, earlier }: Dependencies): Steps<void> {
+    yield* this.#port.fence(kind === 'eret' ? 'isb' : kind, ctrl | earlier);
+    if (kind === 'dsb sy') yield* this.#cpu.invalidationBarrier();
+  }
+  *invalidate(address: Value | undefined, broadcast: boolean): Steps<void> {
+    const place = address === undefined ? undefined : this.#place(address);
+    // The address of an entry names a page that no test maps.
+    if (place?.cell !== undefined) return;
+    const { instructions } = ARM64;
+    const name = `${place === undefined ? 'VMALLE1' : 'VAAE1'}${broadcast ? 'IS' : ''}`;
+    yield* this.#cpu.invalidate(instructions[name]!(0, place?.address ?? 0, PAGE_SIZE));
+  }
+  choose(): Steps<number> {
+    return this.#cpu.mayFail();
+  }
+  lock(): Steps<void> {
+    return this.#no('a lock');
+  }
+  unlock(): Steps<void> {
+    return this.#no('a lock');
+  }
+  rcuReadLock(): Steps<void> {
+    return this.#no('RCU');
+  }
+  rcuReadUnlock(): Steps<void> {
+    return this.#no('RCU');
+  }
+  synchronizeRcu(): Steps<void> {
+    return this.#no('RCU');
+  }
+  *giveUp(limited: boolean): Steps<void> {
+    if (limited) this.#limits.limited = true;
+    this.#cpu.write(this.#gaveUp, 1);
+  }
+  result(index: number, word: number): void {
+    this.#cpu.write(this.#results + index, word);
+  }
+
+  #place(address: Value): { readonly cell: Cell } | { readonly cell?: undefined; readonly address: number } {
+    const known = typeof address === 'object' && address.kind === 'address' && address.offset === 0;
+    const place = known ? this.#pages.place(address.of) : undefined;
+    return place ?? this.#no('an access to what is no page');
+  }
+
+  #entry(value: Value): Entry {
+    return typeof value === 'object' && value.kind === 'entry'
+      ? this.#pages.entry(value)
+      : this.#no('a store of what is no entry to one');
+  }
+
+  #no(what: string): never {
+    throw new Unsupported(this.#file, 0, `${what} on the MMU of kernel scenarios`);
+  }
+}
+
+const ARM64: Isa = arm64Isa({ asids: 1, hafdbs: false, kpti: false, contPtes: 16, bbml2: true });
+const DONE: Outcome = { value: 0n };
+/** This MMU does not say why. */
+const FAULTED: Outcome = { fault: 'Translation' };
