@@ -156,7 +156,6 @@ export class Effects {
     if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot) this.#parts.races.check(number, a, !onlyReads(kind));
     const weak = this.weak?.perform(number, cpu, choice);
     if (weak !== undefined) return weak;
-    if (kind === OP.smpMb || kind === OP.invalidationBarrier) this.#parts.words.setCpu(cpu, CPU.unfenced, 0);
     switch (kind) {
       case OP.readOnce:
       case OP.loadAcquire:
@@ -334,19 +333,10 @@ export class Effects {
     return now;
   }
 
-  /** A CPU has stored to page tables: until its next full barrier walkers may go on with what was there. */
-  tablesStored(cpu: number): void {
-    if (this.weak !== undefined && this.#parts.unorderedBroadcasts) this.#parts.words.setCpu(cpu, CPU.unfenced, 1);
-  }
-
-  /**
-   * A broadcast that nothing orders after a store to page tables reaches CPUs before it, for all one knows: they walk the old entry once more,
-   * so nothing is doomed. Under TSO the store is still in the buffer then; under weak it is remembered.
-   */
   #invalidate(number: number, cpu: number): void {
     const scope = this.#scope(number, 0);
     if (scope.broadcast) {
-      if (this.#parts.words.cpu(cpu, CPU.unfenced) === 0) this.#parts.mmu.broadcast(cpu, scope);
+      this.#parts.mmu.broadcast(cpu, scope);
       return;
     }
     if (scope.cpus === undefined) this.#parts.mmu.invalidate(cpu, scope);

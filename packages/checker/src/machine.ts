@@ -567,7 +567,6 @@ export class Machine<E = unknown> implements Explorable {
   #changed(cpu: number, cell: Cell, old: number): void {
     const { words } = this.state;
     if (this.isPageTableEntry(cell)) {
-      this.#effects.tablesStored(cpu);
       this.#oracles.entryChanged(cpu, cell);
       this.mmu.refillAll();
       this.#oracles.filled();

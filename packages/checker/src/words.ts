@@ -29,8 +29,7 @@ export const CPU: Readonly<
     | 'taken'
     | 'rcuNesting'
     | 'rcuAwaited'
-    | 'reserved'
-    | 'unfenced',
+    | 'reserved',
     number
   >
 > = {
@@ -58,11 +57,9 @@ export const CPU: Readonly<
   rcuAwaited: 15 + 3 * QUEUE + 2 * BUFFER,
   /** The cell that a load has reserved under SC or TSO, plus one; 0 if none. */
   reserved: 16 + 3 * QUEUE + 2 * BUFFER,
-  /** Under weak, where broadcasts do not wait for stores: 1 if page tables were stored to since the last full barrier. */
-  unfenced: 17 + 3 * QUEUE + 2 * BUFFER,
 };
 /** Number of words of a CPU. */
-export const CPU_WORDS: number = CPU.unfenced + 1;
+export const CPU_WORDS: number = CPU.reserved + 1;
 
 /** Words of each process that are part of the key: whether it runs, and the hash of what it was fed. */
 export const PROCESS = { running: 0, history: 1 } as const;
