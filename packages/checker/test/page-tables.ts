@@ -53,6 +53,7 @@ export interface Stage {
   /** CPUs of these that are in user mode; all if not given. */
   readonly user?: readonly number[];
   readonly tso?: boolean;
+  readonly weak?: boolean;
   readonly handlers?: readonly IpiHandler[];
   readonly isa?: Partial<Isa>;
   /** What the backend has besides. */
@@ -89,7 +90,7 @@ export function onTree(threads: (tree: Tree) => readonly (Body | undefined)[], s
       geometry: TINY,
       backend: bareBackend(stage.handlers ?? [flushAll], stage.isa, stage.own),
       profile: LINUX_6_18,
-      memoryModel: stage.tso === true ? 'tso' : 'sc',
+      memoryModel: stage.weak === true ? 'weak' : stage.tso === true ? 'tso' : 'sc',
       pools: { mm: 1, vma: 1, page: 4, table: 3, mapping: 0, area: 0 },
       oraclesOff: stage.oraclesOff ?? [],
     },
