@@ -210,7 +210,7 @@ const t28 = defineScenario<readonly Mm[]>({
   source: 'arch/x86/mm/tlb.c choose_new_asid; arch/arm64/mm/context.c new_context',
   cpus: 2,
   // Two for users: the third mm begins a new generation.
-  backend: { arm64: { asids: 3 } },
+  backend: { arm64: { asids: 3 }, riscv: { asids: 3 } },
   pools: { mm: 3, page: 4, table: 6, vma: 3 },
   setup(run) {
     return [0, 1, 2].map(() => {

@@ -1,0 +1,318 @@
+/**
+ * RISC-V: what its flushes rest on. Fences of one hart, masks that only grow, flushes that wait in queues, entries that are cached although they
+ * are not valid.
+ */
+import type { Run } from '@mmu-gather/checker';
+import { type Cpu, FAULT, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import { contextSwitch, doUserAddrFault, mmAlloc, mmap, munmap, userStore } from '@mmu-gather/mm/stepped';
+import { asidIn, type Riscv } from '@mmu-gather/riscv/stepped';
+import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
+import { pinAndPut } from './gup-fast.ts';
+import { cameFromAnotherMm, noWait, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+
+const RISCV_ONLY: Only = { archs: ['riscv'], why: 'it is about how RISC-V flushes' };
+
+/** Kernels that interrupt harts themselves: those that can defer. */
+const BY_IPI: Where = { backend: { riscv: { rfence: 'ipi' } } };
+
+/** CPU 1 has not run the mm yet. */
+function newcomer(run: Run): Stage {
+  return setStage(run, { running: [0] });
+}
+
+const arrival = defineScenario<Stage>({
+  id: 'riscv/arrival',
+  title: 'a thread comes to a hart that never ran the mm, while another one unmaps',
+  source: 'arch/riscv/mm/context.c set_mm; riscv-loongarch.md section 3',
+  cpus: 2,
+  only: RISCV_ONLY,
+  setup: newcomer,
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'riscv/arrival/as-in-linux',
+      why: 'nothing orders the bit in mm_cpumask before the first walk: set_bit is relaxed, and satp orders no stores',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { riscv: { arrivalFence: false } },
+      memoryModels: ['weak'],
+    },
+    {
+      id: 'riscv/arrival/satp-first',
+      why: 'the bit is set when the tables are loaded already (the order of LoongArch)',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { riscv: { arrival: 'satp-first' } },
+    },
+  ],
+});
+
+const mask = defineScenario<Stage>({
+  id: 'riscv/sticky-mask',
+  title: 'a hart comes back to an mm whose entries it still has under its ASID',
+  source: 'arch/riscv/mm/context.c set_mm',
+  cpus: 2,
+  only: RISCV_ONLY,
+  where: { backend: { riscv: { asidAllocator: true } } },
+  setup: cameFromAnotherMm,
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'riscv/sticky-mask/cleared',
+      why: 'it has left the mask with the mm, and its entries have stayed',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { riscv: { stickyMask: false } },
+    },
+  ],
+});
+
+const firmware = defineScenario<Stage>({
+  id: 'riscv/firmware',
+  title:
+    'the firmware fences: munmap of a whole table beside a running thread, a lazy hart, and GUP-fast with interrupts off',
+  source: 'arch/riscv/kernel/sbi.c; riscv-loongarch.md section 2',
+  cpus: 3,
+  only: RISCV_ONLY,
+  backend: { riscv: { rfence: 'sbi' } },
+  setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], inKernel: [1], lazy: [2] }),
+  threads: ({ mm }) => [
+    thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)),
+    thread((cpu) =>
+      syscall(cpu, function* () {
+        yield* pinAndPut(cpu, mm, 0);
+        return 0;
+      }),
+    ),
+  ],
+  twins: [
+    noWait('riscv/firmware'),
+    {
+      id: 'riscv/firmware/batched',
+      why: 'the table is freed after the flush, and the fence of the firmware waits for nobody who has interrupts off',
+      oracle: 'O5',
+      property: 'TUAF',
+      profile: { tableFree: 'batched' },
+    },
+  ],
+});
+
+const DEFERRED: BackendOverrides = { riscv: { userFlush: 'deferred', deferTables: false } };
+
+const deferred = defineScenario<Stage>({
+  id: 'riscv/deferred',
+  title: 'a flush is left in the queue of a hart that runs something else, while that hart comes back to the mm',
+  source: 'riscv development tree, 2026: should_ipi_flush, set_mm_asid; riscv-loongarch.md section 2',
+  cpus: 2,
+  only: RISCV_ONLY,
+  where: BY_IPI,
+  backend: DEFERRED,
+  setup: cameFromAnotherMm,
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'riscv/deferred/no-recheck',
+      why: 'the flusher does not look again at what the hart has loaded',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { riscv: { deferRecheck: false } },
+    },
+    {
+      id: 'riscv/deferred/flusher-unordered',
+      why: 'the flusher looks again before its flag is visible',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { riscv: { deferFlusherFence: false } },
+      memoryModels: ['tso'],
+    },
+    {
+      id: 'riscv/deferred/switcher-unordered',
+      why: 'the hart looks at the flag before what it has loaded is visible',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { riscv: { deferSwitcherFence: false } },
+      memoryModels: ['tso'],
+    },
+  ],
+});
+
+const full = defineScenario<Stage>({
+  id: 'riscv/deferred-full',
+  title: 'two flushes for a hart whose queue holds one: the second one interrupts it',
+  source: 'riscv development tree, 2026',
+  cpus: 2,
+  only: RISCV_ONLY,
+  where: BY_IPI,
+  backend: DEFERRED,
+  setup(run) {
+    const stage = setStage(run, { pages: 4, touched: [0, 1, 2], inKernel: [1] });
+    const other = run(1, mmAlloc);
+    run(1, (cpu) => contextSwitch(cpu, other));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* munmap(cpu, mm, 0, PAGE);
+      yield* munmap(cpu, mm, PAGE, 2 * PAGE);
+    }),
+    thread((cpu) => toUser(cpu, mm)),
+  ],
+  twins: [
+    {
+      id: 'riscv/deferred-full/no-recheck',
+      why: 'the flusher does not look again at what the hart has loaded',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { riscv: { deferRecheck: false } },
+    },
+  ],
+});
+
+const tables = defineScenario<Stage>({
+  id: 'riscv/deferred-tables',
+  title:
+    'a table is freed whose flush is left in a queue: the hart that comes back empties the queue before it loads satp',
+  source: 'riscv development tree, 2026: set_mm_asid',
+  cpus: 2,
+  only: RISCV_ONLY,
+  where: BY_IPI,
+  backend: { riscv: { userFlush: 'deferred', drain: 'before-satp', deferQueue: 2 } },
+  setup: cameFromAnotherMm,
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'riscv/deferred-tables/satp-first',
+      why: 'satp is written first, as proposed: until the queue is empty, speculation walks the freed table',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { riscv: { drain: 'after-satp' } },
+    },
+    {
+      id: 'riscv/deferred-tables/no-recheck',
+      why: 'the flusher does not look again at what the hart has loaded',
+      oracle: ['O1', 'O4'],
+      property: 'MISS',
+      backend: { riscv: { deferRecheck: false } },
+      memoryModels: ['tso'],
+    },
+  ],
+});
+
+/** Faults that a store may take here: page not there, another CPU was faster, what was cached before that, and one to spare. */
+const FAULTS = 4;
+
+/** A store of user code that must get through. */
+function* storeSoon(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* cpu.enterUser();
+  for (let faults = 0; (yield* cpu.userWrite(0, 7)) === FAULT; faults++) {
+    yield* cpu.enterKernel();
+    cpu.claim.that(faults < FAULTS, 'O16', 'an access that was answered faults for ever');
+    yield* doUserAddrFault(cpu, mm, 0, true);
+    yield* cpu.enterUser();
+  }
+}
+
+/** CPU 0 maps what CPU 1 has found empty, and may have cached so. */
+const spurious = defineScenario<Stage>({
+  id: 'riscv/not-valid-cached',
+  title: 'a page that another hart has mapped: whoever has cached that it was not there must come to see it',
+  source: 'privileged manual, SFENCE.VMA; arch/riscv/include/asm/pgtable.h update_mmu_cache_range',
+  cpus: 2,
+  only: RISCV_ONLY,
+  setup: (run) => setStage(run, { touched: [], inKernel: [1] }),
+  threads: ({ mm }) => [thread((cpu) => userStore(cpu, mm, 0, 5)), thread((cpu) => storeSoon(cpu, mm))],
+  twins: [
+    {
+      id: 'riscv/not-valid-cached/never-fenced',
+      why: 'neither new entries nor spurious faults fence: the store faults for ever',
+      oracle: 'O16',
+      property: 'LIVE',
+      backend: { riscv: { newMapping: 'never' } },
+    },
+    {
+      id: 'riscv/not-valid-cached/upper-levels',
+      why: 'what is cached as not valid is an entry for a table, which a fence with the address does not name',
+      oracle: 'O16',
+      property: 'LIVE',
+      backend: { riscv: { cachesInvalid: 'all' } },
+    },
+  ],
+});
+
+/** Mms, the first ones with ASIDs. */
+interface Mms {
+  readonly mms: readonly Mm[];
+  readonly riscv: Riscv;
+}
+
+/** Two harts run two mms, and have two ASIDs. */
+function twoAsids(peek: (cell: number) => number, { riscv }: Mms): string | undefined {
+  const [a, b] = riscv.harts.map(({ active, reserved, loadedMm }) => ({
+    mm: peek(loadedMm),
+    asid: asidIn(peek(active) === 0 ? peek(reserved) : peek(active)),
+  }));
+  if (a!.mm === riscv.initMm || b!.mm === riscv.initMm) return undefined;
+  if ((a!.mm === b!.mm) === (a!.asid === b!.asid)) return undefined;
+  return `hart 0 runs mm ${a!.mm} with ASID ${a!.asid}, hart 1 mm ${b!.mm} with ASID ${b!.asid}`;
+}
+
+function* runEach(cpu: Cpu, mms: readonly Mm[]): Steps<void> {
+  for (const mm of mms) yield* contextSwitch(cpu, mm);
+}
+
+/** @param ran the hart that runs each mm first, in the order in which ASIDs are given out; the other mms have never run */
+function setMms(count: number, ran: readonly number[]): Parameters<typeof defineScenario<Mms>>[0]['setup'] {
+  return (run, kernel) => {
+    const mms = Array.from({ length: count }, () => {
+      const mm = run(0, mmAlloc);
+      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+      return mm;
+    });
+    ran.forEach((cpu, i) => {
+      run(cpu, (port) => contextSwitch(port, mms[i]!));
+      run(cpu, (port) => userStore(port, mms[i]!, 0, 1 + i));
+    });
+    return { mms, riscv: kernel.backend as Riscv };
+  };
+}
+
+/** Three ASIDs for users: one more than harts can run with. */
+const THREE: BackendOverrides = { riscv: { asids: 4 } };
+
+const rollover = defineScenario<Mms>({
+  id: 'riscv/asid-rollover',
+  title: 'five mms share three ASIDs: two rollovers go on beside a hart that takes its ASID on the fast path',
+  source: 'arch/riscv/mm/context.c; the race of bug B78',
+  cpus: 2,
+  only: RISCV_ONLY,
+  where: { backend: { riscv: { asidAllocator: true } } },
+  backend: THREE,
+  pools: { mm: 5, page: 5, table: 10, vma: 5 },
+  setup: setMms(5, [0, 0, 1]),
+  threads: ({ mms: [one, , , two, other] }) => [
+    thread((cpu) => runEach(cpu, [one!])),
+    thread((cpu) => runEach(cpu, [two!, other!, two!, one!])),
+  ],
+  final: twoAsids,
+  twins: [
+    {
+      id: 'riscv/asid-rollover/nothing-reserved',
+      why: 'a rollover does not keep the ASIDs that harts run with',
+      oracle: ['O8', 'assert'],
+      property: 'ALIAS',
+      backend: { riscv: { reserveActive: false } },
+    },
+  ],
+});
+
+/** All of them. */
+export const RISCV_SCENARIOS: readonly AnyScenario[] = [
+  arrival,
+  mask,
+  firmware,
+  deferred,
+  full,
+  tables,
+  spurious,
+  rollover,
+];
