@@ -68,8 +68,10 @@ export function* flushDirect(cpu: Cpu, at: At, old: Entry): Steps<void> {
 export function* flushLazy(cpu: Cpu, at: At, old: Entry): Steps<void> {
   if (isInvalid(old)) return;
   if (yield* beginFlush(cpu, at.mm, mayFlushLazily)) {
+    const { debtOrder } = s390Of(cpu).switches;
+    if (debtOrder === 'before-entry') yield* cpu.writeOnce(flushMm(at.mm), 1);
     yield* cpu.writeOnce(at.pte, invalidated(old));
-    yield* cpu.writeOnce(flushMm(at.mm), 1);
+    if (debtOrder === 'after-entry') yield* cpu.writeOnce(flushMm(at.mm), 1);
     traceFlush(cpu, FLUSH_LAZY, 'local', at.address, 1);
   } else {
     yield* purgeEntry(cpu, at, old, 'global');

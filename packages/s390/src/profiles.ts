@@ -37,6 +37,12 @@ export interface S390Switches {
   readonly attachRepair: 'none' | 'test-attach' | 'mask-twice' | 'wait-twice';
   /** Whether flush_count += 1 comes before the masks are read: `full` is what the kernel assumes of interlocked updates. `none` is wrong. */
   readonly atomicFence: 'full' | 'none';
+  /** When a CPU enters attach_mask: before it waits for flush_count == 0, or (wrong) after it. */
+  readonly attachBit: 'before-wait' | 'after-wait';
+  /** When a CPU leaves the attach_mask of the mm of before: once its ASCE is not loaded any more, or (wrong) while it still is. */
+  readonly detachBit: 'after-load' | 'before-load';
+  /** Whether the invalid ASCE is loaded while a CPU is between two mms. False (before 02a8f3abb708) is wrong: it keeps the one that it leaves. */
+  readonly invalidBetween: boolean;
   /** Whether who attaches waits for flush_count == 0 (53e857f30867). False is wrong (B80). */
   readonly attachWait: boolean;
   /** Whether who attaches pays the debt. False is wrong. */
@@ -52,6 +58,10 @@ export interface S390Switches {
   readonly maskCopy: 'before-purge' | 'after-purge';
   /** How the debt is paid: flag first, under the lock; or without it, purge first or flag first (both wrong, B44). */
   readonly debtClear: 'locked' | 'purge-first' | 'flag-first';
+  /** When a lazy change makes its debt: once the entry is invalid, or (wrong) before. */
+  readonly debtOrder: 'after-entry' | 'before-entry';
+  /** Whether who pays raises flush_count meanwhile, so that nobody enters mm_cpumask while it is copied. False is wrong. */
+  readonly payCounts: boolean;
   /** Whether flushes pay the debt. False is wrong. */
   readonly payDebt: boolean;
   /** Whether an unlinked table is a debt. False is wrong. */
@@ -87,12 +97,17 @@ export const S390_LINUX_5_11: S390Switches = {
   era: 'E3',
   attachRepair: 'none',
   atomicFence: 'full',
+  attachBit: 'before-wait',
+  detachBit: 'after-load',
+  invalidBetween: true,
   attachWait: true,
   attachPays: true,
   lazyFlush: true,
   globalPurge: 'everywhere',
   maskCopy: 'before-purge',
   debtClear: 'locked',
+  debtOrder: 'after-entry',
+  payCounts: true,
   payDebt: true,
   tableDebt: true,
   tableIdte: 'all',

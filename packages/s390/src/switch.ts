@@ -12,7 +12,7 @@
  * enter_lazy_tlb is empty: a kernel thread keeps the ASCE, and the bit; the CPU may form entries, and is in nobody's way, except that while it is
  * attached no other CPU is alone.
  */
-import { type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
+import { type Address, type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
 import { awaitFlushes } from './flush-count.ts';
 import { INVALID_ASCE } from './isa.ts';
 import { attachMask, isInitMm, mmAsce, s390Of, thisLowcore } from './state.ts';
@@ -30,21 +30,28 @@ function loadUserAsce(cpu: Cpu, mm: Mm): Steps<void> {
 
 /** switch_mm_irqs_off. */
 export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
-  const { era, attachRepair } = s390Of(cpu).switches;
+  const { era, attachRepair, attachBit, detachBit, invalidBetween } = s390Of(cpu).switches;
   const { attached } = thisLowcore(cpu);
   const bit = 1 << cpu.id;
   const prev = cpu.read(attached);
   cpu.write(attached, next.address);
-  yield* cpu.atomicOr(attachMask(next), bit);
+  if (attachBit === 'before-wait') yield* cpu.atomicOr(attachMask(next), bit);
   if (era === 'E2' || attachRepair === 'mask-twice') yield* cpu.atomicOr(next.cpumask, bit);
-  yield* loadInvalid(cpu);
-  if (prev !== next.address) yield* cpu.atomicAndNot(attachMask(Mm.at(prev)), bit);
+  if (detachBit === 'before-load') yield* detach(cpu, prev, next);
+  if (invalidBetween) yield* loadInvalid(cpu);
+  if (detachBit === 'after-load') yield* detach(cpu, prev, next);
+}
+
+/** Own bit out of the attach_mask of the mm of before. */
+function* detach(cpu: Cpu, prev: Address, next: Mm): Steps<void> {
+  if (prev !== next.address) yield* cpu.atomicAndNot(attachMask(Mm.at(prev)), 1 << cpu.id);
 }
 
 /** finish_arch_post_lock_switch. Interrupts are on. */
 export function* finishArchPostLockSwitch(cpu: Cpu, mm: Mm): Steps<void> {
-  const { era, attachPays, attachRepair } = s390Of(cpu).switches;
+  const { era, attachBit, attachPays, attachRepair } = s390Of(cpu).switches;
   yield* awaitFlushes(cpu, mm);
+  if (attachBit === 'after-wait') yield* cpu.atomicOr(attachMask(mm), 1 << cpu.id);
   if (era !== 'E2') yield* cpu.atomicOr(mm.cpumask, 1 << cpu.id);
   if (attachRepair === 'wait-twice') {
     yield* cpu.smpMbAfterAtomic();

@@ -37,13 +37,14 @@ function* copyAttachMask(cpu: Cpu, mm: Mm): Steps<void> {
 
 /** __tlb_flush_mm. */
 export function* tlbFlushMm(cpu: Cpu, mm: Mm): Steps<void> {
-  const { idte, maskCopy, era } = s390Of(cpu).switches;
-  if (era !== 'E0') yield* cpu.atomicAdd(flushCount(mm), 1);
+  const { idte, maskCopy, era, payCounts } = s390Of(cpu).switches;
+  const counts = era !== 'E0' && payCounts;
+  if (counts) yield* cpu.atomicAdd(flushCount(mm), 1);
   if (maskCopy === 'before-purge') yield* copyAttachMask(cpu, mm);
   const everywhere = idte ? idteAsce(cpu.read(mmAsce(mm)), false) : csp();
   yield* purge(cpu, { ...everywhere, broadcast: reachOf(cpu, 'global') === 'global' });
   if (maskCopy === 'after-purge') yield* copyAttachMask(cpu, mm);
-  if (era !== 'E0') yield* cpu.atomicAdd(flushCount(mm), -1);
+  if (counts) yield* cpu.atomicAdd(flushCount(mm), -1);
   traceFlush(cpu, FLUSH_MM, 'global', 0, ALL_PAGES);
 }
 

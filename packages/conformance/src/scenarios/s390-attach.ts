@@ -70,6 +70,13 @@ const arrives = defineScenario<Stage>({
       backend: { s390: { atomicFence: 'none' } },
     },
     {
+      id: 'bug:B80/marked-late',
+      why: 'who attaches waits first and enters attach_mask then',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'ORD',
+      backend: { s390: { attachBit: 'after-wait' } },
+    },
+    {
       id: 'bug:B80/unpaid',
       why: 'who attaches has entries from before, and does not pay what is owed',
       oracle: ['O1', 'O2', 'O10'],
@@ -233,6 +240,76 @@ const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
       property: 'MISS',
       backend: { s390: { maskCopy: 'after-purge' } },
     },
+    {
+      id: 'bug:B79/detached-early',
+      why: 'a CPU leaves attach_mask while the ASCE is still loaded: it caches an entry after the purge, and is not in the mask that was copied before',
+      oracle: ['O3', 'O9'],
+      property: 'MISS',
+      backend: { s390: { detachBit: 'before-load' } },
+    },
+    {
+      id: 'bug:B79/switched-late',
+      why: 'a CPU is in the attach_mask of the next mm only, and still walks the tables of the one before (02a8f3abb708)',
+      oracle: ['O3', 'O9', 'O4'],
+      property: 'MISS',
+      backend: { s390: { invalidBetween: false } },
+    },
+  ],
+});
+
+const maskUnlocked = defineScenario<Reclaimed>({
+  id: 's390/mask-copied',
+  title: 'who pays a debt copies attach_mask while a thread is switched in, and purges an entry directly afterwards',
+  source: 'arch/s390/include/asm/tlbflush.h __tlb_flush_mm',
+  cpus: 2,
+  only: S390_ONLY,
+  // A direct flush goes by mm_cpumask alone, as in Linux, and is not what is wrong with it.
+  backend: { s390: { attachRepair: 'wait-twice' } },
+  setup(run) {
+    const stage = setStage(run, { pages: 4, touched: [0, 2], running: [0] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm, p0 }) => [
+    thread(function* (cpu) {
+      yield* munmap(cpu, mm, 2 * PAGE, 2 * PAGE);
+      yield* shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }]);
+    }),
+    thread((cpu) => toUser(cpu, mm)),
+  ],
+  twins: [
+    {
+      id: 's390/mask-copied/uncounted',
+      why: 'the copy does not hold up who attaches: the bit that he sets in between is lost',
+      oracle: ['O3', 'O9'],
+      property: 'MISS',
+      backend: { s390: { payCounts: false } },
+    },
+  ],
+});
+
+const paidByAnother = defineScenario<Stage>({
+  id: 's390/paid-by-another',
+  title:
+    'a page is unmapped lazily while a kernel thread that is attached to nothing zaps another page of the mm, and pays what is owed',
+  source: 'arch/s390/mm/pgtable.c ptep_flush_lazy; mm/oom_kill.c oom_reap_task_mm',
+  cpus: 2,
+  only: S390_ONLY,
+  setup: (run) => setStage(run, { pages: 4, touched: [0, 2], running: [0] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* madviseDontneed(cpu, mm, 0, PAGE);
+      yield* cpu.enterUser(0);
+    }),
+    thread((cpu) => madviseDontneed(cpu, mm, 2 * PAGE, PAGE)),
+  ],
+  twins: [
+    {
+      id: 's390/paid-by-another/early',
+      why: 'the debt is made before the entry is invalid, and paid in between: the entry stays',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'MISS',
+      backend: { s390: { debtOrder: 'before-entry' } },
+    },
   ],
 });
 
@@ -351,6 +428,8 @@ export const S390_ATTACH: readonly AnyScenario[] = [
   reaper,
   ...D1,
   maskCopy,
+  maskUnlocked,
+  paidByAnother,
   debt,
   tables,
   asceReuse,
