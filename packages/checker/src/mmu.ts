@@ -48,6 +48,7 @@ import {
   type Kernel,
   mkEntry,
   Mm,
+  NX,
   Page,
   PRESENT,
   pteDirty,
@@ -146,6 +147,8 @@ export class Mmu {
   readonly messages: Entry[] = [];
   /** Mask of the values that are leaves above level 0: they share sets with the pointers of their level. */
   readonly #huge = new Int32Array(MASK_WORDS);
+  /** Mask of the values that allow execution. */
+  readonly #executable = new Int32Array(MASK_WORDS);
   /** Mask of the value that stands for entries that are not valid, if they are cached. */
   readonly #absent = new Int32Array(MASK_WORDS);
   readonly #cachesInvalid: Isa['cachesInvalid'];
@@ -618,6 +621,7 @@ export class Mmu {
         throw new RangeError(`more than ${MAX_MESSAGES} page-table entry values in one scenario: make it smaller`);
       this.#numbers.set(entry, number);
       this.messages.push(entry);
+      if (entryPresent(entry) && (entry & NX) === 0) setBit(this.#executable, number);
       const of = entryPresent(entry) ? this.#huge : this.#absent;
       if ((entry & PSE) !== 0 || of === this.#absent) setBit(of, number);
       if (this.#contiguous !== undefined && (entry & this.#contiguous.flag) !== 0) setBit(this.#inBlocks, number);
@@ -704,12 +708,13 @@ export class Mmu {
     for (let tag = 0; tag <= this.#asids; tag++) {
       if (tag === this.kernelTag ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== tag) continue;
       const hinted = (level: number): boolean => scope.level === undefined || scope.level === level;
-      if (hinted(0)) this.#forWords(cpu, tag, 0, scope.leaves, (at) => visit(at, -1));
+      const goes = (w: number): number => (scope.data === true ? ~this.#executable[w]! : -1);
+      if (hinted(0)) this.#forWords(cpu, tag, 0, scope.leaves, (at) => visit(at, goes(at.w)));
       for (let level = 1; level < this.levels; level++) {
         // What is not valid led nowhere: a leaf, or as the hardware has it.
         const leaf = (w: number): number => this.#huge[w]! | (this.#cachesInvalid === 'leaves' ? this.#absent[w]! : 0);
         this.#forWords(cpu, tag, level, scope.walks, (at) => visit(at, ~leaf(at.w)));
-        if (hinted(level)) this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, leaf(at.w)));
+        if (hinted(level)) this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, leaf(at.w) & goes(at.w)));
       }
     }
   }

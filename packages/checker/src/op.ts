@@ -90,6 +90,8 @@ export const SCOPE_GLOBALS = 1;
 export const SCOPE_BROADCAST = 2;
 /** Above these bits which level, plus one; 0: every level. */
 export const SCOPE_LEVEL = 4;
+/** Leaves that do not allow execution only. */
+export const SCOPE_DATA: number = 1 << 14;
 /** What is cached of a table of roots, too. */
 export const SCOPE_ROOTS: number = 1 << 15;
 /** And above these on which CPUs, instead of here; 0: here, or with {@link SCOPE_BROADCAST} everywhere. */
@@ -102,7 +104,7 @@ export function isBroadcast(how: number): boolean {
 
 /** The level that an invalidation is about, by its second argument; -1: every level. */
 export function scopeLevel(how: number): number {
-  return Math.floor((how % SCOPE_ROOTS) / SCOPE_LEVEL) - 1;
+  return Math.floor((how % SCOPE_DATA) / SCOPE_LEVEL) - 1;
 }
 
 /** CPUs on which an invalidation takes effect instead of here, by its second argument; 0 if it does here. */

@@ -18,7 +18,7 @@ import type {
 } from '@mmu-gather/core/stepped';
 import type { BarePort, FenceKind, LoadAccess, RmwAccess, RmwOperation, StoreAccess } from './bare.ts';
 import { FENCE_KINDS, loadArguments, RMW_OPERATIONS, rmwArguments, storeArguments } from './bare-steps.ts';
-import { OP, SCOPE_BROADCAST, SCOPE_CPUS, SCOPE_GLOBALS, SCOPE_LEVEL, SCOPE_ROOTS, TESTS } from './op.ts';
+import { OP, SCOPE_BROADCAST, SCOPE_CPUS, SCOPE_DATA, SCOPE_GLOBALS, SCOPE_LEVEL, SCOPE_ROOTS, TESTS } from './op.ts';
 
 /** Cache names by number, as `alloc` and `free` carry them. */
 export const CACHE_NAMES: readonly CacheName[] = ['mm', 'vma', 'page', 'table', 'mapping', 'area'];
@@ -187,7 +187,8 @@ function putScope(args: Int32Array, at: number, scope: Scope): void {
   const level = scope.level === undefined ? 0 : (scope.level + 1) * SCOPE_LEVEL;
   args[at] = scope.asid;
   const how = (scope.globals ? SCOPE_GLOBALS : 0) | (scope.broadcast ? SCOPE_BROADCAST : 0) | level;
-  args[at + 1] = how + (scope.roots === true ? SCOPE_ROOTS : 0) + (scope.cpus ?? 0) * SCOPE_CPUS;
+  const only = (scope.roots === true ? SCOPE_ROOTS : 0) + (scope.data === true ? SCOPE_DATA : 0);
+  args[at + 1] = how + only + (scope.cpus ?? 0) * SCOPE_CPUS;
   args[at + 2] = bound(scope.leaves.start);
   args[at + 3] = bound(scope.leaves.end);
   args[at + 4] = bound(scope.walks.start);

@@ -14,7 +14,7 @@ import {
   RW,
 } from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
-import { isBroadcast, OP_NAMES, scopeCpus, scopeLevel } from './op.ts';
+import { isBroadcast, OP_NAMES, SCOPE_DATA, scopeCpus, scopeLevel } from './op.ts';
 import { CACHE_NAMES, EVERYTHING_WORD } from './port.ts';
 import type { Words } from './words.ts';
 
@@ -67,7 +67,8 @@ export class Text {
     const some = a(2) < a(3) ? `pages [${a(2) / PAGE}, ${a(3) / PAGE})` : 'ways to tables';
     const pages = a(3) === EVERYTHING_WORD ? 'everything' : some;
     const level = scopeLevel(a(1)) >= 0 ? `, level ${scopeLevel(a(1))} only` : '';
-    return `${where}invalidate ${tag}, ${pages}${level}`;
+    const data = (a(1) & SCOPE_DATA) === 0 ? '' : ', data only';
+    return `${where}invalidate ${tag}, ${pages}${level}${data}`;
   }
 
   /** Where a cross call has its effect. */

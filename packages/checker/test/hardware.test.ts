@@ -41,6 +41,21 @@ test('a hinted invalidation drops leaves of its level only', () => {
   expect(unmap(1)).toBe('O1');
 });
 
+test('an invalidation on other CPUs takes effect there, and at once', () => {
+  const unmap = (scope: Partial<Scope>): string =>
+    alone(function* (cpu, tree) {
+      yield* cpu.xchg(tree.pte, 0);
+      yield* cpu.invalidate({ ...PAGE_0, broadcast: false, ...scope });
+      yield* cpu.free('page', tree.pages[0]!);
+    });
+  expect(unmap({ cpus: 0b10 })).toBe('holds');
+  expect(unmap({ cpus: 0b11 })).toBe('holds');
+  expect(unmap({ cpus: 0b01 })).toBe('O1');
+  expect(unmap({})).toBe('O1');
+  // The entry allows execution: an instruction TLB may have it.
+  expect(unmap({ cpus: 0b10, data: true })).toBe('O1');
+});
+
 test('an entry that changes and is purged in one step needs nothing else', () => {
   const unmap = (scope: Scope, old: (tree: Tree) => Entry = (tree) => mkEntry(tree.pages[0]!, WRITTEN)): string =>
     alone(function* (cpu, tree) {

@@ -45,6 +45,8 @@ export interface Scope {
    * masked, and that does nothing else there (sparc64's mondos). At most 15 CPUs.
    */
   readonly cpus?: number;
+  /** Only leaves that do not allow execution, as a demap of a data TLB beside which there is one for instructions. All if not given. */
+  readonly data?: boolean;
   /** What is cached of the table of roots, too, where there is one (`Backend.processTable`). Not if not given. */
   readonly roots?: boolean;
 }
