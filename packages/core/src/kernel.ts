@@ -65,6 +65,8 @@ export interface Runqueue extends Handle {
   readonly lazyMmuPaused: Cell;
   /** Sections of the current task that keep it on this CPU (preempt_count). */
   readonly preemptCount: Cell;
+  /** Interrupts that it is in which change entries (the hardirq part of preempt_count). */
+  readonly hardirqCount: Cell;
 }
 /** Struct type of {@link Runqueue}. */
 export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', [
@@ -74,6 +76,7 @@ export const Runqueue: Struct<Runqueue> = struct<Runqueue>('rq', [
   'lazyMmu',
   'lazyMmuPaused',
   'preemptCount',
+  'hardirqCount',
 ]);
 
 /** this_rq(): what this CPU runs. */

@@ -23,8 +23,11 @@
  *       pause ... resume            nothing is collected in between: arch_leave ... arch_enter
  *     disable                       0: arch_leave
  *
+ * An interrupt that changes entries of the kernel is in no section, whatever it interrupts (in_interrupt); as long as the mode is a flag of the
+ * CPU, its changes are collected with the others.
+ *
  * Contract: no sleep in a section, and nothing is collected when a PTL is dropped. It is checked on every architecture (O16), also where
- * sections are empty. Interrupt handlers here change no entries, so that they need not be kept out of the section that they interrupt.
+ * sections are empty.
  */
 import type { Cpu } from './cpu.ts';
 import { type Runqueue, thisRq } from './kernel.ts';
@@ -61,16 +64,28 @@ export function preemptible(cpu: Cpu): boolean {
   return cpu.read(thisRq(cpu).preemptCount) === 0;
 }
 
+/** irq_enter, of a handler that changes entries. */
+export function irqEnter(cpu: Cpu): void {
+  const { hardirqCount } = thisRq(cpu);
+  cpu.write(hardirqCount, cpu.read(hardirqCount) + 1);
+}
+
+/** irq_exit. */
+export function irqExit(cpu: Cpu): void {
+  const { hardirqCount } = thisRq(cpu);
+  cpu.write(hardirqCount, cpu.read(hardirqCount) - 1);
+}
+
 /** is_lazy_mmu_mode_active: since the rework. */
 export function isLazyMmuModeActive(cpu: Cpu): boolean {
   const rq = thisRq(cpu);
-  return cpu.read(rq.lazyMmu) > 0 && cpu.read(rq.lazyMmuPaused) === 0;
+  return cpu.read(rq.lazyMmu) > 0 && !ignored(cpu, rq);
 }
 
 /** arch_enter_lazy_mmu_mode, and since the rework lazy_mmu_mode_enable. */
 export function* archEnterLazyMmuMode(cpu: Cpu): Steps<void> {
   const rq = thisRq(cpu);
-  if (paused(cpu, rq)) return;
+  if (ignored(cpu, rq)) return;
   const count = cpu.read(rq.lazyMmu);
   if (cpu.kernel.profile.lazyMmuNesting === 'none')
     cpu.claim.that(count === 0, 'O16', 'a lazy MMU section begins inside another one');
@@ -83,7 +98,7 @@ export function* archEnterLazyMmuMode(cpu: Cpu): Steps<void> {
 /** arch_leave_lazy_mmu_mode, and since the rework lazy_mmu_mode_disable. */
 export function* archLeaveLazyMmuMode(cpu: Cpu): Steps<void> {
   const rq = thisRq(cpu);
-  if (paused(cpu, rq)) return;
+  if (ignored(cpu, rq)) return;
   const { backend, profile } = cpu.kernel;
   const left = cpu.read(rq.lazyMmu) - 1;
   cpu.claim.that(left >= 0, 'O16', 'a lazy MMU section ends that never began');
@@ -114,9 +129,9 @@ export function* lazyMmuModeResume(cpu: Cpu): Steps<void> {
   if (lazyMmu !== null && left === 0 && cpu.read(rq.lazyMmu) > 0) yield* lazyMmu.enter(cpu);
 }
 
-/** While the mode is paused, sections inside are not counted. */
-function paused(cpu: Cpu, rq: Runqueue): boolean {
-  return cpu.read(rq.lazyMmuPaused) > 0;
+/** While the mode is paused, and in interrupts, sections are not counted. */
+function ignored(cpu: Cpu, rq: Runqueue): boolean {
+  return cpu.read(rq.lazyMmuPaused) > 0 || cpu.read(rq.hardirqCount) > 0;
 }
 
 /** A PTL is about to be dropped: its section has ended, or what it has collected is done. */

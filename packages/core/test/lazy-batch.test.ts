@@ -11,6 +11,8 @@ import {
   type Cpu,
   drainLazyBatch,
   finish,
+  irqEnter,
+  irqExit,
   type LazyBatch,
   lazyBatchCount,
   lazyBatchEntry,
@@ -150,6 +152,20 @@ test('while the mode is paused nothing is collected, and sections inside do not 
   finish(lazyMmuModeResume(cpu));
   expect(collectsLazily(cpu, batch)).toBe(true);
   expect(preemptible(cpu)).toBe(false);
+});
+
+test('an interrupt in a section is in none, once the task counts them', () => {
+  for (const [lazyMmuNesting, collects] of [
+    ['counts', false],
+    ['none', true],
+  ] as const) {
+    const { cpu, batch } = collector({ lazyMmuNesting });
+    finish(archEnterLazyMmuMode(cpu));
+    irqEnter(cpu);
+    expect(collectsLazily(cpu, batch)).toBe(collects);
+    irqExit(cpu);
+    expect(collectsLazily(cpu, batch)).toBe(true);
+  }
 });
 
 test('a section that ends and never began is a bug', () => {

@@ -20,6 +20,8 @@
 import {
   ACCESSED,
   type Address,
+  archEnterLazyMmuMode,
+  archLeaveLazyMmuMode,
   type Cell,
   type Cpu,
   DIRTY,
@@ -62,10 +64,13 @@ export function* vmap(cpu: Cpu, pages: readonly Address[]): Steps<number> {
   const area = yield* allocVmapArea(cpu, pages.length * size);
   if (area === null) return -ENOMEM;
   const start = cpu.read(area.start);
-  for (const [i, page] of pages.entries()) {
-    const at = start + i * size;
-    yield* setPteAt(cpu, initMm(cpu), at, yield* kernelPte(cpu, at), mkEntry(page, PAGE_KERNEL));
-  }
+  const entries: Cell[] = [];
+  for (let i = 0; i < pages.length; i++) entries.push(yield* kernelPte(cpu, start + i * size));
+  const { vmapSections } = cpu.kernel.profile;
+  if (vmapSections) yield* archEnterLazyMmuMode(cpu);
+  for (const [i, page] of pages.entries())
+    yield* setPteAt(cpu, initMm(cpu), start + i * size, entries[i]!, mkEntry(page, PAGE_KERNEL));
+  if (vmapSections) yield* archLeaveLazyMmuMode(cpu);
   return start;
 }
 
@@ -74,7 +79,10 @@ export function* vunmap(cpu: Cpu, address: number): Steps<void> {
   const size = pageSize(cpu.kernel.geometry);
   const area = yield* findVmapArea(cpu, address);
   const end = cpu.read(area.end);
+  const { vmapSections } = cpu.kernel.profile;
+  if (vmapSections) yield* archEnterLazyMmuMode(cpu);
   for (let at = address; at < end; at += size) yield* ptepGetAndClear(cpu, initMm(cpu), at, yield* kernelPte(cpu, at));
+  if (vmapSections) yield* archLeaveLazyMmuMode(cpu);
   yield* freeVmapAreaNoflush(cpu, area, (end - address) / size);
 }
 

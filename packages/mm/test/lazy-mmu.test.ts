@@ -12,6 +12,9 @@ import {
   MREMAP_MAYMOVE,
   munmap,
   userStore,
+  vmallocInit,
+  vmap,
+  vunmap,
 } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, type FakeOptions, run } from './fake-machine.ts';
@@ -63,6 +66,19 @@ test(
     expect(yield* mremap(m.cpu, mm, 0, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 4 * TABLE)).toBe(4 * TABLE);
     expect(m.sections.slice(0, 2)).toEqual(SECTION);
   }),
+);
+
+test.each([
+  [true, [...SECTION, ...SECTION]],
+  [false, []],
+])('addresses of the kernel are mapped and unmapped in sections since 6.16: %s', (vmapSections, sections) =>
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ profile: { vmapSections } });
+    yield* vmallocInit(m.cpu);
+    const at = yield* vmap(m.cpu, [yield* m.cpu.alloc('page')]);
+    yield* vunmap(m.cpu, at);
+    expect(m.sections).toEqual(sections);
+  })(),
 );
 
 test(

@@ -8,6 +8,8 @@ import {
   archLeaveLazyMmuMode,
   type Cell,
   type Cpu,
+  irqEnter,
+  irqExit,
   type Kernel,
   type LazyBatch,
   Mm,
@@ -268,6 +270,39 @@ const b50Enter = defineScenario<KernelPage>({
   ],
 });
 
+const interrupted = defineScenario<KernelPage>({
+  id: 'lazy-mmu/interrupt',
+  title: 'an interrupt in the middle of a section clears an entry of the kernel, and counts on its being done',
+  source: 'K. Brodsky, 2025-12-15, v6 07/14 (in_interrupt); candidate P-D2',
+  cpus: 2,
+  only: ONLY,
+  profile: { lazyMmuNesting: 'counts' },
+  backend: hash({ batch: 3 }),
+  reserve: reserveWhere,
+  setup: mapKernelPages,
+  threads: ({ initMm, first, firstPte, second, secondPte }) => [
+    thread(function* (cpu): Steps<void> {
+      yield* archEnterLazyMmuMode(cpu);
+      yield* ptepGetAndClear(cpu, initMm, first, firstPte);
+      irqEnter(cpu);
+      yield* ptepGetAndClear(cpu, initMm, second, secondPte);
+      claimGone(cpu, second);
+      irqExit(cpu);
+      yield* archLeaveLazyMmuMode(cpu);
+      claimGone(cpu, first);
+    }),
+  ],
+  twins: [
+    {
+      id: 'lazy-mmu/interrupt/flag',
+      why: 'the mode is a flag of the CPU: what the interrupt changes is collected with the rest, and not done when it returns (up to 6.19)',
+      oracle: 'O15',
+      property: 'SAC',
+      profile: { lazyMmuNesting: 'none' },
+    },
+  ],
+});
+
 // ---- who has used the mm ----
 
 const arrival = defineScenario<Stage>({
@@ -294,6 +329,15 @@ const arrival = defineScenario<Stage>({
       { localRead: 'at-queue' },
       ['O1', 'O9'],
     ),
+    {
+      ...wrongHash<Stage>(
+        'powerpc-hash/local-arrival/no-fence',
+        'who arrives looks into the hash page table before its bit and count are visible',
+        { arrivalFence: false },
+        ['O1', 'O9'],
+      ),
+      memoryModels: ['weak'],
+    },
   ],
 });
 
@@ -444,6 +488,7 @@ export const POWERPC_HASH_SCENARIOS: readonly AnyScenario[] = [
   nested,
   b50,
   b50Enter,
+  interrupted,
   arrival,
   arrivalLpar,
   tlbieLock,

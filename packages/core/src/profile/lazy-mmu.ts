@@ -15,13 +15,23 @@ export interface LazyMmuSwitches {
    *   whoever ends an inner one drops his lock with his changes undone)
    */
   readonly lazyMmuNesting: 'none' | 'counts' | 'refcount';
+  /** Whether vmap and vunmap change the entries of kernel addresses in sections, without a lock (6.16 on). */
+  readonly vmapSections: boolean;
 }
 
 /** As in Linux 5.11. */
-export const LAZY_MMU_5_11: LazyMmuSwitches = { leaveLazyMmu: 'before-unlock', lazyMmuNesting: 'none' };
+export const LAZY_MMU_5_11: LazyMmuSwitches = {
+  leaveLazyMmu: 'before-unlock',
+  lazyMmuNesting: 'none',
+  vmapSections: false,
+};
+
+/** What is other in Linux 6.18. */
+export const LAZY_MMU_6_18: Partial<LazyMmuSwitches> = { vmapSections: true };
 
 /** Values of the switches. */
 export const LAZY_MMU_AXES: Axes<LazyMmuSwitches> = {
   leaveLazyMmu: axis(['before-unlock'], ['after-unlock']),
   lazyMmuNesting: axis(['none', 'counts'], ['refcount']),
+  vmapSections: axis([false, true]),
 };

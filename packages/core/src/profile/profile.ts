@@ -9,7 +9,7 @@ import type { Axis } from './axis.ts';
 import { DEFERRAL_5_11, DEFERRAL_6_18, DEFERRAL_AXES, type DeferralSwitches } from './deferral.ts';
 import { DESIGN_AXES, DESIGNS_5_11, DESIGNS_6_18, type DesignSwitches } from './designs.ts';
 import { GATHER_5_11, GATHER_6_18, GATHER_AXES, type GatherSwitches } from './gather.ts';
-import { LAZY_MMU_5_11, LAZY_MMU_AXES, type LazyMmuSwitches } from './lazy-mmu.ts';
+import { LAZY_MMU_5_11, LAZY_MMU_6_18, LAZY_MMU_AXES, type LazyMmuSwitches } from './lazy-mmu.ts';
 import { MOVE_AXES, MOVES_5_11, MOVES_6_18, type MoveSwitches } from './moves.ts';
 import { RIGHTS_5_11, RIGHTS_6_18, RIGHTS_AXES, type RightsSwitches } from './rights.ts';
 import { RMAP_5_11, RMAP_6_18, RMAP_AXES, type RmapSwitches } from './rmap.ts';
@@ -54,6 +54,7 @@ export const LINUX_6_18: Profile = {
   ...RMAP_6_18,
   ...MOVES_6_18,
   ...TABLES_6_18,
+  ...LAZY_MMU_6_18,
   ...DEFERRAL_6_18,
   ...DESIGNS_6_18,
 };

@@ -27,6 +27,7 @@ export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   tableFree: '6.14',
   tableRemoveOne: '6.14',
   madviseGather: '6.16',
+  vmapSections: '6.16',
   pfnmapFlush: '6.16',
 };
 
