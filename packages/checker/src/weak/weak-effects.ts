@@ -12,7 +12,7 @@
 import type { Cell } from '@mmu-gather/core/stepped';
 import { fenceClass, operate, rmwOrder } from '../bare-steps.ts';
 import type { Memory } from '../memory.ts';
-import { isBroadcast, OP, passes, WRITER } from '../op.ts';
+import { isBroadcast, OP, passes, scopeCpus, WRITER } from '../op.ts';
 import { CPU, type Words } from '../words.ts';
 import { KNOWN, MAPS } from './knowledge.ts';
 import { EMPTY_VIEW, type View } from './views.ts';
@@ -308,6 +308,7 @@ export class WeakEffects {
         return undefined;
       case OP.invalidate:
         if (isBroadcast(this.#words.arg(number, 1))) this.#weak.broadcast(cpu);
+        else this.#weak.crossCall(cpu, scopeCpus(this.#words.arg(number, 1)));
         return undefined;
       case OP.invalidationBarrier:
         known.fullFence(cpu);

@@ -379,13 +379,21 @@ export class WeakMemory {
     }
   }
 
+  /** A CPU has others invalidate at once (`Scope.cpus`): their walkers know of the entries that it knows of now. */
+  crossCall(cpu: number, targets: number): void {
+    const entries = this.#entriesKnown(cpu);
+    for (let other = 0; other < this.#options.cpus; other++)
+      if ((targets & (1 << other)) !== 0) this.known.add(other, KNOWN.walks, entries);
+  }
+
+  #entriesKnown(cpu: number): ReturnType<Knowledge['get']> {
+    const { isEntry } = this.#options;
+    return this.views.lists.map(this.known.get(cpu, KNOWN.loads), (index, cell) => (isEntry(cell) ? index : 0));
+  }
+
   /** A CPU broadcasts an invalidation: when it is done, all walkers know of the entries that the CPU knows of now. */
   broadcast(cpu: number): void {
-    const { isEntry } = this.#options;
-    const entries = this.views.lists.map(this.known.get(cpu, KNOWN.loads), (index, cell) =>
-      isEntry(cell) ? index : 0,
-    );
-    this.known.add(cpu, KNOWN.broadcast, entries);
+    this.known.add(cpu, KNOWN.broadcast, this.#entriesKnown(cpu));
   }
 
   /** A CPU has waited for its broadcasts. */

@@ -34,6 +34,7 @@ import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RIGHTS } from './rights.ts';
+import { RISCV_SCENARIOS } from './riscv.ts';
 import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
@@ -109,6 +110,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RING_SCENARIOS,
   ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
+  ...RISCV_SCENARIOS,
   ...S390_SCENARIOS,
   ...SPARC64_TSB,
   ...SPARC64_CONTEXTS,
