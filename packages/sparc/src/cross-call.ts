@@ -14,7 +14,7 @@
  * addresses: see windows.ts.
  */
 import { type Address, type Cpu, onEachCpuCondMask, type Scope, type Steps } from '@mmu-gather/core/stepped';
-import { demapNucleus, demapPage } from './isa.ts';
+import { demapData, demapNucleus, demapPage } from './isa.ts';
 import { CpuState, INTERRUPTS_HELD, INTERRUPTS_TAKEN, MONDO_HELD, sparc64Of, thisCpuState } from './state.ts';
 
 /** Id of {@link tlbPendingFunc} among the backend's handlers. */
@@ -24,6 +24,21 @@ export const XCALL_FLUSH_TLB_PAGE: number = 1;
 /** Id of {@link xcallFlushTlbKernelRange}. */
 export const XCALL_FLUSH_TLB_KERNEL_RANGE: number = 2;
 
+/** An address as batches and cross calls carry it: bit 0 says that the page was executable. */
+export function mkVaddr(address: number, exec: boolean): number {
+  return address + (exec ? 1 : 0);
+}
+/** The address of one. */
+export function vaddrAddress(vaddr: number): number {
+  return vaddr - (vaddr % 2);
+}
+
+/** What one CPU does about such an address: where a demap is of data alone, another one for instructions if the page was executable. */
+export function demapVaddr(cpu: Cpu, ctx: number, vaddr: number, bytes: number): Scope {
+  const both = vaddr % 2 === 1 || sparc64Of(cpu).switches.demaps === 'both';
+  return (both ? demapPage : demapData)(ctx, vaddrAddress(vaddr), bytes);
+}
+
 /** tlb_pending_func: demaps a batch, whose addresses it reads where the caller has them (__flush_tlb_pending), last one first. */
 export function* tlbPendingFunc(cpu: Cpu, argument: Address): Steps<void> {
   const call = CpuState.at(argument);
@@ -31,13 +46,13 @@ export function* tlbPendingFunc(cpu: Cpu, argument: Address): Steps<void> {
   const bytes = cpu.read(call.callBytes);
   const addresses = cpu.read(call.callStart);
   for (let i = cpu.read(call.callCount) - 1; i >= 0; i--)
-    yield* cpu.invalidate(demapPage(ctx, cpu.read(addresses + i), bytes));
+    yield* cpu.invalidate(demapVaddr(cpu, ctx, cpu.read(addresses + i), bytes));
 }
 
 /** xcall_flush_tlb_page, where it is an interrupt: only if nobody waits for it to be accepted. */
 export function* xcallFlushTlbPage(cpu: Cpu, argument: Address): Steps<void> {
   const call = CpuState.at(argument);
-  yield* cpu.invalidate(demapPage(cpu.read(call.callCtx), cpu.read(call.callStart), cpu.read(call.callBytes)));
+  yield* cpu.invalidate(demapVaddr(cpu, cpu.read(call.callCtx), cpu.read(call.callStart), cpu.read(call.callBytes)));
 }
 
 /** xcall_flush_tlb_kernel_range, likewise. */
@@ -65,16 +80,16 @@ export function smpFlushTlbPending(
 }
 
 /** smp_flush_tlb_page without its local part: one page on other CPUs, by mondo. */
-export function* xcallPage(cpu: Cpu, targets: number, ctx: number, address: number, bytes: number): Steps<void> {
+export function* xcallPage(cpu: Cpu, targets: number, ctx: number, vaddr: number, bytes: number): Steps<void> {
   if (targets === 0) return;
   const { switches } = sparc64Of(cpu);
   const call = thisCpuState(cpu);
   cpu.write(call.callCtx, ctx);
-  cpu.write(call.callStart, address);
+  cpu.write(call.callStart, vaddr);
   cpu.write(call.callBytes, bytes);
   if (!switches.waitForIpis) yield* onEachCpuCondMask(cpu, targets, null, XCALL_FLUSH_TLB_PAGE, call.address, false);
-  else if (switches.windowTraps) yield* xcallWindows(cpu, targets, demapPage(ctx, address, bytes));
-  else yield* deliver(cpu, targets, demapPage(ctx, address, bytes));
+  else if (switches.windowTraps) yield* xcallWindows(cpu, targets, demapVaddr(cpu, ctx, vaddr, bytes));
+  else yield* deliver(cpu, targets, demapVaddr(cpu, ctx, vaddr, bytes));
 }
 
 /** smp_flush_tlb_kernel_range without its local part: by mondo, too. */

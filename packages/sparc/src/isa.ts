@@ -17,8 +17,13 @@ export const SPARC64_LEVELS: Geometry = { pageShift: 13, bits: [10, 10, 10, 10] 
 /** Context number of the kernel (nucleus). */
 export const NUCLEUS: number = 0;
 
+/** Demap of a page, data TLB alone: DMMU demap 0x10 (secondary) or 0x00 (primary). What allows execution stays in the instruction TLB. */
+export function demapData(ctx: number, address: number, bytes: number): Scope {
+  return { ...demapPage(ctx, address, bytes), data: true };
+}
+
 /**
- * Demap of a page: IMMU and DMMU demap 0x10 (secondary) or 0x00 (primary), HV_MMU_UNMAP_ADDR.
+ * Demap of a page in both TLBs: IMMU and DMMU demap, or HV_MMU_UNMAP_ADDR.
  * @param address first address of the page
  * @param bytes its size
  */
@@ -63,6 +68,7 @@ export function sparc64Isa(contexts: number): Isa {
     dirty: 'software',
     instructions: {
       DEMAP_PAGE: demapPage,
+      DEMAP_DATA: demapData,
       DEMAP_CONTEXT: demapContext,
       DEMAP_NUCLEUS: (_ctx, address, size) => demapNucleus({ start: address, end: address + size }),
       DEMAP_ALL: demapAll,

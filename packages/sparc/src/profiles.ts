@@ -22,6 +22,8 @@ export interface Sparc64Switches {
   readonly tsbs: number;
   /** TLB_BATCH_NR: addresses in a batch, 192. */
   readonly batchNr: number;
+  /** Which TLBs a demap of a page reaches: the one for data, with another demap for instructions (sun4u), or both (sun4v). */
+  readonly demaps: 'data' | 'both';
 
   // ---- lazy MMU mode ----
 
@@ -52,6 +54,8 @@ export interface Sparc64Switches {
    * it. The first is wrong where `windowTraps` (D-S3): a target that holds mondos back may still use the page.
    */
   readonly singlePage: 'accepted' | 'taken';
+  /** Whether an address is noted as executable (bit 0), and demapped for instructions, too. False is wrong where a demap is of data alone. */
+  readonly execBit: boolean;
   /** Whether both halves of a huge page are flushed, or (wrong) only the first. */
   readonly hugeHalves: 'both' | 'first';
   /** Whether taking a table away flushes the entries in it (tlb_batch_pmd_scan). False is wrong: flush_tlb_range does nothing. */
@@ -97,6 +101,7 @@ export const SPARC64_LINUX_5_11: Sparc64Switches = {
   hugeTsbEntries: 512,
   tsbs: 0,
   batchNr: 192,
+  demaps: 'data',
   lazyMmuPreemption: true,
   flushOrder: 'tsb-first',
   maskRead: 'after-tsb',
@@ -106,6 +111,7 @@ export const SPARC64_LINUX_5_11: Sparc64Switches = {
   crossCall: true,
   windowTraps: false,
   singlePage: 'accepted',
+  execBit: true,
   hugeHalves: 'both',
   pmdScan: true,
   recheckPte: false,

@@ -16,6 +16,7 @@ import {
   entryPresent,
   entryTarget,
   type Mm,
+  NX,
   powerOfTwo,
   PSE,
   type PteOps,
@@ -28,15 +29,21 @@ import { contextTsb, sparc64Of } from './state.ts';
 import { tlbBatchAddOne } from './tlb-batch.ts';
 import { kindShift, lockContext, TSB_BASE, TSB_HUGE, tsbInsert, unlockContext } from './tsb.ts';
 
+/** pte_exec. */
+function pteExec(entry: Entry): boolean {
+  return (entry & NX) === 0;
+}
+
 /** tlb_batch_add and its sisters: what was valid at an entry of a level is flushed, or will be at the end of the section. */
 function* oldGoes(cpu: Cpu, mm: Mm, address: number, old: Entry, level: number): Steps<void> {
   if (mm.address === cpu.kernel.initMm || !entryPresent(old)) return;
   if (level === 0) {
-    yield* tlbBatchAddOne(cpu, mm, address, TSB_BASE);
+    yield* tlbBatchAddOne(cpu, mm, address, TSB_BASE, pteExec(old));
   } else if ((old & PSE) !== 0) {
-    yield* tlbBatchAddOne(cpu, mm, address, TSB_HUGE);
+    yield* tlbBatchAddOne(cpu, mm, address, TSB_HUGE, pteExec(old));
     if (sparc64Of(cpu).switches.hugeHalves === 'first') return;
-    yield* tlbBatchAddOne(cpu, mm, address + powerOfTwo(kindShift(cpu.kernel.geometry, TSB_HUGE)), TSB_HUGE);
+    const half = powerOfTwo(kindShift(cpu.kernel.geometry, TSB_HUGE));
+    yield* tlbBatchAddOne(cpu, mm, address + half, TSB_HUGE, pteExec(old));
   } else {
     yield* tlbBatchPmdScan(cpu, mm, address, entryTarget(old));
   }
@@ -48,8 +55,8 @@ function* tlbBatchPmdScan(cpu: Cpu, mm: Mm, address: number, table: Address): St
   if (!sparc64Of(cpu).switches.pmdScan) return;
   for (let i = 0; i < tableEntries(geometry, 0); i++) {
     const at = address + i * pageSize(geometry);
-    if (entryPresent(yield* cpu.readOnce(entryCell(geometry, table, 0, at))))
-      yield* tlbBatchAddOne(cpu, mm, at, TSB_BASE);
+    const old = yield* cpu.readOnce(entryCell(geometry, table, 0, at));
+    if (entryPresent(old)) yield* tlbBatchAddOne(cpu, mm, at, TSB_BASE, pteExec(old));
   }
 }
 

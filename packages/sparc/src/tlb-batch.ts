@@ -34,8 +34,7 @@ import {
   thisRq,
 } from '@mmu-gather/core/stepped';
 import { ctxNumber, ctxValid } from './context.ts';
-import { smpFlushTlbPending, xcallPage } from './cross-call.ts';
-import { demapPage } from './isa.ts';
+import { demapVaddr, mkVaddr, smpFlushTlbPending, vaddrAddress, xcallPage } from './cross-call.ts';
 import { contextVal, sparc64Of } from './state.ts';
 import { flushTsbUser, kindShift, type TsbKind } from './tsb.ts';
 
@@ -50,43 +49,40 @@ export function thisTlbBatch(cpu: Cpu): LazyBatch {
 /**
  * tlb_batch_add_one: an address was taken from, or changed in, the page table.
  * @param address first address of the page, or of the half of a huge page
+ * @param exec whether the old entry allows execution
  */
-export function* tlbBatchAddOne(cpu: Cpu, mm: Mm, address: number, kind: TsbKind): Steps<void> {
+export function* tlbBatchAddOne(cpu: Cpu, mm: Mm, address: number, kind: TsbKind, exec: boolean): Steps<void> {
   const batch = thisTlbBatch(cpu);
+  const vaddr = mkVaddr(address, exec && sparc64Of(cpu).switches.execBit);
   if (collectsLazily(cpu, batch)) {
-    yield* addToLazyBatch(cpu, batch, mm, kind, [address], flushTlbBatch);
+    yield* addToLazyBatch(cpu, batch, mm, kind, [vaddr], flushTlbBatch);
     return;
   }
   if (cpu.read(batch.mm) !== mm.address) yield* drainLazyBatch(cpu, batch, flushTlbBatch);
-  yield* flushPages(cpu, mm, [address], kind, null);
+  yield* flushPages(cpu, mm, [vaddr], kind, null);
 }
 
 /** flush_tlb_pending: the drain of a batch. */
 export function* flushTlbBatch(cpu: Cpu, batch: LazyBatch): Steps<void> {
   const count = lazyBatchCount(cpu, batch);
-  const addresses = Array.from({ length: count }, (_, i) => lazyBatchEntry(cpu, batch, i, 0));
-  yield* flushPages(cpu, Mm.at(cpu.read(batch.mm)), addresses, cpu.read(batch.kind) as TsbKind, batch);
+  const vaddrs = Array.from({ length: count }, (_, i) => lazyBatchEntry(cpu, batch, i, 0));
+  yield* flushPages(cpu, Mm.at(cpu.read(batch.mm)), vaddrs, cpu.read(batch.kind) as TsbKind, batch);
 }
 
 /** TSB and TLBs, in this order: a TLB that was demapped first would be filled again from the TSB. */
-function* flushPages(
-  cpu: Cpu,
-  mm: Mm,
-  addresses: readonly number[],
-  kind: TsbKind,
-  batch: LazyBatch | null,
-): Steps<void> {
+function* flushPages(cpu: Cpu, mm: Mm, vaddrs: readonly number[], kind: TsbKind, batch: LazyBatch | null): Steps<void> {
   const { flushOrder, maskRead } = sparc64Of(cpu).switches;
+  const addresses = vaddrs.map(vaddrAddress);
   const early = maskRead === 'before-tsb' ? yield* cpu.readOnce(mm.cpumask) : NOT_READ;
   if (flushOrder === 'tsb-first') yield* flushTsbUser(cpu, mm, addresses, kind);
-  yield* flushTlbs(cpu, mm, addresses, kind, batch, early);
+  yield* flushTlbs(cpu, mm, vaddrs, kind, batch, early);
   if (flushOrder === 'tlb-first') yield* flushTsbUser(cpu, mm, addresses, kind);
 }
 
 function* flushTlbs(
   cpu: Cpu,
   mm: Mm,
-  addresses: readonly number[],
+  vaddrs: readonly number[],
   kind: TsbKind,
   batch: LazyBatch | null,
   early: number,
@@ -99,11 +95,11 @@ function* flushTlbs(
   if (!(yield* trimmed(cpu, mm))) {
     const mask = early === NOT_READ ? yield* cpu.readOnce(mm.cpumask) : early;
     const others = switches.crossCall ? mask & ~(1 << cpu.id) : 0;
-    if (batch === null || addresses.length === 1) yield* xcallPage(cpu, others, ctx, addresses[0]!, bytes);
-    else yield* smpFlushTlbPending(cpu, others, ctx, batch.entries, addresses.length, bytes);
+    if (batch === null || vaddrs.length === 1) yield* xcallPage(cpu, others, ctx, vaddrs[0]!, bytes);
+    else yield* smpFlushTlbPending(cpu, others, ctx, batch.entries, vaddrs.length, bytes);
   }
   if (!switches.localDemap) return;
-  for (const address of addresses) yield* cpu.invalidate(demapPage(ctx, address, bytes));
+  for (const vaddr of vaddrs) yield* cpu.invalidate(demapVaddr(cpu, ctx, vaddr, bytes));
 }
 
 /** Up to 5.9: this CPU runs the only task of the mm, so no other one is asked from now on. */

@@ -13,7 +13,7 @@
  * call that is waited for, and comes in after the trap.
  */
 import { type Cpu, type Steps } from '@mmu-gather/core/stepped';
-import { demapPage } from './isa.ts';
+import { demapVaddr } from './cross-call.ts';
 import { INTERRUPTS_HELD, INTERRUPTS_TAKEN, MONDO_HELD, sparc64Of, thisCpuState } from './state.ts';
 
 /**
@@ -39,6 +39,6 @@ function* leaveTrap(cpu: Cpu): Steps<void> {
   const call = sparc64Of(cpu).cpuStates[seen - MONDO_HELD]!;
   const ctx = yield* cpu.readOnce(call.callCtx);
   const start = yield* cpu.readOnce(call.callStart);
-  yield* cpu.invalidate(demapPage(ctx, start, yield* cpu.readOnce(call.callBytes)));
+  yield* cpu.invalidate(demapVaddr(cpu, ctx, start, yield* cpu.readOnce(call.callBytes)));
   yield* cpu.xchg(trap, INTERRUPTS_TAKEN);
 }

@@ -251,7 +251,7 @@ export class FakeCpu implements Cpu {
   }
   *invalidate(scope: Scope): Steps<void> {
     const where = scope.cpus === undefined ? '' : ` on ${scope.cpus}`;
-    const what = scope.globals ? 'kernel' : `context ${scope.asid}`;
+    const what = `${scope.globals ? 'kernel' : `context ${scope.asid}`}${scope.data === true ? ' data' : ''}`;
     this.#does(`demap${where} ${what} ${scope.leaves.start.toString(16)}-${scope.leaves.end.toString(16)}`);
   }
   *cmpxchgAndInvalidate(): Steps<number> {

@@ -8,6 +8,7 @@ import {
   lazyBatchCount,
   mkEntry,
   Mm,
+  NX,
   PRESENT,
   PSE,
   pteWrprotect,
@@ -78,6 +79,33 @@ test(
       '0: demap context 1 6000-8000',
     ]);
     expect(m.events).toEqual([]);
+  }),
+);
+
+test(
+  'a page that may be executed is demapped for instructions, too; any other for data alone on sun4u, for both on sun4v',
+  run(function* (): Steps<void> {
+    for (const demaps of ['data', 'both'] as const) {
+      const { m, mm, ptes } = yield* running(new FakeMachine({ switches: { demaps } }), mkEntry(1, VALID | NX));
+      const [cpu] = m.cpus;
+      const data = demaps === 'data' ? ' data' : '';
+      m.words[ptes + 1] = mkEntry(1, VALID);
+      yield* SPARC64_PTE.setPteAt(cpu!, mm, 0, ptes, 0, 0);
+      expect(short(m)).toContain(`demap on 2 context 1${data} 0-2000`);
+      yield* SPARC64_PTE.setPteAt(cpu!, mm, 0, ptes + 1, 0, 0);
+      expect(short(m)).toContain('demap on 2 context 1 0-2000');
+      yield* archEnterLazyMmuMode(cpu!);
+      m.words[ptes + 1] = mkEntry(1, VALID);
+      yield* SPARC64_PTE.setPteAt(cpu!, mm, PAGE, ptes + 1, 0, 0);
+      yield* SPARC64_PTE.setPteAt(cpu!, mm, 2 * PAGE, ptes + 2, 0, 0);
+      yield* archLeaveLazyMmuMode(cpu!);
+      expect(short(m).filter((line) => line.includes('demap'))).toEqual([
+        `1: demap context 1${data} 4000-6000`,
+        '1: demap context 1 2000-4000',
+        'demap context 1 2000-4000',
+        `demap context 1${data} 4000-6000`,
+      ]);
+    }
   }),
 );
 

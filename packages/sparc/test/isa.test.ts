@@ -11,6 +11,7 @@ test('what each demap drops: one page of one context, a context, kernel pages, e
   const context = { asid: 3, leaves: ALL, walks: NOTHING, globals: false, broadcast: false };
   expect(Object.fromEntries(table)).toEqual({
     DEMAP_PAGE: page,
+    DEMAP_DATA: { ...page, data: true },
     DEMAP_CONTEXT: context,
     DEMAP_NUCLEUS: { asid: 0, leaves: PAGE, walks: ALL, globals: true, broadcast: false },
     DEMAP_ALL: { asid: ALL_ASIDS, leaves: ALL, walks: NOTHING, globals: true, broadcast: false },

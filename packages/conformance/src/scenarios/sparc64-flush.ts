@@ -2,10 +2,20 @@
  * sparc64's flushes: cross calls that are accepted or waited for, batches, and pages of two halves.
  */
 import { spillWindow } from '@mmu-gather/sparc/stepped';
-import { collapseHugePage, madviseDontneed, munmap, userLoad } from '@mmu-gather/mm/stepped';
+import { VM_EXEC } from '@mmu-gather/core/stepped';
+import {
+  collapseHugePage,
+  contextSwitch,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  munmap,
+  userLoad,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { noWait, PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { newThread, noWait, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
 
 const ONLY = { archs: ['sparc64'], why: 'it is about its cross calls and page sizes' };
 
@@ -135,5 +145,31 @@ const collapse = defineScenario<Stage>({
   ],
 });
 
+const execBit = defineScenario<Stage>({
+  id: 'sparc64/exec-bit',
+  title: 'a page that may be executed is unmapped: instruction TLBs have it, too, and are demapped separately',
+  source: 'arch/sparc/mm/tlb.c tlb_batch_add_one, bit 0 of an address; sheet T12',
+  cpus: 2,
+  only: ONLY,
+  setup(run) {
+    const mm = run(0, mmAlloc);
+    run(0, (cpu) => contextSwitch(cpu, mm));
+    run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY | VM_EXEC));
+    run(0, (cpu) => userStore(cpu, mm, 0, 1));
+    run(1, (cpu) => newThread(cpu, mm));
+    return { mm, at: 0 };
+  },
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE))],
+  twins: [
+    {
+      id: 'sparc64/exec-bit/lost',
+      why: 'the bit is lost with the lower bits of the address, and only the data TLB is demapped',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: { sparc64: { execBit: false } },
+    },
+  ],
+});
+
 /** All of them. */
-export const SPARC64_FLUSHES: readonly AnyScenario[] = [spill, batch, bothWays, halves, collapse];
+export const SPARC64_FLUSHES: readonly AnyScenario[] = [spill, batch, bothWays, halves, collapse, execBit];
