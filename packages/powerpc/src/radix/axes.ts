@@ -27,6 +27,7 @@ export const RADIX_AXES: Axes<RadixSwitches> = {
   flushFence: axis([true], [false]),
   typeRead: axis(['after-clear'], ['before-clear']),
   reach: axis(['needed'], ['self']),
+  ptesync: axis([true], [false]),
   tlbsync: axis([true], [false]),
   kernelTlbsync: axis([true], [false]),
   waitForIpis: axis([true], [false]),

@@ -210,7 +210,9 @@ export function* radixFlushTlbGen(
   freedTables: boolean,
   _gen: number,
 ): Steps<void> {
-  if (end === EVERYTHING && freedTables) yield* radixFlushAllMm(cpu, mm, false);
-  else if (level === 0) yield* radixFlushTlbRange(cpu, mm, start, end, freedTables);
-  else yield* radixFlushTlbRangePsize(cpu, mm, start, end, level, freedTables);
+  const { gatherPwc } = radixOf(cpu).switches;
+  const alsoPwc = freedTables && gatherPwc;
+  if (end === EVERYTHING) yield* gatherPwc ? radixFlushAllMm(cpu, mm, false) : radixFlushTlbMm(cpu, mm);
+  else if (level === 0) yield* radixFlushTlbRange(cpu, mm, start, end, alsoPwc);
+  else yield* radixFlushTlbRangePsize(cpu, mm, start, end, level, alsoPwc);
 }

@@ -68,6 +68,7 @@ export function radixIsa(pids: number): Isa {
     geometry: RADIX_64K,
     asids: pids,
     broadcasts: true,
+    unorderedBroadcasts: true,
     cleanWalks: true,
     accessed: 'hardware',
     dirty: 'hardware',

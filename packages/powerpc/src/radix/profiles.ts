@@ -68,6 +68,8 @@ export interface RadixSwitches {
   readonly typeRead: 'after-clear' | 'before-clear';
   /** Whether flushes reach what {@link RadixSwitches.typeRead} found. `self` is wrong: always this CPU alone. */
   readonly reach: 'needed' | 'self';
+  /** ptesync before invalidations. False is wrong: walkers may go on with what was there before. User addresses have {@link flushFence} as well. */
+  readonly ptesync: boolean;
   /** eieio; tlbsync; ptesync after a broadcast of user addresses. False is wrong. */
   readonly tlbsync: boolean;
   /** The same of kernel addresses. */
@@ -133,6 +135,7 @@ export const RADIX_LINUX_5_11: RadixSwitches = {
   flushFence: true,
   typeRead: 'after-clear',
   reach: 'needed',
+  ptesync: true,
   tlbsync: true,
   kernelTlbsync: true,
   waitForIpis: true,

@@ -41,8 +41,8 @@ export interface VaRange {
 const SOME_ADDRESS = 2 ** 52 - 1;
 
 /** ptesync: page-table writes of this CPU come before its invalidations. */
-export function ptesync(cpu: Cpu): Steps<void> {
-  return cpu.smpMb();
+export function* ptesync(cpu: Cpu): Steps<void> {
+  if (radixOf(cpu).switches.ptesync) yield* cpu.smpMb();
 }
 
 /** eieio; tlbsync; ptesync: this CPU's broadcasts are done everywhere. */
