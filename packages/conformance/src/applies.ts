@@ -28,20 +28,34 @@ function whyNotWrong(arch: Architecture, { profile, threads, backend, wrong }: T
   return arch.wrongs[wrong] === undefined ? `${arch.id} has no '${wrong}': ${WRONGS[wrong]}` : undefined;
 }
 
-/** Why a twin is right on an architecture, in a kernel version if one is given; undefined if it is not. */
-export function mendedBy(arch: Architecture, twin: Pick<Twin, 'id'>, kernel?: string): string | undefined {
-  return Object.entries(arch.mends).find(([key]) => speaksOf(key, twin.id, kernel))?.[1];
+/** Where a cell is: what keys of mends and breaks may name. */
+export interface Whereabouts {
+  /** Kernel version; none is named if not given. */
+  readonly kernel?: string;
+  /** Memory model; none is named if not given. */
+  readonly model?: MemoryModel;
 }
 
-/** Why a scenario does not hold on an architecture in a kernel version, and what says so; undefined if it does. */
-export function brokenOn(arch: Architecture, scenario: Pick<Scenario, 'id'>, kernel: string): Broken | undefined {
-  return Object.entries(arch.breaks ?? {}).find(([key]) => speaksOf(key, scenario.id, kernel))?.[1];
+/** Why a twin is right on an architecture, there; undefined if it is not. */
+export function mendedBy(arch: Architecture, twin: Pick<Twin, 'id'>, where: Whereabouts = {}): string | undefined {
+  return Object.entries(arch.mends).find(([key]) => speaksOf(key, twin.id, where))?.[1];
 }
 
-/** Is `pattern` or `pattern@kernel,kernel` about this one? */
-function speaksOf(key: string, id: string, kernel: string | undefined): boolean {
-  const [pattern, versions] = key.split('@');
-  return matches(pattern!, id) && (versions === undefined || versions.split(',').some((each) => each === kernel));
+/** Why a scenario does not hold on an architecture, there, and what says so; undefined if it does. */
+export function brokenOn(arch: Architecture, scenario: Pick<Scenario, 'id'>, where: Whereabouts): Broken | undefined {
+  return Object.entries(arch.breaks ?? {}).find(([key]) => speaksOf(key, scenario.id, where))?.[1];
+}
+
+/** Is `pattern`, or `pattern@` with names of kernels and memory models, about this one? */
+function speaksOf(key: string, id: string, { kernel, model }: Whereabouts): boolean {
+  const [pattern, names = ''] = key.split('@');
+  const listed = names.split(',').filter((name) => name !== '');
+  const isModel = (name: string): boolean => MEMORY_MODELS.some((each) => each === name);
+  const models = listed.filter(isModel);
+  const kernels = listed.filter((name) => !isModel(name));
+  const fits = (of: readonly string[], here: string | undefined): boolean =>
+    of.length === 0 || of.some((name) => name === here);
+  return matches(pattern!, id) && fits(models, model) && fits(kernels, kernel);
 }
 
 /** Does a twin go wrong under a memory model? What goes wrong under one does under all that are weaker. */

@@ -150,10 +150,11 @@ function placeOf(
   const applies = (to: Scenario | Twin): boolean =>
     (has(to.profiles, spec.id) || has(to.profiles, spec.kernel)) && isWhere(to.where, profile, own, arch);
   if (!applies(scenario)) return undefined;
-  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, spec.kernel);
-  if (twin !== undefined && (!applies(twin) || broken !== undefined)) return undefined;
+  if (twin !== undefined && !applies(twin)) return undefined;
   const switches = { ...own, ...overridesFor(scenario.backend, arch), ...wrongOf(twin, arch) };
   const memoryModel = model ?? arch.backend(switches).isa.memoryModel;
+  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, { kernel: spec.kernel, model: memoryModel });
+  if (twin !== undefined && broken !== undefined) return undefined;
   if (twin !== undefined && !goesWrong(twin, memoryModel))
     return `wrong under ${twin.memoryModels!.join(' and ')} and weaker memory models`;
   return cellOf({ scenario, twin, arch, spec, memoryModel, switches });
@@ -177,8 +178,9 @@ interface Parts {
 }
 
 function cellOf({ scenario, twin, arch, spec, memoryModel, switches }: Parts): Cell {
-  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, spec.kernel);
-  const mended = twin === undefined ? undefined : (spec.mends?.[twin.id] ?? mendedBy(arch, twin, spec.kernel));
+  const where = { kernel: spec.kernel, model: memoryModel };
+  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, where);
+  const mended = twin === undefined ? undefined : (spec.mends?.[twin.id] ?? mendedBy(arch, twin, where));
   const oracle = twin === undefined ? broken?.oracle : mended === undefined ? twin.oracle : undefined;
   const bound = twin === undefined ? boundOf(scenario, arch, memoryModel) : undefined;
   const what = twin?.why ?? scenario.title;

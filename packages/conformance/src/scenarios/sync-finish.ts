@@ -92,7 +92,8 @@ const stream = defineScenario<Stream>({
   threads: ({ mm, opened, late, done }) => [
     thread(function* (cpu) {
       const tlb = yield* tlbGatherMmu(cpu, mm);
-      yield* cpu.atomicAdd(opened, 1);
+      // A full barrier: who sees two has seen two counted as pending.
+      yield* cpu.atomicAddReturn(opened, 1);
       yield* cpu.waitFor(opened, 'equal', 2);
       yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
       yield* cpu.storeRelease(done, 1);
@@ -108,7 +109,7 @@ const stream = defineScenario<Stream>({
     }),
     thread(function* (cpu) {
       const tlb = yield* tlbGatherMmu(cpu, mm);
-      yield* cpu.atomicAdd(opened, 1);
+      yield* cpu.atomicAddReturn(opened, 1);
       yield* cpu.waitFor(late, 'equal', 1);
       yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
     }),
