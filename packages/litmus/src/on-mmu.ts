@@ -5,7 +5,7 @@
  *     pte_x           a cell of a real table, two levels below the root that every CPU has loaded; accessed as bare instructions do
  *     LDR, STR of x   userRead, userWrite: data is not ordered by the memory model there
  *     TLBI            the scope that arm64's isa table has for it
- *     DSB             the barrier that completes broadcasts, and a full fence; DSB LD, DSB ST: fences
+ *     DSB             the barrier that completes broadcasts, and a full fence; DSB ST: a full fence; DSB LD: a fence of loads
  *
  * It has no kinds of faults, no atomics through translations, no TTHM by CPU and no EL0: such tests are not supported here.
  */
@@ -287,7 +287,9 @@ class MmuMemory implements ThreadMemory {
     return this.#no('an exclusive store');
   }
   *fence(kind: FenceKind | 'eret', { ctrl, earlier }: Dependencies): Steps<void> {
-    yield* this.#port.fence(kind === 'eret' ? 'isb' : kind, ctrl | earlier);
+    // As arm64's backend has it (barriers.ts): walkers see stores behind a full barrier.
+    const fence = kind === 'eret' ? 'isb' : kind === 'dsb st' ? 'dsb sy' : kind;
+    yield* this.#port.fence(fence, ctrl | earlier);
     if (kind === 'dsb sy') yield* this.#cpu.invalidationBarrier();
   }
   *invalidate(address: Value | undefined, broadcast: boolean): Steps<void> {
