@@ -54,14 +54,18 @@ const NOT_ORDERED: readonly string[] = [
   'shootdown-on-behalf-ctrl.litmus',
 ];
 
-describe('under weak', () => {
-  test.each([
-    ['own', OWN],
-    ['published', SHARED],
-  ])('%s files: what is observed and forbidden has its reason', { timeout: 60_000 }, (_whose, folder) => {
-    if (!existsSync(folder)) return;
-    const results = supported(folder, 'ets2', 'weak-mca');
-    const observed = [...results].filter(([, result]) => result === 'forbidden-observed').map(([file]) => file);
-    expect(observed.filter((file) => !NOT_ORDERED.includes(file))).toEqual([]);
+/** Forbidden outcomes that have no reason. */
+function unexplained(folder: string): string[] {
+  const results = supported(folder, 'ets2', 'weak-mca');
+  const observed = [...results].filter(([, result]) => result === 'forbidden-observed').map(([file]) => file);
+  return observed.filter((file) => !NOT_ORDERED.includes(file));
+}
+
+describe('under weak, what is observed and forbidden has its reason', () => {
+  test('own files', () => {
+    expect(unexplained(OWN)).toEqual([]);
+  });
+  test.skipIf(!existsSync(SHARED))('published files', { timeout: 60_000 }, () => {
+    expect(unexplained(SHARED)).toEqual([]);
   });
 });
