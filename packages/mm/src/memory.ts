@@ -147,12 +147,15 @@ function* zapPteRange(
       else yield* zapNonpresentPte(cpu, tlb.mm, at, pte, entry);
     }
     // Others find the table gone without its lock, so what was cleared in it must be on record by then.
-    const recordFirst = cpu.kernel.profile.unlinkTable === 'after-record';
+    const { unlinkTable, ptReclaimUnlink } = cpu.kernel.profile;
+    const recordFirst = unlinkTable === 'after-record';
+    const leaveFirst = ptReclaimUnlink === 'after-section';
+    if (leaveFirst) yield* archLeaveLazyMmuMode(cpu);
     let unlinked = false;
     if (recordFirst) yield* tlbEndPtes(cpu, tlb, table);
     if (whole && at >= end) unlinked = yield* tryGetAndClearPmd(cpu, tlb, pmd, table, from > start);
     if (!recordFirst) yield* tlbEndPtes(cpu, tlb, table);
-    yield* archLeaveLazyMmuMode(cpu);
+    if (!leaveFirst) yield* archLeaveLazyMmuMode(cpu);
     if (force !== 0) {
       yield* tlbFlushMmuTlbonly(cpu, tlb);
       for (const page of dirty) yield* pageRemoveRmap(cpu, page);

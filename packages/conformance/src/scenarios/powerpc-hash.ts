@@ -482,6 +482,34 @@ const rights = defineScenario<Stage>({
   ],
 });
 
+const ptReclaim = defineScenario<Stage>({
+  id: 'powerpc-hash/pt-reclaim',
+  title:
+    'two threads zap all of a table where that frees it: the one that finds no table any more has nothing to wait for',
+  source:
+    'mm/memory.c zap_pte_range, mm/pt_reclaim.c try_get_and_clear_pmd (6.14), were they on an architecture that collects',
+  cpus: 2,
+  only: ONLY,
+  profile: {
+    ptReclaim: true,
+    pteMap: 'rcu',
+    tableFree: 'rcu',
+    tableRemoveOne: 'rcu',
+    ptReclaimUnlink: 'after-section',
+  },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [0, 1].map(() => thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, 2 * PAGE)))),
+  twins: [
+    {
+      id: 'powerpc-hash/pt-reclaim/in-section',
+      why: 'the table is unlinked before the section ends: who finds it gone is back in user mode while the page is still in the hash page table',
+      oracle: ['O1', 'O10'],
+      property: 'SAC',
+      profile: { ptReclaimUnlink: 'in-section' },
+    },
+  ],
+});
+
 /** All of them. */
 export const POWERPC_HASH_SCENARIOS: readonly AnyScenario[] = [
   b49,
@@ -496,4 +524,5 @@ export const POWERPC_HASH_SCENARIOS: readonly AnyScenario[] = [
   busy,
   insertOrder,
   rights,
+  ptReclaim,
 ];

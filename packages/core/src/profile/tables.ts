@@ -11,6 +11,11 @@ export interface TableSwitches {
   /** Whether MADV_DONTNEED frees page tables it emptied (PT_RECLAIM, 6.14 on). Needs `pteMap: 'rcu'` and `tableFree: 'rcu'`. */
   readonly ptReclaim: boolean;
   /**
+   * When it unlinks such a table: in the lazy MMU section that emptied it (as in Linux, where no architecture that collects anything has
+   * PT_RECLAIM as of 6.18), or behind it. Who then finds no table takes no lock, and does not wait for what the section has collected.
+   */
+  readonly ptReclaimUnlink: 'in-section' | 'after-section';
+  /**
    * When unlinked page tables are freed (mm/mmu_gather.c):
    * - `batched`: with the gather's flush (MMU_GATHER_TABLE_FREE without RCU; x86 without PARAVIRT up to 6.13)
    * - `rcu`: a grace period after it (MMU_GATHER_RCU_TABLE_FREE; x86 with PARAVIRT, and every x86 since 6.14)
@@ -101,6 +106,7 @@ export interface TableSwitches {
 /** As in Linux 5.11. */
 export const TABLES_5_11: TableSwitches = {
   ptReclaim: false,
+  ptReclaimUnlink: 'in-section',
   tableFree: 'batched',
   tableBatchFails: false,
   tableRemoveOne: 'ipi-sync',
@@ -135,6 +141,7 @@ export const TABLES_6_18: Partial<TableSwitches> = {
 /** Values of the switches. */
 export const TABLE_AXES: Axes<TableSwitches> = {
   ptReclaim: axis([false, true]),
+  ptReclaimUnlink: axis(['in-section', 'after-section']),
   tableFree: axis(['batched', 'rcu', 'ipi-sync', 'immediate'], ['single-user', 'no-sync']),
   tableBatchFails: axis([false, true]),
   tableRemoveOne: axis(['ipi-sync', 'rcu'], ['unflushed']),
