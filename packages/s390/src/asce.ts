@@ -11,7 +11,7 @@
  */
 import type { Address, Arena, Cell, Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import { INVALID_ASCE } from './isa.ts';
-import { attachMask, contextLock, flushCount, flushMm, mmAsce, s390Of } from './state.ts';
+import { attachMask, contextLock, flushCount, flushMm, mmAsce, mmOldAsce, s390Of } from './state.ts';
 
 /** Numbers in a word. */
 const WORD_BITS = 31;
@@ -56,16 +56,21 @@ function put(cpu: Cpu, { base }: AsceMap, asce: number, used: boolean): void {
   cpu.write(cell, used ? old | bit : old & ~bit);
 }
 
-/** init_new_context: attached nowhere, nothing owed. Before the mm is published. */
-export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
+/** A top-level table is allocated: the number of its ASCE. */
+export function* takeAsce(cpu: Cpu): Steps<number> {
   const { asceMap } = s390Of(cpu);
   yield* cpu.spinLock(asceMap.lock);
   const asce = lowestFree(cpu, asceMap);
   put(cpu, asceMap, asce, true);
   yield* cpu.spinUnlock(asceMap.lock);
-  cpu.write(mmAsce(mm), asce);
+  return asce;
+}
+
+/** init_new_context: attached nowhere, nothing owed. Before the mm is published. */
+export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
+  cpu.write(mmAsce(mm), yield* takeAsce(cpu));
   cpu.write(mm.cpumask, 0);
-  for (const cell of [attachMask(mm), flushCount(mm), flushMm(mm), contextLock(mm)]) cpu.write(cell, 0);
+  for (const cell of [attachMask(mm), flushCount(mm), flushMm(mm), contextLock(mm), mmOldAsce(mm)]) cpu.write(cell, 0);
 }
 
 /** pgd_free: the page of the top-level table may be one of another mm now. */

@@ -31,6 +31,7 @@ export const S390_AXES: Axes<S390Switches> = {
   flushTlbAll: axis(['idte'], ['empty']),
   gather: axis(['none', 'generic']),
   lazyMmu: axis(['none', 'v6']),
+  upgradeWaits: axis([true], [false]),
   leaveReachesLazy: axis([true], [false]),
   leaveWaits: axis([true], [false]),
 };

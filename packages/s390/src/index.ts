@@ -7,6 +7,7 @@
 export * from './asce.ts';
 export * from './axes.ts';
 export * from './costs.ts';
+export * from './crst-upgrade.ts';
 export * from './entry-bits.ts';
 export * from './flush-count.ts';
 export * from './gather.ts';

@@ -80,6 +80,12 @@ export interface S390Switches {
   /** Lazy MMU mode: nothing (up to 7.1), or the cache of the series of 2026, version 6. With `gather: 'none'` wrong (Z-D2). */
   readonly lazyMmu: 'none' | 'v6';
 
+  /**
+   * Whether crst_table_upgrade waits until all CPUs have the new ASCE. Linux does not, which is wrong if a grace period can end before a CPU in
+   * user mode has taken the call (Z-D5).
+   */
+  readonly upgradeWaits: boolean;
+
   // ---- leaving an mm everywhere ----
 
   /** Whether leaveMmEverywhere reaches lazy CPUs. False is wrong. */
@@ -115,6 +121,7 @@ export const S390_LINUX_5_11: S390Switches = {
   flushTlbAll: 'empty',
   gather: 'none',
   lazyMmu: 'none',
+  upgradeWaits: false,
   leaveReachesLazy: true,
   leaveWaits: true,
 };

@@ -1,5 +1,5 @@
 /**
- * The s390 backend: its memory, its handler, and which function stands for which hook.
+ * The s390 backend: its memory, its handlers, and which function stands for which hook.
  */
 import {
   type Address,
@@ -12,6 +12,7 @@ import {
   type Steps,
 } from '@mmu-gather/core/stepped';
 import { type AsceMap, destroyContext, initNewContext, reserveAsceMap } from './asce.ts';
+import { crstTableUpgradeFunc } from './crst-upgrade.ts';
 import { tableFreed, tlbFlush } from './gather.ts';
 import { IPTE_RANGE_LAZY_MMU, type IpteRange, reserveIpteRange } from './ipte-range.ts';
 import { s390Isa } from './isa.ts';
@@ -60,7 +61,7 @@ export function s390(switches: S390Switches = S390_LINUX_6_18): BackendSpec {
         ...ASM_GENERIC,
         id: 's390',
         isa,
-        handlers: [leaveMmFunc],
+        handlers: [leaveMmFunc, crstTableUpgradeFunc],
         switches,
         asceMap: reserveAsceMap(arena, switches.asces),
         lowcores: Array.from({ length: cpus }, (_, cpu) => reserveLowcore(arena, cpu, initMm)),

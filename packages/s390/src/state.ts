@@ -26,6 +26,7 @@ export const MM_CONTEXT_FIELDS: readonly string[] = [
   'context.flushCount',
   'context.flushMm',
   'context.lock',
+  'context.oldAsce',
 ];
 
 /** Tag of mm->context.asce. Written before the mm is published. */
@@ -47,6 +48,11 @@ export function flushMm(mm: Mm): Cell {
 /** mm->context.lock. */
 export function contextLock(mm: Mm): Cell {
   return mm.context + 4;
+}
+
+/** Tag of the ASCE before crst_table_upgrade, of which CPUs may hold entries; 0 if there was none. Plain, as mm->context.asce is. */
+export function mmOldAsce(mm: Mm): Cell {
+  return mm.context + 5;
 }
 
 /** Words of one CPU. */

@@ -18,9 +18,19 @@
  * The copy comes first: what CPU 1 cached before the purge is gone, and afterwards it may only be found where the mask has it (B79,
  * b3e5dc45fd1e).
  */
-import { type Cpu, EVERYTHING, type Mm, type Scope, type Steps } from '@mmu-gather/core/stepped';
+import { ALL_ASIDS, type Cpu, EVERYTHING, type Mm, type Scope, type Steps } from '@mmu-gather/core/stepped';
 import { type Clearing, csp, idteAsce, INVALID_ASCE } from './isa.ts';
-import { attachMask, contextLock, flushCount, flushMm, isInitMm, mmAsce, s390Of, thisLowcore } from './state.ts';
+import {
+  attachMask,
+  contextLock,
+  flushCount,
+  flushMm,
+  isInitMm,
+  mmAsce,
+  mmOldAsce,
+  s390Of,
+  thisLowcore,
+} from './state.ts';
 import { ALL_PAGES, FLUSH_KERNEL, FLUSH_MM, traceFlush } from './trace.ts';
 
 /** An instruction that purges and changes no entry. */
@@ -115,7 +125,11 @@ export function reachOf(cpu: Cpu, where: Clearing): Clearing {
   return s390Of(cpu).switches.globalPurge === 'here' ? 'local' : where;
 }
 
-/** The tag under which a CPU caches entries of an mm; those of the kernel's own are cached under none. */
+/**
+ * The tag under which CPUs cache entries of an mm; those of the kernel's own are cached under none. For IPTE and IDTE of an entry, which go by the
+ * table that the entry stands in: where two ASCEs lead to it, entries of both are named (crst-upgrade.ts), and those of other mms with them.
+ */
 export function tagOf(cpu: Cpu, mm: Mm): number {
-  return isInitMm(cpu, mm) ? INVALID_ASCE : cpu.read(mmAsce(mm));
+  if (isInitMm(cpu, mm)) return INVALID_ASCE;
+  return cpu.read(mmOldAsce(mm)) === 0 ? cpu.read(mmAsce(mm)) : ALL_ASIDS;
 }

@@ -189,6 +189,12 @@ export class FakeCpu {
     if (now === old) this.write(cell, value);
     return now;
   }
+  *alloc(cache: CacheName): Steps<Address> {
+    return this.#machine.take(cache, 'new');
+  }
+  *invalidate(scope: Scope): Steps<void> {
+    this.#note(`drop ${words(scope)}`);
+  }
   *spinLock(lock: Cell): Steps<void> {
     this.#note(`lock ${this.#name(lock)}`);
   }

@@ -1,6 +1,6 @@
 // Attaching, paying, and flushes of a whole mm: the order of what is done.
-import { EVERYTHING, type MmuGather, type Steps } from '@mmu-gather/core/stepped';
-import { attachMask, flushMm } from '@mmu-gather/s390/stepped';
+import { ACCESSED, EVERYTHING, mkEntry, type MmuGather, PRESENT, type Steps, thisRq } from '@mmu-gather/core/stepped';
+import { attachMask, crstTableUpgrade, flushMm } from '@mmu-gather/s390/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, run } from './fake-machine.ts';
 
@@ -171,6 +171,33 @@ test(
     expect(log.filter((line) => line.includes('ipi '))).toEqual(['0: ipi 2']);
     expect(log.filter((line) => line.includes('ASCE'))).toEqual(['2: ASCE invalid 0', '0: ASCE invalid 0']);
     expect(m.words[attachMask(mm)]).toBe(0);
+  }),
+);
+
+test(
+  'a larger address space: the new table holds what the old one did, and IPTE goes by the entry, whatever the ASCE',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.mm('a');
+    const old = m.words[mm.pgd]!;
+    m.words[old + 3] = 77;
+    yield* m.switchTo(0, mm);
+    for (const cpu of [0, 1]) m.words[thisRq(m.cpus[cpu]!.port).activeMm] = cpu === 0 ? mm.address : 0;
+    m.takeLog();
+    yield* crstTableUpgrade(m.cpus[0]!.port, mm);
+    expect(m.words[m.words[mm.pgd]! + 3]).toBe(77);
+    const log = m.takeLog();
+    expect(log.filter((line) => /ipi|wait|ASCE|drop/.test(line))).toEqual([
+      '0: ipi 1',
+      '0: ASCE new 2',
+      '0: drop local any all',
+    ]);
+    const pte = m.entry('pte', mkEntry(7, PRESENT | ACCESSED));
+    yield* m.s390.pte.ptepClearFlush!(m.cpus[0]!.port, mm, 0, pte);
+    expect(m.takeLog()).toContain('0: change pte local -1 [0,1)');
+    yield* m.s390.tableFreed!(m.cpus[0]!.port, { mm } as MmuGather);
+    yield* m.s390.flushTlbMm(m.cpus[0]!.port, mm);
+    expect(m.takeLog()).toContain('0: purge global 2 all');
   }),
 );
 

@@ -2,7 +2,7 @@
  * s390: who attaches to an mm, and who changes its entries meanwhile: the handshake of flush_count, the debt, and the two masks.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import type { Mm } from '@mmu-gather/core/stepped';
+import type { Geometry, Mm, Profile } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
   exitMm,
@@ -13,6 +13,7 @@ import {
   shrinkPages,
   userStore,
 } from '@mmu-gather/mm/stepped';
+import { crstTableUpgrade } from '@mmu-gather/s390/stepped';
 import {
   type AnyScenario,
   type BackendOverrides,
@@ -400,6 +401,61 @@ const asceReuse = defineScenario<Replaced>({
   ],
 });
 
+/** A larger address space while another thread runs, and then a table of it is freed. */
+function upgraded(
+  id: string,
+  title: string,
+  profile: Partial<Profile>,
+  upgradeWaits: boolean,
+  twin: Scenario<Stage>['twins'][number],
+): AnyScenario {
+  return defineScenario<Stage>({
+    id,
+    title: `a thread gets a new top-level table for its mm, and frees a page table, while another CPU may not have the new ASCE yet: ${title}`,
+    source: 'arch/s390/mm/pgalloc.c crst_table_upgrade',
+    cpus: 2,
+    only: S390_ONLY,
+    geometry: THREE_LEVELS,
+    pools: { table: 10, page: 6 },
+    profile,
+    backend: { s390: { upgradeWaits } },
+    setup: (run) => setStage(run, { pages: 4, touched: [0, 2] }),
+    threads: ({ mm }) => [
+      thread(function* (cpu) {
+        yield* crstTableUpgrade(cpu, mm);
+        yield* munmap(cpu, mm, 0, 2 * PAGE);
+      }),
+    ],
+    twins: [twin],
+  });
+}
+
+/** Two tables of each level, so that the one below the top stays. */
+const THREE_LEVELS: Geometry = { pageShift: 12, bits: [1, 1, 1] };
+
+const D5 = [
+  upgraded('s390/D5-waited', 'the call is waited for', {}, true, {
+    id: 's390/D5-waited/as-in-linux',
+    why: 'IDTE by the new ASCE leaves what was formed from the old one, and a grace period does not wait for a CPU in user mode',
+    oracle: 'O4',
+    property: 'TUAF',
+    backend: { s390: { upgradeWaits: false } },
+  }),
+  upgraded(
+    's390/D5-interrupt',
+    'tables are freed after an interrupt, which comes behind the call',
+    { tableFree: 'ipi-sync' },
+    false,
+    {
+      id: 's390/D5-interrupt/none',
+      why: 'tables are freed after the flush',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { tableFree: 'batched' },
+    },
+  ),
+];
+
 const ownEntries = defineScenario<Stage>({
   id: 's390/D4-direct',
   title:
@@ -433,5 +489,6 @@ export const S390_ATTACH: readonly AnyScenario[] = [
   debt,
   tables,
   asceReuse,
+  ...D5,
   ownEntries,
 ];
