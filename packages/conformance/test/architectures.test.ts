@@ -211,6 +211,35 @@ describe('mends', () => {
   });
 });
 
+describe('what is said of some kernels or memory models', () => {
+  const key = (where: string): Architecture => ({
+    ...PAPER,
+    mends: { [`munmap/running-thread/no-ipi-wait@${where}`]: 'for a test' },
+    breaks: { [`munmap/own-entries@${where}`]: { oracle: 'O1', why: 'for a test' } },
+  });
+  const expected = (arch: Architecture): string[] =>
+    cells(SCENARIOS, [arch], {
+      ...NEW,
+      memoryModel: 'tso',
+      scenarios: ['munmap/running-thread/*', 'munmap/own-entries'],
+    })
+      .filter(({ id }) => id === 'munmap/own-entries' || id.endsWith('no-ipi-wait'))
+      .map((cell) => cell.expected);
+
+  test.each(['linux-6.18', 'tso', 'linux-5.11,linux-6.18', 'linux-6.18,tso'])('goes for %s', (where) => {
+    expect(expected(key(where))).toEqual(['holds', 'violated']);
+  });
+
+  test.each(['linux-5.11', 'weak', 'linux-6.18,weak', 'linux-5.11,tso'])('does not go for %s', (where) => {
+    expect(expected(key(where))).toEqual(['violated', 'holds']);
+  });
+
+  test('leaves out the twins of what does not hold', () => {
+    const twins = cells(SCENARIOS, [key('tso')], { ...NEW, memoryModel: 'tso', scenarios: ['munmap/own-entries/*'] });
+    expect(twins).toEqual([]);
+  });
+});
+
 describe('a bound', () => {
   const large = defineScenario<Stage>({
     id: 'large/one',
