@@ -1,0 +1,12 @@
+import { test } from 'vitest';
+import { ARM64, conformanceTests, SCENARIOS } from '../src/index.ts';
+
+/** Minutes each under this memory model, or close to it. */
+const LARGE = ['truncate/fault', 'storm/reclaim-beside-gather'];
+
+// And under arm64's own memory model, in the newest kernel.
+conformanceTests(test, {
+  archs: [ARM64],
+  profiles: ['linux-6.18'],
+  suite: SCENARIOS.filter(({ id }) => !LARGE.includes(id)),
+});
