@@ -1,7 +1,7 @@
 /**
  * What applies to an architecture, and why the rest does not, whatever the profile.
  */
-import type { MemoryModel } from '@mmu-gather/core/stepped';
+import type { MemoryModel, Switches } from '@mmu-gather/core/stepped';
 import type { Architecture } from './architecture.ts';
 import { matches } from './pattern.ts';
 import type { Broken } from './profiles/spec.ts';
@@ -34,6 +34,8 @@ export interface Whereabouts {
   readonly kernel?: string;
   /** Memory model; none is named if not given. */
   readonly model?: MemoryModel;
+  /** Switches of its profile. */
+  readonly switches?: Switches;
 }
 
 /** Why a twin is right on an architecture, there; undefined if it is not. */
@@ -43,7 +45,12 @@ export function mendedBy(arch: Architecture, twin: Pick<Twin, 'id'>, where: Wher
 
 /** Why a scenario does not hold on an architecture, there, and what says so; undefined if it does. */
 export function brokenOn(arch: Architecture, scenario: Pick<Scenario, 'id'>, where: Whereabouts): Broken | undefined {
-  return Object.entries(arch.breaks ?? {}).find(([key]) => speaksOf(key, scenario.id, where))?.[1];
+  const applies = ({ where: wanted = {} }: Broken): boolean =>
+    where.switches === undefined ||
+    Object.entries(wanted).every(([key, value]) => where.switches![key as keyof Switches] === value);
+  return Object.entries(arch.breaks ?? {}).find(
+    ([key, broken]) => speaksOf(key, scenario.id, where) && applies(broken),
+  )?.[1];
 }
 
 /** Is `pattern`, or `pattern@` with names of kernels and memory models, about this one? */

@@ -6,7 +6,7 @@ import { type Architecture, type BackendSwitches, checkSwitches } from './archit
 import { ARCHITECTURES } from './architectures/index.ts';
 import { boundOf, brokenOn, goesWrong, mendedBy, whyNot } from './applies.ts';
 import { matches } from './pattern.ts';
-import { DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
+import { type Broken, DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
 import type { AnyScenario, BackendOverrides, Bound, Property, Scenario, Twin, Where } from './scenario.ts';
 
 /** What selects cells. */
@@ -153,11 +153,17 @@ function placeOf(
   if (twin !== undefined && !applies(twin)) return undefined;
   const switches = { ...own, ...overridesFor(scenario.backend, arch), ...wrongOf(twin, arch) };
   const memoryModel = model ?? arch.backend(switches).isa.memoryModel;
-  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, { kernel: spec.kernel, model: memoryModel });
+  const broken = brokenIn(spec, arch, scenario, memoryModel);
   if (twin !== undefined && broken !== undefined) return undefined;
   if (twin !== undefined && !goesWrong(twin, memoryModel))
     return `wrong under ${twin.memoryModels!.join(' and ')} and weaker memory models`;
   return cellOf({ scenario, twin, arch, spec, memoryModel, switches });
+}
+
+/** Why a scenario does not hold in a profile on an architecture, if it does not. */
+function brokenIn(spec: ProfileSpec, arch: Architecture, scenario: Scenario, model: MemoryModel): Broken | undefined {
+  const where = { kernel: spec.kernel, model, switches: profileOf(spec, arch.config) };
+  return spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, where);
 }
 
 /** Switches of a backend that make a twin wrong. */
@@ -179,7 +185,7 @@ interface Parts {
 
 function cellOf({ scenario, twin, arch, spec, memoryModel, switches }: Parts): Cell {
   const where = { kernel: spec.kernel, model: memoryModel };
-  const broken = spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, where);
+  const broken = brokenIn(spec, arch, scenario, memoryModel);
   const mended = twin === undefined ? undefined : (spec.mends?.[twin.id] ?? mendedBy(arch, twin, where));
   const oracle = twin === undefined ? broken?.oracle : mended === undefined ? twin.oracle : undefined;
   const bound = twin === undefined ? boundOf(scenario, arch, memoryModel) : undefined;

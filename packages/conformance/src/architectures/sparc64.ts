@@ -124,6 +124,7 @@ export const SPARC64: Architecture = {
   breaks: {
     'huge/zap-twice': {
       oracle: 'O10',
+      where: { deferral: 'counter', finishSync: 'none' },
       why: 'who finds a huge entry gone takes no lock, and its own finish drains its own batch only: it may return before the other one has flushed',
     },
     'gup-fast/collapse@linux-5.11': {

@@ -22,6 +22,8 @@ export interface Broken {
   readonly oracle: string | readonly string[];
   /** Which defect it is, by number if it has one: `D3: a generation is used twice`. */
   readonly why: string;
+  /** Of an architecture's: profiles in which it is so, by these switches of theirs, if not all. */
+  readonly where?: Partial<Switches>;
 }
 
 /** A batching system. */
