@@ -3,6 +3,8 @@
  *
  *     step   what the CPU did, what it read and from which step       function, file and line
  *
+ * Under weak a stale load says which newer store it does not see: `read x -> 0 (before step 3)`.
+ *
  * The machine is taken along the path once more, with stacks noted. Steps on memory that only one CPU touches in this
  * execution say nothing about the race and are left out unless `full`.
  */
@@ -68,6 +70,11 @@ const READS: ReadonlySet<OpName> = new Set([
   'atomicAddReturn',
   'atomicFetchAndNot',
   'waitFor',
+  'bareLoad',
+  'bareLoadExclusive',
+  'bareStoreExclusive',
+  'bareRmw',
+  'bareCas',
   'downReadTrylock',
   'userRead',
   'kernelRead',
@@ -75,13 +82,37 @@ const READS: ReadonlySet<OpName> = new Set([
   'alloc',
 ]);
 
-const ONLY_READS: ReadonlySet<OpName> = new Set(['readOnce', 'loadAcquire', 'waitFor']);
+const ONLY_READS: ReadonlySet<OpName> = new Set([
+  'readOnce',
+  'loadAcquire',
+  'waitFor',
+  'bareLoad',
+  'bareLoadExclusive',
+]);
+/** They write even where the value stays. */
+const STORES: ReadonlySet<OpName> = new Set(['writeOnce', 'storeRelease', 'xchg', 'bareStore', 'bareRmw']);
+
+function noteWrite(writes: Map<number, number[]>, cell: number, step: number): void {
+  const steps = writes.get(cell);
+  if (steps === undefined) writes.set(cell, [step]);
+  else steps.push(step);
+}
+
+/** Where a value comes from, by the steps that wrote to the cell, of which a load has missed the last ones. */
+function origin(steps: readonly number[] | undefined, missed: number): string {
+  if (steps === undefined) return '';
+  const from = steps[steps.length - 1 - missed];
+  const not = missed === 0 ? '' : `before step ${steps[Math.max(0, steps.length - missed)]}`;
+  if (from === undefined) return not === '' ? '' : ` (${not})`;
+  return ` (step ${from}${not === '' ? '' : `, ${not}`})`;
+}
 
 /** Takes a machine, in its first state, along a path. The machine is back in its first state afterwards. */
 export function explain(machine: Machine, path: readonly PathStep[]): Explanation {
   const cpus = machine.actors / 3;
   const rows: (Omit<Row, 'shared'> & { cell: number; kind: OpName | 'drain' | 'deliver' })[] = [];
-  const lastWrite = new Map<number, number>();
+  /** Steps that wrote to a cell, oldest first. */
+  const writes = new Map<number, number[]>();
   const touched = new Map<number, Set<number>>();
   const written = new Set<number>();
   const mark = machine.mark();
@@ -96,7 +127,7 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       const text = drain ? machine.drainText(cpu) : machine.deliveryText(cpu);
       const cell = drain ? machine.drainCell(cpu) : -1;
       machine.perform(actor, choice);
-      if (drain) lastWrite.set(cell, step);
+      if (drain) noteWrite(writes, cell, step);
       rows.push({
         step,
         cpu,
@@ -113,13 +144,14 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       const cell = machine.stepCell(number);
       const before = cell >= 0 ? machine.state.words[cell] : 0;
       let text = machine.text.step(number);
+      const missed = machine.missedStores(number, choice);
+      const waitsOn = machine.waitsOn(number, choice);
       machine.perform(actor, choice);
       const value = machine.lastResult(number);
       if (READS.has(kind) && machine.violation?.oracle !== 'race') {
-        const from = cell < 0 ? '' : lastWrite.has(cell) ? ` (step ${lastWrite.get(cell)})` : '';
-        text += ` -> ${machine.text.value(cell, value)}${from}`;
+        text += waitsOn ? ' -> not yet' : ` -> ${machine.text.value(cell, value)}${origin(writes.get(cell), missed)}`;
       }
-      if (cell >= 0 && machine.state.words[cell] !== before) lastWrite.set(cell, step);
+      if (cell >= 0 && (STORES.has(kind) || machine.state.words[cell] !== before)) noteWrite(writes, cell, step);
       if (cell >= 0 && !ONLY_READS.has(kind)) written.add(cell);
       const at = kind === 'irqReturn' ? { fn: '', site: '' } : placeIn(process.performedStack);
       rows.push({ step, cpu, side: number >= cpus ? 'irq' : 'main', text, ...at, cell, kind });

@@ -395,6 +395,16 @@ export class Machine<E = unknown> implements Explorable {
     return OP_NAMES[this.#words.kind(process)] ?? 'none';
   }
 
+  /** Under weak: how many newer stores to its cell the pending load of a process misses with this choice. */
+  missedStores(process: number, choice: number): number {
+    return this.#effects.weak?.missed(process, process % this.#cpus, choice) ?? 0;
+  }
+
+  /** Under weak: does the pending wait of a process wait on with this choice, having read the newest value? */
+  waitsOn(process: number, choice: number): boolean {
+    return this.#effects.weak?.spins(process, process % this.#cpus, choice) === true;
+  }
+
   /** The cell that a process's pending step reads or writes; -1 if it is another kind of step. */
   stepCell(process: number): Cell {
     const kind = this.#words.kind(process);

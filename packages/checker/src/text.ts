@@ -13,6 +13,7 @@ import {
   PRESENT,
   RW,
 } from '@mmu-gather/core/stepped';
+import { FENCE_KINDS, RMW_OPERATIONS } from './bare-steps.ts';
 import type { Layout } from './layout.ts';
 import { isBroadcast, OP_NAMES, SCOPE_DATA, scopeCpus, scopeLevel } from './op.ts';
 import { CACHE_NAMES, EVERYTHING_WORD } from './port.ts';
@@ -85,13 +86,20 @@ export class Text {
     switch (name) {
       case 'readOnce':
       case 'loadAcquire':
+      case 'bareLoad':
+      case 'bareLoadExclusive':
         return `read ${cell}`;
       case 'writeOnce':
       case 'storeRelease':
+      case 'bareStore':
+      case 'bareStoreExclusive':
         return `${cell} := ${this.value(a(0), a(1))}`;
       case 'xchg':
         return `xchg ${cell} := ${this.value(a(0), a(1))}`;
+      case 'bareRmw':
+        return `${RMW_OPERATIONS[a(2)]} ${cell}, ${this.value(a(0), a(1))}`;
       case 'cmpxchg':
+      case 'bareCas':
         return `cmpxchg ${cell}: ${this.value(a(0), a(2))} to ${this.value(a(0), a(1))}`;
       case 'atomicAdd':
       case 'atomicAddReturn':
@@ -147,6 +155,14 @@ export class Text {
         return 'interrupts on';
       case 'smpMb':
         return 'smp_mb()';
+      case 'smpWmb':
+        return 'smp_wmb()';
+      case 'smpRmb':
+        return 'smp_rmb()';
+      case 'smpMbAfterAtomic':
+        return 'smp_mb__after_atomic()';
+      case 'bareFence':
+        return FENCE_KINDS[a(0)]!.toUpperCase();
       case 'invalidationBarrier':
         return 'wait for broadcasts';
       case 'none':

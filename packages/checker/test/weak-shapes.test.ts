@@ -6,6 +6,7 @@
 import type { Cpu, Steps } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import type { FenceKind } from '../src/bare.ts';
+import { explain } from '../src/diagram.ts';
 import { search } from '../src/search/index.ts';
 import { bare, gather, handshake, ring } from './programs.ts';
 import { type Instruction, MODELS, outcomes, type Straight } from './weak-programs.ts';
@@ -360,4 +361,17 @@ describe('the programs that other checkers were measured with', () => {
 test('dpor takes no two steps to commute, and finds the same outcomes', () => {
   const program = ['Wx Wy', 'Ry addr Rx'].map(thread);
   expect(outcomes(program, MODELS.mca, 'dpor')).toEqual(outcomes(program, MODELS.mca));
+});
+
+test('a diagram says which store a stale load does not see', () => {
+  const machine = bare(2, handshake(false), 'weak');
+  const { violation, path } = search(machine, { strategy: 'bounded' });
+  expect(violation?.oracle).toBe('assert');
+  const text = explain(machine, path!).rows.map((row) => `${row.step} CPU ${row.cpu} ${row.text}`);
+  expect(text.filter((line) => line.includes('before step'))).toMatchInlineSnapshot(`
+    [
+      "5 CPU 1 read shared.gen -> 1 (before step 2)",
+      "6 CPU 1 read shared.pte -> 1 (before step 1)",
+    ]
+  `);
 });

@@ -12,7 +12,7 @@
 import type { Cell } from '@mmu-gather/core/stepped';
 import { fenceClass, operate, rmwOrder } from '../bare-steps.ts';
 import type { Memory } from '../memory.ts';
-import { isBroadcast, OP, passes, scopeCpus, WRITER } from '../op.ts';
+import { isBroadcast, onlyReads, OP, passes, scopeCpus, WRITER } from '../op.ts';
 import { CPU, type Words } from '../words.ts';
 import { KNOWN, MAPS } from './knowledge.ts';
 import { EMPTY_VIEW, type View } from './views.ts';
@@ -74,6 +74,18 @@ export class WeakEffects {
   spin(number: number, cpu: number): void {
     const cell = this.#words.arg(number, 0);
     this.#weak.load(cpu, cell, this.#weak.messages.newest(cell), this.#weak.pointed(cpu, cell), 'relaxed');
+  }
+
+  /** How many newer messages a choice of a pending load misses; 0 if it reads the newest, or is none. */
+  missed(number: number, cpu: number, choice: number): number {
+    const arg = (i: number): number => this.#words.arg(number, i);
+    const kind = this.#words.kind(number);
+    const cell = arg(0);
+    let nth = choice;
+    if (kind === OP.cmpxchg || kind === OP.bareCas) nth -= this.#newest(cell) === arg(2) ? 1 : 0;
+    else if (!onlyReads(kind) && kind !== OP.bareLoadExclusive) return 0;
+    const index = this.#readable(number, cpu).indices[nth];
+    return index === undefined ? 0 : this.#weak.messages.newest(cell) - index;
   }
 
   /** Lets a pending step take effect. Returns its result; undefined if there is more to do than this. */
