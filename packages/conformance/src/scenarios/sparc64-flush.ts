@@ -40,6 +40,18 @@ const spill = defineScenario<Stage>({
   ],
 });
 
+const spillBatch = defineScenario<Stage>({
+  id: 'sparc64/window-spill-batch',
+  title: 'the same with two pages at once: their flush is a call that waits for the trap to end',
+  source: 'f36391d2790d (2013), kernel/winfixup.S',
+  cpus: 2,
+  only: ONLY,
+  backend: { sparc64: { windowTraps: true, singlePage: 'accepted' } },
+  setup: (run) => setStage(run),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => spillWindow(cpu, 0, 7))],
+  twins: [noWait('sparc64/window-spill-batch')],
+});
+
 const batch = defineScenario<Stage>({
   id: 'sparc64/batch',
   title: 'four pages are unmapped in two batches, whose addresses the other CPU reads where they stand',
@@ -172,4 +184,4 @@ const execBit = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const SPARC64_FLUSHES: readonly AnyScenario[] = [spill, batch, bothWays, halves, collapse, execBit];
+export const SPARC64_FLUSHES: readonly AnyScenario[] = [spill, spillBatch, batch, bothWays, halves, collapse, execBit];
