@@ -10,6 +10,9 @@
  *     // one of the two sees the other: CPU 0 sees MULTIPLE, or CPU 1's walks see the store
  *
  * It moves one way: from nobody to one CPU to MULTIPLE. The task that flushes must stay on its CPU until it has.
+ *
+ * With `reset` it starts anew when the mm gets an ASID of a new generation. Nobody runs the mm then, and what CPUs hold under its old ASID
+ * answers nobody. The CPU that gives the ASID notes itself afterwards, like every other.
  */
 import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import { arm64Of, mmActiveCpu } from './asid-state.ts';
@@ -40,5 +43,11 @@ export function* noteActiveCpu(cpu: Cpu, mm: Mm): Steps<void> {
   if (seen === self || seen === ACTIVE_CPU_MULTIPLE) return;
   if (seen === NONE) seen = yield* cpu.cmpxchg(cell, NONE, self);
   if (seen !== NONE) yield* cpu.writeOnce(cell, ACTIVE_CPU_MULTIPLE);
-  yield* dsbIshst(cpu);
+  if (arm64Of(cpu).switches.activeCpuBarrier) yield* dsbIshst(cpu);
+}
+
+/** The mm has a new ASID: under that one it has run nowhere. Under the allocator's lock. */
+export function* forgetActiveCpus(cpu: Cpu, mm: Mm): Steps<void> {
+  const { localFlush } = arm64Of(cpu).switches;
+  if (localFlush === 'reset' || localFlush === 'reset-late') yield* cpu.writeOnce(mmActiveCpu(mm), NONE);
 }

@@ -20,6 +20,7 @@
  * An mm that runs nowhere may have entries under an ASID of an earlier generation (SameASIDPerTask does not hold): they answer nobody.
  */
 import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
+import { forgetActiveCpus } from './active-cpu.ts';
 import {
   arm64Of,
   ASID_FIRST_VERSION,
@@ -96,9 +97,11 @@ function* newContext(cpu: Cpu, mm: Mm, old: number): Steps<number> {
     if (cpu.read(mmPinned(mm)) !== 0) return id;
     if (!testAsid(cpu, asidMap, asidIn(old))) {
       putAsid(cpu, asidMap, asidIn(old), true);
+      yield* forgetActiveCpus(cpu, mm);
       return id;
     }
   }
+  yield* forgetActiveCpus(cpu, mm);
   const asid = findFree(cpu, cpu.read(allocator.curIdx));
   return asid === RESERVED_ASID ? yield* rollOver(cpu) : take(cpu, generation, asid);
 }

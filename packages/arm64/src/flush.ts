@@ -25,6 +25,7 @@ import { activeElsewhere } from './active-cpu.ts';
 import { arm64Of, asidIn, mmContextId, USER_ASID } from './asid-state.ts';
 import { dsbIsh, dsbIshst } from './barriers.ts';
 import { aside1, type Shareability, TTL_UNKNOWN, vae1 } from './isa.ts';
+import type { Arm64Switches } from './profiles.ts';
 import { maxTlbiRangePages, rangeOps, type RangeShape } from './range.ts';
 import { ALL_PAGES, FLUSH_MM, FLUSH_RANGE, traceFlush } from './trace.ts';
 
@@ -46,6 +47,11 @@ export interface FlushTarget {
   readonly where: Shareability;
 }
 
+/** Does a flush look who runs the mm, and where it must: after the barrier? */
+function looksLate(localFlush: Arm64Switches['localFlush']): boolean {
+  return localFlush !== 'off' && localFlush !== 'unordered';
+}
+
 /** Makes page-table stores visible to all walkers, and only then looks which ASID must be flushed, and where. */
 export function* beginFlush(cpu: Cpu, mm: Mm): Steps<FlushTarget> {
   const { barrierBefore, asidRead, localFlush, shareability } = arm64Of(cpu).switches;
@@ -56,7 +62,7 @@ export function* beginFlush(cpu: Cpu, mm: Mm): Steps<FlushTarget> {
   const local =
     shareability === 'local' ||
     (localFlush === 'unordered' && !elsewhereEarly) ||
-    (localFlush === 'active-cpu' && !(yield* activeElsewhere(cpu, mm)));
+    (looksLate(localFlush) && !(yield* activeElsewhere(cpu, mm)));
   return { asid: asidIn(id), where: local ? 'local' : 'inner' };
 }
 

@@ -59,9 +59,13 @@ export interface Arm64Switches {
   /**
    * Flushes of an mm that has run on one CPU only stay there (R. Roberts, RFC of August 2025; not merged):
    * - `active-cpu`: looks who runs it after a full barrier, so that either it sees the other CPU or that one's walks see the page tables
+   * - `reset`: the same, and an mm that gets a new ASID has run nowhere (review of C. Marinas): whoever gives it notes its own CPU after that
    * - `unordered`: wrong: looks before the page-table stores are ordered
+   * - `reset-late`: wrong: a CPU notes itself, and then gives the mm a new ASID and forgets who has noted himself
    */
-  readonly localFlush: 'off' | 'active-cpu' | 'unordered';
+  readonly localFlush: 'off' | 'active-cpu' | 'reset' | 'unordered' | 'reset-late';
+  /** With `localFlush`: whether a CPU that noted itself has a barrier before it walks (DSB ISHST). False is wrong. */
+  readonly activeCpuBarrier: boolean;
 
   // ---- tlb_flush ----
 
@@ -150,6 +154,7 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   kptiUserTlbi: true,
   repeatTlbi: 'none',
   localFlush: 'off',
+  activeCpuBarrier: true,
   freedTablesDropWalks: true,
   levelHint: 'single',
   fullmmFlush: 'skip',

@@ -44,8 +44,10 @@ export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
   if (next.address === initMm) {
     yield* setReservedTtbr0(cpu);
   } else {
-    yield* noteActiveCpu(cpu, next);
+    const { localFlush } = arm64Of(cpu).switches;
+    if (localFlush !== 'reset') yield* noteActiveCpu(cpu, next);
     const asid = yield* checkContext(cpu, next);
+    if (localFlush === 'reset') yield* noteActiveCpu(cpu, next);
     yield* cpu.loadContext(cpu.read(next.pgd), asid, true);
   }
   cpu.write(loadedMm, next.address);

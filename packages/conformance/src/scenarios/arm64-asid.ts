@@ -289,6 +289,45 @@ const kptiRollover = defineScenario<Mms>({
   ],
 });
 
+const activeReset = defineScenario<Mms>({
+  id: 'arm64/active-cpu-reset',
+  title:
+    'an mm that has run on both CPUs gets a new ASID, and has run on one again, while it arrives on the other, where it is flushed',
+  source: 'review of C. Marinas of R. Roberts, RFC of August 2025',
+  cpus: 2,
+  only: ASIDS,
+  backend: { arm64: { asids: 4, localFlush: 'reset' } },
+  pools: { mm: 4, page: 4, table: 8, vma: 4 },
+  setup(run, kernel) {
+    const stage = setMms(run, kernel, 4, [0, 0, 1]);
+    const [a, , c] = stage.mms;
+    run(1, (cpu) => contextSwitch(cpu, a!));
+    run(1, (cpu) => userStore(cpu, a!, 0, 1));
+    run(1, (cpu) => contextSwitch(cpu, c!));
+    return stage;
+  },
+  threads: ({ mms: [a, , , d], at0 }) => [
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, d!);
+      yield* toUser(cpu, a!);
+    }),
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, a!);
+      yield* clearFlushFree(cpu, a!, at0);
+    }),
+  ],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'arm64/active-cpu-reset/late',
+      why: 'CPU 0 notes itself, gives the mm a new ASID and forgets that: CPU 1 finds nobody, and flushes itself alone',
+      oracle: ['O1', 'O2'],
+      property: 'FUAF',
+      backend: { arm64: { localFlush: 'reset-late' } },
+    },
+  ],
+});
+
 /** All of them. */
 export const ARM64_ASIDS: readonly AnyScenario[] = [
   rollover,
@@ -298,4 +337,5 @@ export const ARM64_ASIDS: readonly AnyScenario[] = [
   pinned,
   kpti,
   kptiRollover,
+  activeReset,
 ];

@@ -95,6 +95,14 @@ const activeCpu = defineScenario<OnePage>({
       backend: { arm64: { localFlush: 'unordered' } },
       memoryModels: ['tso'],
     },
+    {
+      id: 'arm64/active-cpu/arrival-unordered',
+      why: 'the CPU that arrives notes itself, and nothing orders that before its first walk',
+      oracle: ['O1', 'O2'],
+      property: 'FUAF',
+      backend: { arm64: { activeCpuBarrier: false } },
+      memoryModels: ['weak'],
+    },
   ],
 });
 
