@@ -17,7 +17,11 @@ export interface FlushCost {
 /** Of all flushes of batches, those with one address: about 2 of 3 (f36391d2790d, 2013). Waiting for siblings was the dear part of the others. */
 export const SINGLE_PAGE_SHARE: number = 2 / 3;
 
-/** @param targets CPUs in mm_cpumask besides this one */
+/**
+ * What a flush of some addresses costs.
+ * @param pages how many addresses
+ * @param targets CPUs in mm_cpumask besides this one
+ */
 export function flushCost(pages: number, targets: number): FlushCost {
   return { tsbEntries: pages, crossCalls: targets, waits: pages > 1, demaps: pages };
 }

@@ -204,8 +204,16 @@ export function* writeBehindTag(cpu: Cpu, slot: Slot, entry: Entry): Steps<void>
   yield* cpu.writeOnce(slot.cell, slot.tag);
 }
 
-/** What stands in a TSB for a leaf of a level: kind of entry, and the translation of the part that holds the address. */
-export function tteOf(geometry: Geometry, address: number, entry: Entry): { kind: TsbKind; tte: Entry } {
+/** What stands in a TSB for a part of a leaf. */
+export interface Tte {
+  /** In which table. */
+  readonly kind: TsbKind;
+  /** The translation. */
+  readonly tte: Entry;
+}
+
+/** What stands in a TSB for the part of a leaf, huge or not, that holds the address. */
+export function tteOf(geometry: Geometry, address: number, entry: Entry): Tte {
   if ((entry & PSE) === 0) return { kind: TSB_BASE, tte: entry };
   const shift = kindShift(geometry, TSB_HUGE);
   const second = tsbIndex(address, shift, 2);
