@@ -7,6 +7,7 @@ import { ARM64_ASIDS } from './arm64-asid.ts';
 import { ARM64_CONTPTE } from './arm64-contpte.ts';
 import { ARM64_FLUSHES } from './arm64-flush.ts';
 import { ARM64_RECLAIM } from './arm64-reclaim.ts';
+import { ARM64_VMIDS } from './arm64-vmid.ts';
 import { BROADCASTS } from './broadcast.ts';
 import { BUGS } from './bugs.ts';
 import { BUGS_OF_TAGS } from './bugs-tags.ts';
@@ -99,6 +100,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_ASIDS,
   ...ARM64_RECLAIM,
   ...ARM64_CONTPTE,
+  ...ARM64_VMIDS,
   ...RADIX_FLUSHES,
   ...RADIX_TRIMMING,
   ...RADIX_PIDS,
