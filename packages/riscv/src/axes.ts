@@ -13,6 +13,7 @@ export const RISCV_AXES: Axes<RiscvSwitches> = {
   rfence: axis(['sbi', 'ipi']),
   waitForIpis: axis([true], [false]),
   reach: axis(['all'], ['self', 'others']),
+  flushFence: axis([true], [false]),
   threshold: COUNT,
   hugeStride: axis([false, true]),
   gatherFlush: axis(['mm', 'range']),

@@ -19,6 +19,8 @@ export interface MmRange {
 
 /** A range of an mm on the harts that have run it. An mm without an ASID has run nowhere yet. */
 export function* flushMmRange(cpu: Cpu, mm: Mm, range: MmRange): Steps<void> {
+  // Pairs with the barrier behind the bit in mm_cpumask (switch.ts).
+  if (riscvOf(cpu).switches.flushFence) yield* cpu.smpMb();
   const asid = asidIn(yield* cpu.readOnce(mmContextId(mm)));
   const mask = yield* cpu.readOnce(mm.cpumask);
   yield* flushOnMask(cpu, mask, { asid, ...range });

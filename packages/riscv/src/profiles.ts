@@ -32,6 +32,12 @@ export interface RiscvSwitches {
   readonly waitForIpis: boolean;
   /** Which harts of mm_cpumask flush. All but all of them is wrong. */
   readonly reach: 'all' | 'self' | 'others';
+  /**
+   * Whether a full barrier stands between page-table stores and the read of mm_cpumask. False is Linux up to 6.18, where none is to be seen:
+   * exchanges of leaves are fully ordered, but an entry that led to a table is cleared by a plain store. Wrong where stores are buffered
+   * (scenario riscv/unlinked-table).
+   */
+  readonly flushFence: boolean;
   /** tlb_flush_all_threshold: more strides than this become a flush of the whole ASID. 64 (6.8 on); 1 before. */
   readonly threshold: number;
   /** Whether flushes of huge pages go by their size (6.8 on). */
@@ -111,6 +117,7 @@ export const RISCV_LINUX_5_11: RiscvSwitches = {
   rfence: 'sbi',
   waitForIpis: true,
   reach: 'all',
+  flushFence: false,
   threshold: 1,
   hugeStride: false,
   gatherFlush: 'mm',

@@ -1,12 +1,13 @@
 /**
  * A flush on all harts of a mask (arch/riscv/mm/tlbflush.c: __flush_tlb_range): by the firmware, by interrupts, or here alone.
  *
- * Contract: page-table stores come before the call, by exchanges where they take something away. When it returns, no hart of the mask can use
+ * Contract: page-table stores come before the call. When it returns, no hart of the mask can use
  * what they replaced: it has fenced, or (deferred.ts) will before it runs user code of the mm. A hart that is not in the mask yet sets its bit
  * before it loads the mm's tables, and walks what is stored then:
  *
  *     CPU 0 (__flush_tlb_range)                 CPU 1 (switch_mm)
- *     exchange in page tables                   set bit in mm_cpumask
+ *     store to page tables                      set bit in mm_cpumask
+ *     (full barrier)                            (full barrier)
  *     read mm_cpumask                           load satp, walk
  *     // one of the two sees the other
  */

@@ -5,10 +5,16 @@ import { riscv, RISCV_AXES, RISCV_PROFILES, type RiscvSwitches } from '@mmu-gath
 import { type Architecture, switchesById } from '../architecture.ts';
 
 /**
- * ASIDs of an explored hart, the boot's among them, a range that is flushed as a whole, and a queue: small. `arrivalFence` is mended: as in Linux
- * it is the subject of `riscv/arrival`.
+ * ASIDs of an explored hart, the boot's among them, a range that is flushed as a whole, and a queue: small. The two barriers are mended: as in
+ * Linux they are the subjects of `riscv/arrival` and `riscv/unlinked-table`.
  */
-const EXPLORED: Partial<RiscvSwitches> = { asids: 6, threshold: 1, deferQueue: 1, arrivalFence: true };
+const EXPLORED: Partial<RiscvSwitches> = {
+  asids: 6,
+  threshold: 1,
+  deferQueue: 1,
+  arrivalFence: true,
+  flushFence: true,
+};
 
 /** The same reason for several twins. */
 function each(why: string, ...ids: readonly string[]): Record<string, string> {

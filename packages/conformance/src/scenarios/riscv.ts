@@ -47,6 +47,26 @@ const arrival = defineScenario<Stage>({
   ],
 });
 
+const unlinked = defineScenario<Stage>({
+  id: 'riscv/unlinked-table',
+  title: 'a thread comes to a hart that never ran the mm, while another one unlinks a table',
+  source: 'arch/riscv/mm/tlbflush.c __flush_tlb_range; mm/memory.c free_pte_range',
+  cpus: 2,
+  only: RISCV_ONLY,
+  setup: newcomer,
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'riscv/unlinked-table/as-in-linux',
+      why: 'the store that unlinks the table is still in the buffer when mm_cpumask is read',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { riscv: { flushFence: false } },
+      memoryModels: ['tso'],
+    },
+  ],
+});
+
 const mask = defineScenario<Stage>({
   id: 'riscv/sticky-mask',
   title: 'a hart comes back to an mm whose entries it still has under its ASID',
@@ -308,6 +328,7 @@ const rollover = defineScenario<Mms>({
 /** All of them. */
 export const RISCV_SCENARIOS: readonly AnyScenario[] = [
   arrival,
+  unlinked,
   mask,
   firmware,
   deferred,
