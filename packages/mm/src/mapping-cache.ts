@@ -41,7 +41,11 @@ export function* filemapGetLocked(cpu: Cpu, mapping: AddressSpace, index: number
   for (;;) {
     const page = yield* cpu.loadAcquire(slotOf(mapping, index));
     if (page === 0) return 0;
-    if (!(yield* tryGetPage(cpu, page))) continue;
+    if (!(yield* tryGetPage(cpu, page))) {
+      // Linux looks again and sees one day that the page has gone. Here it does at once, or a weak machine would explore how often it does not.
+      yield* cpu.smpRmb();
+      continue;
+    }
     yield* lockPage(cpu, page);
     if ((yield* cpu.readOnce(slotOf(mapping, index))) === page) return page;
     yield* unlockPage(cpu, page);
