@@ -196,6 +196,22 @@ test(
 );
 
 test(
+  'an mm that no other CPU has run asks nobody, and traces nothing',
+  run(function* (): Steps<void> {
+    const { m, mm, ptes } = yield* running(new FakeMachine({ cpus: 1 }));
+    const [cpu] = m.cpus;
+    yield* archEnterLazyMmuMode(cpu!);
+    for (let i = 0; i < 2; i++) yield* SPARC64_PTE.ptepGetAndClear(cpu!, mm, i * PAGE, ptes + i, 0);
+    yield* archLeaveLazyMmuMode(cpu!);
+    expect(short(m).filter((line) => line.includes('demap') || line.includes('ipi'))).toEqual([
+      'demap context 1 0-2000',
+      'demap context 1 2000-4000',
+    ]);
+    expect(m.events).toEqual([]);
+  }),
+);
+
+test(
   'a batch is full with 192 addresses',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine());
