@@ -17,6 +17,7 @@ export * from './gather.ts';
 export * from './isa.ts';
 export * from './kernel-range.ts';
 export * from './needs-flush.ts';
+export * from './operand.ts';
 export * from './profiles.ts';
 export * from './pte.ts';
 export * from './range.ts';

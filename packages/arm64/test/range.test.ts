@@ -1,4 +1,12 @@
-import { maxTlbiRangePages, RANGE_SHAPE, type RangeOp, rangeOps, tlbiRangePages } from '@mmu-gather/arm64/stepped';
+import {
+  maxTlbiRangePages,
+  RANGE_SHAPE,
+  type RangeOp,
+  rangeOps,
+  tlbiRangePages,
+  tlbiOperand,
+  tlbiRangeOperand,
+} from '@mmu-gather/arm64/stepped';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -61,4 +69,16 @@ test('the operand before e3ba51ab24fd: the largest range is not covered at all',
   const masked = { ...RANGE_SHAPE, num: 'masked' as const };
   expect(rangeOps(0, maxTlbiRangePages(), masked)).toEqual([]);
   expect(rangeOps(0, maxTlbiRangePages())).toEqual([{ page: 0, pages: maxTlbiRangePages(), scale: 3 }]);
+});
+
+test('operands that a 6.1 kernel has written: flush_tlb_page, and a huge page that mremap moved', () => {
+  expect(tlbiOperand(2, 0x5d4)).toBe(0x20000000005d4n);
+  const [huge] = rangeOps(0xffffad400, 512);
+  expect(huge).toEqual({ page: 0xffffad400, pages: 512, scale: 1 });
+  expect(tlbiRangeOperand(672, huge!.page, huge!.pages, huge!.scale, 1)).toBe(0x2a053cffffad400n);
+});
+
+test('a level hint names the granule, too', () => {
+  expect(tlbiOperand(0, 0, 0)).toBe(0b0111n << 44n);
+  expect(tlbiOperand(0, 0, 1)).toBe(0b0110n << 44n);
 });
