@@ -80,6 +80,8 @@ class Decoding {
   }
 
   decode(): { readonly bits: number; readonly action: Action } {
+    // Pre- and post-indexed addresses change their base.
+    if (/\][!]|\]\s*,/.test(this.#rest)) this.#unknown();
     const first = this.#operands[0] ?? '';
     return { bits: /^w/i.test(first) ? 32 : 64, action: this.#action() };
   }

@@ -116,6 +116,11 @@ class Parser {
   #type(): boolean {
     const tokens = this.#tokens;
     let found = false;
+    const next = tokens.peek(1);
+    const declares =
+      tokens.peek().kind === 'name' && (next.kind === 'name' || (next.text === '*' && this.#depth === 0));
+    if (declares && !TYPE.test(tokens.peek().text) && !/^(?:else|return)$/.test(tokens.peek().text))
+      throw new Unsupported(tokens.file, tokens.line, `type '${tokens.peek().text}'`);
     while (tokens.peek().kind === 'name' && TYPE.test(tokens.peek().text)) {
       if (tokens.take().text === 'struct') tokens.name('a struct');
       found = true;

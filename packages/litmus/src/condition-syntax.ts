@@ -27,6 +27,9 @@ export function parseQuestion(tokens: Tokens, register: RegisterName): Question 
     else if (tokens.accept('filter')) filter = new Reader(tokens, register).proposition();
     else break;
   }
+  // herd7 takes a test without a condition for one that always holds.
+  if (tokens.ended && shown.length > 0)
+    return { condition: { quantifier: 'forall', proposition: { kind: 'constant', value: true } }, shown, filter };
   const quantifier = parseQuantifier(tokens);
   const proposition = new Reader(tokens, register).proposition();
   tokens.accept(';');

@@ -6,6 +6,7 @@
  *     place ::=  0:X1 | P0:X1 | x | [x] | x[3] | pte_x | PTE(x) | [PTE(x)] | *x
  */
 import type { RegisterName } from './condition-syntax.ts';
+import { Unsupported } from './errors.ts';
 import type { Tokens } from './scan.ts';
 import { locationName, parseValue } from './value-syntax.ts';
 import { entryOf, type Value } from './values.ts';
@@ -45,6 +46,8 @@ export function parseInit(tokens: Tokens, register: RegisterName): Initial {
 function parseItem(tokens: Tokens, register: RegisterName, initial: Initial): void {
   let bytes = 4;
   while (tokens.peek().kind === 'name' && TYPE.test(tokens.peek().text)) bytes = BYTES[tokens.take().text] ?? bytes;
+  if (tokens.peek().kind === 'name' && (tokens.peek(1).kind === 'name' || tokens.peek(1).text === '*'))
+    throw new Unsupported(tokens.file, tokens.line, `type '${tokens.peek().text}'`);
   while (tokens.accept('*'));
   const thread = /^P?(\d+)$/.exec(tokens.peek().text);
   if (thread !== null && tokens.peek(1).text === ':') {

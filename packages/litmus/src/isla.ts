@@ -105,6 +105,7 @@ class Reader {
       registers,
       arrays: new Map(),
       threads,
+      ets2: false,
       faults: 'fatal',
       condition: { quantifier: 'exists', proposition },
       shown: [],

@@ -58,7 +58,7 @@ export function onVmsa(
     results: final.results,
     management: test.threads.map(({ accessFlag, dirty, user }) => ({ accessFlag, dirty, el0: user })),
     handlers: test.threads.map(({ handler }) => handler !== undefined),
-    ets2,
+    ets2: ets2 || test.ets2,
     without: new Set(without),
     room: Math.max(...test.threads.map(roomOf)),
   });

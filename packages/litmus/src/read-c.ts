@@ -59,6 +59,7 @@ export function readC(file: string, source: string): LitmusTest {
       accessFlag: false,
       dirty: false,
     })),
+    ets2: false,
     faults: 'fatal',
     ...question,
   };

@@ -31,9 +31,21 @@ export function readLitmus(file: string, source: string): LitmusTest {
     case 'C':
       return checked(readC(file, text));
     case 'X86_64':
-      return checked(ofTable(file, 'X86_64', readTable(file, text, X86_64)));
+      return checked(
+        ofTable(
+          file,
+          'X86_64',
+          readTable(file, text, X86_64, (info) => variantOf(file, info)),
+        ),
+      );
     case 'AArch64':
-      return checked(ofTable(file, 'AArch64', readTable(file, text, AARCH64)));
+      return checked(
+        ofTable(
+          file,
+          'AArch64',
+          readTable(file, text, AARCH64, (info) => variantOf(file, info)),
+        ),
+      );
     case undefined:
       throw new LitmusError(file, 1, 'an empty file');
     default:
@@ -54,7 +66,7 @@ function withoutLeadingComments(file: string, text: string): string {
 function ofTable(file: string, language: 'X86_64' | 'AArch64', table: Table): LitmusTest {
   const { name, info, initial, columns, question } = table;
   checkColumns(file, columns);
-  const variant = (info.get('variant') ?? '').toLowerCase().split(/[\s,]+/);
+  const variant = variantOf(file, info);
   const management = tthm(file, info.get('tthm'));
   const el0 = (info.get('el0') ?? '').split(/[\s,]+/);
   const threads = columns
@@ -75,18 +87,28 @@ function ofTable(file: string, language: 'X86_64' | 'AArch64', table: Table): Li
     threads,
     ...question,
   };
-  const vmsa = language === 'AArch64' && (info.has('tthm') || variant.includes('vmsa') || mentionsEntries(test));
-  return { ...test, vmsa, faults: faultHandling(file, variant) };
+  const vmsa = language === 'AArch64' && (info.has('tthm') || variant.vmsa || mentionsEntries(test));
+  return { ...test, vmsa, faults: variant.faults, ets2: variant.ets2 };
 }
 
-function faultHandling(file: string, variant: readonly string[]): FaultHandling {
-  for (const word of variant) {
-    if (word === 'imprecise' || word === 'handled') return 'handled';
-    if (word === 'faulttonext' || word === 'skip') return 'skip';
-    if (!['', 'vmsa', 'kvm', 'precise', 'fatal', 'ets2', 'ets3', 'ets'].includes(word))
+/** What `Variant=` asks for. */
+interface Variant {
+  readonly vmsa: boolean;
+  readonly ets2: boolean;
+  readonly faults: FaultHandling;
+}
+
+/** @throws Unsupported if it asks for something else */
+function variantOf(file: string, info: ReadonlyMap<string, string>): Variant {
+  const words = (info.get('variant') ?? '').toLowerCase().split(/[\s,]+/);
+  let faults: FaultHandling = 'fatal';
+  for (const word of words) {
+    if (word === 'imprecise' || word === 'handled') faults = 'handled';
+    else if (word === 'faulttonext' || word === 'skip') faults = 'skip';
+    else if (!['', 'vmsa', 'kvm', 'precise', 'fatal', 'ets2'].includes(word))
       throw new Unsupported(file, 0, `variant '${word}'`);
   }
-  return 'fatal';
+  return { vmsa: words.includes('vmsa') || words.includes('kvm'), ets2: words.includes('ets2'), faults };
 }
 
 /** `TTHM=HA HD`, or by thread `TTHM=P0:HA P1:HD`. HD goes with HA. */
@@ -157,7 +179,7 @@ function locationsOf(test: LitmusTest): Set<string> {
   const names = new Set<string>();
   const of = (value: Value): void => {
     if (typeof value !== 'object') return;
-    if (value.kind === 'entry') names.add(value.oa);
+    if (value.kind === 'entry' && value.oa !== '') names.add(value.oa);
     if (value.kind === 'address' || value.kind === 'page') names.add(value.of);
   };
   for (const value of [...test.memory.values(), ...test.registers.values()]) of(value);

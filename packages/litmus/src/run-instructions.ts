@@ -76,8 +76,8 @@ class Run {
   #earlier = 0;
   #slot = 0;
   #jumps = 0;
-  /** By address: what the last own store there was computed from. */
-  readonly #stored = new Map<string, number>();
+  /** By address: what the last own store there was computed or picked from. */
+  readonly #stored = new Map<string, Pick<Register, 'data' | 'pick'>>();
 
   constructor(test: LitmusTest, number: number, thread: Thread, memory: ThreadMemory) {
     this.#test = test;
@@ -308,7 +308,7 @@ class Run {
           from.value,
           this.#accessOf(target, from, action.order, instruction, false),
         );
-        if (outcome.fault === undefined) this.#stored.set(keyOf(to), from.data);
+        if (outcome.fault === undefined) this.#stored.set(keyOf(to), from);
         return outcome;
       }
       case 'storeExclusive': {
@@ -319,7 +319,7 @@ class Run {
           this.#accessOf(target, from, action.order, instruction, false),
         );
         if (outcome.fault !== undefined) return outcome;
-        if (same(outcome.value, 0n)) this.#stored.set(keyOf(to), from.data);
+        if (same(outcome.value, 0n)) this.#stored.set(keyOf(to), from);
         this.#set(action.status, { value: outcome.value, data: 0, pick: 0 }, 32);
         return outcome;
       }
@@ -330,7 +330,8 @@ class Run {
         const outcome = yield* memory.rmw(to, action.operation, operand.value, access);
         const own = kept ? 1 << access.slot : 0;
         this.#keep(action.to, outcome, access.slot, keyOf(to), bits);
-        this.#stored.set(keyOf(to), action.operation === 'swap' ? operand.data : operand.data | own);
+        const more = action.operation === 'swap' ? 0 : own;
+        this.#stored.set(keyOf(to), { data: operand.data | more, pick: operand.pick | more });
         return outcome;
       }
       case 'compareAndSwap':
@@ -358,7 +359,7 @@ class Run {
     const read = truncate(outcome.value, bits);
     const own = kept ? 1 << access.slot : 0;
     const succeeded = same(read, old.value);
-    if (succeeded) this.#stored.set(keyOf(target.value), value.data);
+    if (succeeded) this.#stored.set(keyOf(target.value), picked);
     const fromOld = succeeded && kept && (yield* this.#memory.choose(2)) === 1;
     const pick = own | old.pick | old.data;
     this.#set(action.old, { value: read, data: fromOld ? old.data : own, pick }, bits);
@@ -368,8 +369,9 @@ class Run {
   #keep(to: string, outcome: Outcome, slot: number, key: string, bits: number): void {
     if (outcome.fault !== undefined || to === ZERO) return;
     // A load behind an own store carries what that store was computed from.
-    const data = (slot < 0 ? 0 : 1 << slot) | (this.#stored.get(key) ?? 0);
-    this.#set(to, { value: outcome.value, data, pick: data }, bits);
+    const own = slot < 0 ? 0 : 1 << slot;
+    const stored = this.#stored.get(key) ?? FROM_NOWHERE;
+    this.#set(to, { value: outcome.value, data: own | stored.data, pick: own | stored.pick }, bits);
   }
 
   #accessOf(target: Register, from: Register, order: Order, instruction: Instruction, loads: boolean): Access {

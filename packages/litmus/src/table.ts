@@ -41,12 +41,18 @@ export interface Table {
   readonly question: Question;
 }
 
-/** Reads a table. */
-export function readTable(file: string, source: string, decoder: Decoder): Table {
+/** Reads a table. @param check looks at the header, before anything else is read */
+export function readTable(
+  file: string,
+  source: string,
+  decoder: Decoder,
+  check: (info: ReadonlyMap<string, string>) => void,
+): Table {
   const text = withoutComments(file, source, 1);
   const open = text.indexOf('{');
   if (open < 0) throw new LitmusError(file, 1, "there is no '{' that begins the first values");
   const { name, info } = readHeader(file, text.slice(0, open));
+  check(info);
   const close = closing(file, text, open);
   const initial = parseInit(new Tokens(file, text.slice(open, close + 1), lineOf(text, open)), decoder.register);
   const end = beginning(text, close + 1);

@@ -65,6 +65,8 @@ export interface LitmusTest {
   readonly arrays: ReadonlyMap<string, number>;
   /** Its threads, from P0 on. */
   readonly threads: readonly Thread[];
+  /** The test asks for FEAT_ETS2. */
+  readonly ets2: boolean;
   /** What follows a fault where there is no handler. */
   readonly faults: FaultHandling;
   /** What it asks. */

@@ -30,13 +30,15 @@ export function locationName(tokens: Tokens): string {
 
 /** A value. @param home the location whose entry an entry without `oa` belongs to */
 export function parseValue(tokens: Tokens, home: string | undefined): Value {
+  tokens.accept('&');
   const token = tokens.peek();
   if (token.kind === 'number' || tokens.at('-')) return BigInt.asUintN(64, tokens.number());
   if (tokens.at('(')) return parseEntry(tokens, home);
-  tokens.accept('&');
   if (tokens.at('label') || (token.kind === 'name' && /^P\d+$/.test(token.text) && tokens.peek(1).text === ':'))
     return parseLabel(tokens);
   if (token.kind !== 'name') tokens.fail('expected a value');
+  if (token.text === 'instr' && tokens.peek(1).text === ':')
+    throw new Unsupported(tokens.file, token.line, 'an instruction as a value');
   const of = locationName(tokens);
   return { kind: 'address', of, offset: 0 };
 }
@@ -73,7 +75,8 @@ function parseEntry(tokens: Tokens, home: string | undefined): EntryValue {
     } else throw new Unsupported(tokens.file, line, `field '${field}' of a page-table entry`);
   } while (tokens.accept(','));
   tokens.expect(')');
-  if (entry.oa === '') tokens.fail('this entry needs an output address (oa:phy_x)');
+  // One that is not valid needs none.
+  if (entry.oa === '' && entry.valid === 1) tokens.fail('this entry needs an output address (oa:phy_x)');
   return entry;
 }
 

@@ -67,6 +67,8 @@ function decode(name: string, operands: readonly string[], locked: boolean, comp
   const values = operands.map((text) => operand(text));
   const to = operands.length - 1;
   const wrong = operands.find((_, i) => places[i] === undefined && values[i] === undefined);
+  // Places with an index, a scale or a segment.
+  if (wrong !== undefined && /[([:]/.test(wrong)) return undefined;
   if (wrong !== undefined) throw complaint(`'${wrong}' is no register, number or place`);
   const full = { full: true };
   if (plain === 'xchg') {

@@ -340,7 +340,8 @@ export class VmsaMachine implements Explorable {
     if (kind === STEP.choose) return way.variant;
     const { values } = this.#program;
     const place = values.place(address);
-    if (place.entry === undefined) return this.#perform(thread, place.cell, way, -1, 0);
+    if (place.entry === undefined)
+      return by.el0 ? this.#fault(thread, -1, 0, FAULTS.Permission) : this.#perform(thread, place.cell, way, -1, 0);
     const entry = this.#histories.value(place.entry, way.walk);
     const result = walkOf(values.fields(entry), stores(kind), way.variant !== VARIANT.clean, by);
     const uncacheable = result.fault === 'Translation' || result.fault === 'AccessFlag' ? IS.uncacheable : 0;

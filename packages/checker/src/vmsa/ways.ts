@@ -51,7 +51,11 @@ export function waysOf(access: Announced, values: Values, histories: Histories, 
   if (kind === STEP.choose)
     return Array.from({ length: access.operand }, (_, variant) => ({ walk: -1, source: -1, variant }));
   const place = values.place(access.address);
-  if (place.entry === undefined) return sourcesOf(access, place.cell, -1, false, histories, graph);
+  if (place.entry === undefined) {
+    // User code has no physical addresses.
+    if (access.by.el0) return [{ walk: -1, source: -1, variant: VARIANT.usual }];
+    return sourcesOf(access, place.cell, -1, false, histories, graph);
+  }
   const ways: Way[] = [];
   const newest = histories.newest(place.entry);
   for (let walk = 0; walk <= newest; walk++) {
