@@ -1,7 +1,7 @@
 import { test } from 'vitest';
 import { ARM64, conformanceTests, SCENARIOS } from '../src/index.ts';
 
-/** Minutes each under this memory model, or close to it. */
+/** A quarter of a minute each under this memory model. */
 const LARGE = ['truncate/fault', 'storm/reclaim-beside-gather'];
 
 // And under arm64's own memory model, in the newest kernel.
