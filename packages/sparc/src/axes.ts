@@ -35,5 +35,5 @@ export const SPARC64_AXES: Axes<Sparc64Switches> = {
   wrapFence: axis([true], [false]),
   wrapKeeps: axis([true], [false]),
   maskCleared: axis([true], [false]),
-  numberFreed: axis(['if-current'], ['always']),
+  numberFreed: axis(['if-current'], ['always', 'at-wrap']),
 };

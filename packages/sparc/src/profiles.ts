@@ -89,8 +89,11 @@ export interface Sparc64Switches {
   readonly wrapKeeps: boolean;
   /** Whether a new number clears mm_cpumask (4.13 on). False is wrong: a CPU trusts what it has under the new number. */
   readonly maskCleared: boolean;
-  /** Which numbers the end of an mm gives back: those of the current version, or (wrong) all: another mm may have it now. */
-  readonly numberFreed: 'if-current' | 'always';
+  /**
+   * Which numbers the end of an mm gives back: those of the current version; or (wrong) all, though another mm may have it now; or (wrong) none,
+   * for a wrap will, which spares the lock that keeps the struct while a wrap looks at it.
+   */
+  readonly numberFreed: 'if-current' | 'always' | 'at-wrap';
 }
 
 /** Linux 5.11. */

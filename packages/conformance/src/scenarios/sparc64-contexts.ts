@@ -8,6 +8,7 @@ import type { Run } from '@mmu-gather/checker';
 import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
+  exitMm,
   kthreadUseMm,
   mmAlloc,
   mmap,
@@ -227,6 +228,33 @@ const numberFreed = defineScenario<readonly Mm[]>({
   ],
 });
 
+const wrapExit = defineScenario<readonly Mm[]>({
+  id: 'sparc64/wrap-exit',
+  title: 'numbers begin anew while a CPU leaves an mm that it had the last reference to',
+  source: 'arch/sparc/mm/init_64.c mmu_context_wrap, destroy_context',
+  cpus: 2,
+  only: ONLY,
+  backend: TWO_NUMBERS,
+  pools: FOUR_MMS,
+  setup(run) {
+    liveMm(run, 1);
+    run(1, exitMm);
+    const b = liveMm(run, 0);
+    run(0, (cpu) => contextSwitch(cpu, null));
+    return [b, run(0, mmAlloc)];
+  },
+  threads: ([b, c]) => [thread((cpu) => contextSwitch(cpu, c!)), thread((cpu) => contextSwitch(cpu, b!))],
+  twins: [
+    {
+      id: 'sparc64/wrap-exit/at-wrap',
+      why: 'the number is left to the next wrap, without a lock: the mm is freed while this one looks at it',
+      oracle: 'O5',
+      property: 'ORD',
+      backend: { sparc64: { numberFreed: 'at-wrap' } },
+    },
+  ],
+});
+
 const trim = defineScenario<Stage>({
   id: 'sparc64/trim-mask',
   title: 'a kernel thread begins to use an mm while the only task of it flushes',
@@ -258,4 +286,12 @@ const trim = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const SPARC64_CONTEXTS: readonly AnyScenario[] = [arrival, wrap, wrapSwitch, newNumber, numberFreed, trim];
+export const SPARC64_CONTEXTS: readonly AnyScenario[] = [
+  arrival,
+  wrap,
+  wrapSwitch,
+  newNumber,
+  numberFreed,
+  wrapExit,
+  trim,
+];
