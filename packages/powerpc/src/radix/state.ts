@@ -28,14 +28,17 @@ export interface RadixCpu extends Handle {
   readonly loadedMm: Cell;
   /** mm_cpumask_trim_clock: global flushes since the last attempt to trim. */
   readonly trimClock: Cell;
-  /** What `typeRead: 'before-clear'` found: 1 + active_cpus, and the mask; 0 if it did not look. */
+  /** What `typeRead: 'before-clear'` found: 1 + active_cpus; 0 if it did not look. */
   readonly earlyActive: Cell;
+  /** And the mask. */
   readonly earlyMask: Cell;
-  /** struct tlbiel_pid, struct tlbiel_va_range: what other CPUs shall do. */
+  /** From here on what other CPUs shall do (struct tlbiel_pid, struct tlbiel_va_range): of which PID. */
   readonly pid: Cell;
   /** RIC of a whole PID. */
   readonly ric: Cell;
+  /** First address of a range. */
   readonly start: Cell;
+  /** First address past it. */
   readonly end: Cell;
   /** Level of the leaves in the range. */
   readonly level: Cell;

@@ -30,10 +30,15 @@ import { IS_PID, rbOfPid, rbOfVa, traceTlbie } from './trace.ts';
 
 /** Addresses of a PID whose leaves of one level go, and whether the page walk cache goes with them. */
 export interface VaRange {
+  /** The PID. */
   readonly pid: number;
+  /** First address. */
   readonly start: number;
+  /** First address past it. */
   readonly end: number;
+  /** Level of the leaves. */
   readonly level: number;
+  /** Whether the page walk cache goes, too. */
   readonly alsoPwc: boolean;
 }
 
