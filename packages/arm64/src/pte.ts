@@ -3,9 +3,12 @@
  * software exchanges them, without barriers: whoever flushes has one (barriers.ts).
  */
 import {
+  ACCESSED,
   type Cell,
   type Cpu,
+  DIRTY,
   type Entry,
+  entrySet,
   GENERIC_PTE,
   type Mm,
   pteDirty,
@@ -28,13 +31,13 @@ function* setPteAt(cpu: Cpu, mm: Mm, _address: number, pte: Cell, entry: Entry):
 }
 
 /**
- * ptep_set_access_flags: a compare-and-swap, for the hardware may set bits meanwhile. After a write fault the older entry is dropped: on
+ * ptep_set_access_flags: a compare-and-swap, for the hardware may set bits meanwhile, which stay. After a write fault the older entry is dropped: on
  * all CPUs, or on this one only, and others fault once more.
  */
 function* ptepSetAccessFlags(cpu: Cpu, mm: Mm, address: number, pte: Cell, old: Entry, entry: Entry): Steps<void> {
   if (old === entry) return;
   for (let seen = old; ; ) {
-    const now = yield* cpu.cmpxchg(pte, seen, entry);
+    const now = yield* cpu.cmpxchg(pte, seen, entrySet(entry, seen & (ACCESSED | DIRTY)));
     if (now === seen) break;
     seen = now;
   }

@@ -81,6 +81,25 @@ test(
 );
 
 test(
+  'an upgrade keeps a dirty bit that the hardware sets meanwhile',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* running(m);
+    const pte = m.take('table', 'table');
+    const old = mkEntry(100, (FLAGS | RW) & ~ACCESSED);
+    m.words[pte] = old;
+    let raced = false;
+    m.before = (_cpu, access) => {
+      if (raced || !access.startsWith('cmpxchg')) return;
+      raced = true;
+      m.words[pte] = mkEntry(100, FLAGS | RW | DIRTY);
+    };
+    yield* m.arm64.pte.ptepSetAccessFlags(m.cpus[0]!.port, mm, 0, pte, old, mkEntry(100, FLAGS | RW), 0);
+    expect(m.words[pte]).toBe(mkEntry(100, FLAGS | RW | DIRTY));
+  }),
+);
+
+test(
   'entries of the kernel are visible at once, those of users are not waited for',
   run(function* (): Steps<void> {
     const m = new FakeMachine();
