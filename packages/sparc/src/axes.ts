@@ -13,7 +13,7 @@ export const SPARC64_AXES: Axes<Sparc64Switches> = {
   tsbs: COUNT,
   batchNr: COUNT,
   demaps: axis(['data', 'both']),
-  lazyMmuPreemption: axis([true, false]),
+  lazyMmuPreemption: axis([false], [true]),
   flushOrder: axis(['tsb-first'], ['tlb-first']),
   maskRead: axis(['after-tsb'], ['before-tsb']),
   trimMask: axis(['never'], ['single-user']),
@@ -35,5 +35,5 @@ export const SPARC64_AXES: Axes<Sparc64Switches> = {
   wrapFence: axis([true], [false]),
   wrapKeeps: axis([true], [false]),
   maskCleared: axis([true], [false]),
-  numberFreed: axis(['if-current'], ['always', 'at-wrap']),
+  numberFreed: axis(['if-current', 'at-wrap'], ['always']),
 };

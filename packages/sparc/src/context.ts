@@ -149,7 +149,7 @@ export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
 
 /**
  * destroy_context: with the last reference, so no CPU has it loaded. The number may be given to others; what TLBs hold under it goes when
- * they run for the first time. The lock keeps the struct for a wrap that found it where this CPU ran it a moment ago.
+ * they run for the first time. The lock keeps the struct while a wrap looks at it.
  */
 export function* destroyContext(cpu: Cpu, mm: Mm): Steps<void> {
   const { contexts, switches } = sparc64Of(cpu);

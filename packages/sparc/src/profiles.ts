@@ -27,7 +27,7 @@ export interface Sparc64Switches {
 
   // ---- lazy MMU mode ----
 
-  /** Whether tasks may be preempted in a lazy MMU section (up to 6.14, a1d416bf9faf). */
+  /** Whether tasks may be preempted in a lazy MMU section (up to 6.14, a1d416bf9faf): wrong, the CPU's flag and batch do not go along. */
   readonly lazyMmuPreemption: boolean;
 
   // ---- flushes ----
@@ -90,8 +90,9 @@ export interface Sparc64Switches {
   /** Whether a new number clears mm_cpumask (4.13 on). False is wrong: a CPU trusts what it has under the new number. */
   readonly maskCleared: boolean;
   /**
-   * Which numbers the end of an mm gives back: those of the current version; or (wrong) all, though another mm may have it now; or (wrong) none,
-   * for a wrap will, which spares the lock that keeps the struct while a wrap looks at it.
+   * Which numbers the end of an mm gives back: those of the current version; or (wrong) all, though another mm may have it now; or none, for
+   * a wrap will (no kernel). The last one takes no lock that would keep the struct while a wrap looks at it: right as long as wraps raise the version
+   * first, for then whoever leaves the mm meanwhile needs the lock to go on.
    */
   readonly numberFreed: 'if-current' | 'always' | 'at-wrap';
 }

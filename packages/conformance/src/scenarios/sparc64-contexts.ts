@@ -247,10 +247,10 @@ const wrapExit = defineScenario<readonly Mm[]>({
   twins: [
     {
       id: 'sparc64/wrap-exit/at-wrap',
-      why: 'the number is left to the next wrap, without a lock: the mm is freed while this one looks at it',
+      why: 'its number is left to the next wrap, without a lock, and a wrap reads what CPUs run before it raises the version: the mm is freed under it',
       oracle: 'O5',
       property: 'ORD',
-      backend: { sparc64: { numberFreed: 'at-wrap' } },
+      backend: { sparc64: { numberFreed: 'at-wrap', wrapOrder: 'slots-first' } },
     },
   ],
 });
