@@ -27,7 +27,10 @@ export const QUIESCE_GAIN: number = 25;
 /** Entries that one IPTE can purge (facility 13): a page table. */
 export const IPTE_RANGE_ENTRIES: number = 256;
 
-/** @param how what is known of the mm: this CPU alone is attached, has entries of it, or neither */
+/**
+ * What changes of so many entries cost.
+ * @param how what is known of the mm: this CPU alone is attached, has entries of it, or neither
+ */
 export function flushCost(entries: number, how: 'attached-alone' | 'cached-alone' | 'shared'): FlushCost {
   switch (how) {
     case 'attached-alone':

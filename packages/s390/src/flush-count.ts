@@ -18,8 +18,8 @@ import { type Cpu, type Mm, type Steps, thisRq } from '@mmu-gather/core/stepped'
 import type { Clearing } from './isa.ts';
 import { attachMask, flushCount, s390Of } from './state.ts';
 
-/** What a flusher asks. */
-type Test = (cpu: Cpu, mm: Mm) => Steps<boolean>;
+/** What a flusher asks of the masks once it is counted: {@link mayFlushLazily} or {@link mayClearLocally}. */
+export type FlushTest = (cpu: Cpu, mm: Mm) => Steps<boolean>;
 
 /** Is no other CPU in a mask? What a CPU alone has attached, or nobody, passes. */
 function noOther(cpu: Cpu, mask: number): boolean {
@@ -48,7 +48,7 @@ export function* mayClearLocally(cpu: Cpu, mm: Mm): Steps<boolean> {
 }
 
 /** flush_count += 1, and the question. Pairs with the wait of {@link awaitFlushes}. Ends with {@link endFlush}. */
-export function* beginFlush(cpu: Cpu, mm: Mm, test: Test): Steps<boolean> {
+export function* beginFlush(cpu: Cpu, mm: Mm, test: FlushTest): Steps<boolean> {
   const { atomicFence, era } = s390Of(cpu).switches;
   const early = atomicFence === 'none' && (yield* test(cpu, mm));
   if (era !== 'E0') yield* cpu.atomicAdd(flushCount(mm), 1);
