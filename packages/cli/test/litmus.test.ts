@@ -75,6 +75,15 @@ describe('a table of verdicts', () => {
     expect(code).toBe(1);
   });
 
+  test('beside another with more columns needs no column of its own', SLOW, async () => {
+    const suites = ['aarch64', 'aarch64-vmsa'].map((name) => join(FILES, name));
+    const tables = suites.flatMap((suite) => ['--expect', join(suite, 'verdicts.tsv')]);
+    const { code, out, err } = await mmuGather(['litmus', ...suites, ...tables, '--column', 'ets2', '--json']);
+    const { summary } = JSON.parse(out) as { summary: { tests: number; agree: number }[] };
+    expect(summary.map(({ tests, agree }) => tests - agree)).toEqual([0, 0]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+  });
+
   test('says of a wrong model what it observed', SLOW, async () => {
     const suite = join(FILES, 'x86_64');
     const { code, out } = await mmuGather([

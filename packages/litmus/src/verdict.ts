@@ -82,6 +82,12 @@ const WORDS: Readonly<Record<string, Verdict>> = {
 /** Expected verdicts, by the name of the file. A file without a verdict is not in it. */
 export type Expectations = ReadonlyMap<string, Verdict>;
 
+/** The columns of verdicts that a table has. */
+export function verdictColumns(text: string): string[] {
+  const head = text.split(/\r?\n/, 1)[0]!.split('\t');
+  return head.filter((name) => name !== 'file' && name !== 'name');
+}
+
 /**
  * Reads one column of a table of verdicts.
  * @param column its name; the only column of verdicts if not given
@@ -90,7 +96,7 @@ export type Expectations = ReadonlyMap<string, Verdict>;
 export function readExpectations(file: string, text: string, column?: string): Expectations {
   const lines = text.replaceAll('\r\n', '\n').split('\n');
   const head = lines[0]!.split('\t');
-  const columns = head.filter((name) => name !== 'file' && name !== 'name');
+  const columns = verdictColumns(text);
   const wanted = column ?? (columns.length === 1 ? columns[0] : undefined);
   const at = head.indexOf(wanted ?? '');
   const fileAt = head.indexOf('file');

@@ -21,6 +21,7 @@ import {
   showProposition,
   Unsupported,
   type Verdict,
+  verdictColumns,
   verdictOf,
 } from '@mmu-gather/litmus';
 import { litmusText, type Sums, summaryText, unexpectedText } from '../human/litmus.ts';
@@ -46,6 +47,12 @@ export interface LitmusOptions {
   readonly json?: boolean;
 }
 
+/** A table of expected verdicts. */
+interface ExpectedTable {
+  readonly file: string;
+  readonly expected: Expectations;
+}
+
 /** What came of one file. */
 export interface LitmusResult {
   readonly file: string;
@@ -69,7 +76,7 @@ export async function runLitmus(args: readonly string[], options: LitmusOptions)
   if (options.column !== undefined && options.expect === undefined)
     throw new Misuse('--column goes with --expect FILE');
   const files = litmusFiles(args);
-  const tables = (options.expect ?? []).map((file) => ({ file, expected: expectations(file, options.column) }));
+  const tables = tablesOf(options);
   const tests = files.map((file) => ({ file, read: readTest(file) }));
   const show = new Shown(options, tables.length > 0);
   let stopped = false;
@@ -128,8 +135,15 @@ function readTest(file: string): LitmusTest | string {
   return supported(() => readLitmus(file, textOf(file)));
 }
 
-function expectations(file: string, column: string | undefined): Expectations {
-  return bad(() => readExpectations(file, textOf(file), column));
+/** A table with one column needs no name for it, if another table has the column that is named. */
+function tablesOf({ expect = [], column }: LitmusOptions): ExpectedTable[] {
+  const texts = expect.map((file) => ({ file, text: textOf(file) }));
+  const known = texts.some(({ text }) => verdictColumns(text).includes(column ?? ''));
+  return texts.map(({ file, text }) => {
+    const columns = verdictColumns(text);
+    const named = known && columns.length === 1 ? columns[0] : column;
+    return { file, expected: bad(() => readExpectations(file, text, named)) };
+  });
 }
 
 function supported<T>(part: () => T): T | string {
@@ -153,10 +167,7 @@ function bad<T>(part: () => T): T {
 }
 
 /** A table beside the file counts before others. */
-function expectedOf(
-  file: string,
-  tables: readonly { readonly file: string; readonly expected: Expectations }[],
-): Verdict | undefined {
+function expectedOf(file: string, tables: readonly ExpectedTable[]): Verdict | undefined {
   const name = basename(file);
   const here = (table: string): boolean => relative(dirname(table), file) === name;
   const table = tables.find((each) => here(each.file)) ?? tables.find((each) => each.expected.has(name));
