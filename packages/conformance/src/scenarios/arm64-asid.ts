@@ -8,7 +8,7 @@
 import { type Arm64, arm64MmContextGet, asidIn, generationIn, mmContextId } from '@mmu-gather/arm64/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { type Cpu, type Kernel, Mm, type Steps } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
+import { contextSwitch, mmAlloc, mmap, shrinkPages, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread } from '../scenario.ts';
 import { clearFlushFree } from './arm64-flush.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, toUser } from './stage.ts';
@@ -151,6 +151,43 @@ const flushed = defineScenario<Mms>({
       property: 'MISS',
       backend: { arm64: { asidRead: 'before-barrier' } },
       memoryModels: ['tso'],
+    },
+  ],
+});
+
+const reclaimed = defineScenario<Mms>({
+  id: 'asid/reclaim',
+  title:
+    'reclaim defers the flush of a page of an mm that runs nowhere, and that mm gets a new ASID between the TLBI and the wait for it',
+  source: '5e10f9887ed8 (5.14), 43b3dfdd0455 (6.6)',
+  cpus: 2,
+  only: ASIDS,
+  backend: { arm64: { asids: 4, tlbbatch: true } },
+  pools: { mm: 4, page: 4, table: 8, vma: 4 },
+  setup: (run, kernel) => setMms(run, kernel, 4, [0, 0, 1]),
+  threads: ({ mms: [a, , , d], at0 }) => [
+    thread((cpu) => shrinkPages(cpu, [{ page: at0.page, mm: a!, address: 0 }])),
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, d!);
+      yield* toUser(cpu, a!);
+    }),
+  ],
+  final: asidInvariants,
+  twins: [
+    {
+      id: 'asid/reclaim/no-dsb',
+      why: 'nobody waits for the TLBI: the CPU that runs the mm by now still holds the entry',
+      oracle: ['O1', 'O3'],
+      property: 'FUAF',
+      wrong: 'no-wait',
+    },
+    {
+      id: 'asid/reclaim/read-early',
+      why: 'the ASID is read before the entry that was cleared is visible: the mm gets another one, and walks the old entry under it',
+      oracle: ['O1', 'O3'],
+      property: 'MISS',
+      backend: { arm64: { asidRead: 'before-barrier' } },
+      memoryModels: ['weak'],
     },
   ],
 });
@@ -333,6 +370,7 @@ export const ARM64_ASIDS: readonly AnyScenario[] = [
   rollover,
   exchange,
   flushed,
+  reclaimed,
   bothReserve,
   pinned,
   kpti,
