@@ -178,7 +178,7 @@ function locally({ events, po, from }: Candidate, mca: boolean): Edges {
     const store = b.kind === 'R' ? events[from.get(b.id)!]! : undefined;
     if (store === undefined || store.thread !== b.thread) continue;
     for (const source of [...store.addr, ...store.data]) edges.add(source, b.id);
-    if (store.rmw !== undefined && b.acquire !== undefined) edges.add(store.id, b.id);
+    if (store.rmw !== undefined && b.acquire !== undefined) edges.add(store.rmw, b.id);
   }
   return edges;
 }
@@ -190,6 +190,8 @@ function allowedByArm(c: Candidate): boolean {
     for (const b of events) {
       if (!po.has(a.id, b.id) || a.kind === 'F' || b.kind === 'F') continue;
       if (fenced(events, a, b, false)) edges.add(a.id, b.id);
+      // Behind a read-modify-write that acquires and releases: after its store, and so after all before it.
+      if (a.rmw !== undefined && a.release === true && events[a.rmw]!.acquire !== undefined) edges.add(a.id, b.id);
       if (a.release === true && b.acquire === 'rcsc') edges.add(a.id, b.id);
     }
   }

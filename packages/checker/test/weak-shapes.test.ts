@@ -1,11 +1,11 @@
 /**
  * Classic shapes under weak, with the verdicts that are published for Arm (multi-copy atomic) and POWER (not). One line each: the
  * program, the outcome that is asked for, and whether it is possible. The notation is herd's: `Rx`, `Wx`, `RxA` (LDAR), `RxQ` (LDAPR), `WxL`
- * (STLR); fences by name; `addr`, `data`, `ctrl`, `isb` depend on the load before.
+ * (STLR), `Sx` and `SxAL` (SWP, SWPAL); fences by name; `addr`, `data`, `ctrl`, `isb` depend on the load before.
  */
 import type { Cpu, Steps } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
-import type { FenceKind } from '../src/bare.ts';
+import { bareOf, type FenceKind } from '../src/bare.ts';
 import { explain } from '../src/diagram.ts';
 import { search } from '../src/search/index.ts';
 import { bare, gather, handshake, ring } from './programs.ts';
@@ -29,8 +29,14 @@ function thread(text: string, number: number): readonly Instruction[] {
     } else if (/^W[xyz]L?$/.test(word)) {
       code.push({ op: 'store', cell, value: number + 1, release: word[2] === 'L', ...after });
       after = {};
-    } else if (/^S[xyz]$/.test(word)) {
-      code.push({ op: 'swap', cell, value: number + 1, ...after });
+    } else if (/^S[xyz](AL)?$/.test(word)) {
+      code.push({
+        op: 'swap',
+        cell,
+        value: number + 1,
+        order: word[2] === 'A' ? 'acquireRelease' : 'relaxed',
+        ...after,
+      });
       loads++;
       after = {};
     } else code.push({ op: 'fence', kind: word.replace('.', ' ') as FenceKind });
@@ -72,6 +78,8 @@ const SHAPES: readonly (readonly [name: string, program: string, reads: string, 
   ['SB+lwsyncs', 'Wx lwsync Ry | Wy lwsync Rx', '0|0', YES, YES],
   ['SB+rel-acq', 'WxL RyA | WyL RxA', '0|0', NO, YES],
   ['SB+rel-acqpc', 'WxL RyQ | WyL RxQ', '0|0', YES, YES],
+  ['SB+swpals', 'SxAL Ry | SyAL Rx', '0,0|0,0', NO, YES],
+  ['SB+swps', 'Sx Ry | Sy Rx', '0,0|0,0', YES, YES],
   ['SB+rfi-addrs', 'Wx Rx addr Ry | Wy Ry addr Rx', '1,0|2,0', YES, YES],
   ['CoRR', 'Wx | Rx Rx', '|1,0', NO, NO],
   ['CoWR', 'Wx Rx | Wx', '0|', NO, NO],
@@ -355,6 +363,43 @@ describe('the programs that other checkers were measured with', () => {
       const { verdict, violation } = search(machine(), { strategy });
       expect([strategy, verdict, violation?.oracle]).toEqual([strategy, 'violated', oracle]);
     }
+  });
+});
+
+describe('exclusives', () => {
+  /** Two threads that add one each, if nobody stores in between; each notes whether it has. */
+  const adders = (model: keyof typeof MODELS, reservedByLoad: boolean): string => {
+    let x = 0;
+    const machine = bare(
+      2,
+      {
+        reserve: (layout) => (x = layout.reserve('x', ['x', 'stored0', 'stored1'])),
+        setup: () => undefined,
+        threads: () =>
+          [0, 1].map(
+            (thread) =>
+              function* (cpu: Cpu): Steps<void> {
+                const port = bareOf(cpu);
+                const read = yield* reservedByLoad ? port.loadExclusive(x, { slot: 0 }) : port.load(x, { slot: 0 });
+                const failed = yield* port.storeExclusive(x, read + 1, { data: 1 });
+                cpu.write(x + 1 + thread, 1 - failed);
+              },
+          ),
+        final: (peek) => (peek(x) === peek(x + 1) + peek(x + 2) ? undefined : 'an addition is lost'),
+      },
+      MODELS[model].memory,
+      [],
+      { exact: true },
+      { multiCopyAtomic: MODELS[model].multiCopyAtomic },
+    );
+    const { verdict, ends } = search(machine, { collectEnds: true });
+    const sums = new Set([...ends!].map((end) => end.split('|')[0]!.split(',')[x]));
+    return `${verdict}: ${[...sums].toSorted().join()}`;
+  };
+
+  test.for(['sc', 'tso', 'mca', 'power'] as const)('no addition is lost under %s, and each may fail', (model) => {
+    expect(adders(model, true)).toBe('holds: 0,1,2');
+    expect(adders(model, false)).toBe('holds: 0');
   });
 });
 

@@ -10,7 +10,7 @@
  *     addresses     the addresses of its accesses so far         carried by later stores; isb moves it up to loads
  *     released      its last release                             known to its next acquire (LDAR, locks)
  *
- * And maps to views: `slots` of loads (bare.ts), `forward` of cells (what a load of the CPU's own store comes after), `objects` that
+ * And maps to views: `slots` of loads (bare.ts), `forward` of cells, two for each (what a load of the CPU's own store comes after, and what one that acquires does), `objects` that
  * pointers were read to, `reread` of cells (what a store comes after that follows a load of the same cell; without multi-copy
  * atomicity only, where coherence does not say so).
  */

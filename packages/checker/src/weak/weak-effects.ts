@@ -281,6 +281,7 @@ export class WeakEffects {
     this.#weak.readModifyWrite(cpu, arg(0), acquires && result ? 'rcsc' : 'relaxed', releases, result, after, arg(4));
     this.#memory.commit(cpu, arg(0), value);
     if (order === 'full') known.fullFence(cpu);
+    if (order === 'acquireRelease' && result) this.#weak.behindStore(cpu);
     return old;
   }
 

@@ -148,13 +148,16 @@ export class WeakMemory {
     return { value: message.value, depends: views.join(before, depends), fences: views.join(before, fences) };
   }
 
-  /** What reading a message adds. A CPU that reads its own store, not yet seen by others, comes after what that store depends on. */
+  /**
+   * What reading a message adds. A CPU that reads its own store, perhaps not yet seen by others, comes after what that store depends on; if
+   * it acquires, and that is the store of a read-modify-write, after the load of that, too.
+   */
   #source(cpu: number, cell: Cell, message: Message, itself: View, acquiring: Acquiring): Omit<Loaded, 'value'> {
     const { views } = this;
     const fences = views.join(message.view, itself);
-    const own = writerOf(message.mark) === cpu;
-    if (own && !((message.mark & RMW) !== 0 && acquiring !== 'relaxed')) {
-      const forward = this.known.in(cpu, MAPS.forward, cell);
+    if (writerOf(message.mark) === cpu) {
+      const atomic = (message.mark & RMW) !== 0 && acquiring !== 'relaxed';
+      const forward = this.known.in(cpu, MAPS.forward, 2 * cell + (atomic ? 1 : 0));
       return { depends: forward, fences: forward };
     }
     return { depends: this.#options.multiCopyAtomic ? fences : message.view, fences };
@@ -217,7 +220,8 @@ export class WeakMemory {
     this.#stored(cpu, cell, newest + 1, before, release);
     if (!this.#options.exact) return;
     known.add(cpu, KNOWN.addresses, after.addr);
-    known.put(cpu, MAPS.forward, cell, depends);
+    known.put(cpu, MAPS.forward, 2 * cell, depends);
+    known.put(cpu, MAPS.forward, 2 * cell + 1, views.join(depends, read));
   }
 
   #stored(cpu: number, cell: Cell, index: number, before: View, release: boolean): void {
@@ -258,6 +262,11 @@ export class WeakMemory {
   }
 
   // ---- fences ----
+
+  /** What follows a read-modify-write that acquires and releases comes after its store, too, on Arm. */
+  behindStore(cpu: number): void {
+    if (this.#options.multiCopyAtomic) this.known.acquire(cpu, this.known.all(cpu));
+  }
 
   /** Loads before loads, and before stores. */
   loadFence(cpu: number, stores: boolean): void {
