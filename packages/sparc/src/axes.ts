@@ -15,6 +15,7 @@ export const SPARC64_AXES: Axes<Sparc64Switches> = {
   demaps: axis(['data', 'both']),
   lazyMmuPreemption: axis([false], [true]),
   flushOrder: axis(['tsb-first'], ['tlb-first']),
+  invalidContext: axis(['tsb'], ['nothing']),
   maskRead: axis(['after-tsb'], ['before-tsb']),
   trimMask: axis(['never'], ['single-user']),
   waitForIpis: axis([true], [false]),

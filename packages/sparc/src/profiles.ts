@@ -34,6 +34,8 @@ export interface Sparc64Switches {
 
   /** TSB entries first, then TLBs; the reverse is wrong: a TLB is filled again from the TSB in between. */
   readonly flushOrder: 'tsb-first' | 'tlb-first';
+  /** What a batch flushes of an mm whose context number is not valid: its TSB, or (wrong) nothing: it runs again with that TSB. */
+  readonly invalidContext: 'tsb' | 'nothing';
   /** When a flush reads mm_cpumask: after the TSB is clean, or (wrong) before. */
   readonly maskRead: 'after-tsb' | 'before-tsb';
   /**
@@ -108,6 +110,7 @@ export const SPARC64_LINUX_5_11: Sparc64Switches = {
   demaps: 'data',
   lazyMmuPreemption: true,
   flushOrder: 'tsb-first',
+  invalidContext: 'tsb',
   maskRead: 'after-tsb',
   trimMask: 'never',
   waitForIpis: true,

@@ -71,7 +71,10 @@ export function* flushTlbBatch(cpu: Cpu, batch: LazyBatch): Steps<void> {
 
 /** TSB and TLBs, in this order: a TLB that was demapped first would be filled again from the TSB. */
 function* flushPages(cpu: Cpu, mm: Mm, vaddrs: readonly number[], kind: TsbKind, batch: LazyBatch | null): Steps<void> {
-  const { flushOrder, maskRead } = sparc64Of(cpu).switches;
+  const { flushOrder, maskRead, invalidContext } = sparc64Of(cpu).switches;
+  if (batch !== null && invalidContext === 'nothing') {
+    if (!(yield* ctxValid(cpu, yield* cpu.readOnce(contextVal(mm))))) return;
+  }
   const addresses = vaddrs.map(vaddrAddress);
   const early = maskRead === 'before-tsb' ? yield* cpu.readOnce(mm.cpumask) : NOT_READ;
   if (flushOrder === 'tsb-first') yield* flushTsbUser(cpu, mm, addresses, kind);

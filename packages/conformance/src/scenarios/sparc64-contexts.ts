@@ -10,6 +10,7 @@ import {
   contextSwitch,
   exitMm,
   kthreadUseMm,
+  madviseDontneed,
   mmAlloc,
   mmap,
   mmget,
@@ -255,6 +256,37 @@ const wrapExit = defineScenario<readonly Mm[]>({
   ],
 });
 
+const wrapFlush = defineScenario<readonly Mm[]>({
+  id: 'sparc64/wrap-flush',
+  title: 'pages of an mm that nobody runs are given up while numbers begin anew, and it runs again',
+  source: 'arch/sparc/mm/tlb.c flush_tlb_pending',
+  cpus: 2,
+  only: ONLY,
+  backend: TWO_NUMBERS,
+  pools: FOUR_MMS,
+  setup(run) {
+    const a = liveMm(run, 1);
+    liveMm(run, 1);
+    return [a, run(1, mmAlloc)];
+  },
+  threads: ([a, c]) => [
+    thread((cpu) => madviseDontneed(cpu, a!, 0, PAGE)),
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, c!);
+      yield* toUser(cpu, a!);
+    }),
+  ],
+  twins: [
+    {
+      id: 'sparc64/wrap-flush/nothing',
+      why: 'its number is not valid, so that nothing is flushed, its TSB included',
+      oracle: ['O1', 'O12'],
+      property: 'FUAF',
+      backend: { sparc64: { invalidContext: 'nothing' } },
+    },
+  ],
+});
+
 const trim = defineScenario<Stage>({
   id: 'sparc64/trim-mask',
   title: 'a kernel thread begins to use an mm while the only task of it flushes',
@@ -293,5 +325,6 @@ export const SPARC64_CONTEXTS: readonly AnyScenario[] = [
   newNumber,
   numberFreed,
   wrapExit,
+  wrapFlush,
   trim,
 ];
