@@ -9,7 +9,7 @@ import type { RegisterName } from './condition-syntax.ts';
 import { Unsupported } from './errors.ts';
 import type { Tokens } from './scan.ts';
 import { locationName, parseValue } from './value-syntax.ts';
-import { entryOf, type Value } from './values.ts';
+import { defaultEntry, type Value } from './values.ts';
 
 /** First values. */
 export interface Initial {
@@ -66,12 +66,8 @@ function parseItem(tokens: Tokens, register: RegisterName, initial: Initial): vo
   const name = locationName(tokens);
   if (bracket) tokens.expect(']');
   const home = /^PTE\((.*)\)$/.exec(name)?.[1];
-  if (!tokens.accept('=')) initial.memory.set(name, home === undefined ? 0n : parseDefault(home));
+  if (!tokens.accept('=')) initial.memory.set(name, home === undefined ? 0n : defaultEntry(home));
   else initial.memory.set(name, parseValue(tokens, home));
-}
-
-function parseDefault(home: string): Value {
-  return { kind: 'entry', oa: home, valid: 1, af: 1, db: 1, dbm: 0, el0: 1 };
 }
 
 /** `x[3]={0,0,0}`, or `x[1]=2`. */
@@ -90,10 +86,4 @@ function parseArray(tokens: Tokens, bytes: number, initial: Initial): void {
     initial.memory.set(i === 0 ? name : `${name}[${i}]`, parseValue(tokens, undefined));
     if (!tokens.at('}')) tokens.expect(',');
   }
-}
-
-/** The location of an entry's cell: its own name, for tests that only use the entry. */
-export function homeOf(cell: string): string | undefined {
-  const home = /^PTE\((.*)\)$/.exec(cell)?.[1];
-  return home !== undefined && entryOf(home) === cell ? home : undefined;
 }

@@ -6,7 +6,7 @@
  */
 import type { Steps } from '@mmu-gather/core/stepped';
 import type { Fault } from './condition.ts';
-import { LitmusError, Unsupported } from './errors.ts';
+import { Unsupported } from './errors.ts';
 import {
   type Action,
   type Instruction,
@@ -456,9 +456,4 @@ function keyOf(value: Value): string {
 
 function locationOf(value: Value): string {
   return typeof value === 'object' && value.kind === 'address' ? value.of : '';
-}
-
-/** The error of a test that a machine cannot run. */
-export function isLitmusError(error: unknown): error is LitmusError {
-  return error instanceof LitmusError;
 }
