@@ -79,7 +79,7 @@ const t14Gather = defineScenario<MappedStage>({
     {
       id: 'T14/gather/no-ipi-wait',
       why: 'the initiator does not wait until its flush took effect everywhere',
-      oracle: ['O1', 'O7', 'O10', 'O11'],
+      oracle: ['O1', 'O7', 'O9', 'O10', 'O11'],
       property: 'FUAF',
       wrong: 'no-wait',
     },
