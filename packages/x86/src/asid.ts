@@ -4,7 +4,8 @@
  * Slots are handed out round robin (1, 2, ..., last, 0, 1, ...) and kept until the cursor comes round; a hit does not
  * refresh a slot. init_mm competes like any other mm.
  */
-import type { Cpu, Mm } from '@mmu-gather/core/stepped';
+import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
+import { mmGlobalAsid } from './global-asid.ts';
 import { ctxCtxId, ctxTlbGen, mmCtxId, thisCpuTlbstate, x86Of } from './tlbstate.ts';
 
 /** A slot, and whether it must be flushed when it is loaded: one number, so that choosing allocates nothing. */
@@ -28,9 +29,12 @@ export function mkNewAsid(asid: number, flush: boolean): NewAsid {
  * @param nextTlbGen generation of `next`, read after this CPU became a target of its flushes: what is flushed up to it is
  *   clean now, and whatever comes later sends an IPI
  */
-export function chooseNewAsid(cpu: Cpu, next: Mm, nextTlbGen: number): NewAsid {
+export function* chooseNewAsid(cpu: Cpu, next: Mm, nextTlbGen: number): Steps<NewAsid> {
   const { pcid, dynAsids } = x86Of(cpu).switches;
   if (!pcid) return mkNewAsid(0, true);
+  // What is there is kept up to date by broadcasts.
+  const global = yield* mmGlobalAsid(cpu, next);
+  if (global !== 0) return mkNewAsid(global, false);
   const state = thisCpuTlbstate(cpu);
   const id = cpu.read(mmCtxId(next));
   for (let asid = 0; asid < dynAsids; asid++) {

@@ -14,8 +14,8 @@
  * completed generations are published, it covers everything unless all before its base is completed. Otherwise it would complete what
  * another gather has recorded and not flushed yet.
  *
- * Simplification: all ASIDs are told, because an mm has another slot on each CPU. Linux gives mms that run on many CPUs a global ASID,
- * which saves entries of others and changes nothing about what is gone.
+ * Simplification: all ASIDs are told, because an mm has another slot on each CPU; every flush is like reclaim's. Linux broadcasts under global
+ * ASIDs (global-asid.ts), which mms get one by one.
  */
 import { ALL, type Cpu, type Extent, hasRing, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import type { FlushTlbInfo } from './flush-tlb-info.ts';

@@ -25,7 +25,8 @@ import {
 } from '@mmu-gather/core/stepped';
 import { ackBatched } from './batched-ack.ts';
 import { FlushTlbInfo, TLB_GENERATION_INVALID, unitsIn } from './flush-tlb-info.ts';
-import { invlpg } from './isa.ts';
+import { isGlobalAsid, mmNeedsGlobalAsid } from './global-asid.ts';
+import { flushTlbOneUser, flushTlbLocalAsid, userTag } from './pti.ts';
 import {
   TLB_FLUSH_ALL,
   TLB_LOCAL_MM_SHOOTDOWN,
@@ -77,6 +78,11 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
     return;
   }
 
+  // An ordinary flush of an mm in transition: the CPU goes over to the ASID that broadcasts name.
+  if (yield* mmNeedsGlobalAsid(cpu, Mm.at(loadedMm), cpu.read(state.loadedMmAsid)))
+    yield* switchMmIrqsOff(cpu, Mm.at(loadedMm));
+  if (isGlobalAsid(cpu, cpu.read(state.loadedMmAsid))) return;
+
   // No user code runs here, but speculation may walk freed tables. A flush would be out of date at once: leave the mm.
   if (cpu.read(state.isLazy) !== 0) {
     yield* ackBatched(cpu, 'arrival');
@@ -112,7 +118,7 @@ function* catchUp(cpu: Cpu, info: FlushTlbInfo, state: CpuTlbstate, mm: Mm, reas
     : requestedWork(cpu, info, localTlbGen, mmTlbGen);
   const pages = yield* invalidate(cpu, asid, work);
   setCtxTlbGen(cpu, state, asid, work.gen, true);
-  cpu.claim.caughtUp(cpu.read(mm.pgd), asid, work.gen);
+  cpu.claim.caughtUp(cpu.read(mm.pgd), userTag(cpu, asid), work.gen);
   cpu.trace('tlb_flush', reason, pages);
 }
 
@@ -120,12 +126,12 @@ function* catchUp(cpu: Cpu, info: FlushTlbInfo, state: CpuTlbstate, mm: Mm, reas
 function* invalidate(cpu: Cpu, asid: number, { start, end, shift }: Work): Steps<number> {
   if (end === TLB_FLUSH_ALL) {
     yield* ackBatched(cpu, 'before-full-flush');
-    yield* cpu.invalidate(x86Of(cpu).fullFlush[asid]!);
+    yield* flushTlbLocalAsid(cpu, asid);
     yield* ackBatched(cpu, 'after-full-flush');
     return TLB_FLUSH_ALL;
   }
   const stride = powerOfTwo(shift);
-  for (let address = start; address < end; address += stride) yield* cpu.invalidate(invlpg(asid, address));
+  for (let address = start; address < end; address += stride) yield* flushTlbOneUser(cpu, asid, address);
   return unitsIn(start, end, shift);
 }
 

@@ -4,7 +4,7 @@
  *
  * The event is traced before anybody is asked, and even if nobody is a target.
  */
-import { type Address, type Cpu, type IpiCondition, onEachCpuCondMask, type Steps } from '@mmu-gather/core/stepped';
+import { type Address, type Cpu, type IpiCondition, Mm, onEachCpuCondMask, type Steps } from '@mmu-gather/core/stepped';
 import {
   FLUSH_TLB_FUNC,
   FLUSH_TLB_FUNC_REMOTE,
@@ -13,6 +13,8 @@ import {
   ipiPages,
 } from './flush-func.ts';
 import { FlushTlbInfo } from './flush-tlb-info.ts';
+import { mmInAsidTransition } from './global-asid.ts';
+import { kvmFlushTargets } from './kvm.ts';
 import { TLB_REMOTE_SEND_IPI } from './reason.ts';
 import { LOADED_MM_SWITCHING, x86Of } from './tlbstate.ts';
 
@@ -44,8 +46,10 @@ export function* shouldFlushTlb(cpu: Cpu, target: number, argument: Address): St
 }
 
 /** Who decides. Nobody if tables were freed: even a lazy CPU may walk them by speculation (bug B33). */
-function ipiCondition(cpu: Cpu, info: FlushTlbInfo): IpiCondition | null {
+function* ipiCondition(cpu: Cpu, info: FlushTlbInfo): Steps<IpiCondition | null> {
   const { switches } = x86Of(cpu);
+  const mm = cpu.read(info.mm);
+  if (mm !== 0 && (yield* mmInAsidTransition(cpu, Mm.at(mm)))) return null;
   if (cpu.read(info.freedTables) !== 0 && switches.freedTablesReachLazy) return null;
   return switches.targets === 'loaded' ? shouldFlushTlb : tlbIsNotLazy;
 }
@@ -53,10 +57,11 @@ function ipiCondition(cpu: Cpu, info: FlushTlbInfo): IpiCondition | null {
 /** native_flush_tlb_multi (5.13 on): all CPUs of the mask, this one too if it is in it, remote and local parts overlapping. */
 export function* flushTlbMulti(cpu: Cpu, mask: number, info: FlushTlbInfo): Steps<void> {
   cpu.trace('tlb_flush', TLB_REMOTE_SEND_IPI, ipiPages(cpu, info));
+  const targets = x86Of(cpu).switches.pvFlush ? yield* kvmFlushTargets(cpu, mask) : mask;
   yield* onEachCpuCondMask(
     cpu,
-    mask,
-    ipiCondition(cpu, info),
+    targets,
+    yield* ipiCondition(cpu, info),
     FLUSH_TLB_FUNC,
     info.address,
     x86Of(cpu).switches.waitForIpis,
@@ -70,7 +75,7 @@ export function* flushTlbMulti(cpu: Cpu, mask: number, info: FlushTlbInfo): Step
 export function* flushTlbOthers(cpu: Cpu, mask: number, info: FlushTlbInfo): Steps<void> {
   const { waitForIpis } = x86Of(cpu).switches;
   const self = 1 << cpu.id;
-  const condition = ipiCondition(cpu, info);
+  const condition = yield* ipiCondition(cpu, info);
   cpu.trace('tlb_flush', TLB_REMOTE_SEND_IPI, ipiPages(cpu, info));
   yield* onEachCpuCondMask(cpu, mask & ~self, condition, FLUSH_TLB_FUNC_REMOTE, info.address, waitForIpis);
   if (condition === null || (mask & self) === 0 || !(yield* condition(cpu, cpu.id, info.address))) return;

@@ -27,6 +27,8 @@ import {
 import { broadcasts, broadcastTlbFlush } from './flush-broadcast.ts';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
 import { type FlushTlbInfo, getFlushTlbInfo } from './flush-tlb-info.ts';
+import { considerGlobalAsid, mmGlobalAsid } from './global-asid.ts';
+import { broadcastGlobalAsid } from './global-flush.ts';
 import { TLB_FLUSH_ALL } from './reason.ts';
 import { mmNextTrimCpumask, thisCpuTlbstate, x86Of } from './tlbstate.ts';
 
@@ -130,7 +132,13 @@ function* flushAndPublish(cpu: Cpu, mm: Mm, info: FlushTlbInfo, gen: number, mas
   if (switches.completedGen === 'after-flush') yield* markMmTlbGenDone(cpu, mm, gen);
 }
 
-function shootDown(cpu: Cpu, mm: Mm, info: FlushTlbInfo, mask: number): Steps<void> {
+function* shootDown(cpu: Cpu, mm: Mm, info: FlushTlbInfo, mask: number): Steps<void> {
+  const asid = yield* mmGlobalAsid(cpu, mm);
+  if (asid !== 0) yield* broadcastGlobalAsid(cpu, mm, asid, info);
+  else yield* shootDownByMask(cpu, mm, info, mask);
+}
+
+function shootDownByMask(cpu: Cpu, mm: Mm, info: FlushTlbInfo, mask: number): Steps<void> {
   if (broadcasts(cpu)) return broadcastTlbFlush(cpu, mm, info);
   if (x86Of(cpu).switches.flushOrder === 'overlapped') return flushOverlapped(cpu, mm, info, mask);
   return flushLocalFirst(cpu, mm, info, mask);
@@ -142,6 +150,7 @@ function* flushOverlapped(cpu: Cpu, mm: Mm, info: FlushTlbInfo, early: number): 
   if ((mask & ~(1 << cpu.id)) !== 0) {
     if (yield* shouldTrimCpumask(cpu, mm)) cpu.write(info.trimCpumask, 1);
     yield* flushTlbMulti(cpu, mask, info);
+    yield* considerGlobalAsid(cpu, mm);
   } else if (cpu.read(thisCpuTlbstate(cpu).loadedMm) === mm.address) {
     yield* flushTlbLocal(cpu, info);
   }

@@ -56,6 +56,16 @@ export function invlpgb(range: Extent): Scope {
   return { asid: ALL_ASIDS, leaves: range, walks: ALL, globals: false, broadcast: true };
 }
 
+/** INVLPGB with PCID: a range under one ASID on every CPU, and the walk-cache entries of all; done at TLBSYNC. */
+export function invlpgbPcid(asid: number, range: Extent): Scope {
+  return { asid, leaves: range, walks: ALL, globals: false, broadcast: true };
+}
+
+/** INVLPGB with "include global": a range in every PCID of every CPU, global entries too. */
+export function invlpgbGlobal(range: Extent): Scope {
+  return { ...invlpgb(range), globals: true };
+}
+
 /** MOV to CR3 with bit 63 clear: everything in the PCID that is loaded but global entries. */
 export function movCr3(asid: number): Scope {
   return { asid, leaves: ALL, walks: ALL, globals: false, broadcast: false };
@@ -85,6 +95,7 @@ export function x86Isa(asids: number, broadcasts = false): Isa {
     instructions: {
       INVLPG: invlpg,
       INVLPGB: (_asid, address, size) => invlpgb({ start: address, end: address + size }),
+      INVLPGB_PCID: (asid, address, size) => invlpgbPcid(asid, { start: address, end: address + size }),
       INVPCID0: invpcidAddress,
       INVPCID1: invpcidSingle,
       INVPCID2: invpcidAll,

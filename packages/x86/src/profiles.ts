@@ -102,6 +102,46 @@ export interface X86Switches {
   /** Whether a ranged request that skips a generation becomes a full flush. False is wrong (trace T24). */
   readonly gapRule: boolean;
 
+  // ---- page-table isolation ----
+
+  /** PTI (X86_FEATURE_PTI): user mode has a PCID of its own for each slot, and each flush of user addresses must name it, too. */
+  readonly pti: boolean;
+  /** Whether flushes invalidate the user PCID. False is wrong with `pti`. */
+  readonly ptiUserFlush: boolean;
+  /** X86_FEATURE_INVPCID. Without it a page's flush under PTI flushes the whole user PCID at the return to user mode. */
+  readonly invpcid: boolean;
+
+  // ---- global ASIDs ----
+
+  /** How many there are: none without INVLPGB, or MAX_ASID_AVAILABLE less the dynamic ones (6.15 on); at most 31 here. */
+  readonly globalAsids: number;
+  /** An mm that is active on more CPUs than this gets one: 3. */
+  readonly globalAsidThreshold: number;
+  /** Whether asid_transition is set before the ASID is published. False is wrong. */
+  readonly transitionFirst: boolean;
+  /** Whether CPUs that run the mm under another ASID are interrupted. False is wrong. */
+  readonly transitionIpi: boolean;
+  /** Whether CPUs amid a switch are waited for. False is wrong. */
+  readonly transitionWait: boolean;
+  /** Whether ASIDs that were given back are flushed everywhere before they are taken again. False is wrong. */
+  readonly globalReuseFlush: boolean;
+
+  // ---- guests of KVM ----
+
+  /** Whether virtual CPUs that do not run are left out of flushes (PV_TLB_FLUSH, 4.16 on). */
+  readonly pvFlush: boolean;
+  /** How they are told: a compare-and-swap, or (wrong) a store, which may come after they run again. */
+  readonly pvFlag: 'cmpxchg' | 'store';
+  /** What the host does when one runs again: exchanges the word and flushes; (wrong) reads it and clears it later; (wrong) no flush. */
+  readonly pvResume: 'xchg' | 'read-then-clear' | 'no-flush';
+
+  // ---- kernel addresses ----
+
+  /** How they are flushed: by what drops global entries, or (wrong) by a write of CR3, which keeps them. */
+  readonly kernelFlush: 'global' | 'cr3';
+  /** Whether INVLPG drops global entries. False are some Alder Lakes with PCID, on which Linux does without PCID (ce0b15d11ad8, B75). */
+  readonly invlpgGlobals: boolean;
+
   // ---- the 2021 RFC ----
 
   /**
@@ -146,6 +186,20 @@ export const X86_LINUX_5_11: X86Switches = {
   wrongMm: 'ignore',
   staleRequest: 'compare',
   gapRule: true,
+  pti: false,
+  ptiUserFlush: true,
+  invpcid: true,
+  globalAsids: 0,
+  globalAsidThreshold: 3,
+  transitionFirst: true,
+  transitionIpi: true,
+  transitionWait: true,
+  globalReuseFlush: true,
+  pvFlush: false,
+  pvFlag: 'cmpxchg',
+  pvResume: 'xchg',
+  kernelFlush: 'global',
+  invlpgGlobals: true,
   needsFlushRule: '5.19',
   needFlushAll: 'honoured',
   gatherFlush: 'own',

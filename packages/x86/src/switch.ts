@@ -15,6 +15,8 @@
  */
 import { type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
 import { chooseNewAsid, mkNewAsid, type NewAsid, needFlush, newAsid } from './asid.ts';
+import { hasGlobalAsids, isGlobalAsid, mmNeedsGlobalAsid } from './global-asid.ts';
+import { userTag } from './pti.ts';
 import { TLB_FLUSH_ALL, TLB_FLUSH_ON_TASK_SWITCH } from './reason.ts';
 import {
   type CpuTlbstate,
@@ -42,7 +44,12 @@ export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
   let choice: NewAsid;
   if (prev === next.address) {
     claimLoadedSlot(cpu, state, prevAsid, next);
-    if (!wasLazy || !switches.lazyExitCheck) return;
+    if (yield* mmNeedsGlobalAsid(cpu, next, prevAsid)) {
+      nextTlbGen = yield* cpu.readOnce(next.tlbGen);
+      yield* loadSlot(cpu, next, yield* chooseNewAsid(cpu, next, nextTlbGen), nextTlbGen);
+      return;
+    }
+    if (!wasLazy || !switches.lazyExitCheck || isGlobalAsid(cpu, prevAsid)) return;
     // isLazy = 0 before the generation is read. Pairs with LOCK inc before the read of isLazy in should_flush_tlb.
     yield* cpu.smpMb();
     nextTlbGen = yield* cpu.readOnce(next.tlbGen);
@@ -53,28 +60,37 @@ export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
     if (switches.clearPrevBit && prev !== initMm.address) yield* cpu.atomicAndNot(Mm.at(prev).cpumask, 1 << cpu.id);
     yield* startRemoteFlushes(cpu, next);
     nextTlbGen = yield* cpu.readOnce(next.tlbGen);
-    choice = chooseNewAsid(cpu, next, nextTlbGen);
+    choice = yield* chooseNewAsid(cpu, next, nextTlbGen);
     if (switches.switchingMark === 'after-choice') yield* cpu.writeOnce(state.loadedMm, LOADED_MM_SWITCHING);
   }
+  yield* loadSlot(cpu, next, choice, nextTlbGen);
+}
 
+/** Loads CR3 with a slot, and says so. */
+function* loadSlot(cpu: Cpu, next: Mm, choice: NewAsid, nextTlbGen: number): Steps<void> {
+  const { switches } = x86Of(cpu);
+  const state = thisCpuTlbstate(cpu);
   const asid = newAsid(choice);
+  const tag = userTag(cpu, asid);
   if (needFlush(choice)) {
     const sameMm = cpu.read(ctxCtxId(state, asid)) === cpu.read(mmCtxId(next));
     // The slot is renamed before it is flushed: legal only because no flush_tlb_func can run on this CPU in between.
     cpu.write(ctxCtxId(state, asid), cpu.read(mmCtxId(next)));
     setCtxTlbGen(cpu, state, asid, nextTlbGen, sameMm);
-    yield* cpu.loadContext(cpu.read(next.pgd), asid, !sameMm && !switches.flushReusedSlot);
+    yield* cpu.loadContext(cpu.read(next.pgd), tag, !sameMm && !switches.flushReusedSlot);
     cpu.trace('tlb_flush', TLB_FLUSH_ON_TASK_SWITCH, TLB_FLUSH_ALL);
   } else {
-    yield* cpu.loadContext(cpu.read(next.pgd), asid, true);
+    yield* cpu.loadContext(cpu.read(next.pgd), tag, true);
     cpu.trace('tlb_flush', TLB_FLUSH_ON_TASK_SWITCH, 0);
   }
 
-  cpu.claim.caughtUp(cpu.read(next.pgd), asid, cpu.read(ctxTlbGen(state, asid)));
+  if (!isGlobalAsid(cpu, asid)) cpu.claim.caughtUp(cpu.read(next.pgd), tag, cpu.read(ctxTlbGen(state, asid)));
 
   // After CR3: who reads `next` here may count on this CPU's being on it.
   yield* cpu.writeOnce(state.loadedMm, next.address);
-  cpu.write(state.loadedMmAsid, asid);
+  // Others read it only where ASIDs may be global.
+  if (hasGlobalAsids(cpu)) yield* cpu.writeOnce(state.loadedMmAsid, asid);
+  else cpu.write(state.loadedMmAsid, asid);
 }
 
 /**
@@ -105,7 +121,7 @@ function* startRemoteFlushes(cpu: Cpu, next: Mm): Steps<void> {
 /** The slot that CR3 names is that of the loaded mm. */
 export function claimLoadedSlot(cpu: Cpu, state: CpuTlbstate, asid: number, mm: Mm): void {
   cpu.claim.that(
-    cpu.read(ctxCtxId(state, asid)) === cpu.read(mmCtxId(mm)),
+    isGlobalAsid(cpu, asid) || cpu.read(ctxCtxId(state, asid)) === cpu.read(mmCtxId(mm)),
     'O8',
     'the loaded slot is not of the loaded mm',
   );

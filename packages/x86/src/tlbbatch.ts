@@ -19,6 +19,7 @@ import { broadcasts, broadcastTlbFlush } from './flush-broadcast.ts';
 import { flushTlbLocal, flushTlbMulti, flushTlbOthers } from './flush-multi.ts';
 import { getFlushTlbInfo, TLB_GENERATION_INVALID } from './flush-tlb-info.ts';
 import { newTlbGen } from './flush.ts';
+import { hasGlobalAsids } from './global-asid.ts';
 import { TLB_FLUSH_ALL } from './reason.ts';
 import { x86Of } from './tlbstate.ts';
 
@@ -67,7 +68,7 @@ export function* tlbbatchFlush(cpu: Cpu, batch: TlbBatch): Steps<void> {
   const mask = sharesMask(cpu) ? yield* cpu.readOnce(cpu.kernel.batchedCpumask) : batch.cpumask;
   const self = (mask & (1 << cpu.id)) !== 0;
   const others = (mask & ~(1 << cpu.id)) !== 0;
-  if (broadcasts(cpu)) {
+  if (broadcasts(cpu) || hasGlobalAsids(cpu)) {
     yield* broadcastTlbFlush(cpu, null, info);
   } else if (x86Of(cpu).switches.flushOrder === 'local-first') {
     if (self) yield* flushTlbLocal(cpu, info);

@@ -67,6 +67,12 @@ export function ctxTlbGen(state: CpuTlbstate, asid: number): Cell {
 
 /** Names of the words of mm->context. mm.tlbGen and mm.cpumask are generic, see core's `Mm`. */
 export const MM_CONTEXT_FIELDS: readonly string[] = ['context.ctxId', 'context.nextTrimCpumask'];
+/** The same with global ASIDs. */
+export const GLOBAL_MM_CONTEXT_FIELDS: readonly string[] = [
+  ...MM_CONTEXT_FIELDS,
+  'context.globalAsid',
+  'context.asidTransition',
+];
 
 /** mm->context.ctx_id: unique for ever. Written before the mm is published, never after. */
 export function mmCtxId(mm: Mm): Cell {
@@ -75,6 +81,15 @@ export function mmCtxId(mm: Mm): Cell {
 /** mm->context.next_trim_cpumask: the jiffy after which mm_cpumask may be trimmed again. */
 export function mmNextTrimCpumask(mm: Mm): Cell {
   return mm.context + 1;
+}
+
+/** mm->context.global_asid, where there are such: 0 for none. */
+export function mmGlobalAsidCell(mm: Mm): Cell {
+  return mm.context + 2;
+}
+/** mm->context.asid_transition: some CPU may run the mm under a dynamic ASID. */
+export function mmAsidTransition(mm: Mm): Cell {
+  return mm.context + 3;
 }
 
 /** Reserves the state of one CPU, as it is after cpu_init: init_mm loaded, in slot 0, all other slots empty. */
@@ -113,6 +128,9 @@ export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
   cpu.write(mmCtxId(mm), INIT_MM_CTX_ID + 1 + ((created - 1) % switches.ctxIdSpace));
   cpu.write(mm.tlbGen, 0);
   cpu.write(mmNextTrimCpumask(mm), cpu.jiffies() + switches.hz);
+  if (switches.globalAsids === 0) return;
+  cpu.write(mmGlobalAsidCell(mm), 0);
+  cpu.write(mmAsidTransition(mm), 0);
 }
 
 /**

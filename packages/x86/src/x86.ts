@@ -16,6 +16,7 @@ import { flushTlbFunc, flushTlbFuncRemote } from './flush-func.ts';
 import { type FlushTlbInfo, reserveFlushTlbInfo } from './flush-tlb-info.ts';
 import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange } from './flush.ts';
 import { tlbFlush } from './gather.ts';
+import { type GlobalAsids, mmFreeGlobalAsid, reserveGlobalAsids } from './global-asid.ts';
 import { movCr3, x86Isa } from './isa.ts';
 import { doKernelRangeFlush, flushTlbKernelRange } from './kernel-range.ts';
 import { leaveMmEverywhere, leaveMmFunc } from './leave-mm.ts';
@@ -23,7 +24,14 @@ import { hugePmdNeedsFlush, pteAccessible, pteMayNeedFlush, pteNeedsFlush } from
 import { X86_LINUX_6_18, type X86Switches } from './profiles.ts';
 import { enterLazyTlb, switchMmIrqsOff } from './switch.ts';
 import { tlbbatchAddPending, tlbbatchFlush, tlbbatchShouldDefer } from './tlbbatch.ts';
-import { type CpuTlbstate, initNewContext, MM_CONTEXT_FIELDS, reserveCtxIds, reserveTlbstate } from './tlbstate.ts';
+import {
+  type CpuTlbstate,
+  GLOBAL_MM_CONTEXT_FIELDS,
+  initNewContext,
+  MM_CONTEXT_FIELDS,
+  reserveCtxIds,
+  reserveTlbstate,
+} from './tlbstate.ts';
 
 /** x86 linked into one kernel. Immutable. */
 export interface X86 extends Backend {
@@ -37,6 +45,10 @@ export interface X86 extends Backend {
   readonly flushTlbInfo: readonly FlushTlbInfo[];
   /** last_mm_ctx_id: the ctx_id given out last. */
   readonly lastMmCtxId: Cell;
+  /** What is left of global ASIDs. */
+  readonly globalAsids: GlobalAsids;
+  /** kvm_steal_time.preempted of CPU 0; those of the others follow. */
+  readonly preempted: Cell;
   /** init_mm. */
   readonly initMm: Mm;
   /** A full flush of each ASID by a CR3 write, made once. */
@@ -46,11 +58,13 @@ export interface X86 extends Backend {
 /** An x86 kernel with these switches. */
 export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
   const slots = switches.pcid ? switches.dynAsids : 1;
-  const isa = x86Isa(slots, switches.shootdown === 'broadcast');
+  const { pti, globalAsids, shootdown } = switches;
+  const asids = slots + globalAsids;
+  const isa = x86Isa(pti ? 2 * asids : asids, shootdown === 'broadcast' || globalAsids > 0);
   return {
     id: 'x86',
     isa,
-    mmContextFields: MM_CONTEXT_FIELDS,
+    mmContextFields: globalAsids > 0 ? GLOBAL_MM_CONTEXT_FIELDS : MM_CONTEXT_FIELDS,
     link(arena: Arena, options: BootOptions, initMmAddress: Address): X86 {
       const initMm = Mm.at(initMmAddress);
       const cpus = Array.from({ length: options.cpus }, (_, cpu) => cpu);
@@ -65,8 +79,14 @@ export function x86(switches: X86Switches = X86_LINUX_6_18): BackendSpec {
         flushTlbInfo: cpus.map((cpu) => reserveFlushTlbInfo(arena, cpu)),
         lastMmCtxId: reserveCtxIds(arena, initMm),
         initMm,
+        globalAsids: reserveGlobalAsids(arena),
+        preempted: arena.reserve(
+          'kvm_steal_time.preempted',
+          cpus.map((cpu) => `${cpu}`),
+        ),
         fullFlush: Array.from({ length: slots }, (_, asid) => movCr3(asid)),
         initNewContext,
+        destroyContext: globalAsids > 0 ? mmFreeGlobalAsid : null,
         switchMm: switchMmIrqsOff,
         enterLazyTlb,
         leaveMmEverywhere,

@@ -10,6 +10,7 @@ test('what each instruction drops', () => {
   expect(Object.fromEntries(table)).toEqual({
     INVLPG: { asid: 3, leaves: THE_PAGE, walks: ALL, globals: true, broadcast: false },
     INVLPGB: { asid: ALL_ASIDS, leaves: THE_PAGE, walks: ALL, globals: false, broadcast: true },
+    INVLPGB_PCID: { asid: 3, leaves: THE_PAGE, walks: ALL, globals: false, broadcast: true },
     INVPCID0: { asid: 3, leaves: THE_PAGE, walks: THE_PAGE, globals: false, broadcast: false },
     INVPCID1: { asid: 3, leaves: ALL, walks: ALL, globals: false, broadcast: false },
     INVPCID2: { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: true, broadcast: false },

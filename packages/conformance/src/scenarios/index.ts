@@ -53,6 +53,7 @@ import { TRACES } from './traces.ts';
 import { VMAP } from './vmap.ts';
 import { VMA_LOCKS } from './vma-lock.ts';
 import { WRITEBACK } from './writeback.ts';
+import { X86_ASIDS } from './x86-asids.ts';
 
 export {
   type Mapping,
@@ -113,6 +114,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
   ...RISCV_SCENARIOS,
+  ...X86_ASIDS,
   ...S390_SCENARIOS,
   ...SPARC64_TSB,
   ...SPARC64_CONTEXTS,
