@@ -11,11 +11,11 @@
  *     // one word, one order: if CPU 0 is first, CPU 1 finds the new ASID and reserves it; if CPU 1 is first, CPU 0 finds 0 and takes the
  *     // lock, and with it sees the new generation
  *
- * Invariants, by the names of C. Marinas' model (kernel-tla, asidalloc.tla), and who watches them here:
+ * Invariants, by the names of C. Marinas' model (kernel-tla, asidalloc.tla), and who watches them:
  *
- *     UniqueASIDPerCPU       on one CPU different mms have different ASIDs           oracle O8, at each context load
- *     SameASIDActiveTask     an mm that runs on two CPUs has one ASID                claim in switch.ts, scenarios
- *     TLBEmptyInvalPTE       no entry of a flushed PTE under the ASID of a mm that runs       oracles O1, O2
+ *     UniqueASIDPerCPU       on one CPU different mms have different ASIDs               oracle O8, at each context load
+ *     SameASIDActiveTask     an mm that runs on two CPUs has one ASID                    the ends of the scenarios asid/*
+ *     TLBEmptyInvalPTE       no entry of a flushed PTE under the ASID of an mm that runs oracles O1, O2
  *
  * An mm that runs nowhere may have entries under an ASID of an earlier generation (SameASIDPerTask does not hold): they answer nobody.
  */
