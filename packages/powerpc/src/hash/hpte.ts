@@ -19,6 +19,7 @@ import {
   hpteMatches,
   hpteR,
   hpteV,
+  hpteVpn,
   type Htab,
   lockHpte,
   type Vpn,
@@ -76,7 +77,7 @@ function* hpteRemove(cpu: Cpu, cell: Cell): Steps<void> {
   const { htab, switches } = hashOf(cpu);
   const v = yield* cpu.readOnce(cell);
   if ((v & HPTE_VALID) === 0 || (v & HPTE_LOCKED) !== 0) return;
-  const vpn = Math.floor(v / 4);
+  const vpn = hpteVpn(v);
   if (switches.platform === 'lpar') yield* removeByHypervisor(cpu, cell, v, tlbieScope(htab, vpn));
   else if (yield* lockHpte(cpu, cell, v)) yield* cpu.writeOnce(cell, 0);
 }

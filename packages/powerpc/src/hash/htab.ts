@@ -101,12 +101,17 @@ export function hpteCells(htab: Pick<Htab, 'base' | 'groups' | 'slots' | 'pages'
 
 /** HPTE_V_COMPARE, and valid: does a v word say that its entry is of this page? */
 export function hpteMatches(v: number, vpn: Vpn): boolean {
-  return (v & HPTE_VALID) !== 0 && Math.floor(v / AVPN) === vpn;
+  return (v & HPTE_VALID) !== 0 && hpteVpn(v) === vpn;
 }
 
 /** hpte_encode_v. */
 export function hpteV(vpn: Vpn): number {
   return vpn * AVPN + HPTE_VALID;
+}
+
+/** The page that the entry with this v word is of. */
+export function hpteVpn(v: number): Vpn {
+  return Math.floor(v / AVPN);
 }
 
 /** The r word of an entry. */
@@ -135,19 +140,19 @@ export function* lockHpte(cpu: Cpu, cell: Cell, seen: number): Steps<boolean> {
   return (yield* cpu.cmpxchg(cell, seen, seen + HPTE_LOCKED)) === seen;
 }
 
-/** The entry of a page in a state that can be locked, as a cell and what it held; null if the page is not there. */
-export interface Found {
-  /** The v word. */
+/** An entry of the hash page table that is locked. */
+export interface LockedHpte {
+  /** Its v word. */
   readonly cell: Cell;
-  /** What it held. */
+  /** What that held before. */
   readonly v: number;
 }
 
 /**
- * native_hpte_find: the entry of a page, locked; unlocked by the store of v.
- * @param frame if given, the page frame that it must map
+ * native_hpte_find: locks the entry of a page that maps it to a frame; the next store of v unlocks it.
+ * @returns null if the page does not stand there so
  */
-export function* findAndLockHpte(cpu: Cpu, htab: Htab, vpn: Vpn, frame?: number): Steps<Found | null> {
+export function* findAndLockHpte(cpu: Cpu, htab: Htab, vpn: Vpn, frame: number): Steps<LockedHpte | null> {
   for (const cell of hpteCells(htab, vpn)) {
     for (;;) {
       const v = yield* cpu.readOnce(cell);
@@ -157,7 +162,7 @@ export function* findAndLockHpte(cpu: Cpu, htab: Htab, vpn: Vpn, frame?: number)
         continue;
       }
       if (!(yield* lockHpte(cpu, cell, v))) continue;
-      if (frame === undefined || entryTarget(yield* cpu.readOnce(hpteR(cell))) === frame) return { cell, v };
+      if (entryTarget(yield* cpu.readOnce(hpteR(cell))) === frame) return { cell, v };
       yield* cpu.storeRelease(cell, v);
       break;
     }
