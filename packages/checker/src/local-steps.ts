@@ -447,6 +447,8 @@ function isFullFence(kind: number): boolean {
     case OP.cmpxchg:
     case OP.atomicAddReturn:
     case OP.atomicFetchAndNot:
+    case OP.bareRmw:
+    case OP.bareCas:
     case OP.awaitReaders:
       return true;
     default:

@@ -37,3 +37,22 @@ describe('generated programs have the outcomes that the axioms allow', { timeout
     if (model !== 'sc') expect(weak).toBeGreaterThan(0.05 * tried);
   });
 });
+
+describe('followed as kernel code, programs have all outcomes that are exact, and those of SC', {
+  timeout: 600_000,
+}, () => {
+  test.for(['mca', 'power'] as const)('%s', (model) => {
+    const missing: unknown[] = [];
+    let more = 0;
+    for (let seed = FIRST; seed < FIRST + PROGRAMS / 2; seed++) {
+      const program = (seed % 3 === 0 ? straightProgram : cycleProgram)(chance(seed));
+      const exact = outcomes(program, MODELS[model]);
+      const kernel = outcomes(program, MODELS[model], 'states', false);
+      const lost = [...exact, ...outcomes(program, MODELS.sc)].filter((outcome) => !kernel.includes(outcome));
+      if (lost.length > 0) missing.push({ seed, program, lost });
+      if (kernel.length > exact.length) more++;
+    }
+    expect(missing).toEqual([]);
+    if (model === 'mca') expect(more).toBeGreaterThan(0);
+  });
+});

@@ -77,7 +77,11 @@ function* run(cpu: Cpu, code: readonly Instruction[], cells: Cell, results: Cell
 }
 
 /** The machine for a program. */
-export function machineOf(program: Straight, model: Model): { machine: Machine; outcome: (end: string) => string } {
+export function machineOf(
+  program: Straight,
+  model: Model,
+  exact: boolean,
+): { machine: Machine; outcome: (end: string) => string } {
   const cells = cellsOf(program);
   const reading = program.map((code) => code.filter(reads).length);
   let base = 0;
@@ -94,7 +98,7 @@ export function machineOf(program: Straight, model: Model): { machine: Machine; 
     },
     model.memory,
     [],
-    { exact: true },
+    { exact },
     { multiCopyAtomic: model.multiCopyAtomic },
   );
   const outcome = (end: string): string => {
@@ -109,9 +113,12 @@ function range(n: number): string[] {
   return Array.from({ length: n }, (_, i) => `[${i}]`);
 }
 
-/** All outcomes: what each thread reads, and the last values. */
-export function outcomes(program: Straight, model: Model, strategy: Strategy = 'states'): string[] {
-  const { machine, outcome } = machineOf(program, model);
+/**
+ * All outcomes: what each thread reads, and the last values.
+ * @param exact as bare instructions, and not as kernel code
+ */
+export function outcomes(program: Straight, model: Model, strategy: Strategy = 'states', exact = true): string[] {
+  const { machine, outcome } = machineOf(program, model, exact);
   const result = search(machine, { strategy, collectEnds: true, stopAtFirst: false });
   if (!result.exhaustive || result.verdict !== 'holds') throw new Error(`the search ${result.verdict}`);
   return [...new Set([...result.ends!].map(outcome))].toSorted();

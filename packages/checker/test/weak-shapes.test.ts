@@ -126,6 +126,13 @@ describe('shapes', () => {
     expect([last('lwsync', 'mca'), last('lwsync', 'power')]).toEqual([NO, YES]);
   });
 
+  test('ISA2 with full fences and nothing between them: kernel code has one order of fences, and does not show it', () => {
+    const program = ['Wx dmb.sy Wy', 'Ry Wz', 'Rz dmb.sy Rx'].map(thread);
+    const stale = (exact: boolean): boolean =>
+      outcomes(program, MODELS.mca, 'states', exact).some((outcome) => outcome.startsWith(' 1 2,0'));
+    expect([stale(true), stale(false)]).toEqual([YES, NO]);
+  });
+
   test.for([
     ['LB', 'Rx Wy | Ry Wx', '2|1'],
     ['S', 'Wx dmb.st Wy | Ry Wx', '|1'],
