@@ -32,13 +32,15 @@ if (existsSync(home)) stop(`packages/${id} exists: choose another id, or remove 
 
 const words = id.split('-');
 const pascal = words.map((word) => word[0].toUpperCase() + word.slice(1)).join('');
-const names = {
-  __ID__: id,
-  __NAME__: name,
-  __camel__: pascal[0].toLowerCase() + pascal.slice(1),
-  __Pascal__: pascal,
-  __UPPER__: id.toUpperCase().replaceAll('-', '_'),
-};
+const upper = id.toUpperCase().replaceAll('-', '_');
+/** What stands for the name in the template, and the name. */
+const names = [
+  ['__ID__', id],
+  ['__NAME__', name],
+  ['__camel__', pascal[0].toLowerCase() + pascal.slice(1)],
+  ['__Pascal__', pascal],
+  ['__UPPER__', upper],
+];
 
 /** Content by path: what is written, if nothing stands in the way. */
 const files = new Map();
@@ -88,9 +90,9 @@ function register() {
   });
   change(join(suite, 'src/architectures/index.ts'), (before) =>
     before
-      .replace(/(?:\nimport \{[^\n]* from '\.\/[^\n]*)+/, `$&\nimport { ${names.__UPPER__} } from './${id}.ts';`)
+      .replace(/(?:\nimport \{[^\n]* from '\.\/[^\n]*)+/, `$&\nimport { ${upper} } from './${id}.ts';`)
       .replace(/(?:\nexport \* from '\.\/[^\n]*)+/, `$&\nexport * from './${id}.ts';`)
-      .replace(/(ARCHITECTURES: readonly Architecture\[\] = \[[^\]]*?),?\s*\]/, `$1, ${names.__UPPER__}]`),
+      .replace(/(ARCHITECTURES: readonly Architecture\[\] = \[[^\]]*?),?\s*\]/, `$1, ${upper}]`),
   );
   change(join(root, '.changeset/config.json'), (before) =>
     before.replace(/^( *)"@mmu-gather\/x86",$/m, `$&\n$1"@mmu-gather/${id}",`),
@@ -101,7 +103,7 @@ function register() {
 }
 
 function filled(of) {
-  return Object.entries(names).reduce((all, [key, value]) => all.replaceAll(key, value), of);
+  return names.reduce((all, [key, value]) => all.replaceAll(key, value), of);
 }
 function text(json) {
   return `${JSON.stringify(json, null, 2)}\n`;
