@@ -61,12 +61,13 @@ const arrival = defineScenario<Stage>({
   ],
 });
 
-interface OnePage extends Stage {
+/** A stage and where its first page is mapped. */
+export interface OnePage extends Stage {
   readonly p0: Mapping;
 }
 
 /** An entry is cleared and flushed under its PTL, with nothing in between, and its page given up. */
-function* clearFlush(cpu: Cpu, { mm, p0 }: OnePage): Steps<void> {
+export function* clearFlush(cpu: Cpu, { mm, p0 }: OnePage): Steps<void> {
   const { backend } = cpu.kernel;
   yield* cpu.spinLock(p0.ptl);
   yield* backend.pte.ptepGetAndClear(cpu, mm, 0, p0.pte, 0);

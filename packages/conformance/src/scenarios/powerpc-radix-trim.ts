@@ -13,8 +13,8 @@ import {
   radixCpuOnline,
 } from '@mmu-gather/powerpc/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { RADIX, radix } from './powerpc-radix-flush.ts';
-import { PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { clearFlush, type OnePage, RADIX, radix } from './powerpc-radix-flush.ts';
+import { mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 /** active_cpus says how many CPUs are in the mask. */
 function counted(peek: (cell: Cell) => number, { mm }: Stage): string | undefined {
@@ -170,6 +170,39 @@ const outside = defineScenario<Stage>({
   ],
 });
 
+const twice = defineScenario<OnePage>({
+  id: 'powerpc-radix/trim-twice',
+  title:
+    'two kernel threads flush an mm whose thread runs elsewhere, one of them on a CPU that borrows it: both trim; then a page is freed',
+  source: 'exit_lazy_flush_tlb; found in T11/fixed with a trim at each flush',
+  cpus: 3,
+  only: RADIX,
+  profiles: ['linux-6.18'],
+  backend: radix({ trimTimer: 1 }),
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0, 2] });
+    run(0, (cpu) => contextSwitch(cpu, null));
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: (env) => [
+    thread((cpu) => cpu.kernel.backend.flushTlbPage(cpu, env.mm, PAGE)),
+    thread(function* (cpu) {
+      yield* cpu.kernel.backend.flushTlbPage(cpu, env.mm, PAGE);
+      yield* clearFlush(cpu, env);
+    }),
+  ],
+  final: counted,
+  twins: [
+    {
+      id: 'powerpc-radix/trim-twice/as-in-linux',
+      why: 'a candidate, nobody has reported it (see trim-self): active_cpus is 0 while a thread runs user code, and the last flush is none',
+      oracle: ['O1', 'assert'],
+      property: 'FUAF',
+      backend: radix({ trimIrqsOff: 'switch' }),
+    },
+  ],
+});
+
 const offline = defineScenario<Stage>({
   id: 'powerpc-radix/offline',
   title: 'a CPU that ran the mm went offline, and comes back to it; meanwhile the only thread has unmapped a page',
@@ -292,6 +325,7 @@ export const RADIX_TRIMMING: readonly AnyScenario[] = [
   lazy,
   clock,
   outside,
+  twice,
   offline,
   copro('copro', 'a page of an mm that a coprocessor uses is unmapped by its only thread: the flush is broadcast', {}),
   detached,
