@@ -103,7 +103,7 @@ export function machineOf(
   );
   const outcome = (end: string): string => {
     const words = end.split('|')[0]!.split(',');
-    const read = reading.map((n, thread) => words.slice(results[thread]!, results[thread]! + n).join());
+    const read = reading.map((n, thread) => words.slice(results[thread], results[thread]! + n).join());
     return `${read.join(' ')} ; ${words.slice(base, base + cells).join()}`;
   };
   return { machine, outcome };

@@ -12,7 +12,7 @@ import { bare, gather, handshake, ring } from './programs.ts';
 import { type Instruction, MODELS, outcomes, type Straight } from './weak-programs.ts';
 
 /** Every store of the n-th thread writes n + 1; cells are x, y, z. */
-function thread(text: string, number: number): readonly Instruction[] {
+function threadOf(text: string, number: number): readonly Instruction[] {
   const code: Instruction[] = [];
   let loads = 0;
   let after: { addr?: number; data?: number; ctrl?: number } = {};
@@ -113,13 +113,13 @@ const SHAPES: readonly (readonly [name: string, program: string, reads: string, 
 
 describe('shapes', () => {
   test.for(SHAPES)('%s', ([, text, reads, mca, power]) => {
-    const program = text.split(' | ').map(thread);
+    const program = text.split(' | ').map(threadOf);
     const found = (['mca', 'power'] as const).map((model) => possible(program, reads, model));
     expect(found).toEqual([mca, power]);
   });
 
   test('R: a store that comes later in coherence order passes on what stood before the first, on Arm', () => {
-    const program = (kind: string): Straight => ['Wx ' + kind + ' Wy', 'Wy dmb.sy Rx'].map(thread);
+    const program = (kind: string): Straight => ['Wx ' + kind + ' Wy', 'Wy dmb.sy Rx'].map(threadOf);
     const last = (kind: string, model: 'mca' | 'power'): boolean =>
       outcomes(program(kind), MODELS[model]).includes(' 0 ; 1,2');
     expect([last('dmb.sy', 'mca'), last('dmb.sy', 'power')]).toEqual([NO, NO]);
@@ -127,7 +127,7 @@ describe('shapes', () => {
   });
 
   test('ISA2 with full fences and nothing between them: kernel code has one order of fences, and does not show it', () => {
-    const program = ['Wx dmb.sy Wy', 'Ry Wz', 'Rz dmb.sy Rx'].map(thread);
+    const program = ['Wx dmb.sy Wy', 'Ry Wz', 'Rz dmb.sy Rx'].map(threadOf);
     const stale = (exact: boolean): boolean =>
       outcomes(program, MODELS.mca, 'states', exact).some((outcome) => outcome.startsWith(' 1 2,0'));
     expect([stale(true), stale(false)]).toEqual([YES, NO]);
@@ -137,7 +137,7 @@ describe('shapes', () => {
     ['LB', 'Rx Wy | Ry Wx', '2|1'],
     ['S', 'Wx dmb.st Wy | Ry Wx', '|1'],
   ] as const)('%s: what step functions cannot show is not shown', ([name, text, reads]) => {
-    const program = text.split(' | ').map(thread);
+    const program = text.split(' | ').map(threadOf);
     const all = outcomes(program, MODELS.mca);
     if (name === 'LB') expect(all.some((outcome) => outcome.startsWith(reads.replace('|', ' ')))).toBe(false);
     else expect(all.includes(' 1 ; 1,1')).toBe(false);
@@ -401,7 +401,7 @@ describe('exclusives', () => {
     );
     const { verdict, ends } = search(machine, { collectEnds: true });
     const sums = new Set([...ends!].map((end) => end.split('|')[0]!.split(',')[x]));
-    return `${verdict}: ${[...sums].toSorted().join()}`;
+    return `${verdict}: ${[...sums].toSorted((a, b) => Number(a) - Number(b)).join()}`;
   };
 
   test.for(['sc', 'tso', 'mca', 'power'] as const)('no addition is lost under %s, and each may fail', (model) => {
@@ -411,7 +411,7 @@ describe('exclusives', () => {
 });
 
 test('dpor takes no two steps to commute, and finds the same outcomes', () => {
-  const program = ['Wx Wy', 'Ry addr Rx'].map(thread);
+  const program = ['Wx Wy', 'Ry addr Rx'].map(threadOf);
   expect(outcomes(program, MODELS.mca, 'dpor')).toEqual(outcomes(program, MODELS.mca));
 });
 

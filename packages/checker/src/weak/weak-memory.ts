@@ -395,9 +395,9 @@ export class WeakMemory {
       if ((targets & (1 << other)) !== 0) this.known.add(other, KNOWN.walks, entries);
   }
 
-  #entriesKnown(cpu: number): ReturnType<Knowledge['get']> {
-    const { isEntry } = this.#options;
-    return this.views.lists.map(this.known.get(cpu, KNOWN.loads), (index, cell) => (isEntry(cell) ? index : 0));
+  #entriesKnown(cpu: number): View {
+    const known = this.known.get(cpu, KNOWN.loads);
+    return this.views.lists.map(known, (index, cell) => (this.#options.isEntry(cell) ? index : 0));
   }
 
   /** A CPU broadcasts an invalidation: when it is done, all walkers know of the entries that the CPU knows of now. */
