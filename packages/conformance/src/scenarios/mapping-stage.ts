@@ -19,6 +19,7 @@ import {
   mmAlloc,
   mmap,
   remapPfnRange,
+  userLoad,
   userStore,
   vmaLookup,
 } from '@mmu-gather/mm/stepped';
@@ -81,6 +82,8 @@ export function setPfnmapStage(run: Run, options: MappedOptions = {}): MappedSta
   const mm = run0(run);
   run(0, (cpu) => mmap(cpu, mm, 0, bytes, SHARED | VM_PFNMAP, fileBacking(mapping.address)));
   run(0, (cpu) => remapPfnRange(cpu, mm, vmaLookup(cpu, mm, 0)!, 0, frame, 1));
+  // Where software fills what the hardware looks into, it does so when the frame is used.
+  run(0, (cpu) => userLoad(cpu, mm, 0));
   others(run, mm, options);
   return { mm, mapping, pages: [frame] };
 }
