@@ -32,6 +32,39 @@ describe.each(['README.md', 'docs/scenarios.md'])('the scenario of %s', (path) =
   });
 });
 
+describe('docs/new-backend.md', () => {
+  const story = page('docs/new-backend.md');
+
+  test('its scenario holds exhaustively, and its twin is refuted', { timeout: 60_000 }, async () => {
+    const { code, out } = await mmuGather(
+      ['check', 'mine.ts', '--arch', 'riscv', '--profile', 'linux-6.18', '--memory-model', 'tso', '--json'],
+      { cwd: folder({ 'mine.ts': exampleOf(story) }) },
+    );
+    const { results } = JSON.parse(out) as Report;
+    expect(results.map(({ scenario, verdict, exhaustive, oracle }) => [scenario, verdict, exhaustive, oracle])).toEqual(
+      [
+        ['docs/newcomer', 'holds', true, undefined],
+        ['docs/newcomer/satp-first', 'violated', false, 'O1'],
+      ],
+    );
+    expect(code).toBe(0);
+  });
+
+  test('its race is found, with the steps that it shows', { timeout: 60_000 }, async () => {
+    const [, args] = /^\$ npm run --silent mmu-gather -- (conformance .* riscv\/arrival\/as-in-linux)$/m.exec(story)!;
+    const { code, out } = await mmuGather(args!.split(' '));
+    expect(code).toBe(0);
+    for (const step of ['mm0.cpumask |= 2', 'read mm0.cpumask -> 1', 'free page0']) {
+      expect(story).toContain(step);
+      expect(out).toContain(step);
+    }
+  });
+
+  test('the files that it names are there', () => {
+    for (const [, file] of story.matchAll(/`(packages\/[\w/.-]+\.ts)`/g)) expect(() => page(file!), file).not.toThrow();
+  });
+});
+
 test("the README's scenario has 20 lines, and is violated without its flush", { timeout: 60_000 }, async () => {
   const lines = exampleOf(page('README.md')).trimEnd().split('\n');
   expect(lines).toHaveLength(20);
