@@ -21,6 +21,9 @@
  * *Not multi-copy atomic* (POWER): who depends on a load comes after what the message carries, and not after the message itself, which
  * only fences and releases pass on; and full fences agree on one order. POWER forbids a little more (orders by two loads of one
  * cell, rdw, and by a store and a load of it, detour, are not followed).
+ *
+ * Any number of stores may be unknown to somebody. So a loop that stores in each round, beside a CPU that synchronises with nobody, has ever
+ * new states: such a search ends by its limit, `incomplete` (`truncate/fault` retries by taking and dropping a reference).
  */
 import type { Address, Cell, Entry } from '@mmu-gather/core/stepped';
 import type { State } from '../state.ts';
