@@ -83,7 +83,7 @@ describe('one line, exit code 2', () => {
       ['conformance', '--scenario', 'bug:B13/fixed', '--profile', 'linux-5.11'],
       /nothing to run: 'bug:B13\/fixed' applies to x86, linux-6.18, tso/,
     ],
-    [['conformance', '--memory-model', 'weak'], /'weak' is invalid\. There are: sc, tso/],
+    [['conformance', '--memory-model', 'pso'], /'pso' is invalid\. Did you mean 'tso'\? There are: sc, tso, weak/],
     [
       ['conformance', '--strategy', 'stats'],
       /'stats' is invalid\. Did you mean 'states'\? There are: states, dpor, bounded, random/,
