@@ -16,10 +16,14 @@ import { dsbIsh } from './barriers.ts';
 import { endFlush, flushTlbPageNosync } from './flush.ts';
 import { FLUSH_DEFERRED } from './trace.ts';
 
-/** arch_tlbbatch_should_defer: always, but on CPUs whose every TLBI waits. */
+/**
+ * arch_tlbbatch_should_defer: always, but on CPUs whose every TLBI waits. And not in designs that remember deferrals by a generation, or by
+ * the CPUs that must flush: there are no such things here.
+ */
 export function* tlbbatchShouldDefer(cpu: Cpu, _mm: Mm): Steps<boolean> {
   const { tlbbatch, repeatTlbi } = arm64Of(cpu).switches;
-  return tlbbatch && repeatTlbi !== 'each';
+  const { batchedPending } = cpu.kernel.profile;
+  return tlbbatch && repeatTlbi !== 'each' && batchedPending !== 'generation' && batchedPending !== 'cpumask';
 }
 
 /** arch_tlbbatch_add_pending: under the PTL of the entry that was cleared. There are no generations. */

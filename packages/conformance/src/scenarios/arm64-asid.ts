@@ -162,6 +162,7 @@ const reclaimed = defineScenario<Mms>({
   source: '5e10f9887ed8 (5.14), 43b3dfdd0455 (6.6)',
   cpus: 2,
   only: ASIDS,
+  profile: { batchedPending: 'counters' },
   backend: { arm64: { asids: 4, tlbbatch: true } },
   pools: { mm: 4, page: 4, table: 8, vma: 4 },
   setup: (run, kernel) => setMms(run, kernel, 4, [0, 0, 1]),

@@ -178,7 +178,7 @@ const level = defineScenario<Stage>({
   source: 'arch/arm64/include/asm/tlb.h tlb_get_level; FEAT_TTL',
   cpus: 2,
   only: { archs: ['arm64'], why: 'its invalidations name a level' },
-  profile: { mergeVmas: true, madviseGather: 'per-call' },
+  profile: { mergeVmas: true, madviseGather: 'per-call', deferral: 'counter' },
   setup(run) {
     const stage = setStage(run, { pages: 4, touched: [2], running: [0] });
     run(0, (cpu) => hugepageMadvise(cpu, stage.mm, 0, 2 * PAGE));

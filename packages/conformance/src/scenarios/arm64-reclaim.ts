@@ -40,6 +40,7 @@ const otherCpu = defineScenario<Reclaimed>({
   source: '4b634918384c (6.16)',
   cpus: 3,
   only: DEFERS,
+  profile: { batchedPending: 'counters' },
   backend: DEFERRED,
   setup(run) {
     const stage = setStage(run, { touched: [0], running: [0, 1, 2] });
@@ -92,6 +93,7 @@ const migrates = defineScenario<Moving>({
   source: 'arch/arm64/kernel/process.c __switch_to; 43b3dfdd0455',
   cpus: 3,
   only: DEFERS,
+  profile: { batchedPending: 'counters' },
   backend: DEFERRED,
   reserve(layout: Layout) {
     movedCell = layout.reserve('task_moved', ['']);
