@@ -47,7 +47,7 @@ export const ARM64: Architecture = {
     })),
     ...['queue/reclaim', 'queue/reclaim-two-mms'].map((scenario) => ({
       scenario,
-      why: 'what reclaim defers is told to all CPUs at once, under no generation that a record could name',
+      why: 'reclaim does not defer where deferrals are remembered by a generation, which there is none of',
     })),
     ...['gup-fast/pt-reclaim-batched', 'gup-fast/pt-reclaim-immediate', 'gup-fast/batch-fails'].map((scenario) => ({
       scenario,
