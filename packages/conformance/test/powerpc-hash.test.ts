@@ -1,0 +1,24 @@
+/** That scenarios and mends of powerpc-hash are not empty: what is refuted once the hash page table is told too late, or never. */
+import { expect, test } from 'vitest';
+import { cells, POWERPC_HASH, runCell, SCENARIOS } from '../src/index.ts';
+
+const NEWEST = { profiles: ['linux-6.18'], memoryModel: 'tso' } as const;
+
+test('if the hash page table is never told of a change, no scenario holds but those in which nobody could use what is left', () => {
+  const holding = cells(SCENARIOS, [POWERPC_HASH], { ...NEWEST, settings: ['powerpc-hash.hpteFlush=false'] })
+    .filter((cell) => cell.id === cell.scenario.id)
+    .filter((cell) => runCell(cell).verdict !== 'violated')
+    .map(({ id }) => id);
+  expect(holding).toEqual(['cow/both-write', 'fork/child-exits', 'kthread/use-mm', 'fullmm/F3-exec', 'T27/stream']);
+});
+
+test("twins that are mended because nothing is left when the PTL is dropped are refuted where the gather's flush does it", () => {
+  const settings = ['powerpc-hash.drainAt=gather', 'powerpc-hash.batch=8'];
+  const mended = cells(SCENARIOS, [POWERPC_HASH], { ...NEWEST, settings }).filter(({ title }) =>
+    title.includes('before its PTL is dropped'),
+  );
+  expect(mended.length).toBeGreaterThan(50);
+  const holding = mended.filter((cell) => runCell(cell).verdict !== 'violated').map(({ id }) => id);
+  // A dirty page of a file is flushed under the PTL in any case.
+  expect(holding).toEqual(['truncate/munmap/free-first']);
+});
