@@ -122,6 +122,50 @@ test('where software sets accessed bits, an entry without is not cached', () => 
   expect(free('hardware')).toBe('O1');
 });
 
+/** CPU 1 has walked to page 0 while its entry, or the one above, was not there. CPU 0 puts it there, CPU 1 fences, and loads. */
+function cachedInvalid(
+  cachesInvalid: 'leaves' | 'all' | undefined,
+  upper: boolean,
+  fence: Partial<Scope> | undefined,
+  access: 'read' | 'write' = 'read',
+): string {
+  const isa = cachesInvalid === undefined ? {} : { cachesInvalid };
+  return verdict(
+    onTree(
+      (tree) => [
+        undefined,
+        function* (cpu): Steps<void> {
+          const cell = upper ? tree.pmd : tree.pte;
+          const entry = yield* cpu.xchg(cell, access === 'read' ? 0 : mkEntry(tree.pages[0]!, RO));
+          yield* cpu.invalidate({ asid: 0, leaves: ALL, walks: ALL, globals: false, broadcast: false });
+          yield* cpu.writeOnce(cell, entry);
+          if (fence !== undefined) yield* cpu.invalidate({ ...PAGE_0, broadcast: false, ...fence });
+          const result = access === 'read' ? yield* cpu.userRead(0) : yield* cpu.userWrite(0, 1);
+          cpu.claim.that(result >= 0, 'O16', 'faults');
+        },
+      ],
+      { isa },
+    ),
+  );
+}
+
+test('where entries that are not valid may be cached, an access faults until they are dropped', () => {
+  expect(cachedInvalid(undefined, false, undefined)).toBe('holds');
+  expect(cachedInvalid('leaves', false, undefined)).toBe('O16');
+  expect(cachedInvalid('leaves', false, {})).toBe('holds');
+  expect(cachedInvalid('leaves', false, { leaves: { start: 4096, end: 8192 } })).toBe('O16');
+  // One that grants less than memory does now is a way to fault, too.
+  expect(cachedInvalid(undefined, false, undefined, 'write')).toBe('holds');
+  expect(cachedInvalid('leaves', false, undefined, 'write')).toBe('O16');
+  expect(cachedInvalid('leaves', false, {}, 'write')).toBe('holds');
+});
+
+test('an upper entry that is not valid is a leaf, or one of walk caches', () => {
+  expect(cachedInvalid('leaves', true, {})).toBe('holds');
+  expect(cachedInvalid('all', true, {})).toBe('O16');
+  expect(cachedInvalid('all', true, { walks: ALL })).toBe('holds');
+});
+
 /** One word per page of ASID 0, as the table that the hardware looks into. */
 function hashTable(arena: Arena): Pick<Backend, 'translationTable'> {
   const base = arena.reserve('hash', ['0', '1', '2', '3']);

@@ -17,5 +17,6 @@ export * from './scenarios/index.ts';
 export * from './schedule.ts';
 export * from './sharing.ts';
 export * from './staleness.ts';
+export * from './unused-wrongs.ts';
 export * from './vitest.ts';
 export * from './wrongs.ts';

@@ -207,14 +207,6 @@ const tables = defineScenario<Stage>({
       property: 'TUAF',
       backend: { riscv: { drain: 'after-satp' } },
     },
-    {
-      id: 'riscv/deferred-tables/no-recheck',
-      why: 'the flusher does not look again at what the hart has loaded',
-      oracle: ['O1', 'O4'],
-      property: 'MISS',
-      backend: { riscv: { deferRecheck: false } },
-      memoryModels: ['tso'],
-    },
   ],
 });
 
