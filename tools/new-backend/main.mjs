@@ -46,9 +46,9 @@ const names = [
 const files = new Map();
 addPackage();
 register();
-for (const [path, text] of files) {
+for (const [path, content] of files) {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
+  writeFileSync(path, content);
 }
 if (!options['files-only']) {
   must(process.execPath, join(root, 'tools/sync.mjs'), '--write');

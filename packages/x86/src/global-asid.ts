@@ -50,7 +50,7 @@ export function isGlobalAsid(cpu: Cpu, asid: number): boolean {
   return asid >= x86Of(cpu).slots;
 }
 
-/** mm_global_asid: the global ASID of an mm, 0 if it has none. Pairs with the release in {@link useGlobalAsid}. */
+/** mm_global_asid: the global ASID of an mm, 0 if it has none. Pairs with the release in use_global_asid. */
 export function* mmGlobalAsid(cpu: Cpu, mm: Mm): Steps<number> {
   if (!hasGlobalAsids(cpu)) return 0;
   return yield* cpu.loadAcquire(mmGlobalAsidCell(mm));
