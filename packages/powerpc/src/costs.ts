@@ -40,3 +40,32 @@ export const SWITCHES_WITH_SHOOTDOWN: number = 118;
 export const IPIS_OF_SHOOTDOWN: number = 314;
 /** See {@link IPIS_OF_SHOOTDOWN}. */
 export const IPIS_OF_MERGED_SHOOTDOWN: number = 3;
+
+/** A flush with the hash MMU, in units of work. */
+export interface HashFlushCost {
+  /** Entries of the hash page table that are taken out of it. */
+  readonly hptes: number;
+  /** Calls of the hypervisor, which does the rest; 0 where the kernel does it itself. */
+  readonly hcalls: number;
+  /** Instructions that every CPU of the machine hears. */
+  readonly tlbie: number;
+  /** Instructions of this CPU alone. */
+  readonly tlbiel: number;
+  /** Waits for all CPUs: eieio; tlbsync; ptesync. */
+  readonly tlbsync: number;
+}
+
+/** Pages of an H_BULK_REMOVE, and of the aligned block of an H_BLOCK_REMOVE (pseries/lpar.c). */
+export const BULK_REMOVE_PAGES: number = 4;
+/** See {@link BULK_REMOVE_PAGES}. */
+export const BLOCK_REMOVE_PAGES: number = 8;
+
+/**
+ * A flush of pages of one mm, which a section has collected, or of one page outside of any.
+ * @param local whether this CPU alone has used the mm
+ * @param perHcall pages that one call of the hypervisor takes; null where the kernel does it itself
+ */
+export function hashFlushCost(pages: number, local: boolean, perHcall: number | null): HashFlushCost {
+  if (perHcall !== null) return { hptes: pages, hcalls: Math.ceil(pages / perHcall), tlbie: 0, tlbiel: 0, tlbsync: 0 };
+  return { hptes: pages, hcalls: 0, tlbie: local ? 0 : pages, tlbiel: local ? pages : 0, tlbsync: local ? 0 : 1 };
+}

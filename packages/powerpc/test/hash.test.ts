@@ -15,11 +15,13 @@ import {
 } from '@mmu-gather/core/stepped';
 import {
   allocContextId,
+  BULK_REMOVE_PAGES,
   freeContextId,
   H_PAGE_BUSY,
   H_PAGE_HASHPTE,
   HASH_LINUX_5_11,
   HASH_LINUX_6_18,
+  hashFlushCost,
   hashPteNeedsFlush,
   hpteCells,
   hpteEncodeR,
@@ -57,6 +59,12 @@ test('the constants are those of the kernel', () => {
   expect(HASH_LINUX_6_18.slots).toBe(8);
   expect(HASH_LINUX_5_11.lazyPreemption).toBe(true);
   expect(HASH_LINUX_6_18.lazyPreemption).toBe(false);
+});
+
+test('a full batch is 192 tlbies and one wait, or 48 calls of the hypervisor', () => {
+  expect(hashFlushCost(192, false, null)).toEqual({ hptes: 192, hcalls: 0, tlbie: 192, tlbiel: 0, tlbsync: 1 });
+  expect(hashFlushCost(192, true, null)).toMatchObject({ tlbie: 0, tlbiel: 192, tlbsync: 0 });
+  expect(hashFlushCost(192, true, BULK_REMOVE_PAGES)).toMatchObject({ hcalls: 48, tlbie: 0, tlbiel: 0 });
 });
 
 test('a virtual page number names context and page', () => {
