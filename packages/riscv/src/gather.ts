@@ -12,7 +12,8 @@ import { riscvOf } from './state.ts';
 export function tlbFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const { gatherFlush, tablesFlushMm } = riscvOf(cpu).switches;
   const { freedTables } = tlb;
-  const all = gatherFlush === 'mm' || tlb.fullmm || tlb.needFlushAll || (freedTables && tablesFlushMm);
+  const whole = freedTables ? tablesFlushMm : gatherFlush === 'mm';
+  const all = whole || tlb.fullmm || tlb.needFlushAll;
   if (all) return flushEverything(cpu, tlb.mm, freedTables);
   const stride = strideOf(cpu, tlbGetUnmapLevel(tlb));
   return flushMmRange(cpu, tlb.mm, { start: tlb.start, size: tlb.end - tlb.start, stride, freedTables });

@@ -49,7 +49,7 @@ export const RISCV: Architecture = {
     'others-only': { reach: 'others' },
     'self-only': { reach: 'self' },
     'arrival-unordered': { arrival: 'satp-first' },
-    'walks-kept': { gatherFlush: 'range', tablesFlushMm: false, threshold: 64 },
+    'walks-kept': { tablesFlushMm: false, threshold: 64 },
     'range-keeps-walks': { collapseFlush: 'range', threshold: 64 },
     'leave-skips-lazy': { leaveReachesLazy: false },
     'tag-reused': { rolloverFlush: false },
