@@ -317,6 +317,40 @@ const rollover = defineScenario<Mms>({
   ],
 });
 
+const b20 = defineScenario<Mms>({
+  id: 'bug:B20/fixed',
+  title:
+    'a lazy hart goes on with its mm after a rollover: it has not looked at the ASID again, so that must be the same',
+  source: '8678c1f04277 (ARM, 2007)',
+  cpus: 2,
+  only: { archs: ['riscv'], why: 'arm64 has the same allocator: asid/reserved-twice has its race' },
+  where: { backend: { riscv: { asidAllocator: true } } },
+  backend: THREE,
+  pools: { mm: 4, page: 4, table: 8, vma: 4 },
+  setup(run, kernel) {
+    const stage = setMms(4, [1, 0, 0])(run, kernel);
+    run(1, (cpu) => contextSwitch(cpu, null));
+    return stage;
+  },
+  threads: ({ mms: [lazy, , , other] }) => [
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, other!);
+      yield* contextSwitch(cpu, lazy!);
+      yield* munmap(cpu, lazy!, 0, PAGE);
+    }),
+    thread((cpu) => toUser(cpu, lazy!)),
+  ],
+  twins: [
+    {
+      id: 'bug:B20/buggy',
+      why: 'the mm has got another ASID: flushes name that, and the hart uses what it has under the old one',
+      oracle: ['O1', 'O4', 'O8'],
+      property: 'ALIAS',
+      backend: { riscv: { reserveActive: false } },
+    },
+  ],
+});
+
 /** All of them. */
 export const RISCV_SCENARIOS: readonly AnyScenario[] = [
   arrival,
@@ -328,4 +362,5 @@ export const RISCV_SCENARIOS: readonly AnyScenario[] = [
   tables,
   spurious,
   rollover,
+  b20,
 ];
