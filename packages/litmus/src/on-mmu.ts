@@ -4,6 +4,7 @@
  *
  *     pte_x           a cell of a real table, two levels below the root that every CPU has loaded; accessed as bare instructions do
  *     LDR, STR of x   userRead, userWrite: data is not ordered by the memory model there
+ *     a flag          a location whose entry the test leaves alone is a word of the kernel, in the order of the memory model
  *     TLBI            the scope that arm64's isa table has for it
  *     DSB             the barrier that completes broadcasts, and a full fence; DSB ST: a full fence; DSB LD: a fence of loads
  *
@@ -37,7 +38,7 @@ import {
   UFFD_WP,
   USER,
 } from '@mmu-gather/core/stepped';
-import { forEachAtom } from './condition.ts';
+import { forEachAtom, type Proposition } from './condition.ts';
 import { Unsupported } from './errors.ts';
 import type { Final } from './final.ts';
 import type { Model, Run } from './on-machine.ts';
@@ -45,7 +46,7 @@ import { guarded, type Limits } from './limits.ts';
 import { runInstructions } from './run-instructions.ts';
 import type { LitmusTest } from './test.ts';
 import type { Access, Dependencies, Outcome, ThreadMemory } from './thread-memory.ts';
-import { type EntryValue, entryOf, truncate, type Value, type Words } from './values.ts';
+import { defaultEntry, type EntryValue, entryOf, same, truncate, type Value, type Words } from './values.ts';
 
 /** One table of eight pages, below a root of two entries. */
 const GEOMETRY: Geometry = { pageShift: 12, bits: [3, 1] };
@@ -58,6 +59,8 @@ const SILENT: readonly OracleId[] = Array.from({ length: 16 }, (_, i) => `O${i +
 
 /** Where the test's locations are. */
 interface Memory {
+  /** First word of the flags. */
+  readonly flags: Cell;
   readonly root: Address;
   readonly table: Address;
   /** Page of each home location, in the order of {@link homesOf}. */
@@ -67,11 +70,13 @@ interface Memory {
 /** Makes a machine that runs a test. */
 export function onMmu(test: LitmusTest, words: Words, final: Final, model: Model, limits: Limits): Run {
   const homes = homesOf(test);
+  const flags = flagsOf(test);
   mustFit(test, homes);
   const ends = new Set<string>();
   const count = test.threads.length;
   let results = 0;
   let gaveUp = 0;
+  let flagsAt = 0;
   const machine = new Machine<Memory>(
     {
       cpus: count,
@@ -79,7 +84,6 @@ export function onMmu(test: LitmusTest, words: Words, final: Final, model: Model
       backend: backendOf(model),
       profile: LINUX_6_18,
       memoryModel: model === 'weak-mca' ? 'weak' : model,
-      exact: true,
       pools: { mm: 0, vma: 0, page: homes.length, table: 2, mapping: 0, area: 0 },
       oraclesOff: SILENT,
     },
@@ -87,15 +91,17 @@ export function onMmu(test: LitmusTest, words: Words, final: Final, model: Model
       reserve(layout) {
         results = layout.reserve('result', range(final.results));
         gaveUp = layout.reserve('gaveUp', range(count));
+        flagsAt = layout.reserve('flag', range(flags.length));
+        flags.forEach((name, i) => layout.initialise(flagsAt + i, words.of(test.memory.get(name)!)));
       },
       setup(run) {
-        const memory = run(0, (cpu) => boot(cpu, test, words, homes));
+        const memory = run(0, (cpu) => boot(cpu, test, words, homes, flags, flagsAt));
         for (let cpu = 0; cpu < count; cpu++) run(cpu, (port) => port.loadContext(memory.root, 0, false));
         return memory;
       },
       threads: (memory) =>
         test.threads.map((_, number) => (cpu: Cpu) => {
-          const pages = new Pages(homes, memory, words);
+          const pages = new Pages(homes, flags, memory, words);
           const thread = new MmuMemory(cpu, pages, words, results, gaveUp + number, limits, test.file);
           const registers = final.registersOf(number);
           const faults = { faultsAt: final.faultsAt(number), faults: final.faultsWord.bind(final) };
@@ -106,7 +112,7 @@ export function onMmu(test: LitmusTest, words: Words, final: Final, model: Model
         }),
       final(peek, memory) {
         for (let thread = 0; thread < count; thread++) if (peek(gaveUp + thread) !== 0) return undefined;
-        const pages = new Pages(homes, memory, words);
+        const pages = new Pages(homes, flags, memory, words);
         const cells = final.cells.map((name) => words.of(pages.inMemory(name, peek)));
         ends.add([...Array.from({ length: final.results }, (_, i) => peek(results + i)), ...cells].join());
         return undefined;
@@ -120,9 +126,37 @@ function range(n: number): string[] {
   return Array.from({ length: n }, (_, i) => `[${i}]`);
 }
 
-/** Locations that are pages. */
+/** Locations that are pages: their entries are not left alone, or map them elsewhere. */
 function homesOf(test: LitmusTest): string[] {
-  return [...test.memory.keys()].filter((name) => !name.startsWith('PTE('));
+  const flags = new Set(flagsOf(test));
+  return [...test.memory.keys()].filter((name) => !name.startsWith('PTE(') && !flags.has(name));
+}
+
+/** Locations whose entry is the usual one, and is named nowhere. */
+function flagsOf(test: LitmusTest): string[] {
+  const pages = new Set<string>();
+  const note = (value: Value): void => {
+    if (typeof value !== 'object') return;
+    if (value.kind === 'entry') pages.add(value.oa);
+    if (value.kind === 'address' && value.of.startsWith('PTE(')) pages.add(value.of.slice('PTE('.length, -1));
+  };
+  for (const value of test.registers.values()) note(value);
+  for (const [name, value] of test.memory) {
+    const home = /^PTE\((.*)\)$/.exec(name)?.[1];
+    if (home === undefined) note(value);
+    else if (!same(value, defaultEntry(home))) {
+      pages.add(home);
+      note(value);
+    }
+  }
+  const patterns = (atom: Proposition): void => {
+    if (atom.kind === 'fault' && atom.fault.location !== undefined) pages.add(atom.fault.location);
+    if (atom.kind !== 'equal') return;
+    note(atom.value);
+    if (atom.item.kind === 'location') note({ kind: 'address', of: atom.item.name, offset: 0 });
+  };
+  forEachAtom(test.condition.proposition, patterns);
+  return [...test.memory.keys()].filter((name) => !name.startsWith('PTE(') && !pages.has(name));
 }
 
 function mustFit(test: LitmusTest, homes: readonly string[]): void {
@@ -153,7 +187,14 @@ function backendOf(model: Model): BackendSpec {
 }
 
 /** Builds the tables. */
-function* boot(cpu: Cpu, test: LitmusTest, words: Words, homes: readonly string[]): Steps<Memory> {
+function* boot(
+  cpu: Cpu,
+  test: LitmusTest,
+  words: Words,
+  homes: readonly string[],
+  flags: readonly string[],
+  flagsAt: Cell,
+): Steps<Memory> {
   const root = yield* cpu.alloc('table');
   const table = yield* cpu.alloc('table');
   const pages: Address[] = [];
@@ -162,32 +203,39 @@ function* boot(cpu: Cpu, test: LitmusTest, words: Words, homes: readonly string[
     cpu.write(Page.at(page).data, words.of(test.memory.get(home)!));
     pages.push(page);
   }
-  const memory = { root, table, pages };
-  const all = new Pages(homes, memory, words);
+  const memory = { root, table, pages, flags: flagsAt };
+  const all = new Pages(homes, flags, memory, words);
   for (const [i, home] of homes.entries())
     yield* cpu.writeOnce(table + i, all.entry(test.memory.get(entryOf(home)) as EntryValue));
   yield* cpu.writeOnce(root, mkEntry(table, ALL_USER));
   return memory;
 }
 
+/** An entry's cell, a flag's, or a virtual address. */
+type At = { readonly cell: Cell; readonly entry: boolean } | { readonly cell?: undefined; readonly address: number };
+
 /** What words of tables and pages mean. */
 class Pages {
   readonly #homes: readonly string[];
+  readonly #flags: readonly string[];
   readonly #memory: Memory;
   readonly #words: Words;
 
-  constructor(homes: readonly string[], memory: Memory, words: Words) {
+  constructor(homes: readonly string[], flags: readonly string[], memory: Memory, words: Words) {
     this.#homes = homes;
+    this.#flags = flags;
     this.#memory = memory;
     this.#words = words;
   }
 
-  /** The cell of an entry, or the virtual address of a location; undefined if it is neither. */
-  place(of: string): { readonly cell: Cell } | { readonly cell?: undefined; readonly address: number } | undefined {
+  /** Where a name leads; undefined if nowhere. */
+  place(of: string): At | undefined {
+    const flag = this.#flags.indexOf(of);
+    if (flag >= 0) return { cell: this.#memory.flags + flag, entry: false };
     const home = /^PTE\((.*)\)$/.exec(of)?.[1];
     const i = this.#homes.indexOf(home ?? of);
     if (i < 0) return undefined;
-    return home === undefined ? { address: i * PAGE_SIZE } : { cell: this.#memory.table + i };
+    return home === undefined ? { address: i * PAGE_SIZE } : { cell: this.#memory.table + i, entry: true };
   }
 
   /** An entry as the machine has it. dbm and el0 have bits that mean nothing to it. */
@@ -217,11 +265,23 @@ class Pages {
     };
   }
 
+  /** What a word of a cell means. */
+  read(word: number, entry: boolean): Value {
+    return entry ? this.value(word) : this.#words.value(word);
+  }
+
+  /** The word for a value in a cell; undefined if it cannot be there. */
+  word(value: Value, entry: boolean): number | undefined {
+    if (!entry) return this.#words.of(value);
+    return typeof value === 'object' && value.kind === 'entry' ? this.entry(value) : undefined;
+  }
+
   /** What a cell of the test holds. */
   inMemory(name: string, peek: (cell: Cell) => number): Value {
     const place = this.place(name);
-    if (place === undefined) return 0n;
-    if (place.cell !== undefined) return this.value(peek(place.cell));
+    // The entry of a flag is the usual one.
+    if (place === undefined) return defaultEntry(/^PTE\((.*)\)$/.exec(name)?.[1] ?? name);
+    if (place.cell !== undefined) return this.read(peek(place.cell), place.entry);
     return this.#words.value(peek(Page.at(this.#memory.pages[place.address / PAGE_SIZE]!).data));
   }
 }
@@ -252,7 +312,8 @@ class MmuMemory implements ThreadMemory {
     const place = this.#place(address);
     if (place.cell !== undefined) {
       const how = { addr: access.addr, order: access.acquire ?? 'relaxed', slot: access.slot } as const;
-      return { value: this.#pages.value(yield* this.#port.load(place.cell, how)) };
+      const read = this.#pages.read(yield* this.#port.load(place.cell, how), place.entry);
+      return { value: truncate(read, access.bits) };
     }
     const word = yield* this.#cpu.userRead(place.address);
     return word === FAULT ? FAULTED : { value: truncate(this.#words.value(word), access.bits) };
@@ -265,7 +326,12 @@ class MmuMemory implements ThreadMemory {
     }
     const order = access.release === true ? 'release' : 'relaxed';
     const { addr, trueData, ctrl, earlier } = access;
-    yield* this.#port.store(place.cell, this.#entry(value), { addr, data: trueData, ctrl: ctrl | earlier, order });
+    yield* this.#port.store(place.cell, this.#word(value, place.entry), {
+      addr,
+      data: trueData,
+      ctrl: ctrl | earlier,
+      order,
+    });
     return DONE;
   }
   *rmw(address: Value, operation: string, operand: Value, access: Access): Steps<Outcome> {
@@ -275,7 +341,8 @@ class MmuMemory implements ThreadMemory {
     const order = access.acquire !== undefined && access.release === true ? 'acquireRelease' : half;
     const { addr, trueData, ctrl, earlier, slot } = access;
     const how = { addr, data: trueData, ctrl: ctrl | earlier, order, ...(slot >= 0 && { slot }) } as const;
-    return { value: this.#pages.value(yield* this.#port.rmw(place.cell, 'swap', this.#entry(operand), how)) };
+    const word = yield* this.#port.rmw(place.cell, 'swap', this.#word(operand, place.entry), how);
+    return { value: truncate(this.#pages.read(word, place.entry), access.bits) };
   }
   compareAndSwap(): Steps<Outcome> {
     return this.#no('a compare-and-swap');
@@ -294,7 +361,7 @@ class MmuMemory implements ThreadMemory {
   }
   *invalidate(address: Value | undefined, broadcast: boolean): Steps<void> {
     const place = address === undefined ? undefined : this.#place(address);
-    // The address of an entry names a page that no test maps.
+    // A flag's entry stays as it is, and the address of an entry names a page that no test maps.
     if (place?.cell !== undefined) return;
     const { instructions } = ARM64;
     const name = `${place === undefined ? 'VMALLE1' : 'VAAE1'}${broadcast ? 'IS' : ''}`;
@@ -326,16 +393,14 @@ class MmuMemory implements ThreadMemory {
     this.#cpu.write(this.#results + index, word);
   }
 
-  #place(address: Value): { readonly cell: Cell } | { readonly cell?: undefined; readonly address: number } {
+  #place(address: Value): At {
     const known = typeof address === 'object' && address.kind === 'address' && address.offset === 0;
     const place = known ? this.#pages.place(address.of) : undefined;
     return place ?? this.#no('an access to what is no page');
   }
 
-  #entry(value: Value): Entry {
-    return typeof value === 'object' && value.kind === 'entry'
-      ? this.#pages.entry(value)
-      : this.#no('a store of what is no entry to one');
+  #word(value: Value, entry: boolean): number {
+    return this.#pages.word(value, entry) ?? this.#no('a store of what is no entry to one');
   }
 
   #no(what: string): never {

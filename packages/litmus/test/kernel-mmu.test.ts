@@ -22,43 +22,36 @@ describe.each(['base', 'ets2'])('under SC, %s', (column) => {
   test('own files: nothing forbidden is observed', () => {
     const { agree = 0, 'allowed-not-observed': _missed, ...others } = tally(supported(OWN, column, 'sc'));
     expect(others).toEqual({});
-    expect(agree).toBeGreaterThanOrEqual(35);
+    expect(agree).toBeGreaterThanOrEqual(50);
   });
 
   test.skipIf(!existsSync(SHARED))('published files: nothing forbidden is observed', { timeout: 60_000 }, () => {
     const { agree = 0, 'allowed-not-observed': _missed, ...others } = tally(supported(SHARED, column, 'sc'));
     expect(others).toEqual({});
-    expect(agree).toBeGreaterThanOrEqual(column === 'base' ? 192 : 254);
+    expect(agree).toBeGreaterThanOrEqual(column === 'base' ? 195 : 257);
   });
 });
 
 /**
- * Forbidden, and observed under `weak`: a flag that is a user page passes nothing on, for user data is not ordered with what the kernel
- * does to entries; a CPU does not know of an entry because a user access went through it; and a branch orders no TLBI.
+ * Forbidden, and observed under `weak`: the walk of a user access lags there unless a full fence or a completed broadcast holds it back, so
+ * no other order of user code reaches its faults; a CPU does not know of an entry because a user access went through it; and what is no
+ * full barrier, or a branch, orders no TLBI behind another CPU's change.
  */
-const NOT_ORDERED: readonly string[] = [
-  // The flag is user data.
-  'Artem3+UCx-TLBIy+dsb.ish-isb+dmb.ld.litmus',
-  'D15347-MP+shoot+DSB-ISB+VMALL.litmus',
-  'D15347-MP+shoot+DSB-ISB-RO.litmus',
-  'D15347-MP+shoot+DSB-ISB.litmus',
-  'MP+dmb.st+ctrl-isb-tlbi-dsb-isb.litmus',
-  'S+dmb.st+dsb.st-tlbi-dsb-isb.litmus',
-  'TA1.litmus',
+const NOT_ORDERED: readonly RegExp[] = [
+  // A fault behind a dependency, a release, a DMB, or with ETS2 behind any access.
+  /mmufault/,
+  /^(?:F3|F4|FO|Ja2-ind|Jna-rel)\.litmus$/,
   // The entry is known from a user access.
-  'MP+pterfi-addr+dmb.ld.litmus',
-  'coRR-pte6+VMALL.litmus',
-  'walk-passes-on.litmus',
-  'walk-then-load.litmus',
-  // A branch before the TLBI.
-  'shootdown-on-behalf-ctrl.litmus',
+  /^(?:MP\+pterfi-addr\+dmb\.ld|coRR-pte6\+VMALL|walk-passes-on|walk-then-load|own-walk-order)\.litmus$/,
+  // Another CPU's change is known from a flag, and what stands before the TLBI is no full barrier.
+  /^(?:S\+dmb\.st\+dsb\.st-tlbi-dsb-isb|shootdown-on-behalf-ctrl)\.litmus$/,
 ];
 
 /** Forbidden outcomes that have no reason. */
 function unexplained(folder: string): string[] {
   const results = supported(folder, 'ets2', 'weak-mca');
   const observed = [...results].filter(([, result]) => result === 'forbidden-observed').map(([file]) => file);
-  return observed.filter((file) => !NOT_ORDERED.includes(file));
+  return observed.filter((file) => !NOT_ORDERED.some((known) => known.test(file)));
 }
 
 describe('under weak, what is observed and forbidden has its reason', () => {
