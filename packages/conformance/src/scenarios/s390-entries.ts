@@ -23,6 +23,7 @@ import {
   mremap,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
+  munmap,
   pmdOffset,
   ptepGet,
   setPteAt,
@@ -33,7 +34,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { S390_ONLY } from './s390-attach.ts';
-import { PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 /** The generic interface that the series of 2026 is made for: sections nest, and are counted. */
 const SECTIONS_COUNT: Partial<Profile> = { lazyMmuNesting: 'counts' };
@@ -101,6 +102,28 @@ const sections = [
     mremap(cpu, mm, 0, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 2 * PAGE),
   ),
 ];
+
+const cachedArrival = defineScenario<Stage>({
+  id: 's390/cached-arrival',
+  title:
+    'munmap in a section that caches its changes, on the only CPU that has entries, while a thread is switched in elsewhere',
+  source: 's390/mm: Batch PTE updates in lazy MMU mode, v6: the purge of a run is local if mm_cpumask says so',
+  cpus: 2,
+  only: S390_ONLY,
+  profile: SECTIONS_COUNT,
+  backend: { s390: { lazyMmu: 'v6', gather: 'generic', attachRepair: 'test-attach' } },
+  setup: (run) => setStage(run, { running: [0] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 's390/cached-arrival/as-in-linux',
+      why: 'a purge that asked attach_mask asks mm_cpumask now, and who attaches enters that after it has waited: Z-D1, for every munmap',
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'MISS',
+      backend: { s390: { attachRepair: 'none' } },
+    },
+  ],
+});
 
 interface Upgraded extends Stage {
   readonly pte: Cell;
@@ -228,4 +251,11 @@ const vunmapLazily = defineScenario<KernelPage>({
 });
 
 /** All of them. */
-export const S390_ENTRIES: readonly AnyScenario[] = [zapCached, ...sections, validToValid, flushAll, vunmapLazily];
+export const S390_ENTRIES: readonly AnyScenario[] = [
+  zapCached,
+  ...sections,
+  cachedArrival,
+  validToValid,
+  flushAll,
+  vunmapLazily,
+];
