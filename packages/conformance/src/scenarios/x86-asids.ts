@@ -48,14 +48,14 @@ const transition = defineScenario<Stage>({
     {
       id: 'global-asid/transition/no-interrupt',
       why: 'the flush is broadcast, and nobody looks who runs the mm under another ASID',
-      oracle: ['O1', 'O2', 'O4'],
+      oracle: ['O1', 'O2', 'O4', 'O11'],
       property: 'MISS',
       backend: { x86: { transitionIpi: false } },
     },
     {
       id: 'global-asid/transition/no-sync',
       why: 'the initiator does not wait for its broadcast: it frees what is in its own TLB, and those of others',
-      oracle: ['O1', 'O2', 'O4', 'O10', 'O12'],
+      oracle: ['O1', 'O2', 'O4', 'O10', 'O11', 'O12'],
       property: 'FUAF',
       backend: { x86: { tlbsync: false, transitionIpi: false } },
     },
@@ -84,7 +84,7 @@ const switching = defineScenario<Stage>({
     {
       id: 'global-asid/switching/not-waited-for',
       why: 'loaded_mm is SWITCHING, so it is not the mm, and the CPU is left out',
-      oracle: ['O1', 'O2', 'O4'],
+      oracle: ['O1', 'O2', 'O4', 'O11'],
       property: 'MISS',
       backend: { x86: { transitionWait: false } },
     },
@@ -108,7 +108,7 @@ const published = defineScenario<Stage>({
     {
       id: 'global-asid/published/transition-later',
       why: 'the ASID can be seen before asid_transition: a broadcast in between interrupts nobody',
-      oracle: ['O1', 'O2', 'O4'],
+      oracle: ['O1', 'O2', 'O4', 'O11'],
       property: 'ORD',
       backend: { x86: { transitionFirst: false } },
     },
@@ -135,7 +135,7 @@ const lazy = defineScenario<Stage>({
     {
       id: 'global-asid/lazy/no-interrupt',
       why: 'nobody looks who has the mm loaded under another ASID: it walks a freed table',
-      oracle: ['O1', 'O4'],
+      oracle: ['O1', 'O4', 'O11'],
       property: 'TUAF',
       backend: { x86: { transitionIpi: false } },
     },
@@ -224,13 +224,14 @@ const ptiSlot = defineScenario<Stage>({
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
   twins: [
     {
-      id: 'pti/returns/targets-first',
-      why: 'whom to flush is read before the generation is made',
+      id: 'pti/returns/unordered',
+      why: "the arriving CPU's bit may become visible after it has read the generation",
       oracle: 'O1',
       property: 'MISS',
-      wrong: 'targets-first',
+      backend: { x86: { setOwnBit: 'unlocked' } },
       // From 6.13 on the CPU is still in the mask.
       where: { backend: { x86: { clearPrevBit: true } } },
+      memoryModels: ['tso'],
     },
     {
       id: 'pti/returns/not-a-target',
@@ -263,21 +264,21 @@ const preempted = defineScenario<Stage>({
     {
       id: 'kvm/preempted/stored',
       why: 'the flag is stored after it was seen that the CPU does not run: it runs again, and nobody flushes',
-      oracle: ['O1', 'O2'],
+      oracle: ['O1', 'O2', 'O11'],
       property: 'MISS',
       backend: { x86: { pvFlag: 'store' } },
     },
     {
       id: 'kvm/preempted/read-then-clear',
       why: 'the host looks for the flag before it says that the CPU runs: one that comes in between is lost',
-      oracle: ['O1', 'O2'],
+      oracle: ['O1', 'O2', 'O11'],
       property: 'MISS',
       backend: { x86: { pvResume: 'read-then-clear' } },
     },
     {
       id: 'kvm/preempted/no-flush',
       why: 'the host does not flush',
-      oracle: ['O1', 'O2'],
+      oracle: ['O1', 'O2', 'O11'],
       property: 'MISS',
       backend: { x86: { pvResume: 'no-flush' } },
     },
@@ -301,7 +302,7 @@ const b75 = defineScenario<Mapped>({
   source: 'ce0b15d11ad8 (2023); Intel SDM 4.10.4',
   cpus: 2,
   only: X86_ONLY,
-  profile: { vmapLazyPages: 0 },
+  profile: { vmapLazyPages: 0, vmapReuse: 'purge' },
   setup: kernelMapping,
   threads: ({ frames, at }) => [
     thread(function* (cpu) {
