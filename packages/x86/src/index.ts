@@ -5,6 +5,7 @@
  */
 export * from './asid.ts';
 export * from './axes.ts';
+export * from './costs.ts';
 export * from './flush-func.ts';
 export * from './flush-multi.ts';
 export * from './flush-tlb-info.ts';
