@@ -317,13 +317,13 @@ const rollover = defineScenario<Mms>({
   ],
 });
 
-const b20 = defineScenario<Mms>({
-  id: 'bug:B20/fixed',
+const lazyRollover = defineScenario<Mms>({
+  id: 'riscv/lazy-rollover',
   title:
     'a lazy hart goes on with its mm after a rollover: it has not looked at the ASID again, so that must be the same',
-  source: '8678c1f04277 (ARM, 2007)',
+  source: 'arch/riscv/mm/context.c; the shape of bug B20',
   cpus: 2,
-  only: { archs: ['riscv'], why: 'arm64 has the same allocator: asid/reserved-twice has its race' },
+  only: RISCV_ONLY,
   where: { backend: { riscv: { asidAllocator: true } } },
   backend: THREE,
   pools: { mm: 4, page: 4, table: 8, vma: 4 },
@@ -342,7 +342,7 @@ const b20 = defineScenario<Mms>({
   ],
   twins: [
     {
-      id: 'bug:B20/buggy',
+      id: 'riscv/lazy-rollover/nothing-reserved',
       why: 'the mm has got another ASID: flushes name that, and the hart uses what it has under the old one',
       oracle: ['O1', 'O4', 'O8'],
       property: 'ALIAS',
@@ -362,5 +362,5 @@ export const RISCV_SCENARIOS: readonly AnyScenario[] = [
   tables,
   spurious,
   rollover,
-  b20,
+  lazyRollover,
 ];
