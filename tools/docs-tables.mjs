@@ -113,6 +113,19 @@ function replayed(profiles) {
   return table(['flushes / IPIs', ...short, 'flushes', 'in full', 'pages', 'IPIs', 'flushes', 'IPIs'], rows);
 }
 
+/** What one workload asks of the hardware on each architecture, an operation at a time. */
+async function eventLogs() {
+  const { ARCHITECTURES, eventLog } = await import('../packages/conformance/dist/index.js');
+  const logs = ARCHITECTURES.map((arch) => [arch.id, eventLog(arch)]);
+  const lines = (of) => (of.length === 0 ? 'nothing' : of.join('<br>'));
+  return logs[0][1]
+    .map(({ operation }, i) => {
+      const rows = logs.map(([id, log]) => `| ${id} | ${lines(log[i].asked)} | ${lines(log[i].traced)} |`);
+      return `### ${operation}\n\n| architecture | CPUs are asked to | tracepoints |\n| --- | --- | --- |\n${rows.join('\n')}`;
+    })
+    .join('\n\n');
+}
+
 let all;
 let patches;
 const holding = () => (all ??= compare(HOLDING()));
@@ -122,7 +135,9 @@ const rfc = () =>
     ...[0, 1, 2, 3, 4, 6, 8, 9, 13, 15, 16, 17, 19].map((n) => `rfc-2021-corrected@${n}`),
     'rfc-2021-corrected',
   ]));
+const logs = await eventLogs();
 const TABLES = {
+  'event logs': () => logs,
   'compare totals': () => totals(holding()),
   'compare scenarios': () => scenarios(holding()),
   'compare losses': () => losses(holding()),

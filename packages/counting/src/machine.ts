@@ -81,14 +81,42 @@ export interface PendingIpi {
   readonly argument: Address;
 }
 
+/** A context load. */
+export interface ContextLoad {
+  /** Which event it is. */
+  readonly kind: 'load';
+  /** The top-level table, 0 for none. */
+  readonly root: Address;
+  /** The address-space tag. */
+  readonly asid: number;
+  /** Whether what is cached under the tag stays. */
+  readonly noflush: boolean;
+}
+
+/** An invalidation; `change`: in one step with the change of an entry. */
+export interface Invalidation {
+  /** Which event it is. */
+  readonly kind: 'invalidate' | 'change';
+  /** What it drops. */
+  readonly scope: Scope;
+}
+
+/** A wait for broadcast invalidations. */
+export interface InvalidationBarrier {
+  /** Which event it is. */
+  readonly kind: 'barrier';
+}
+
+/** An interrupt that is sent. */
+export interface SentIpi {
+  /** Which event it is. */
+  readonly kind: 'ipi';
+  /** The CPU that takes it. */
+  readonly target: number;
+}
+
 /** What the running code asked of an MMU, or of another CPU. */
-export type MmuEvent =
-  | { readonly kind: 'load'; readonly root: Address; readonly asid: number; readonly noflush: boolean }
-  | { readonly kind: 'invalidate'; readonly scope: Scope }
-  /** An entry changed and was purged in one step. */
-  | { readonly kind: 'change'; readonly scope: Scope }
-  | { readonly kind: 'barrier' }
-  | { readonly kind: 'ipi'; readonly target: number };
+export type MmuEvent = ContextLoad | Invalidation | InvalidationBarrier | SentIpi;
 
 /** Receives what the running code asks of MMUs. */
 export type OnMmu = (cpu: number, event: MmuEvent) => void;
