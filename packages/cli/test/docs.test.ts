@@ -61,7 +61,9 @@ describe('docs/new-backend.md', () => {
   });
 
   test('the files that it names are there', () => {
-    for (const [, file] of story.matchAll(/`(packages\/[\w/.-]+\.ts)`/g)) expect(() => page(file!), file).not.toThrow();
+    const named = [...story.matchAll(/`(packages\/[\w/.-]+\.ts)`/g)].map(([, file]) => file!);
+    expect(named.length).toBeGreaterThan(3);
+    for (const file of named) expect(() => page(file)).not.toThrow();
   });
 });
 

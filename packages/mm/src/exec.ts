@@ -25,14 +25,15 @@ import { mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 /** exec_mmap: the current task goes on in a new mm. */
 export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
   const rq = thisRq(cpu);
-  const { activateMm, switchMm } = cpu.kernel.backend;
+  const { backend } = cpu.kernel;
   const old = currentMm(cpu);
   if (old !== null) yield* cpu.downRead(old.mmapLock);
   yield* cpu.localIrqDisable();
   const active = activeMm(cpu);
   cpu.write(rq.mm, mm.address);
   cpu.write(rq.activeMm, mm.address);
-  yield* (activateMm ?? switchMm)(cpu, mm);
+  if (backend.activateMm === null) yield* backend.switchMm(cpu, mm);
+  else yield* backend.activateMm(cpu, mm);
   yield* cpu.localIrqEnable();
   if (old === null) {
     yield* mmdropLazyTlb(cpu, active);

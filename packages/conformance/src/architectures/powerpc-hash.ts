@@ -97,6 +97,7 @@ export const POWERPC_HASH: Architecture = {
     ...each(
       'a page that moves has left its old address, in the hash page table and all TLBs, before the PTLs are dropped',
       'T14/naive',
+      'bug:B04/buggy',
       'T14/cleaned/after-unlock',
       'T14/gather-unlocked',
       'mremap/running-thread/after-unlock',

@@ -22,6 +22,7 @@ const LATE: readonly string[] = [
   'T12/naive',
   'T13/naive',
   'T14/naive',
+  'bug:B04/buggy',
   'T14/cleaned/*',
   'T14/gather-unlocked',
   'T16/*',

@@ -74,6 +74,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'T14/cleaned/after-unlock',
     'T14/gather-unlocked',
     'T14/naive',
+    'bug:B04/buggy',
     'T15/naive',
     'T15/unlink/late',
     'T16/naive',

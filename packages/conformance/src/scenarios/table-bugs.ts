@@ -59,7 +59,7 @@ const b25 = defineScenario<HugeMapping>({
 const b32 = defineScenario<Stage>({
   id: 'bug:B32/fixed',
   title: 'a table is freed without a batch, while a lazy CPU may speculate through it',
-  source: 'd86564a2f085, a6f572084fbe (2018); for powerpc radix 0ed1325967ab (B88)',
+  source: 'd86564a2f085, a6f572084fbe (2018)',
   cpus: 2,
   profile: { tableFree: 'batched', tableBatchFails: true, tableRemoveOne: 'ipi-sync' },
   setup: (run) => setStage(run, { touched: [0], lazy: [1] }),
@@ -78,6 +78,33 @@ const b32 = defineScenario<Stage>({
       oracle: 'O4',
       property: 'TUAF',
       profile: { tableFree: 'single-user' },
+    },
+  ],
+});
+
+const b88 = defineScenario<Stage>({
+  id: 'bug:B88/fixed',
+  title: 'a table is freed without a batch on radix, where walks are cached apart: the flush drops them, too',
+  source: '0ed1325967ab (2020)',
+  cpus: 2,
+  only: { archs: ['powerpc-radix'], why: 'it is about the page-walk cache of powerpc radix' },
+  profile: { tableFree: 'rcu', tableBatchFails: true, tableRemoveOne: 'ipi-sync' },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
+  twins: [
+    {
+      id: 'bug:B88/buggy',
+      why: 'the slow path interrupts every CPU and invalidates nothing',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { tableRemoveOne: 'unflushed' },
+    },
+    {
+      id: 'bug:B88/leaves-only',
+      why: 'the flush drops leaves and keeps the page-walk cache',
+      oracle: 'O4',
+      property: 'TUAF',
+      wrong: 'walks-kept',
     },
   ],
 });
@@ -105,4 +132,4 @@ const b85 = defineScenario<MappedStage>({
 });
 
 /** All of them. */
-export const TABLE_BUGS: readonly AnyScenario[] = [b25, b32, b85];
+export const TABLE_BUGS: readonly AnyScenario[] = [b25, b32, b85, b88];
