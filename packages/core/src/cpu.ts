@@ -115,7 +115,7 @@ export interface Cpu {
   // ---- memory management of the machine itself ----
 
   /**
-   * Takes an object from this CPU's pool, all words 0. For 'page' the address of a {@link Page}, for 'table' of its first entry.
+   * Takes an object from this CPU's pool, all words 0. For 'page' the address of a `Page`, for 'table' of its first entry.
    * @param count that many objects in a row (a huge page is a row of pages); each is freed on its own. 1 if not given
    */
   alloc(cache: CacheName, count?: number): Steps<Address>;
@@ -161,14 +161,14 @@ export interface Cpu {
   /** Waits until this CPU's broadcasts took effect everywhere (DSB, tlbsync, ptesync). */
   invalidationBarrier(): Steps<void>;
   /**
-   * A load from user mode. Returns the word, or {@link FAULT}.
+   * A load from user mode. Returns the word, or `FAULT`.
    * @param loaded a miss handler has just loaded the TLB for it: it faults only if that was dropped meanwhile, for then nothing would stop two
    *   CPUs that fill one place of a table from making each other miss for ever
    */
   userRead(address: number, loaded?: boolean): Steps<number>;
-  /** A store from user mode. Returns 0, or {@link FAULT}. @param loaded see userRead */
+  /** A store from user mode. Returns 0, or `FAULT`. @param loaded see userRead */
   userWrite(address: number, value: number, loaded?: boolean): Steps<number>;
-  /** A load through the kernel's own page table (`kernel.initMm`), on whatever CPU. Returns the word, or {@link FAULT}. */
+  /** A load through the kernel's own page table (`kernel.initMm`), on whatever CPU. Returns the word, or `FAULT`. */
   kernelRead(address: number): Steps<number>;
 
   // ---- modes ----
