@@ -168,7 +168,7 @@ export class Machine<E = unknown> implements Explorable {
     this.#interrupts = new Interrupts(words);
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
     const { translationTable, processTable } = this.kernel.backend;
-    const isIn = (cell: Cell, base: Address, words: number): boolean => cell >= base && cell < base + words;
+    const isIn = (cell: Cell, base: Address, count: number): boolean => cell >= base && cell < base + count;
     const isTranslation = (cell: Cell): boolean =>
       (translationTable !== null && isIn(cell, translationTable.base, translationTable.words)) ||
       (processTable !== null && isIn(cell, processTable, options.backend.isa.asids));
