@@ -47,6 +47,7 @@ const files = folder({
   'list.json': '[]',
   'garbage.txt': '\u0000\u0001\u0002 no trace',
   'empty.txt': '',
+  'page.md': '# A page\n\nThis is no test.\n',
 });
 
 const TRACE = join(FIXTURES, 'm02-lazy.trace.txt.gz');
@@ -135,6 +136,7 @@ describe('one line, exit code 2', () => {
     [['litmus', 'c.litmus'], /c\.litmus:6: expected ',', found '}'/],
     [['litmus', 'garbage.txt'], /garbage\.txt: this is no text/],
     [['litmus', 'empty.txt'], /empty\.txt:1: an empty file/],
+    [['litmus', 'page.md'], /page\.md:1: a litmus test begins with its language/],
     [
       ['litmus', 'MP.litmus', '--expect', 'verdicts.tsv'],
       /verdicts\.tsv:1: several columns of verdicts: there are base, ets2/,

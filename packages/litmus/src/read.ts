@@ -47,7 +47,8 @@ export function readLitmus(file: string, source: string): LitmusTest {
         ),
       );
     case undefined:
-      throw new LitmusError(file, 1, 'an empty file');
+      if (text.trim() === '') throw new LitmusError(file, 1, 'an empty file');
+      throw new LitmusError(file, 1, "a litmus test begins with its language: C, X86_64 or AArch64, or is isla's TOML");
     default:
       if (/^(X86|PPC|ARM|RISCV|MIPS|LISA|JAVA|Bell|BPF|LoongArch|CPP)$/i.test(language))
         throw new Unsupported(file, 1, `language '${language}'`);
