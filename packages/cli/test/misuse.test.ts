@@ -11,7 +11,15 @@ const scenario = (fields: string): string =>
   `${DEFINE}const good = { id: 'a', title: 'a', cpus: 2, setup() {}, threads: () => [function* (cpu) { yield* cpu.smpMb(); }], twins: [] };\n` +
   `export default defineScenario({ ...good, ${fields} });\n`;
 
+const BACKEND = "import { defineArchitecture, SCENARIOS, X86 } from '@mmu-gather/conformance';\n";
+
 const files = folder({
+  'no-backend.ts': scenario("id: 'b'"),
+  'backend-id.ts': `${BACKEND}export default defineArchitecture({ ...X86, id: 'y86' });`,
+  'backend-plain.ts': `${BACKEND}export default { ...X86, wrongs: { 'no-wait': { wait: false } } };`,
+  'backend-skips.ts': `${BACKEND}export default { ...X86, skips: [{ scenario: 'T99/*', why: 'none' }] };`,
+  'backend-twice.ts': `${BACKEND}export default [X86, { ...X86 }];`,
+  'backend-direct.ts': "import { x86 } from '@mmu-gather/x86';\nexport default x86;",
   'syntax.ts': 'export const x = {',
   'enum.ts': 'export enum A { x }',
   'no-export.ts': "import { nothing } from '@mmu-gather/conformance';\nexport default nothing;",
@@ -99,6 +107,21 @@ describe('one line, exit code 2', () => {
       /--max-states does not limit dpor: give --max-executions/,
     ],
     [['conformance', '--rerun', 'abc'], /--rerun: bad id 'abc'/],
+    [['conformance', '--backend', 'gone.ts'], /gone\.ts: no such file/],
+    [['conformance', '--backend', '.'], /\.: not a file: give a TypeScript file that exports a backend/],
+    [['conformance', '--backend', 'no-backend.ts'], /exports no backend: add 'export default defineArchitecture\(/],
+    [['conformance', '--backend', 'backend-id.ts'], /backend-id\.ts:2: .*"y86": its backend has the id 'x86'/],
+    [
+      ['conformance', '--backend', 'backend-plain.ts'],
+      /backend-plain\.ts: .*'no-wait' sets 'wait', which is no switch/,
+    ],
+    [
+      ['conformance', '--backend', 'backend-skips.ts'],
+      /x86 skips 'T99\/\*', and there is no such scenario: leave it out/,
+    ],
+    [['conformance', '--backend', 'backend-twice.ts'], /a second backend 'x86': ids must differ/],
+    [['conformance', '--backend', 'backend-direct.ts'], /import '@mmu-gather\/x86\/stepped'/],
+    [['conformance', '--backend', 'exits.ts'], /exits\.ts: ended the process \(exit code 0\)/],
     [['conformance', '--rerun', 'abc', '--seed', '1'], /--rerun takes one execution again/],
     [['check'], /missing required argument/],
     [['check', 'gone.ts'], /gone\.ts: no such file/],

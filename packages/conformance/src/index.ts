@@ -7,6 +7,7 @@ export * from './applies.ts';
 export * from './architecture.ts';
 export * from './architectures/index.ts';
 export * from './compare.ts';
+export * from './define-architecture.ts';
 export * from './event-log.ts';
 export * from './matrix.ts';
 export * from './profiles/index.ts';

@@ -67,7 +67,7 @@ export async function demo(): Promise<number> {
     return text;
   };
   const outcome = await run(
-    { files: [], selection: { archs: ['x86'], scenarios: SHOWN }, run: { width: columns } },
+    { files: [], backends: [], selection: { archs: ['x86'], scenarios: SHOWN }, run: { width: columns } },
     {
       planned(cells) {
         overview = new Overview(cells, screen);

@@ -22,6 +22,7 @@ const JSON_COLUMNS = 120;
 
 /** Options of both commands. */
 export interface SuiteOptions {
+  readonly backend?: readonly string[];
   readonly arch?: readonly string[];
   readonly profile?: readonly string[];
   readonly with?: readonly string[];
@@ -60,8 +61,8 @@ export interface Listener {
 
 /** Runs a command. Returns its exit code. */
 export async function runSuite(files: readonly string[], options: SuiteOptions): Promise<number> {
-  if (files.length > 0 && !('registerHooks' in module)) {
-    throw new Misuse(`check needs Node 22.18 or newer, and this is ${process.version}`);
+  if (files.length + (options.backend?.length ?? 0) > 0 && !('registerHooks' in module)) {
+    throw new Misuse(`files of your own need Node 22.18 or newer, and this is ${process.version}`);
   }
   mustFit(options);
   const screen = terminal();
@@ -70,7 +71,11 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
     const { runCompare } = await import('./compare.ts');
     const profiles = options.profile ?? PROFILES.map((spec) => spec.id);
     // What profiles cost is compared on one architecture: sums over several would say nothing.
-    const selection = { ...request.selection, profiles, archs: options.arch ?? ['x86'] };
+    const selection = {
+      ...request.selection,
+      profiles,
+      archs: options.arch ?? (options.backend === undefined ? ['x86'] : []),
+    };
     return runCompare({ ...request, selection, compare: true }, options.json === true);
   }
   if (options.json === true) {
@@ -78,7 +83,7 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
     process.stdout.write(`${JSON.stringify(report(resultsOf(outcome), outcome.notApplicable), null, 2)}\n`);
     return codeOf(outcome);
   }
-  const command = ['mmu-gather', files.length > 0 ? 'check' : 'conformance', ...files].join(' ');
+  const command = commandOf(files, options.backend ?? []);
   if (options.rerun !== undefined) {
     const outcome = await run(request, {});
     const [cell, result] = [outcome.cells[0], outcome.results[0]];
@@ -186,6 +191,7 @@ function requestOf(files: readonly string[], options: SuiteOptions, width: numbe
     options;
   return {
     files,
+    backends: options.backend ?? [],
     selection: {
       ...(arch !== undefined && { archs: arch }),
       ...(profile !== undefined && { profiles: profile }),
@@ -208,4 +214,10 @@ function requestOf(files: readonly string[], options: SuiteOptions, width: numbe
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** The command that reruns what was found. */
+function commandOf(files: readonly string[], backends: readonly string[]): string {
+  const own = backends.flatMap((backend) => ['--backend', backend]);
+  return ['mmu-gather', files.length > 0 ? 'check' : 'conformance', ...files, ...own].join(' ');
 }

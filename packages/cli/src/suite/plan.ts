@@ -4,7 +4,7 @@
  */
 import {
   type AnyScenario,
-  ARCHITECTURES,
+  type Architecture,
   type Cell,
   cells,
   notApplicable,
@@ -17,20 +17,22 @@ import { firstLine, Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
 
 /** The cells of a selection, at least one. */
-export function plan(scenarios: readonly AnyScenario[], selection: Selection): Cell[] {
-  mustExist('--arch', selection.archs, [...ids(ARCHITECTURES), 'all']);
-  profilesMustExist(selection);
-  const found = cellsOf(scenarios, selection);
+export function plan(scenarios: readonly AnyScenario[], archs: readonly Architecture[], selection: Selection): Cell[] {
+  mustExist('--arch', selection.archs, [...ids(archs), 'all']);
+  profilesMustExist(selection, archs);
+  const found = cellsOf(scenarios, archs, selection);
   const wanted = selection.scenarios ?? [];
-  const missed = wanted.find((pattern) => cellsOf(scenarios, { ...selection, scenarios: [pattern] }).length === 0);
+  const missed = wanted.find(
+    (pattern) => cellsOf(scenarios, archs, { ...selection, scenarios: [pattern] }).length === 0,
+  );
   if (missed === undefined && found.length > 0) return found;
   // Nothing there: does it not apply to these architectures, or to these profiles, or is it the name?
   const everywhere = { profiles: ids(PROFILES), scenarios: missed === undefined ? wanted : [missed] };
   const here = { ...selection, ...everywhere };
-  const [left] = notApplicable(scenarios, ARCHITECTURES, here);
-  if (left !== undefined && cellsOf(scenarios, here).length === 0)
+  const [left] = notApplicable(scenarios, archs, here);
+  if (left !== undefined && cellsOf(scenarios, archs, here).length === 0)
     throw new Misuse(`nothing to run: '${left.id}' does not apply to ${left.arch}: ${left.why}`);
-  const anywhere = cellsOf(scenarios, everywhere);
+  const anywhere = cellsOf(scenarios, archs, everywhere);
   if (anywhere.length === 0 && missed !== undefined) {
     const names = scenarios.flatMap((scenario) => [scenario.id, ...scenario.twins.map((twin) => twin.id)]);
     const all = names.length <= 8 ? `there are: ${names.join(', ')}` : "'mmu-gather list scenarios' names all";
@@ -43,7 +45,10 @@ export function plan(scenarios: readonly AnyScenario[], selection: Selection): C
 }
 
 /** Refuses profiles and settings that do not exist, with what there is. */
-export function profilesMustExist(selection: Pick<Selection, 'profiles' | 'settings'>): void {
+export function profilesMustExist(
+  selection: Pick<Selection, 'profiles' | 'settings'>,
+  archs?: readonly Architecture[],
+): void {
   try {
     selected({ profiles: selection.profiles ?? [] });
   } catch (error) {
@@ -52,7 +57,7 @@ export function profilesMustExist(selection: Pick<Selection, 'profiles' | 'setti
     throw new Misuse(`--profile: ${error.message}:${suggestion(typed, names)} there are: ${names.join(', ')}`);
   }
   try {
-    selected(selection);
+    selected(selection, archs);
   } catch (error) {
     if (!(error instanceof ProfileError)) throw error;
     const { typed, names } = error;
@@ -63,10 +68,10 @@ export function profilesMustExist(selection: Pick<Selection, 'profiles' | 'setti
 }
 
 /** Cells, with whatever a scenario says wrongly of its backend reported as its mistake. */
-function cellsOf(scenarios: readonly AnyScenario[], selection: Selection): Cell[] {
+function cellsOf(scenarios: readonly AnyScenario[], archs: readonly Architecture[], selection: Selection): Cell[] {
   return scenarios.flatMap((scenario) => {
     try {
-      return cells([scenario], ARCHITECTURES, selection);
+      return cells([scenario], archs, selection);
     } catch (error) {
       throw new Misuse(`scenario '${scenario.id}': ${firstLine(error)}`, { cause: error });
     }

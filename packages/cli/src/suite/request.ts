@@ -16,6 +16,8 @@ import type { CellResult, Comparison, NotApplicable, RunOptions, Selection } fro
 export interface Request {
   /** Files that hold the scenarios; this repository's suite if there are none. */
   readonly files: readonly string[];
+  /** Files that hold backends of a third party. */
+  readonly backends: readonly string[];
   readonly selection: Selection;
   readonly run: Omit<RunOptions, 'onProgress'>;
   /** Instead of searching: the id of an execution to take once more. */

@@ -19,9 +19,9 @@ import {
   type CellResult,
   machineOf,
   type RunOptions,
-  type Selection,
 } from '@mmu-gather/conformance';
 import { Misuse } from '../misuse.ts';
+import type { Choice } from './load-backends.ts';
 import { plan } from './plan.ts';
 
 /** Memory models that a cell may have been run with. */
@@ -37,12 +37,12 @@ export interface Recorded {
  * Finds the cell that an id belongs to. An id holds 16 bits of its cell's name, so that of many cells some may take it for
  * theirs: it belongs to the first that can take all its steps and is violated.
  */
-export function findRecorded(id: string, scenarios: readonly AnyScenario[], selection: Selection): Recorded {
+export function findRecorded(id: string, scenarios: readonly AnyScenario[], { archs, selection }: Choice): Recorded {
   const models = selection.memoryModel === undefined ? [undefined, ...MODELS] : [selection.memoryModel];
   const seen = new Set<string>();
   const found: Recorded[] = [];
   for (const memoryModel of models) {
-    for (const cell of plan(scenarios, memoryModel === undefined ? selection : { ...selection, memoryModel })) {
+    for (const cell of plan(scenarios, archs, memoryModel === undefined ? selection : { ...selection, memoryModel })) {
       const key = cellKey(cell);
       if (seen.has(key)) continue;
       seen.add(key);

@@ -4,7 +4,6 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import {
-  ARCHITECTURES,
   type Cell,
   type CellResult,
   compare,
@@ -15,6 +14,7 @@ import {
 } from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
 import { loadScenarios } from './load.ts';
+import { withBackends } from './load-backends.ts';
 import { plan } from './plan.ts';
 import type { Order, PlannedCell, Reply, WorkerData } from './request.ts';
 import { findRecorded, runRecorded } from './rerun.ts';
@@ -32,12 +32,14 @@ export async function serve(): Promise<void> {
   let left: readonly NotApplicable[] = [];
   const jobs: { readonly cell: Cell; run(): CellResult }[] = [];
   try {
-    if (request.files.length > 0) (await import('./hooks.ts')).hookUsersModules();
+    if (request.files.length + request.backends.length > 0) (await import('./hooks.ts')).hookUsersModules();
     const scenarios = request.files.length > 0 ? await loadScenarios(request.files) : SCENARIOS;
+    const choice = await withBackends(request.backends, scenarios, request.selection);
+    const { archs, selection } = choice;
     if (request.compare === true) {
-      plan(scenarios, request.selection);
+      plan(scenarios, archs, selection);
       let executions = 0;
-      const comparison = compare(scenarios, ARCHITECTURES, request.selection, () => {
+      const comparison = compare(scenarios, archs, selection, () => {
         say({ kind: 'progress', progress: { states: 0, executions: (executions += 2) } });
         return Atomics.load(stop, 0) === 0;
       });
@@ -46,7 +48,7 @@ export async function serve(): Promise<void> {
     }
     if (request.rerun !== undefined) {
       const id = request.rerun;
-      const recorded = findRecorded(id, scenarios, request.selection);
+      const recorded = findRecorded(id, scenarios, choice);
       jobs.push({ cell: recorded.cell, run: () => runRecorded(id, recorded, request.run) });
     } else {
       const onProgress = ({ states, executions }: { states: number; executions: number }): boolean => {
@@ -54,8 +56,8 @@ export async function serve(): Promise<void> {
         return Atomics.load(stop, 0) === 0;
       };
       const sharing = new Sharing({ ...request.run, onProgress });
-      for (const cell of plan(scenarios, request.selection)) jobs.push({ cell, run: () => sharing.run(cell) });
-      left = notApplicable(scenarios, ARCHITECTURES, request.selection);
+      for (const cell of plan(scenarios, archs, selection)) jobs.push({ cell, run: () => sharing.run(cell) });
+      left = notApplicable(scenarios, archs, selection);
     }
   } catch (error) {
     return refuse(error);

@@ -96,11 +96,13 @@ class Thread {
       process.stderr.write('mmu-gather: out of memory: limit the search with --max-states\n');
     });
     this.#worker.on('exit', (code) => {
-      const files = request.files.join(', ');
+      const files = [...request.files, ...request.backends].join(', ');
       // 13: the file waits at its top level for what never comes.
       const ended = code === 13 ? 'its import never ends' : `ended the process (exit code ${code})`;
       this.#goes(
-        this.stopped ? new Gone() : new Misuse(`${files}: ${ended}: a scenario file may only define scenarios`),
+        this.stopped
+          ? new Gone()
+          : new Misuse(`${files}: ${ended}: a file of scenarios or backends may only define them`),
       );
     });
   }
