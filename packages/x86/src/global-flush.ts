@@ -16,14 +16,17 @@ import { flushTlbMulti } from './flush-multi.ts';
 import type { FlushTlbInfo } from './flush-tlb-info.ts';
 import { mmInAsidTransition } from './global-asid.ts';
 import { invlpgbPcid } from './isa.ts';
+import { userTag } from './pti.ts';
 import { TLB_FLUSH_ALL } from './reason.ts';
 import { LOADED_MM_SWITCHING, mmAsidTransition, x86Of } from './tlbstate.ts';
 
-/** broadcast_tlb_flush: what a request covers, under the global ASID of its mm, on every CPU. */
+/** broadcast_tlb_flush: what a request covers, under the global ASID of its mm, on every CPU; with PTI under that of user mode, too. */
 export function* broadcastGlobalAsid(cpu: Cpu, mm: Mm, asid: number, info: FlushTlbInfo): Steps<void> {
   const end = cpu.read(info.end);
   const range: Extent = end === TLB_FLUSH_ALL ? ALL : { start: cpu.read(info.start), end };
+  const { pti, ptiUserFlush } = x86Of(cpu).switches;
   yield* cpu.invalidate(invlpgbPcid(asid, range));
+  if (pti && ptiUserFlush) yield* cpu.invalidate(invlpgbPcid(userTag(cpu, asid), range));
   yield* finishAsidTransition(cpu, mm, asid, info);
   if (x86Of(cpu).switches.tlbsync) yield* cpu.invalidationBarrier();
 }

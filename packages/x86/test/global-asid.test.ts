@@ -80,3 +80,21 @@ test(
     expect(given).toEqual([6, 7, 6, 0]);
   }),
 );
+
+test(
+  'with PTI a broadcast names the PCIDs of the kernel and of user mode',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ globalAsids: 1, globalAsidThreshold: 0, pti: true }, 2);
+    const mm = yield* m.mm('mm');
+    for (const cpu of [0, 1]) yield* m.switchTo(cpu, mm);
+    yield* flushTlbPage(m.cpus[0]!, mm, 0);
+    m.invalidations.length = 0;
+    yield* flushTlbPage(m.cpus[0]!, mm, PAGE);
+    const page = { start: PAGE, end: 2 * PAGE };
+    expect(m.invalidations.filter(({ scope }) => scope.broadcast).map(({ scope }) => scope)).toEqual([
+      invlpgbPcid(6, page),
+      // Behind six dynamic ASIDs and a global one, as many of user mode.
+      invlpgbPcid(13, page),
+    ]);
+  }),
+);

@@ -188,6 +188,33 @@ const reuse = defineScenario<TwoMms>({
 
 const PTI: BackendOverrides = { x86: { pti: true } };
 
+const isolatedGlobal = defineScenario<Stage>({
+  id: 'global-asid/pti',
+  title: 'with page-table isolation a broadcast names two PCIDs: that of the kernel and that of user mode',
+  source: 'arch/x86/mm/tlb.c broadcast_tlb_flush (6.15)',
+  cpus: 2,
+  only: X86_ONLY,
+  where: SINCE_6_15,
+  backend: { x86: { ...GLOBAL['x86'], pti: true } },
+  setup(run, kernel) {
+    const stage = setStage(run, { inKernel: [1] });
+    // The first flush gives the mm a global ASID, the second one makes both CPUs load it, the third finds the transition over.
+    for (let i = 0; i < 3; i++) run(0, (cpu) => kernel.backend.flushTlbPage(cpu, stage.mm, PAGE));
+    run(1, (cpu) => cpu.enterUser());
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE))],
+  twins: [
+    {
+      id: 'global-asid/pti/kernel-only',
+      why: "only the kernel's PCID is named",
+      oracle: ['O1', 'O2', 'O10'],
+      property: 'MISS',
+      backend: { x86: { ptiUserFlush: false } },
+    },
+  ],
+});
+
 function isolated(id: string, title: string, more: Readonly<Record<string, unknown>> = {}): AnyScenario {
   return defineScenario<Stage>({
     id: `pti/${id}`,
@@ -336,6 +363,7 @@ export const X86_ASIDS: readonly AnyScenario[] = [
   published,
   lazy,
   reuse,
+  isolatedGlobal,
   isolated('two-flushes', 'with a PCID of its own for user mode: a page is protected while a table goes'),
   isolated('no-invpcid', 'the same without INVPCID: the user PCID is flushed as a whole', { invpcid: false }),
   ptiSlot,
