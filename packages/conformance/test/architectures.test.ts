@@ -19,6 +19,7 @@ import {
   type Stage,
   thread,
   unmatched,
+  unusedWrongs,
   WRONGS,
   X86,
 } from '../src/index.ts';
@@ -49,6 +50,10 @@ describe('the registered architectures', () => {
 
   test.each(ARCHITECTURES)('$id skips and mends what is there', (arch) =>
     expect(unmatched(arch, SCENARIOS)).toEqual([]),
+  );
+
+  test.each(ARCHITECTURES)('every wrong value of a switch of $id is that of a twin', (arch) =>
+    expect(unusedWrongs(arch, SCENARIOS)).toEqual([]),
   );
 
   test('every wrong is that of a twin', () => {

@@ -2,23 +2,14 @@
  * powerpc with the hash MMU as the suite uses it.
  */
 import { HASH_AXES, HASH_PROFILES, type HashSwitches, powerpcHash } from '@mmu-gather/powerpc/stepped';
-import { type Architecture, type Skip, switchesById } from '../architecture.ts';
+import { type Architecture, switchesById } from '../architecture.ts';
+import { mendsOf, skipsOf, TABLES_AFTER_INTERRUPTS, UNLINK_FIRST_TWINS } from './shared.ts';
 
 /**
  * Small enough to be explored: a table in which a page finds its first group free, and batches of two. `localRead` is not as in Linux, where
  * munmap/thread-arrives, T1/fixed and ring/fits are refuted: that is what powerpc-hash/local-arrival is about.
  */
 const EXPLORED: Partial<HashSwitches> = { contexts: 5, groups: 16, slots: 2, batch: 2, localRead: 'after-hpte' };
-
-/** Twins that are right for one reason. */
-function each(why: string, ...ids: readonly string[]): Record<string, string> {
-  return Object.fromEntries(ids.map((id) => [id, why]));
-}
-
-/** Scenarios that do not apply for one reason. */
-function none(why: string, ...ids: readonly string[]): Skip[] {
-  return ids.map((scenario) => ({ scenario, why }));
-}
 
 /** powerpc with the hash MMU, with the switches of each kernel version. */
 export const POWERPC_HASH: Architecture = {
@@ -35,28 +26,26 @@ export const POWERPC_HASH: Architecture = {
     'self-only': { tlbiel: 'always' },
   },
   skips: [
-    ...none(
+    ...skipsOf(
       'the hash MMU with 4 KiB pages has no transparent huge pages',
       'huge/*',
       'collapse/*',
       'gup-fast/collapse',
       'T18/collapse',
     ),
-    ...none(
+    ...skipsOf(
       'tables freed after a flush that interrupts nobody: wrong where it is broadcast, see broadcast/gup-fast-rcu',
-      'gup-fast/pt-reclaim-batched',
-      'gup-fast/pt-reclaim-immediate',
-      'gup-fast/batch-fails',
+      ...TABLES_AFTER_INTERRUPTS,
     ),
-    ...none(
+    ...skipsOf(
       'no PT_RECLAIM as of 6.18: it unlinks a table before what was cleared in it has left the hash page table',
       'nested-counters/table-gone',
     ),
-    ...none('no flush has a generation, and none is published as completed', 'rfc/D15'),
+    ...skipsOf('no flush has a generation, and none is published as completed', 'rfc/D15'),
   ],
   mends: {
     // Checked wherever a flush ends: claim.settled in flushHashRange, and at each unlock: claimLazyMmuLeft.
-    ...each(
+    ...mendsOf(
       'what a change takes away has left the hash page table and all TLBs before its PTL is dropped: nothing is left to be flushed later',
       ...['T8', 'T10', 'T11', 'T12', 'T13', 'T16', 'T23'].map((trace) => `${trace}/naive`),
       'T8/dec-first',
@@ -91,10 +80,9 @@ export const POWERPC_HASH: Architecture = {
       'nested-counters/zap-twice/*',
       'aggressive/*',
       'sync-finish/zap-twice/close-first',
-      'T15/naive',
-      'T15/unlink/late',
+      ...UNLINK_FIRST_TWINS,
     ),
-    ...each(
+    ...mendsOf(
       'a page that moves has left its old address, in the hash page table and all TLBs, before the PTLs are dropped',
       'T14/naive',
       'bug:B04/buggy',
@@ -106,20 +94,20 @@ export const POWERPC_HASH: Architecture = {
       'mremap/fault-at-both-places/no-flush',
       'mremap/shrink/free-first',
     ),
-    ...each(
+    ...mendsOf(
       'no table moves as a whole (arch_supports_page_table_move): its entries do',
       'mremap/table/no-flush',
       'mremap/table-revoked/no-rmap-lock',
       'bug:B85/buggy',
     ),
-    ...each(
+    ...mendsOf(
       'an address of the kernel is flushed where it is unmapped',
       'T25/naive',
       'vmap/no-address-left/at-once',
       'T25/attributes/no-flush',
       'vmap/flush-before-remap/ended-later',
     ),
-    ...each(
+    ...mendsOf(
       'reclaim does not defer (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH): each entry is flushed under its PTL',
       'bug:B02/buggy',
       'T5/naive',
@@ -138,7 +126,7 @@ export const POWERPC_HASH: Architecture = {
       'rfc/D9',
       'rfc/mask-*',
     ),
-    ...each(
+    ...mendsOf(
       'no CPU compares generations, and no flush waits for one: all is done under the PTL',
       'T1/*',
       'T2/*',
@@ -162,7 +150,7 @@ export const POWERPC_HASH: Architecture = {
       'queue/reclaim-two-mms/written-first',
       'ring/*',
     ),
-    ...each(
+    ...mendsOf(
       'the hardware walks no page tables: nothing of a table is cached, and a table that is freed is not read',
       'bug:B32/*',
       'exit/other-thread-leaves/free-first',
@@ -176,7 +164,7 @@ export const POWERPC_HASH: Architecture = {
     'cow/both-write/clear-only':
       'nobody has used the page since the fork took it out of the hash page table: nothing of it is cached',
     'munmap/both-ways/irqs-off': 'no flush waits for another CPU to take an interrupt',
-    ...each(
+    ...mendsOf(
       'a CPU that went to another mm stays in mm_cpumask: it was not alone to use the mm, and is flushed',
       'munmap/thread-away/*',
       'switch/away-during-flush/*',

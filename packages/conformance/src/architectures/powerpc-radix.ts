@@ -2,8 +2,22 @@
  * powerpc with the radix MMU as the suite uses it.
  */
 import { powerpcRadix, RADIX_AXES, RADIX_PROFILES, type RadixSwitches } from '@mmu-gather/powerpc/stepped';
-import { type Architecture, type Skip, switchesById } from '../architecture.ts';
+import { type Architecture, switchesById } from '../architecture.ts';
 import type { Broken } from '../profiles/spec.ts';
+import {
+  at,
+  breaksOf,
+  COMPLETED_GENERATIONS,
+  GENERATION_TWINS,
+  MASK_OF_RFC_20,
+  mendsOf,
+  RECLAIM_TWINS,
+  RECORDED_RECLAIM,
+  RINGS,
+  skipsOf,
+  TABLES_AFTER_INTERRUPTS,
+  UNORDERED_NONE,
+} from './shared.ts';
 
 /**
  * Small enough to be explored: few PIDs, of which each that is free is taken again at once; one set, no errata, which repeat what was done. A
@@ -18,26 +32,10 @@ const EXPLORED: Partial<RadixSwitches> = {
   trimIrqsOff: 'throughout',
 };
 
-/** Scenarios that do not apply, for one reason. */
-function skip(why: string, ...scenarios: readonly string[]): Skip[] {
-  return scenarios.map((scenario) => ({ scenario, why }));
-}
-
-/** Twins that are right for one reason. */
-function each(why: string, ...twins: readonly string[]): Record<string, string> {
-  return Object.fromEntries(twins.map((twin) => [twin, why]));
-}
-
 /** mremap of whole tables, with the flush of a range as it was when mremap moved none on powerpc. */
 const WHOLE_TABLES: Broken = {
   oracle: ['O7', 'O10'],
   why: 'flush_tlb_range keeps the ways to tables before 5.14, when mremap moved none as a whole (no HAVE_MOVE_PMD): there it must not',
-};
-
-/** Under weak a lock acquires and no more: what stands before it may be seen after what stands in it. */
-const UNORDERED_NONE: Broken = {
-  oracle: 'O10',
-  why: 'who finds an upper entry empty without its lock may read from before that whether another gather is open: nothing orders the two',
 };
 
 /** powerpc with the radix MMU, with the switches of each kernel version. */
@@ -62,50 +60,31 @@ export const POWERPC_RADIX: Architecture = {
     'tag-comes-round': { pidTurns: 1, leaveFlushes: false },
   },
   skips: [
-    ...skip(
+    ...skipsOf(
       'the mask of RFC 20 is emptied by flush handlers: no flush runs any where a broadcast does it',
-      'rfc/mask-*',
-      'T5/*',
-      'T6/*',
+      ...MASK_OF_RFC_20,
     ),
-    ...skip(
+    ...skipsOf(
       'a ring tells CPUs that are behind what they missed: here no CPU is, for a flush reaches all that may hold entries',
-      'ring/*',
-      'T21/*',
-      'T22/*',
+      ...RINGS,
     ),
-    ...skip(
+    ...skipsOf(
       'nothing is published as completed: CPUs compare no generations, so a flush of one range says nothing of others',
-      'generations/skip-with-tables',
-      'rfc/D15',
-      'queue/merge',
+      ...COMPLETED_GENERATIONS,
     ),
-    ...skip(
+    ...skipsOf(
       'reclaim defers nothing (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH)',
       'generations/batch-completes',
-      'queue/reclaim',
-      'queue/reclaim-two-mms',
+      ...RECORDED_RECLAIM,
     ),
-    ...skip(
+    ...skipsOf(
       'tables freed after a flush that interrupts nobody: wrong where it is broadcast, see broadcast/gup-fast-rcu',
-      'gup-fast/pt-reclaim-batched',
-      'gup-fast/pt-reclaim-immediate',
-      'gup-fast/batch-fails',
+      ...TABLES_AFTER_INTERRUPTS,
     ),
   ],
   mends: {
-    ...each(
-      'no CPU compares generations: a flush is a flush, whatever its generation',
-      'T1/*',
-      'T2/*',
-      'T3/*',
-      'T4/*',
-      'rfc/D3a',
-      'rfc/D3b',
-      'rfc/D4',
-      'rfc/D5',
-    ),
-    ...each(
+    ...mendsOf('no CPU compares generations: a flush is a flush, whatever its generation', ...GENERATION_TWINS),
+    ...mendsOf(
       'pte_accessible says yes to everything (there is none of powerpc): ptep_clear_flush flushes whatever was there',
       'T12/naive',
       'T13/naive',
@@ -118,24 +97,8 @@ export const POWERPC_RADIX: Architecture = {
       'rfc/D1-vma/*',
       'rfc/D2',
     ),
-    ...each(
-      'reclaim defers nothing: it flushes each entry under its PTL',
-      'bug:B02/buggy',
-      'T7/naive',
-      'T7/none',
-      'T20/naive',
-      'T26/naive',
-      'T26/two-words/one-word',
-      'reclaim/clean-file-page/free-first',
-      'reclaim/dirty-file-page/no-flush',
-      'migration/running-thread/copy-first',
-      'migration/store/copy-first',
-      'clear-refs/reclaim/unseen',
-      'clear-refs/reclaim/not-settled',
-      'dirty-helpers/reclaim/as-in-linux',
-      'storm/reclaim-beside-gather/hidden',
-    ),
-    ...each(
+    ...mendsOf('reclaim defers nothing: it flushes each entry under its PTL', ...RECLAIM_TWINS),
+    ...mendsOf(
       'a CPU that has used the mm stays in mm_cpumask when it goes on: it has nothing to announce when it comes back',
       'munmap/thread-away/*',
       'switch/away-during-flush/*',
@@ -148,11 +111,9 @@ export const POWERPC_RADIX: Architecture = {
     'aggressive/table-gone/unlinked-first': 'MADV_DONTNEED frees no tables (no PT_RECLAIM as of 6.18)',
   },
   breaks: {
-    ...Object.fromEntries(
-      ['huge/zap-twice', 'huge/zap-recorded', 'nested-counters/table-gone', 'nested-counters/huge-gone'].map((id) => [
-        `${id}@weak`,
-        UNORDERED_NONE,
-      ]),
+    ...breaksOf(
+      UNORDERED_NONE,
+      ...at('weak', ['huge/zap-twice', 'huge/zap-recorded', 'nested-counters/table-gone', 'nested-counters/huge-gone']),
     ),
     'mremap/table@linux-5.11': WHOLE_TABLES,
     'mremap/table-revoked@linux-5.11': WHOLE_TABLES,

@@ -3,14 +3,20 @@
  */
 import { s390, S390_AXES, S390_PROFILES, type S390Switches } from '@mmu-gather/s390/stepped';
 import { type Architecture, switchesById } from '../architecture.ts';
+import {
+  COMPLETED_GENERATIONS,
+  FREE_FIRST_TWINS,
+  GENERATION_TWINS,
+  MASK_OF_RFC_20,
+  mendsOf,
+  RINGS,
+  skipsOf,
+  TABLES_AFTER_INTERRUPTS,
+  UNLINK_FIRST_TWINS,
+} from './shared.ts';
 
 /** Small enough to be explored: four address spaces. */
 const EXPLORED: Partial<S390Switches> = { asces: 5 };
-
-/** The same reason for several twins. */
-function each(why: string, ...ids: readonly string[]): Record<string, string> {
-  return Object.fromEntries(ids.map((id) => [id, why]));
-}
 
 /** Twins that flush late, too little, or not at all, where other CPUs have entries. */
 const LATE: readonly string[] = [
@@ -99,65 +105,54 @@ export const S390: Architecture = {
     'tag-reused': { tableDebt: false },
   },
   skips: [
-    ...['rfc/mask-*', 'T5/*', 'T6/*'].map((scenario) => ({
-      scenario,
-      why: 'the mask of RFC 20 collects what reclaim defers, and is emptied by flush handlers: here nothing is deferred, and nobody interrupted',
-    })),
-    ...['ring/*', 'T21/*', 'T22/*'].map((scenario) => ({
-      scenario,
-      why: 'a ring tells CPUs that are behind what they missed: here no CPU is, for a purge is one of all CPUs at once',
-    })),
-    ...['generations/skip-with-tables', 'rfc/D15', 'queue/merge'].map((scenario) => ({
-      scenario,
-      why: 'nothing is published as completed: CPUs compare no generations, so a flush of one range says nothing of others',
-    })),
-    ...['gup-fast/pt-reclaim-batched', 'gup-fast/pt-reclaim-immediate', 'gup-fast/batch-fails'].map((scenario) => ({
-      scenario,
-      why: 'tables freed after a flush that interrupts nobody: wrong where all CPUs are purged by an instruction, see broadcast/gup-fast-rcu',
-    })),
+    ...skipsOf(
+      'the mask of RFC 20 collects what reclaim defers, and is emptied by flush handlers: here nothing is deferred, and nobody interrupted',
+      ...MASK_OF_RFC_20,
+    ),
+    ...skipsOf(
+      'a ring tells CPUs that are behind what they missed: here no CPU is, for a purge is one of all CPUs at once',
+      ...RINGS,
+    ),
+    ...skipsOf(
+      'nothing is published as completed: CPUs compare no generations, so a flush of one range says nothing of others',
+      ...COMPLETED_GENERATIONS,
+    ),
+    ...skipsOf(
+      'tables freed after a flush that interrupts nobody: wrong where all CPUs are purged by an instruction, see broadcast/gup-fast-rcu',
+      ...TABLES_AFTER_INTERRUPTS,
+    ),
     {
       scenario: 'bug:B85/*',
       why: 'mremap moves no tables as a whole (no HAVE_MOVE_PMD): it would need an IDTE, and its flush_tlb_range pays what is owed and no more',
     },
   ],
   mends: {
-    ...each(
+    ...mendsOf(
       'an entry is purged where it changes, under its lock: nothing is left to a flush that comes late, or not at all',
       ...LATE,
     ),
-    ...each(
+    ...mendsOf(
       'no CPU compares generations: entries are purged where they change, whatever a flush asks for later',
-      'T1/*',
-      'T2/*',
-      'T3/*',
-      'T4/*',
-      'rfc/D3a',
-      'rfc/D3b',
-      'rfc/D4',
-      'rfc/D5',
+      ...GENERATION_TWINS,
       'generations/batch-completes/newest',
     ),
-    ...each(
+    ...mendsOf(
       'pages are in no gather (MMU_GATHER_NO_GATHER): a page goes when its entry was purged, before any flush',
-      'munmap/running-thread/free-first',
-      'mremap/shrink/free-first',
-      'huge/munmap/free-first',
-      'storm/reclaim-beside-gather/free-first',
-      'T15/naive',
-      'T15/unlink/late',
+      ...FREE_FIRST_TWINS,
+      ...UNLINK_FIRST_TWINS,
     ),
-    ...each(
+    ...mendsOf(
       'vunmap purges each entry on all CPUs, for all are attached to init_mm here: see s390/vunmap-alone',
       'T25/*',
       'vmap/no-address-left/at-once',
       'vmap/flush-before-remap/ended-later',
     ),
-    ...each('no table moves as a whole (no HAVE_MOVE_PMD)', 'mremap/table-revoked/no-rmap-lock'),
+    ...mendsOf('no table moves as a whole (no HAVE_MOVE_PMD)', 'mremap/table-revoked/no-rmap-lock'),
     'munmap/both-ways/irqs-off': 'no flush waits for another CPU to take an interrupt',
     'munmap/lazy-returns/no-check':
       'a CPU that has borrowed an mm is attached to it, so that every change is purged on all: see bug:B80/unpaid',
     'huge/split-dirty/read-before': 'no hardware sets dirty bits: under the lock none is lost',
-    ...each(
+    ...mendsOf(
       'three mms do not use up the ASCEs: none changes hands, see s390/asce-reused',
       'T28/naive',
       'kthread/use-mm/no-flush',

@@ -3,6 +3,7 @@
  */
 import { sparc64, SPARC64_AXES, SPARC64_PROFILES, type Sparc64Switches } from '@mmu-gather/sparc/stepped';
 import { type Architecture, type Skip, switchesById } from '../architecture.ts';
+import { mendsOf, skipsOf, TABLES_AFTER_INTERRUPTS, UNLINK_FIRST_TWINS } from './shared.ts';
 
 /**
  * Small enough to be explored: context numbers that some scenarios use up, TSBs in which each page of the suite has a place of its own, so that
@@ -20,22 +21,12 @@ const EXPLORED: Partial<Sparc64Switches> = {
   growFlush: 'both',
 };
 
-/** Skips of some scenarios, with one reason. */
-function skips(why: string, ...scenarios: readonly string[]): Skip[] {
-  return scenarios.map((scenario) => ({ scenario, why }));
-}
-
-/** Mends of some twins, with one reason. */
-function mends(why: string, ...twins: readonly string[]): Record<string, string> {
-  return Object.fromEntries(twins.map((twin) => [twin, why]));
-}
-
 const NO_GENERATIONS =
   'what a change asks for is done before its lock is dropped: there are no deferrals to be recorded';
 
 const SKIPS: readonly Skip[] = [
-  ...skips(NO_GENERATIONS, 'T1/*', 'T2/*', 'T3/*', 'T4/*', 'T21/*', 'T22/*', 'T30/*', 'rfc/D1-*', 'rfc/D15'),
-  ...skips(
+  ...skipsOf(NO_GENERATIONS, 'T1/*', 'T2/*', 'T3/*', 'T4/*', 'T21/*', 'T22/*', 'T30/*', 'rfc/D1-*', 'rfc/D15'),
+  ...skipsOf(
     NO_GENERATIONS,
     'rfc/clear-flush',
     'rfc/fork-vma',
@@ -44,27 +35,25 @@ const SKIPS: readonly Skip[] = [
     'queue/*',
     'ring/*',
   ),
-  ...skips(NO_GENERATIONS, 'aggressive/*', 'huge/zap-recorded'),
-  ...skips('reclaim defers nothing (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH)', 'T5/*', 'T6/*', 'rfc/mask-*'),
-  ...skips(
+  ...skipsOf(NO_GENERATIONS, 'aggressive/*', 'huge/zap-recorded'),
+  ...skipsOf('reclaim defers nothing (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH)', 'T5/*', 'T6/*', 'rfc/mask-*'),
+  ...skipsOf(
     'tables are freed by RCU: a mondo is not held back by masked interrupts, so that a flush does not wait for GUP-fast',
-    'gup-fast/pt-reclaim-batched',
-    'gup-fast/pt-reclaim-immediate',
-    'gup-fast/batch-fails',
+    ...TABLES_AFTER_INTERRUPTS,
   ),
-  ...skips(
+  ...skipsOf(
     'tables are freed by RCU, and nothing but the miss handler reads them: sparc64/miss-table is about that',
     'bug:B32/*',
     'tables/munmap-batched',
     'tables/munmap-immediate',
     'tables/munmap-ipi-sync',
   ),
-  ...skips('tables do not move (no HAVE_MOVE_PMD)', 'bug:B85/*', 'mremap/table*'),
-  ...skips('madvise frees no tables (no PT_RECLAIM)', 'nested-counters/table-gone'),
+  ...skipsOf('tables do not move (no HAVE_MOVE_PMD)', 'bug:B85/*', 'mremap/table*'),
+  ...skipsOf('madvise frees no tables (no PT_RECLAIM)', 'nested-counters/table-gone'),
 ];
 
 const MENDS: Readonly<Record<string, string>> = {
-  ...mends(
+  ...mendsOf(
     'each change of an entry is flushed before its lock is dropped: a gather, and flushes that come later, have nothing left to do',
     'T8/*',
     'T10/naive',
@@ -75,8 +64,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'T14/gather-unlocked',
     'T14/naive',
     'bug:B04/buggy',
-    'T15/naive',
-    'T15/unlink/late',
+    ...UNLINK_FIRST_TWINS,
     'T16/naive',
     'T16/no-flush',
     'T17/naive',
@@ -113,7 +101,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'writeback/*/clear-only',
     'writeback/*/slot',
   ),
-  ...mends(
+  ...mendsOf(
     'nothing but the miss handler reads tables, and nobody is left who runs the mm and misses',
     'fullmm/F1/no-flush',
     'fullmm/F1-kept/no-flush',
@@ -121,17 +109,17 @@ const MENDS: Readonly<Record<string, string>> = {
     'fullmm/F2/nobody-leaves',
     'fullmm/F3-exec/exit',
   ),
-  ...mends(
+  ...mendsOf(
     'a CPU stays in mm_cpumask for as long as the mm keeps its number, so that it is called anyway: sparc64/arrival is about one that comes first',
     'munmap/thread-away/*',
     'switch/away-during-flush/*',
   ),
-  ...mends('software sets dirty bits, under the lock', 'huge/split-dirty/read-before'),
-  ...mends(
+  ...mendsOf('software sets dirty bits, under the lock', 'huge/split-dirty/read-before'),
+  ...mendsOf(
     'a flush of one page is a mondo, which masked interrupts do not hold back: sparc64/both-ways is about batches',
     'munmap/both-ways/irqs-off',
   ),
-  ...mends(
+  ...mendsOf(
     'two sizes for one address are not told apart here: halves of huge pages stand as base pages',
     'collapse/vma-lock/unlocked',
   ),
