@@ -107,8 +107,11 @@ function origin(steps: readonly number[] | undefined, missed: number): string {
   return ` (step ${from}${not === '' ? '' : `, ${not}`})`;
 }
 
-/** Takes a machine, in its first state, along a path. The machine is back in its first state afterwards. */
-export function explain(machine: Machine, path: readonly PathStep[]): Explanation {
+/**
+ * Takes a machine, in its first state, along a path. The machine is back in its first state afterwards.
+ * @param look called before the first step and after each
+ */
+export function explain(machine: Machine, path: readonly PathStep[], look?: () => void): Explanation {
   const cpus = machine.actors / 3;
   const rows: (Omit<Row, 'shared'> & { cell: number; kind: OpName | 'drain' | 'deliver' })[] = [];
   /** Steps that wrote to a cell, oldest first. */
@@ -118,6 +121,7 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
   const mark = machine.mark();
   machine.noteStacks(true);
   let violation: Violation | undefined;
+  look?.();
   for (const [i, [actor, choice]] of path.entries()) {
     const cpu = actor % cpus;
     const step = i + 1;
@@ -156,6 +160,7 @@ export function explain(machine: Machine, path: readonly PathStep[]): Explanatio
       const at = kind === 'irqReturn' ? { fn: '', site: '' } : placeIn(process.performedStack);
       rows.push({ step, cpu, side: number >= cpus ? 'irq' : 'main', text, ...at, cell, kind });
     }
+    look?.();
     const cell = rows.at(-1)!.cell;
     if (cell >= 0) {
       if (!touched.has(cell)) touched.set(cell, new Set());

@@ -6,6 +6,7 @@
 export * from './bare.ts';
 export * from './diagram.ts';
 export * from './explorable.ts';
+export * from './film.ts';
 export * from './layout.ts';
 export * from './machine.ts';
 export * from './measure.ts';

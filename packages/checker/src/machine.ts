@@ -92,6 +92,20 @@ export interface MachineOptions extends BootOptions {
   readonly strict?: boolean;
 }
 
+/** What a CPU is at between two steps. */
+export interface Standing {
+  /** Where its next instruction is. */
+  readonly mode: 'user' | 'kernel' | 'interrupt';
+  /** Whether it takes no interrupts. */
+  readonly interruptsOff: boolean;
+  /** Interrupts that wait for it. */
+  readonly queued: number;
+  /** Stores in its buffer, the oldest first. */
+  readonly buffered: readonly (readonly [cell: Cell, value: number])[];
+  /** Its next step, as text; undefined if its code has returned. */
+  readonly next: string | undefined;
+}
+
 /** The exploring machine. */
 export class Machine<E = unknown> implements Explorable {
   /** What is linked. */
@@ -425,6 +439,29 @@ export class Machine<E = unknown> implements Explorable {
   drainText(cpu: number): string {
     const cell = this.#memory.oldest(cpu);
     return `${this.layout.name(cell)} := ${this.text.value(cell, this.#words.cpu(cpu, CPU.buffer + 1))} reaches memory`;
+  }
+
+  /** What a CPU is at. */
+  standing(cpu: number): Standing {
+    const words = this.#words;
+    const inIrq = this.#interrupts.running(cpu);
+    const process = inIrq ? this.#cpus + cpu : cpu;
+    const buffered = Array.from({ length: words.cpu(cpu, CPU.buffered) }, (_, i): readonly [Cell, number] => [
+      words.cpu(cpu, CPU.buffer + 2 * i),
+      words.cpu(cpu, CPU.buffer + 2 * i + 1),
+    ]);
+    return {
+      mode: inIrq ? 'interrupt' : words.cpu(cpu, CPU.userMode) !== 0 ? 'user' : 'kernel',
+      interruptsOff: words.cpu(cpu, CPU.irqOff) > 0,
+      queued: words.cpu(cpu, CPU.queued),
+      buffered,
+      next: words.running(process) ? this.text.step(process) : undefined,
+    };
+  }
+
+  /** Was the object at this address given back? */
+  isFreed(object: Address): boolean {
+    return this.#objects.freed(object);
   }
 
   /** The interrupt that a CPU takes next, as text. */

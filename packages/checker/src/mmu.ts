@@ -104,6 +104,14 @@ export interface Removal {
   readonly old: boolean;
 }
 
+/** An entry value that a CPU may hold. */
+export interface Held extends Omit<Removal, 'cpu'> {
+  /** The value. */
+  readonly entry: Entry;
+  /** Pages that an entry of its level leads to. */
+  readonly pages: number;
+}
+
 /** Everything that any CPU may hold. */
 const ALL_ENTRIES: Scope = { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: true, broadcast: true, roots: true };
 
@@ -349,6 +357,24 @@ export class Mmu {
         }
       }
     }
+  }
+
+  /** All that a CPU may hold, under whatever tag: leaves, and pointers to tables. */
+  heldBy(cpu: number): Held[] {
+    const found: Held[] = [];
+    for (let tag = 0; tag <= this.#asids; tag++) {
+      for (let level = 0; level < this.levels; level++) {
+        const pages = this.#pagesPerEntry[level]!;
+        for (let slot = 0; slot * pages < this.pages; slot++) {
+          for (const entry of this.#valuesAt(this.#mask(cpu, tag, level, slot))) {
+            const old = entry !== this.#entryAt(this.#rootOf(cpu, tag), level, slot * pages);
+            const leaf = level === 0 || (entry & PSE) !== 0 || !entryPresent(entry);
+            found.push({ tag, level, page: slot * pages, pages, leaf, old, entry });
+          }
+        }
+      }
+    }
+    return found;
   }
 
   /**
@@ -675,7 +701,7 @@ export class Mmu {
 
   /** Tells of values that go: bits of one word of a mask. */
   #tell(cpu: number, tag: number, level: number, slot: number, word: number, gone: number): void {
-    const root = tag === this.kernelTag ? this.kernelRoot : this.#state.words[this.#asidBase(cpu, tag)]!;
+    const root = this.#rootOf(cpu, tag);
     const page = slot * this.#pagesPerEntry[level]!;
     const now = this.#entryAt(root, level, page);
     for (let bits = gone; bits !== 0; bits &= bits - 1) {
@@ -683,6 +709,19 @@ export class Mmu {
       const leaf = level === 0 || (entry & PSE) !== 0 || !entryPresent(entry);
       this.onRemoval!({ cpu, tag, level, page, leaf, old: entry !== now });
     }
+  }
+
+  /** The root under a tag of a CPU. */
+  #rootOf(cpu: number, tag: number): Address {
+    return tag === this.kernelTag ? this.kernelRoot : this.#state.words[this.#asidBase(cpu, tag)]!;
+  }
+
+  /** The values of a set. */
+  #valuesAt(mask: number): Entry[] {
+    return this.messages.filter((_, number) => {
+      const word = this.#state.words[mask + Math.floor(number / BITS)]!;
+      return (word & (1 << (number % BITS))) !== 0;
+    });
   }
 
   /** The entry of a level on the way from a root to a page, as memory has it; 0 if a table is missing. */

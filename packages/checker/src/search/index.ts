@@ -59,6 +59,7 @@ export { brute } from './brute.ts';
 export { counterexample, type Counterexample, type CounterexampleOptions, shorten } from './counterexample.ts';
 export { dpor } from './dpor.ts';
 export { decodeId, encodeId, IdError } from './id.ts';
+export { neighbour, type Neighbour } from './neighbour.ts';
 export { type Path, turnCost } from './path.ts';
 export { randomly, type RandomOptions } from './random.ts';
 export { PathError, rerun } from './rerun.ts';
