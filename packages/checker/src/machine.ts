@@ -17,6 +17,7 @@ import {
   type Address,
   type Cell,
   type Cpu,
+  type Entry,
   entryPresent,
   entryTarget,
   type Kernel,
@@ -73,6 +74,21 @@ export interface Program<E> {
   threads(env: E, kernel: Kernel): readonly (Body | undefined)[];
   /** A check of the end of every execution: a message if it may not end so. */
   final?(peek: (cell: Cell) => number, env: E): string | undefined;
+  /**
+   * The program's own oracle, asked in the first state and after every step: a message if the state may not be. It may look at everything,
+   * so with one no step is taken to be local, or to commute.
+   */
+  invariant?(now: Now, env: E): string | undefined;
+}
+
+/** What a program's own oracle sees of a state. */
+export interface Now {
+  /** A word as memory has it: stores in buffers are not there yet. */
+  peek(cell: Cell): number;
+  /** Is a CPU in user mode, with its interrupt side idle? */
+  inUser(cpu: number): boolean;
+  /** Leaf entries that a CPU may hold for a page under the context that it has loaded. In user mode it may use them. */
+  held(cpu: number, page: number): readonly Entry[];
 }
 
 /** How to build a machine. */
@@ -129,6 +145,9 @@ export class Machine<E = unknown> implements Explorable {
   onTrace: ((cpu: number, event: string, values: readonly number[]) => void) | undefined;
 
   readonly #program: Program<E>;
+  readonly #now: Now;
+  /** The race has begun. */
+  #begun = false;
   readonly #cpus: number;
   readonly #words: Words;
   readonly #memory: Memory;
@@ -259,7 +278,9 @@ export class Machine<E = unknown> implements Explorable {
       readersAwaited: () => this.#effects.readersAwaited,
       tellsFences: this.#weak && ((cpu) => this.#weak!.known.tellsFences(cpu)),
     });
-    this.locality = isWeak && options.exact === true ? undefined : this.#localSteps;
+    const isWatchedWhole = program.invariant !== undefined || (isWeak && options.exact === true);
+    this.locality = isWatchedWhole ? undefined : this.#localSteps;
+    this.#now = this.#whatIsNow();
     const host = this.#processHost();
     for (let i = 0; i < 2 * n; i++) {
       this.#processes.push(new Process(i, i % n, this.kernel, host));
@@ -279,6 +300,8 @@ export class Machine<E = unknown> implements Explorable {
       this.#bodies[cpu] = body;
       if (body !== undefined) this.#start(cpu, body);
     }
+    this.#begun = true;
+    this.#ask();
     // No search would find it: it needs no step.
     if (this.violation !== undefined)
       throw new Error(
@@ -331,6 +354,7 @@ export class Machine<E = unknown> implements Explorable {
     else if (this.processOf(actor) === undefined) this.#deliver(actor - n);
     else this.#step(actor, actor % n, choice);
     this.#weak?.settle();
+    if (this.#begun) this.#ask();
   }
 
   checkEnd(): Violation | undefined {
@@ -350,8 +374,8 @@ export class Machine<E = unknown> implements Explorable {
   }
 
   footprint(actor: number, touch: Touch): void {
-    if (this.#weak !== undefined) {
-      // What everybody knows may change what anybody reads: under weak no two steps are taken to commute.
+    if (this.#weak !== undefined || this.#program.invariant !== undefined) {
+      // What everybody knows may change what anybody reads: under weak no two steps are taken to commute. Nor are they where somebody looks on.
       touch(this.#footprints.tlbs, 'write');
       return;
     }
@@ -583,6 +607,25 @@ export class Machine<E = unknown> implements Explorable {
     if (!this.#interrupts.inUser(cpu)) return;
     this.mmu.entersUser(cpu);
     this.#oracles.userMode(cpu);
+  }
+
+  /** Asks the program's own oracle. */
+  #ask(): void {
+    if (this.violation !== undefined) return;
+    const message = this.#program.invariant?.(this.#now, this.env);
+    if (message !== undefined) this.violation = { oracle: 'assert', message };
+  }
+
+  #whatIsNow(): Now {
+    return {
+      peek: (cell) => this.state.words[cell]!,
+      inUser: (cpu) => this.#interrupts.inUser(cpu),
+      held: (cpu, page) => {
+        const found: Entry[] = [];
+        this.mmu.leaves(cpu, page, (entry) => found.push(entry));
+        return found;
+      },
+    };
   }
 
   // ---- setup ----

@@ -59,6 +59,7 @@ export interface Stage {
   /** What the backend has besides. */
   readonly own?: (arena: Arena) => Partial<Backend>;
   readonly oraclesOff?: readonly OracleId[];
+  readonly invariant?: NonNullable<Program<Tree>['invariant']>;
 }
 
 /** A machine whose CPUs run these bodies around one page table. */
@@ -83,6 +84,7 @@ export function onTree(threads: (tree: Tree) => readonly (Body | undefined)[], s
       return tree;
     },
     threads,
+    ...(stage.invariant === undefined ? {} : { invariant: stage.invariant }),
   };
   return new Machine(
     {

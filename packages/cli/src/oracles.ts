@@ -83,6 +83,6 @@ export const ORACLES: readonly Oracle[] = [
   {
     id: 'assert',
     name: "the scenario's own",
-    says: "the scenario's final check passes, and its code throws nothing",
+    says: "the scenario's final check and its own oracle pass, and its code throws nothing",
   },
 ];

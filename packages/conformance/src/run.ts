@@ -74,6 +74,7 @@ export function machineOf(cell: Cell, reads: Reads = new Reads(), oraclesOff: re
     },
     ...(scenario.reserve === undefined ? {} : { reserve: (layout) => scenario.reserve!(layout) }),
     ...(scenario.final === undefined ? {} : { final: (peek, env) => scenario.final!(peek, env) }),
+    ...(scenario.invariant === undefined ? {} : { invariant: (now, env) => scenario.invariant!(now, env) }),
   };
   try {
     return new Machine(options, program);

@@ -22,7 +22,7 @@ import {
   type Profile,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import type { Body, Layout, PoolSizes, Run } from '@mmu-gather/checker';
+import type { Body, Layout, Now, PoolSizes, Run } from '@mmu-gather/checker';
 import { type Wrong, WRONGS } from './wrongs.ts';
 
 /** Properties in the words of the bug catalogue. */
@@ -121,6 +121,8 @@ export interface Scenario<E = unknown> {
   threads(env: E, kernel: Kernel): readonly (Body | undefined)[];
   /** A check of the end of every execution: a message if it may not end so. */
   final?(peek: (cell: number) => number, env: E): string | undefined;
+  /** Its own oracle, asked in the first state and after every step: a message if the state may not be. A twin that breaks it violates `assert`. */
+  invariant?(now: Now, env: E): string | undefined;
   /** Its wrong forms: without one it proves nothing. */
   readonly twins: readonly Twin<E>[];
 }
@@ -152,6 +154,8 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
   if (typeof scenario.setup !== 'function') fail("'setup' is missing: give a function (run, kernel) => env");
   if (typeof scenario.threads !== 'function')
     fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
+  for (const hook of ['reserve', 'final', 'invariant'] as const)
+    if (scenario[hook] !== undefined && typeof scenario[hook] !== 'function') fail(`'${hook}' must be a function`);
   checkSwitches('it', scenario.profile);
   checkSwitches("its 'where'", scenario.where?.profile);
   const { only, bound } = scenario;
