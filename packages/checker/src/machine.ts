@@ -84,11 +84,11 @@ export interface Program<E> {
 /** What a program's own oracle sees of a state. */
 export interface Now {
   /** A word as memory has it: stores in buffers are not there yet. */
-  peek(cell: Cell): number;
+  readonly peek: (cell: Cell) => number;
   /** Is a CPU in user mode, with its interrupt side idle? */
-  inUser(cpu: number): boolean;
+  readonly inUser: (cpu: number) => boolean;
   /** Leaf entries that a CPU may hold for a page under the context that it has loaded. In user mode it may use them. */
-  held(cpu: number, page: number): readonly Entry[];
+  readonly held: (cpu: number, page: number) => readonly Entry[];
 }
 
 /** How to build a machine. */

@@ -23,7 +23,7 @@ function flags(invariant: Program<number>['invariant'], locked: boolean): Return
       ),
     ...(invariant === undefined ? {} : { invariant }),
   };
-  return bare(2, program as Program<unknown>);
+  return bare(2, program);
 }
 
 const alone = ({ peek }: Now, base: number): string | undefined =>
