@@ -133,6 +133,8 @@ export const VM_GROWSDOWN: number = 64;
 export const VM_WRITENOTIFY: number = 128;
 /** MADV_HUGEPAGE: huge pages where they fit. Only such VMAs ever hold one here, so others are not asked. */
 export const VM_HUGEPAGE: number = 256;
+/** MADV_NOHUGEPAGE after that: those that are there stay, and no more are made. */
+export const VM_NOHUGEPAGE: number = 512;
 
 /** A physical page (struct page / struct folio). */
 export interface Page extends Handle {

@@ -169,12 +169,17 @@ function* changePmdEntry(cpu: Cpu, change: Change, pmd: Cell, start: number, end
       mm,
       tlb: change.tlb,
       prot: change.prot,
+      writable: upgradesHuge(cpu, change) ? (entry) => canChangePteWritable(cpu, vmFlags, entry) : null,
       hinting: (cp & MM_CP_PROT_NUMA) !== 0,
     };
     const pages = yield* changeHugePmd(cpu, how, pmd, start, end);
     if (pages !== null) return pages;
   }
   return yield* changePteRange(cpu, change, pmd, start, end);
+}
+
+function upgradesHuge(cpu: Cpu, { cp }: Change): boolean {
+  return cpu.kernel.profile.hugeProtectWritable && (cp & MM_CP_TRY_CHANGE_WRITABLE) !== 0;
 }
 
 /** change_pte_range: the entries of a range within one PTE table, under its PTL. */

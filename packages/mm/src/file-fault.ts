@@ -13,6 +13,7 @@
  */
 import {
   type Address,
+  type AddressSpace,
   type Cell,
   type Cpu,
   type Entry,
@@ -24,6 +25,7 @@ import {
   tableEntries,
   VM_PFNMAP,
   VM_SHARED,
+  type Vma,
   VM_WRITE,
   pageSize,
   maybeMkwrite,
@@ -51,9 +53,15 @@ function pageIndex(cpu: Cpu, vmf: Vmf, address: number): number {
   return cpu.read(vmf.vma.pgoff) + pages;
 }
 
+/** The mapping of a VMA's file if it holds the file's pages itself; null if the PageCache knows them. */
+function cacheOf(cpu: Cpu, vma: Vma): AddressSpace | null {
+  const mapping = vmaMapping(cpu, vma);
+  return mapping === null || cpu.read(mapping.file) !== 0 ? null : mapping;
+}
+
 /** __do_fault: the page, with a reference for the fault; locked if its file has a mapping. */
 function* faultPage(cpu: Cpu, vmf: Vmf): Steps<Address> {
-  const mapping = vmaMapping(cpu, vmf.vma);
+  const mapping = cacheOf(cpu, vmf.vma);
   if (mapping !== null) return yield* filemapGetLocked(cpu, mapping, pageIndex(cpu, vmf, vmf.address));
   const page = yield* vmf.files.fault(cpu, cpu.read(vmf.vma.file), pageIndex(cpu, vmf, vmf.address));
   if (page !== 0) yield* getPage(cpu, page);
@@ -62,7 +70,7 @@ function* faultPage(cpu: Cpu, vmf: Vmf): Steps<Address> {
 
 /** The page was mapped, or not: whoever waits for it may go on. */
 function* releaseFaultPage(cpu: Cpu, vmf: Vmf, page: Address): Steps<void> {
-  if (vmaMapping(cpu, vmf.vma) !== null) yield* unlockPage(cpu, page);
+  if (cacheOf(cpu, vmf.vma) !== null) yield* unlockPage(cpu, page);
 }
 
 /** do_read_fault: what is cached around the address, and if it was not cached, the page itself. */

@@ -54,6 +54,7 @@ import {
   tlbStartPtes,
   type Vma,
   VM_HUGEPAGE,
+  VM_NOHUGEPAGE,
   VM_UFFD_WP,
   maybeMkwrite,
   mkPte,
@@ -62,6 +63,7 @@ import {
   pteMkdirty,
   pteMkold,
   pteMksoftDirty,
+  pteMkwrite,
   pteMkyoung,
   pteModify,
   pteProtnone,
@@ -98,6 +100,11 @@ export function pmdTransHuge(entry: Entry): boolean {
 /** May there be huge pages in a VMA? A walker of any other need not look. */
 export function mayBeHuge(cpu: Cpu, vma: Vma | null): boolean {
   return vma !== null && (cpu.read(vma.flags) & VM_HUGEPAGE) !== 0;
+}
+
+/** Shall a fault make huge pages in a VMA with these flags? */
+export function hugeWanted(vmFlags: number): boolean {
+  return (vmFlags & (VM_HUGEPAGE | VM_NOHUGEPAGE)) === VM_HUGEPAGE;
 }
 
 /** HPAGE_PMD_SIZE: bytes of a huge page. */
@@ -192,6 +199,7 @@ export function* handleHugeFault(
   const orig = yield* cpu.readOnce(pmd);
   if (entryNone(orig)) {
     if (!write || cpu.read(vma.file) !== 0 || !hugeFits(cpu, vma, address)) return false;
+    if (!hugeWanted(cpu.read(vma.flags))) return false;
     yield* doHugePmdAnonymousPage(cpu, mm, vma, pmd, address);
     return true;
   }
@@ -361,6 +369,8 @@ export interface HugeChange {
   readonly tlb: MmuGather | null;
   /** The new vm_page_prot. */
   readonly prot: number;
+  /** can_change_pmd_writable: whether an entry may become writable without a fault; null if none may. */
+  readonly writable: ((entry: Entry) => Steps<boolean>) | null;
   /** For NUMA hinting: an entry that is away already stays so, and nothing changes. */
   readonly hinting: boolean;
 }
@@ -395,7 +405,9 @@ export function* changeHugePmd(
   if (changes) {
     if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
     const old = yield* takeAway(cpu, mm, pmd, seen, start);
-    const entry = pteModify(old, change.prot);
+    const changed = pteModify(old, change.prot);
+    const writable = change.writable !== null && !pteWrite(changed) && (yield* change.writable(changed));
+    const entry = writable ? pteMkwrite(changed) : changed;
     yield* setPteAt(cpu, mm, start, pmd, entry, 1);
     if (tlb !== null) {
       const { profile, backend } = cpu.kernel;
@@ -428,7 +440,8 @@ export function* madviseHugePmd(
   if (huge && (yield* pageMapcount(cpu, entryTarget(seen))) === 1) {
     if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
       yield* tlbStartPtes(cpu, tlb);
-      const old = yield* pmdpInvalidate(cpu, mm, pmd, seen, start);
+      const flushes = free || cpu.kernel.profile.coldHuge === 'flush';
+      const old = yield* (flushes ? pmdpInvalidate : pmdpInvalidateAd)(cpu, mm, pmd, seen, start);
       yield* setPteAt(cpu, mm, start, pmd, free ? pteMkclean(pteMkold(old)) : pteMkold(old), 1);
       tlbRemoveTlbEntry(cpu, tlb, start, 1);
       yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));

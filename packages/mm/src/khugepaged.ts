@@ -31,10 +31,11 @@ import {
   tlbRemoveTableSyncOne,
   type Vma,
   VM_HUGEPAGE,
+  VM_NOHUGEPAGE,
   pteUffdWp,
 } from '@mmu-gather/core/stepped';
 import { ENOMEM } from './errno.ts';
-import { allocHugePage, hugeFits, hugePages, hugeSize, hugeStart, mapHugePage } from './huge-memory.ts';
+import { allocHugePage, hugeFits, hugeWanted, hugePages, hugeSize, hugeStart, mapHugePage } from './huge-memory.ts';
 import { mappedRanges } from './mapping.ts';
 import { mmdrop, mmgrab } from './mm-count.ts';
 import { pageAlign } from './mmap.ts';
@@ -49,17 +50,27 @@ import {
   pteUnmapUnlock,
   setPteAt,
 } from './page-table.ts';
-import { vmaAround, vmaLookup, vmaModifyFlags, vmasOf } from './vma.ts';
+import { findVma, vmaLookup, vmaModifyFlags, vmaNext, vmasOf } from './vma.ts';
 import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
-/** hugepage_madvise, MADV_HUGEPAGE: from now on huge pages are wanted in the range. @returns 0 or a negative errno */
-export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number): Steps<number> {
+/**
+ * hugepage_madvise, MADV_HUGEPAGE: from now on huge pages are wanted in the range.
+ * @param wanted or not any more, MADV_NOHUGEPAGE: those that are there stay
+ * @returns 0 or a negative errno
+ */
+export function* hugepageMadvise(cpu: Cpu, mm: Mm, start: number, length: number, wanted = true): Steps<number> {
   const end = start + pageAlign(cpu, length);
   yield* cpu.downWrite(mm.mmapLock);
-  const vma = vmaAround(cpu, mm, start, end);
-  if (vma !== null) yield* vmaModifyFlags(cpu, mm, vma, start, end, cpu.read(vma.flags) | VM_HUGEPAGE);
+  let covered = start;
+  for (let vma = findVma(cpu, mm, start); vma !== null && cpu.read(vma.start) <= covered && covered < end; ) {
+    const flags = cpu.read(vma.flags);
+    const to = Math.min(end, cpu.read(vma.end));
+    const others = wanted ? (flags & ~VM_NOHUGEPAGE) | VM_HUGEPAGE : flags | VM_NOHUGEPAGE;
+    vma = vmaNext(cpu, yield* vmaModifyFlags(cpu, mm, vma, covered, to, others));
+    covered = to;
+  }
   yield* mmapWriteUnlock(cpu, mm);
-  return vma === null ? -ENOMEM : 0;
+  return covered < end ? -ENOMEM : 0;
 }
 
 /**
@@ -80,7 +91,7 @@ export function* collapseHugePage(cpu: Cpu, mm: Mm, address: number): Steps<bool
 
 /** hugepage_vma_revalidate. */
 function suitable(cpu: Cpu, vma: Vma, start: number): boolean {
-  return (cpu.read(vma.flags) & VM_HUGEPAGE) !== 0 && cpu.read(vma.file) === 0 && hugeFits(cpu, vma, start);
+  return hugeWanted(cpu.read(vma.flags)) && cpu.read(vma.file) === 0 && hugeFits(cpu, vma, start);
 }
 
 function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Address): Steps<boolean> {

@@ -16,6 +16,13 @@ export function* allocMapping(cpu: Cpu): Steps<AddressSpace> {
   return AddressSpace.at(yield* cpu.alloc('mapping'));
 }
 
+/** A file whose pages a PageCache knows by this number: only the list of its VMAs. */
+export function* allocFileMapping(cpu: Cpu, file: number): Steps<AddressSpace> {
+  const mapping = yield* allocMapping(cpu);
+  cpu.write(mapping.file, file);
+  return mapping;
+}
+
 /** The mapping of a VMA's file; null if it has none. */
 export function vmaMapping(cpu: Cpu, vma: Vma): AddressSpace | null {
   const mapping = cpu.read(vma.mapping);

@@ -5,12 +5,13 @@
  *       smaller          unmap the tail (and go on as a reader, as munmap does)
  *       larger in place  if the VMA ends there and the next one is far enough away: only its bound changes
  *       else move        new VMA; move entries; unmap the old range: it is empty by now, but its tables may go
+ *                        (with MREMAP_DONTUNMAP the old VMA stays, with nothing in it)
  *     unlock
  *
  * Claims: the old range is out of reach when the call returns (O2); the new one allows what its flags say from the moment
  * that its VMA exists. The address that get_unmapped_area would choose is the caller's choice.
  */
-import { type Cpu, type Mm, pageSize, type Steps, type Vma, vmAccess } from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, pageSize, type Steps, type Vma, VM_SHARED, vmAccess } from '@mmu-gather/core/stepped';
 import { EFAULT, EINVAL, ENOMEM } from './errno.ts';
 import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
 import { doMunmap, pageAlign, pageAligned } from './mmap.ts';
@@ -23,9 +24,13 @@ export const MREMAP_MAYMOVE: number = 1;
 /** It shall go to the given address; what is mapped there is unmapped. Needs {@link MREMAP_MAYMOVE}. */
 export const MREMAP_FIXED: number = 2;
 
+/** The old mapping stays, and has no pages any more. Needs {@link MREMAP_MAYMOVE}, and equal lengths. */
+export const MREMAP_DONTUNMAP: number = 4;
+
 /**
  * mremap.
  * @param from first address of the old range, which must lie within one VMA
+ * @param oldLength its bytes; 0, of a shared mapping: what is at `from` is mapped a second time
  * @param flags MREMAP_* bits
  * @param to where it moves, if it does
  * @returns the address of the mapping, or a negative errno
@@ -42,8 +47,10 @@ export function* mremap(
   const oldSize = pageAlign(cpu, oldLength);
   const newSize = pageAlign(cpu, newLength);
   const fixed = (flags & MREMAP_FIXED) !== 0;
-  if (!pageAligned(cpu, from) || oldSize <= 0 || newSize <= 0) return -EINVAL;
+  if (!pageAligned(cpu, from) || newSize <= 0) return -EINVAL;
   if (fixed && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
+  const dontunmap = (flags & MREMAP_DONTUNMAP) !== 0;
+  if (dontunmap && ((flags & MREMAP_MAYMOVE) === 0 || oldSize !== newSize)) return -EINVAL;
   if (fixed && (!pageAligned(cpu, to) || (to < from + oldSize && from < to + newSize))) return -EINVAL;
   yield* cpu.downWrite(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, from);
@@ -51,7 +58,11 @@ export function* mremap(
     yield* mmapWriteUnlock(cpu, mm);
     return -EFAULT;
   }
-  if (!fixed && newSize <= oldSize) {
+  if (oldSize === 0 && (cpu.read(vma.flags) & VM_SHARED) === 0) {
+    yield* mmapWriteUnlock(cpu, mm);
+    return -EINVAL;
+  }
+  if (!fixed && !dontunmap && newSize <= oldSize) {
     const reader = newSize < oldSize && (yield* doMunmap(cpu, mm, from + newSize, from + oldSize, true));
     if (reader) yield* cpu.upRead(mm.mmapLock);
     else yield* mmapWriteUnlock(cpu, mm);
@@ -80,12 +91,13 @@ function* growOrMove(cpu: Cpu, mm: Mm, vma: Vma, request: Request): Steps<number
     // Either may have split the VMA, or unmapped part of what it was.
     const rest = vmaLookup(cpu, mm, from);
     if (rest === null) return -EFAULT;
-    yield* moveVma(cpu, mm, rest, from, Math.min(oldSize, newSize), to, newSize);
+    yield* moveVma(cpu, mm, rest, { ...request, oldSize: Math.min(oldSize, newSize) });
     return to;
   }
-  if (yield* expandInPlace(cpu, mm, vma, from + oldSize, from + newSize)) return from;
+  const stays = (flags & MREMAP_DONTUNMAP) === 0;
+  if (stays && (yield* expandInPlace(cpu, mm, vma, from + oldSize, from + newSize))) return from;
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
-  yield* moveVma(cpu, mm, vma, from, oldSize, to, newSize);
+  yield* moveVma(cpu, mm, vma, request);
   return to;
 }
 
@@ -101,20 +113,13 @@ function* expandInPlace(cpu: Cpu, mm: Mm, vma: Vma, end: number, newEnd: number)
   return true;
 }
 
-/** move_vma: copy_vma, move_page_tables, and the unmapping of the old range. */
-function* moveVma(
-  cpu: Cpu,
-  mm: Mm,
-  vma: Vma,
-  from: number,
-  length: number,
-  to: number,
-  newLength: number,
-): Steps<void> {
+/** move_vma: copy_vma, move_page_tables, and the unmapping of the old range, unless it shall stay (dontunmap_complete). */
+function* moveVma(cpu: Cpu, mm: Mm, vma: Vma, request: Request): Steps<void> {
+  const { from, oldSize: length, newSize, flags, to } = request;
   yield* vmaStartWrite(cpu, mm, vma);
   const pgoff = cpu.read(vma.pgoff) + (from - cpu.read(vma.start)) / pageSize(cpu.kernel.geometry);
-  yield* insertCopiedVma(cpu, mm, vma, to, to + newLength, pgoff);
-  cpu.claim.limit(cpu.read(mm.pgd), { start: to, end: to + newLength }, vmAccess(cpu.read(vma.flags)));
+  yield* insertCopiedVma(cpu, mm, vma, to, to + newSize, pgoff);
+  cpu.claim.limit(cpu.read(mm.pgd), { start: to, end: to + newSize }, vmAccess(cpu.read(vma.flags)));
   yield* movePageTables(cpu, { mm, vma, from, to, length });
-  yield* doMunmap(cpu, mm, from, from + length, false);
+  if (length > 0 && (flags & MREMAP_DONTUNMAP) === 0) yield* doMunmap(cpu, mm, from, from + length, false);
 }

@@ -140,3 +140,20 @@ export function* mmPopulate(cpu: Cpu, mm: Mm, start: number, end: number, files:
   }
   return 0;
 }
+
+/** faultin_page_range: MADV_POPULATE_READ and MADV_POPULATE_WRITE. */
+export function* populate(
+  cpu: Cpu,
+  mm: Mm,
+  start: number,
+  end: number,
+  write: boolean,
+  files: PageCache = NO_FILES,
+): Steps<number> {
+  const size = pageSize(cpu.kernel.geometry);
+  for (let at = start; at < end; at += size) {
+    const fault = yield* doUserAddrFault(cpu, mm, at, write, files);
+    if (fault !== 0) return fault;
+  }
+  return 0;
+}

@@ -50,7 +50,7 @@ export function* writebackPage(cpu: Cpu, mapping: AddressSpace, index: number): 
 }
 
 /** folio_clear_dirty_for_io: entries hand their dirty bits to the page, then it is clean. The page is locked. */
-function* pageClearDirtyForIo(cpu: Cpu, mapping: AddressSpace, index: number, page: Address): Steps<boolean> {
+export function* pageClearDirtyForIo(cpu: Cpu, mapping: AddressSpace, index: number, page: Address): Steps<boolean> {
   if (yield* pageMkclean(cpu, mapping, index, page)) yield* pageMarkDirty(cpu, page);
   return yield* pageClearDirty(cpu, page);
 }

@@ -19,6 +19,9 @@ import type { BootOptions as SteppedBootOptions } from '@mmu-gather/core/stepped
 import { x86, X86_LINUX_5_11, X86_LINUX_6_1, X86_LINUX_6_12, X86_LINUX_6_18, type X86Switches } from '@mmu-gather/x86';
 import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
 
+/** Where huge pages appear by themselves (transparent_hugepage/enabled). */
+export type HugePages = 'always' | 'madvise' | 'never';
+
 /** What is known of a machine; nothing is required. */
 export interface MachineFacts {
   /** Kernel version, `6.18.44` or `6.1.0-50-amd64`. */
@@ -35,6 +38,8 @@ export interface MachineFacts {
   readonly hz?: number;
   /** Whether the kernel was built for five page-table levels and runs on four. */
   readonly foldedLevels?: boolean;
+  /** transparent_hugepage/enabled. */
+  readonly thp?: HugePages;
   /** Whether addresses are randomised (randomize_va_space and no `setarch -R`); else learned from the recording. */
   readonly aslr?: boolean;
 }
@@ -63,6 +68,8 @@ export interface Machine {
   readonly steppedBoot: SteppedBootOptions;
   /** Jiffies in a second. */
   readonly hz: number;
+  /** Where huge pages appear by themselves. */
+  readonly thp: HugePages;
   /** Whether addresses are randomised. */
   readonly aslr: boolean | null;
   /** What is assumed. */
@@ -78,6 +85,7 @@ export const DEFAULT_FACTS: Required<MachineFacts> = {
   ceiling: 33,
   hz: 250,
   foldedLevels: true,
+  thp: 'madvise',
   aslr: false,
 };
 
@@ -129,6 +137,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
     boot: { cpus, geometry, backend: x86(all), profile },
     steppedBoot: { cpus, geometry, backend: steppedX86(all), profile },
     hz,
+    thp: given('thp', DEFAULT_FACTS.thp),
     aslr: facts.aslr ?? null,
     assumed,
   };

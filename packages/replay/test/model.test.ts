@@ -135,11 +135,108 @@ describe('one task', () => {
   test('what is not modelled says so', async () => {
     const flushed = line(10, 0, 'tlb_flush: pages:1 reason:local MM shootdown (3)');
     const report = await run(
-      enter(10, 0, 'msync(start: 0x1000, len: 0x1000, flags: 4)'),
+      enter(10, 0, 'process_madvise(pidfd: 4, vec: 0x1000, vlen: 1, behavior: 4, flags: 0)'),
       flushed,
-      exit(10, 0, 'msync'),
+      exit(10, 0, 'process_madvise'),
     );
-    expect(report.mismatches).toMatchObject([{ recorded: { reason: 3, pages: 1 }, cause: 'msync is not modelled' }]);
+    expect(report.mismatches).toMatchObject([
+      { recorded: { reason: 3, pages: 1 }, cause: 'process_madvise is not modelled' },
+    ]);
+  });
+
+  const mremap = (from: number, bytes: number, to: number, flags: number): Line[] => [
+    enter(
+      10,
+      0,
+      `mremap(addr: 0x${from.toString(16)}, old_len: 0x${bytes.toString(16)}, new_len: 0x${bytes.toString(16)}, flags: ${flags}, new_addr: 0)`,
+    ),
+    exit(10, 0, 'mremap', to),
+  ];
+  const TO = AT + 2 ** 30;
+
+  test('mremap flushes the part that it moves, and what was touched goes along', async () => {
+    expect(
+      await predictions(
+        mmap(10, 0, AT, 8 * 4096),
+        touch(10, 0, AT, 2),
+        mremap(AT, 8 * 4096, TO, 1),
+        range(10, 0, 'munmap', AT, 8 * 4096),
+        range(10, 0, 'madvise', TO, 8 * 4096, ', behavior: 4'),
+      ),
+      // The old range has no pages left, but a table of its own.
+    ).toEqual(['mremap 0 3/8', 'mremap 0 3/0', 'madvise 0 3/2']);
+  });
+
+  test('with MREMAP_DONTUNMAP the old range stays, and its table', async () => {
+    expect(
+      await predictions(
+        mmap(10, 0, AT, 4 * 4096),
+        touch(10, 0, AT, 1),
+        mremap(AT, 4 * 4096, TO, 5),
+        touch(10, 0, AT, 1),
+      ),
+    ).toEqual(['mremap 0 3/4']);
+  });
+
+  const shared = (fd: number, prot = 3): Line[] => [
+    enter(10, 0, `mmap(addr: 0, len: 0x8000, prot: ${prot}, flags: 1, fd: ${fd}, off: 0)`),
+    exit(10, 0, 'mmap', AT),
+  ];
+  const write = (pages: number): Line[] => touch(10, 0, AT, pages);
+
+  test('msync cleans what was written to, once', async () => {
+    const sync = range(10, 0, 'msync', AT, 0x8000, ', flags: 4');
+    expect(await predictions(shared(5), write(3), sync, sync)).toEqual(Array.from({ length: 3 }, () => 'msync 0 3/1'));
+    // MS_ASYNC does nothing, nor does memory without a file.
+    expect(await predictions(shared(5), write(3), range(10, 0, 'msync', AT, 0x8000, ', flags: 1'))).toEqual([]);
+    expect(await predictions(mmap(10, 0, AT, 0x8000, 3, 0x21), write(3), sync)).toEqual([]);
+  });
+
+  test('what a file loses, its mappings lose', async () => {
+    const cut = [enter(10, 0, 'ftruncate(fd: 5, length: 0x1000)'), exit(10, 0, 'ftruncate')];
+    const other = [enter(10, 0, 'ftruncate(fd: 6, length: 0)'), exit(10, 0, 'ftruncate')];
+    const hole = [enter(10, 0, 'fallocate(fd: 5, mode: 3, offset: 0x800, len: 0x2000)'), exit(10, 0, 'fallocate')];
+    expect(await predictions(shared(5), write(4), other, cut, cut)).toEqual(['ftruncate 0 3/3']);
+    // Whole pages only.
+    expect(await predictions(shared(5), write(4), hole)).toEqual(['fallocate 0 3/1']);
+    expect(await predictions(shared(5), write(4), range(10, 0, 'madvise', AT, 0x3000, ', behavior: 9'))).toEqual([
+      'madvise 0 3/3',
+    ]);
+  });
+
+  test('a System V segment is as long as the gap that it was put into, and shared', async () => {
+    const above = mmap(10, 0, AT + 0x4000, 4096);
+    const attach = [enter(10, 0, 'shmat(shmid: 1, shmaddr: 0, shmflg: 0)'), exit(10, 0, 'shmat', AT)];
+    const detach = [enter(10, 0, `shmdt(shmaddr: 0x${AT.toString(16)})`), exit(10, 0, 'shmdt')];
+    expect(await predictions(above, attach, touch(10, 0, AT, 4), detach, detach)).toEqual(['shmdt 0 3/4']);
+  });
+
+  test('MAP_POPULATE fills, but not with MAP_NONBLOCK', async () => {
+    const empty = range(10, 0, 'madvise', AT, 0x4000, ', behavior: 4');
+    expect(await predictions(mmap(10, 0, AT, 0x4000, 3, 0x8022), empty)).toEqual(['madvise 0 3/4']);
+    expect(await predictions(mmap(10, 0, AT, 0x4000, 3, 0x18022), empty)).toEqual([]);
+  });
+
+  const HUGE = 2 ** 21;
+  const advise = (bytes: number, advice: number): Line[] =>
+    range(10, 0, 'madvise', AT, bytes, `, behavior: 0x${advice.toString(16)}`);
+
+  test('a huge page is one unit, and in parts 512', async () => {
+    const huge = [...mmap(10, 0, AT, HUGE), ...advise(HUGE, 14), fault(10, 0, AT, 6)];
+    expect(await predictions(huge, range(10, 0, 'munmap', AT, HUGE))).toEqual(['munmap 0 3/1']);
+    // The split, then the part.
+    expect(await predictions(huge, advise(4096, 4))).toEqual(['madvise 0 3/-1', 'madvise 0 3/1']);
+    // None is made after MADV_NOHUGEPAGE, and one that is there stays.
+    expect(
+      await predictions(
+        mmap(10, 0, AT, HUGE),
+        advise(HUGE, 14),
+        advise(HUGE, 15),
+        fault(10, 0, AT, 6),
+        advise(HUGE, 4),
+      ),
+    ).toEqual(['madvise 0 3/1']);
+    expect(await predictions(huge, advise(HUGE, 15), range(10, 0, 'munmap', AT, HUGE))).toEqual(['munmap 0 3/1']);
   });
 
   test('the heap shrinks', async () => {

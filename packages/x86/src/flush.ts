@@ -98,16 +98,10 @@ export function flushTlbMm(cpu: Cpu, mm: Mm): Steps<void> {
   return flushTlbMmRange(cpu, mm, 0, TLB_FLUSH_ALL, 0, true);
 }
 
-/** flush_tlb_range, in units of a level. */
-export function flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, level: number): Steps<void> {
-  return flushTlbMmRange(
-    cpu,
-    mm,
-    start,
-    end,
-    entryShift(cpu.kernel.geometry, level),
-    x86Of(cpu).switches.rangeFreesTables,
-  );
+/** flush_tlb_range; flush_pmd_tlb_range is the same, in units of base pages: a larger stride is for hugetlb alone. */
+export function flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, _level: number): Steps<void> {
+  const { pageShift } = cpu.kernel.geometry;
+  return flushTlbMmRange(cpu, mm, start, end, pageShift, x86Of(cpu).switches.rangeFreesTables);
 }
 
 /** flush_tlb_page. */

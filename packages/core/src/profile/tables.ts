@@ -57,6 +57,13 @@ export interface TableSwitches {
    * moment, and who looks without the lock takes it for unmapped (up to 4.10, bug B25).
    */
   readonly hugeProtect: 'flush' | 'gather' | 'clear';
+  /** Whether change_huge_pmd makes entries of exclusive pages writable at once, as mprotectWritable does with small ones (6.2 on). */
+  readonly hugeProtectWritable: boolean;
+  /**
+   * How MADV_COLD makes a huge entry old: pmdp_invalidate, which flushes at once (`flush`), or an exchange and a note in the gather
+   * (`gather`): recordings of 6.12 show the first, of 6.18 the second.
+   */
+  readonly coldHuge: 'flush' | 'gather';
   /** Whether a split flushes the huge entry before the small ones appear. `none` is wrong: both sizes are cached (O14). */
   readonly splitFlush: 'invalidate' | 'none';
   /**
@@ -114,6 +121,8 @@ export const TABLES_5_11: TableSwitches = {
   gupIrqs: 'off',
   gupRecheck: 'pte',
   hugeProtect: 'flush',
+  hugeProtectWritable: false,
+  coldHuge: 'flush',
   splitFlush: 'invalidate',
   splitDirty: 'exchanged',
   collapseFlush: 'flush',
@@ -134,6 +143,8 @@ export const TABLES_6_18: Partial<TableSwitches> = {
   pteMap: 'rcu',
   gupRecheck: 'pte-and-pmd',
   hugeProtect: 'gather',
+  hugeProtectWritable: true,
+  coldHuge: 'gather',
   collapseSync: true,
   retract: 'deferred',
 };
@@ -149,6 +160,8 @@ export const TABLE_AXES: Axes<TableSwitches> = {
   gupIrqs: axis(['off'], ['on']),
   gupRecheck: axis(['pte', 'pte-and-pmd'], ['none']),
   hugeProtect: axis(['flush', 'gather'], ['clear']),
+  hugeProtectWritable: axis([false, true]),
+  coldHuge: axis(['flush', 'gather']),
   splitFlush: axis(['invalidate'], ['none']),
   splitDirty: axis(['exchanged'], ['read-before']),
   collapseFlush: axis(['flush'], ['none']),

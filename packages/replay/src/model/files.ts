@@ -5,8 +5,9 @@
  * cached, unless the recording tells how many pages a fault mapped (rss_stat); then the faulting page and the first ones of
  * its window are taken. Mappings that the recording only implies (what exec made) are files, too.
  */
-import { type Address, type Cpu, Page, putPage } from '@mmu-gather/core';
-import { allocFilePage, type PageCache } from '@mmu-gather/mm';
+import { type Address, AddressSpace, type Cpu, Page, putPage } from '@mmu-gather/core';
+import { allocFileMapping, allocFilePage, type Backing, type PageCache } from '@mmu-gather/mm';
+import type { Descriptors } from './descriptors.ts';
 import type { PageCache as SteppedCache } from '@mmu-gather/mm/stepped';
 import type { Host } from './host.ts';
 
@@ -26,8 +27,14 @@ export class Files implements PageCache {
   readonly #pages = new Map<number, Map<number, Address>>();
   /** Pages in all of them, and how many may be before those that nobody maps are dropped. */
   #count = 0;
+  /** Where files that are mapped by descriptors are mapped. */
+  readonly #mappings = new Map<number, AddressSpace>();
   #limit = FIRST_LIMIT;
   #files = 1;
+  /** System V segments by id: the file that stands for each, and its bytes. */
+  readonly #segments = new Map<number, { readonly file: number; readonly length: number }>();
+  /** Files that turned out to be memory: nothing is ever written out. */
+  readonly #inMemory = new Set<number>();
   #faulting = 0;
   /** Pages that the fault at work may still map beside its own; null if that is not known. */
   #more: number | null = null;
@@ -44,6 +51,72 @@ export class Files implements PageCache {
   openImplied(): number {
     return this.#files++ * KINDS + IMPLIED;
   }
+  /**
+   * What a file is mapped as that is shared and written to, so that it matters which one it is. Others are taken to be closed by now
+   * when their number names the next one, as those of libraries are.
+   */
+  backing(cpu: Cpu, fds: Descriptors, fd: number, pgoff: number): Backing {
+    const known = fds.file(fd);
+    const mapping = this.#mappings.get(known);
+    // A file that nobody maps any more may have been closed, too.
+    if (mapping !== undefined && cpu.read(mapping.iMmap) !== 0) return { file: known, pgoff, mapping: mapping.address };
+    if (mapping !== undefined) this.#forget(cpu, known, mapping);
+    const file = this.open();
+    fds.set(fd, file);
+    const made = allocFileMapping(cpu, file);
+    this.#mappings.set(file, made);
+    return { file, pgoff, mapping: made.address };
+  }
+
+  /** Bytes of a System V segment; null if it was not seen yet. */
+  segment(id: number): number | null {
+    return this.#segments.get(id)?.length ?? null;
+  }
+
+  /** What stands for a segment. */
+  openSegment(id: number, length: number): number {
+    let segment = this.#segments.get(id);
+    if (segment === undefined) this.#segments.set(id, (segment = { file: this.openShared(), length }));
+    return segment.file;
+  }
+
+  /** A fault showed that a file is memory (tmpfs, memfd). */
+  inMemory(file: number): void {
+    this.#inMemory.add(file);
+  }
+
+  /** Whether what is written to a file goes to a disk some day. */
+  isWritten(file: number): boolean {
+    return !this.#inMemory.has(file);
+  }
+
+  /** Where a file is mapped; null if that is not known. */
+  mapping(file: number): AddressSpace | null {
+    return this.#mappings.get(file) ?? null;
+  }
+
+  /** The cached pages of a file from one index to another, in order. */
+  pagesOf(file: number, from: number, to: number): [index: number, page: Address][] {
+    const pages = [...(this.#pages.get(file) ?? [])].filter(([index]) => index >= from && index < to);
+    return pages.toSorted(([a], [b]) => a - b);
+  }
+
+  /** Pages leave the cache of a file: nobody maps them any more. */
+  drop(cpu: Cpu, file: number, from: number, to: number): void {
+    for (const [index, page] of this.pagesOf(file, from, to)) {
+      putPage(cpu, page);
+      this.#pages.get(file)!.delete(index);
+      this.#count--;
+    }
+  }
+
+  #forget(cpu: Cpu, file: number, mapping: AddressSpace): void {
+    this.drop(cpu, file, 0, Infinity);
+    this.#pages.delete(file);
+    this.#mappings.delete(file);
+    cpu.free('mapping', mapping.address);
+  }
+
   /** Whether a mapping is one of {@link openImplied}. */
   isImplied(file: number): boolean {
     return file !== 0 && file % KINDS === IMPLIED;

@@ -8,7 +8,7 @@ import { type Cpu, type Mm, taskSize, VM_READ } from '@mmu-gather/core';
 import { CountingMachine, type GrowingArena, type OnTrace } from '@mmu-gather/counting';
 import { CountingMachine as SteppedMachine, type GrowingArena as SteppedArena } from '@mmu-gather/counting/stepped';
 import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
-import type { Machine } from '../facts.ts';
+import type { HugePages, Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -35,6 +35,8 @@ export class Host {
   readonly stepped: SteppedMachine;
   /** Bytes in a page. */
   readonly pageSize: number;
+  /** Where huge pages appear by themselves. */
+  readonly thp: HugePages;
   /** First address past user space. */
   readonly taskSize: number;
   readonly #ledger: Ledger;
@@ -48,7 +50,8 @@ export class Host {
     proper: { flushes: 0, full: 0, pages: 0, ipis: 0 },
   };
 
-  constructor({ boot, steppedBoot, hz }: Machine, ledger: Ledger) {
+  constructor({ boot, steppedBoot, hz, thp }: Machine, ledger: Ledger) {
+    this.thp = thp;
     this.direct = new CountingMachine(boot);
     this.stepped = new SteppedMachine(steppedBoot, this.direct.arena as GrowingArena as unknown as SteppedArena);
     this.stepped.holdIpis = true;

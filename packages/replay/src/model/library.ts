@@ -28,6 +28,19 @@ export interface Job {
   readonly done?: (results: readonly unknown[]) => void;
 }
 
+/** Work of the model's own between calls of mm: runs at once, in either build. */
+export function meanwhile(work: () => void): Call {
+  return {
+    quiet: true,
+    run: () => {
+      work();
+      return NOTHING[Symbol.iterator]();
+    },
+  };
+}
+
+const NOTHING: readonly Step[] = [];
+
 /** A call whose flushes are predictions. */
 export function call(run: Call['run']): Call {
   return { quiet: false, run };

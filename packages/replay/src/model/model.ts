@@ -136,7 +136,9 @@ export class Model {
     const port = this.host.cpu(cpu);
     switch (action.kind) {
       case 'syscall':
-        return { calls: syscallCalls(this.#context, port, this.#tasks.userMm(cpu, task), action) };
+        return {
+          calls: syscallCalls(this.#context, { cpu: port, mm: this.#tasks.userMm(cpu, task), fds: task.fds }, action),
+        };
       case 'fault':
         this.#spaces.learn(action.address);
         return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);

@@ -5,16 +5,31 @@
  */
 import {
   type Cpu,
+  entrySize,
   type Mm,
+  pageSize,
   VM_GROWSDOWN,
+  VM_HUGEPAGE,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
   VM_WRITENOTIFY,
   VM_ACCESS_FLAGS,
 } from '@mmu-gather/core';
-import { MADV_COLD, MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, pageAlign } from '@mmu-gather/mm';
+import {
+  ANONYMOUS,
+  MADV_COLD,
+  MADV_DONTNEED,
+  MADV_DONTNEED_LOCKED,
+  MADV_FREE,
+  MREMAP_DONTUNMAP,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  pageAlign,
+} from '@mmu-gather/mm';
 import type { SyscallAction } from '../schedule/action.ts';
+import type { Descriptors } from './descriptors.ts';
+import { madviseRemove, sysFallocate, sysFtruncate, sysMsync, sysShmat, sysShmdt } from './file-syscalls.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { type Call, call, quietly } from './library.ts';
@@ -27,8 +42,18 @@ export interface Context {
   readonly spaces: Spaces;
 }
 
+/** Who calls. */
+export interface Caller {
+  /** The CPU that it runs on. */
+  readonly cpu: Cpu;
+  /** Its address space. */
+  readonly mm: Mm;
+  /** Its open files. */
+  readonly fds: Descriptors;
+}
+
 /** The calls that a system call made; it succeeded. */
-type Syscall = (context: Context, cpu: Cpu, mm: Mm, action: SyscallAction) => Call[];
+type Syscall = (context: Context, caller: Caller, action: SyscallAction) => Call[];
 
 const MAP_SHARED = 0x1;
 const MAP_FIXED = 0x10;
@@ -36,60 +61,118 @@ const MAP_ANONYMOUS = 0x20;
 const MAP_GROWSDOWN = 0x100;
 const MAP_LOCKED = 0x2000;
 const MAP_POPULATE = 0x8000;
+const MAP_NONBLOCK = 0x10000;
 
-/** Advice that changes entries, and has its operation. */
-const MODELLED_ADVICE: ReadonlySet<number> = new Set([MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, MADV_COLD]);
-/** Advice that only sets flags of the mapping, or starts reading: NORMAL .. WILLNEED, DONTFORK .. DODUMP. */
-const HARMLESS_ADVICE: ReadonlySet<number> = new Set([0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 16, 17]);
+const MADV_REMOVE = 9;
+const MADV_HUGEPAGE = 14;
+const MADV_NOHUGEPAGE = 15;
+const MADV_POPULATE_READ = 22;
+const MADV_POPULATE_WRITE = 23;
+const MADV_COLLAPSE = 25;
+const MADV_GUARD_INSTALL = 102;
+const MADV_GUARD_REMOVE = 103;
 
-function sysMmap({ files }: Context, cpu: Cpu, mm: Mm, { args, ret: start }: SyscallAction): Call[] {
-  const [, length = 0, prot = 0, mapFlags = 0] = args;
+/** Advice that only sets flags of the mapping, starts reading, or takes markers away: NORMAL .. WILLNEED, DONTFORK .. KEEPONFORK. */
+const HARMLESS_ADVICE: ReadonlySet<number> = new Set([0, 1, 2, 3, 10, 11, 12, 13, 16, 17, 18, 19, MADV_GUARD_REMOVE]);
+
+function sysMmap({ files, host }: Context, { cpu, mm, fds }: Caller, { args, ret: start }: SyscallAction): Call[] {
+  const [, length = 0, prot = 0, mapFlags = 0, fd = -1, offset = 0] = args;
   const anonymous = (mapFlags & MAP_ANONYMOUS) !== 0;
   const shared = (mapFlags & MAP_SHARED) !== 0;
   let flags = prot & VM_ACCESS_FLAGS;
-  let file = 0;
+  let backing = ANONYMOUS;
   if (shared) flags |= VM_SHARED;
-  if (!anonymous) file = files.open();
-  else if (shared) file = files.openShared();
+  else if (anonymous && host.thp === 'always') flags |= VM_HUGEPAGE;
+  const pgoff = offset / pageSize(cpu.kernel.geometry);
+  if (!anonymous && shared && (prot & VM_WRITE) !== 0) backing = files.backing(cpu, fds, fd, pgoff);
+  else if (!anonymous) backing = { file: files.open(), pgoff };
+  else if (shared) backing = { file: files.openShared(), pgoff: 0 };
   if (shared && !anonymous) flags |= VM_WRITENOTIFY;
   if ((mapFlags & MAP_GROWSDOWN) !== 0) flags |= VM_GROWSDOWN;
   const calls: Call[] = [];
   // Without MAP_FIXED the kernel chose a place that was free.
   if ((mapFlags & MAP_FIXED) === 0) calls.push(quietly((lib, port) => lib.munmap(port, mm, start, length)));
-  calls.push(call((lib, port) => lib.mmap(port, mm, start, length, flags, { file, pgoff: 0 })));
-  if ((mapFlags & (MAP_POPULATE | MAP_LOCKED)) !== 0 && (prot & VM_ACCESS_FLAGS) !== 0) {
+  calls.push(call((lib, port) => lib.mmap(port, mm, start, length, flags, backing)));
+  const populates = (mapFlags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE || (mapFlags & MAP_LOCKED) !== 0;
+  if (populates && (prot & VM_ACCESS_FLAGS) !== 0) {
     const end = start + pageAlign(cpu, length);
-    calls.push(call((lib, port, files) => lib.mmPopulate(port, mm, start, end, files)));
+    calls.push(call((lib, port, cache) => lib.mmPopulate(port, mm, start, end, cache)));
   }
   return calls;
 }
 
-function sysMunmap(_: Context, _cpu: Cpu, mm: Mm, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
+function sysMunmap(_: Context, { mm }: Caller, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
   return [call((lib, port) => lib.munmap(port, mm, start, length))];
 }
 
-function sysMprotect({ spaces }: Context, cpu: Cpu, mm: Mm, { args }: SyscallAction): Call[] {
+function sysMprotect({ spaces }: Context, { cpu, mm }: Caller, { args }: SyscallAction): Call[] {
   const [start = 0, length = 0, prot = 0] = args;
   // It succeeded, so all of the range was mapped.
   spaces.imply(cpu, mm, start, start + pageAlign(cpu, length), VM_READ | VM_WRITE);
   return [call((lib, port) => lib.mprotect(port, mm, start, length, prot & VM_ACCESS_FLAGS))];
 }
 
-function sysMadvise({ host }: Context, _cpu: Cpu, mm: Mm, { operation, args }: SyscallAction): Call[] {
+function sysMadvise(context: Context, caller: Caller, { operation, args }: SyscallAction): Call[] {
+  const { cpu, mm } = caller;
   const [start = 0, length = 0, advice = 0] = args;
-  if (MODELLED_ADVICE.has(advice)) return [call((lib, port) => lib.madvise(port, mm, start, length, advice))];
-  if (!HARMLESS_ADVICE.has(advice)) host.note(operation, `madvise advice ${advice} is not modelled`);
-  return [];
+  const end = start + pageAlign(cpu, length);
+  switch (advice) {
+    case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED:
+    case MADV_FREE:
+    case MADV_COLD:
+      return [call((lib, port) => lib.madvise(port, mm, start, length, advice))];
+    case MADV_REMOVE:
+      return madviseRemove(context, caller, start, length);
+    case MADV_POPULATE_READ:
+    case MADV_POPULATE_WRITE:
+      return [call((lib, port, files) => lib.populate(port, mm, start, end, advice === MADV_POPULATE_WRITE, files))];
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE:
+      if (context.host.thp === 'never') return [];
+      return [call((lib, port) => lib.hugepageMadvise(port, mm, start, length, advice === MADV_HUGEPAGE))];
+    case MADV_COLLAPSE:
+      if (context.host.thp === 'never') return [];
+      return hugeRanges(cpu, start, length).map((at) => call((lib, port) => lib.collapseHugePage(port, mm, at)));
+    case MADV_GUARD_INSTALL:
+      // The range is emptied first; that its entries then hold markers changes nothing that a TLB could hold.
+      return [call((lib, port) => lib.madviseDontneed(port, mm, start, length))];
+    default:
+      if (!HARMLESS_ADVICE.has(advice)) context.host.note(operation, `madvise advice ${advice} is not modelled`);
+      return [];
+  }
 }
 
-function sysBrk({ spaces }: Context, _cpu: Cpu, mm: Mm, { args: [wanted = 0], ret }: SyscallAction): Call[] {
+/** Starts of the huge pages that lie in a range. */
+function hugeRanges(cpu: Cpu, start: number, length: number): number[] {
+  const size = entrySize(cpu.kernel.geometry, 1);
+  const starts: number[] = [];
+  for (let at = Math.ceil(start / size) * size; at + size <= start + length; at += size) starts.push(at);
+  return starts;
+}
+
+function sysBrk({ spaces }: Context, { mm }: Caller, { args: [wanted = 0], ret }: SyscallAction): Call[] {
   const from = spaces.brk(mm);
   spaces.setBrk(mm, ret);
   if (from === null || wanted !== ret || from === ret) return [];
   return [call((lib, port) => lib.brk(port, mm, from, ret))];
 }
 
-function sysMlock(_: Context, cpu: Cpu, mm: Mm, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
+/** Where it went is where it returned: the model need not choose a place. */
+function sysMremap({ spaces }: Context, { cpu, mm }: Caller, { args, ret: to }: SyscallAction): Call[] {
+  const [from = 0, oldLength = 0, newLength = 0, flags = 0] = args;
+  const fixed = (flags & MREMAP_FIXED) !== 0;
+  const newSize = pageAlign(cpu, newLength);
+  spaces.imply(cpu, mm, from, from + pageAlign(cpu, oldLength), VM_READ | VM_WRITE);
+  if (to === from) return [call((lib, port) => lib.mremap(port, mm, from, oldLength, newLength, 0))];
+  const calls: Call[] = [];
+  if (!fixed) calls.push(quietly((lib, port) => lib.munmap(port, mm, to, newSize)));
+  const moves = MREMAP_MAYMOVE | MREMAP_FIXED | (flags & MREMAP_DONTUNMAP);
+  calls.push(call((lib, port) => lib.mremap(port, mm, from, oldLength, newLength, moves, to)));
+  return calls;
+}
+
+function sysMlock(_: Context, { cpu, mm }: Caller, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
   const from = start - (start % 2 ** cpu.kernel.geometry.pageShift);
   const end = pageAlign(cpu, start + length);
   return [call((lib, port, files) => lib.mmPopulate(port, mm, from, end, files))];
@@ -102,20 +185,20 @@ const SYSCALLS: ReadonlyMap<string, Syscall> = new Map<string, Syscall>([
   ['pkey_mprotect', sysMprotect],
   ['madvise', sysMadvise],
   ['brk', sysBrk],
+  ['mremap', sysMremap],
+  ['msync', sysMsync],
+  ['ftruncate', sysFtruncate],
+  ['fallocate', sysFallocate],
+  ['shmat', sysShmat],
+  ['shmdt', sysShmdt],
   ['mlock', sysMlock],
   ['mlock2', sysMlock],
 ]);
 
 /** System calls that flush and have no mm operation yet. */
 const NOT_MODELLED: ReadonlySet<string> = new Set([
-  'mremap',
   'process_madvise',
   'process_vm_writev',
-  'shmat',
-  'shmdt',
-  'msync',
-  'fallocate',
-  'ftruncate',
   'ioctl',
   'userfaultfd',
   'remap_file_pages',
@@ -128,10 +211,10 @@ export function changesSpace(name: string): boolean {
 }
 
 /** What a system call did. */
-export function syscallCalls(context: Context, cpu: Cpu, mm: Mm, action: SyscallAction): Call[] {
+export function syscallCalls(context: Context, caller: Caller, action: SyscallAction): Call[] {
   if (action.ret < 0) return [];
   const make = SYSCALLS.get(action.name);
-  if (make !== undefined) return make(context, cpu, mm, action);
+  if (make !== undefined) return make(context, caller, action);
   if (NOT_MODELLED.has(action.name)) context.host.note(action.operation, `${action.name} is not modelled`);
   return [];
 }

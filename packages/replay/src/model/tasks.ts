@@ -6,6 +6,7 @@
  */
 import { Mm } from '@mmu-gather/core';
 import { contextSwitch, mmget } from '@mmu-gather/mm';
+import { CLONE_FILES, Descriptors } from './descriptors.ts';
 import type { Host } from './host.ts';
 import { isKernelThread } from './kthread.ts';
 import { call, type Job } from './library.ts';
@@ -20,6 +21,8 @@ export interface Task {
   mm: Mm | null;
   /** It was there before the recording, and which process it belongs to is not known yet. */
   met: boolean;
+  /** Its open files. */
+  readonly fds: Descriptors;
 }
 
 /** clone(2): child and parent share the address space. */
@@ -33,7 +36,7 @@ export class Tasks {
   readonly #current: (Task | null)[];
   /** Whether a CPU ran user code since it was met. */
   readonly #ranUser: boolean[] = [];
-  readonly #idle: Task = { pid: 0, mm: null, met: false };
+  readonly #idle: Task = { pid: 0, mm: null, met: false, fds: new Descriptors() };
   /** Address spaces of processes that were met, by process id. */
   readonly #processes = new Map<number, Mm>();
 
@@ -53,7 +56,8 @@ export class Tasks {
     let task = this.#tasks.get(pid);
     if (task === undefined) {
       const kernel = isKernelThread(comm);
-      task = { pid, mm: kernel ? null : this.#host.unknownMm(this.#host.cpu(cpu)), met: !kernel };
+      const mm = kernel ? null : this.#host.unknownMm(this.#host.cpu(cpu));
+      task = { pid, mm, met: !kernel, fds: new Descriptors() };
       this.#tasks.set(pid, task);
     }
     return task;
@@ -112,7 +116,8 @@ export class Tasks {
   /** clone, fork, vfork. @param copied told the child's address space, if it is a copy */
   clone(parent: Task, child: number, flags: number, copied: (mm: Mm) => void): Job {
     const add = (mm: Mm | null): void => {
-      this.#tasks.set(child, { pid: child, mm, met: false });
+      const fds = (flags & CLONE_FILES) !== 0 ? parent.fds : parent.fds.copy();
+      this.#tasks.set(child, { pid: child, mm, met: false, fds });
     };
     const { mm } = parent;
     if (mm === null) return { calls: [], done: () => add(null) };
