@@ -49,7 +49,7 @@ export function conformanceTests(test: TestFunction, options: ConformanceOptions
       const result = sharing.run(cell);
       if (result.ok) return;
       const found = result.verdict === 'violated' ? `violated (${result.oracle}: ${result.message})` : result.verdict;
-      throw new Error(`expected: ${cell.expected}, found: ${found}\n${result.counterexample?.diagram ?? ''}`);
+      throw new Error(`expected: ${expectation(cell)}, found: ${found}\n${result.counterexample?.diagram ?? ''}`);
     });
   }
 }

@@ -7,27 +7,14 @@
  *     from the CPU: wrong        it keeps what it had; others flush      the purge goes to the tag of before
  *                                the new one
  */
-import {
-  type Address,
-  ALL_ASIDS,
-  type Cell,
-  type Cpu,
-  NOTHING,
-  PRESENT,
-  ACCESSED,
-  DIRTY,
-  mkEntry,
-  RW,
-  type Steps,
-  USER,
-} from '@mmu-gather/core/stepped';
+import { type Address, ALL_ASIDS, type Cell, type Cpu, NOTHING, type Steps } from '@mmu-gather/core/stepped';
 import type { Layout, Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
+import { setHardware } from './hardware-stage.ts';
 import { PAGE } from './stage.ts';
 
 /** Tags of the mm before and after it got another one. */
 const [OLD, NEW] = [1, 2];
-const FLAGS = PRESENT | USER | RW | ACCESSED | DIRTY;
 const ONLY: Only = { archs: ['arm64'], why: 'bare CPUs with tags and broadcast invalidations' };
 
 /** An mm of one page, bare. */
@@ -47,17 +34,9 @@ function reserve(layout: Layout): void {
 
 /** Page 0 is mapped, and each CPU has the mm loaded under a tag. */
 function bareMm(run: Run, loaded: readonly number[], context: number): Bare {
-  const mm = run(0, function* (cpu): Steps<Bare> {
-    const root = yield* cpu.alloc('table');
-    const table = yield* cpu.alloc('table');
-    const page = yield* cpu.alloc('page');
-    yield* cpu.writeOnce(table, mkEntry(page, FLAGS));
-    yield* cpu.writeOnce(root, mkEntry(table, FLAGS));
-    yield* cpu.writeOnce(contextWord, context);
-    return { root, pte: table, page, context: contextWord };
-  });
-  loaded.forEach((tag, n) => run(n, (cpu) => cpu.loadContext(mm.root, tag, true)));
-  return mm;
+  const { root, ptes, pages } = setHardware(run, { tags: loaded });
+  run(0, (cpu) => cpu.writeOnce(contextWord, context));
+  return { root, pte: ptes[0]!, page: pages[0]!, context: contextWord };
 }
 
 /** Clears the entry, purges the page under a tag on every CPU, and frees it. */

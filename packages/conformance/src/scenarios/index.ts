@@ -56,6 +56,14 @@ import { WRITEBACK } from './writeback.ts';
 import { X86_ASIDS } from './x86-asids.ts';
 
 export {
+  type Hardware,
+  type HardwareOptions,
+  instruction,
+  type Operands,
+  setHardware,
+  WRITTEN,
+} from './hardware-stage.ts';
+export {
   type Mapping,
   mappingOf,
   PAGE,
