@@ -134,6 +134,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   store: ({ mm, run }, cpu, own, a, b) => run(mm.userStore(cpu, own, a * PAGE, b)),
   load: ({ mm, run }, cpu, own, a) => run(mm.userLoad(cpu, own, a * PAGE)),
   storeSame: ({ mm, run }, cpu, own, a) => run(mm.userStore(cpu, own, a * PAGE, 7)),
+  storeRow: ({ mm, run }, cpu, own, a, b) => {
+    const pages = Math.min(b, PAGES - a);
+    run(mm.mmap(cpu, own, a * PAGE, pages * PAGE, VM_READ | VM_WRITE));
+    for (let page = a; page < a + pages; page++) run(mm.userStore(cpu, own, page * PAGE, 7));
+    return pages;
+  },
   gup: ({ mm, run, putPage }, cpu, own, a, b) => {
     const page = run(mm.gupFast(cpu, own, a * PAGE, b % 2 === 0));
     if (page !== 0) run(putPage(cpu, page));
