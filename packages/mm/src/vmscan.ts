@@ -45,9 +45,15 @@ const CACHE_AND_ISOLATION = 2;
  * shrink_folio_list: unmaps pages, writes dirty ones out, flushes once, lets go of them.
  * @param pages for each page all places that map it, in a row
  * @param file if given, all of them are pages of this file: they are locked, and leave its cache, so that they are freed
+ * @param keepDirty dirty ones are left for the flusher threads, as pages of files are where not kswapd is at work
  * @returns how many places were unmapped
  */
-export function* shrinkPages(cpu: Cpu, pages: readonly Rmap[], file: AddressSpace | null = null): Steps<number> {
+export function* shrinkPages(
+  cpu: Cpu,
+  pages: readonly Rmap[],
+  file: AddressSpace | null = null,
+  keepDirty = false,
+): Steps<number> {
   const batch = tlbBatch();
   const isolated: Address[] = [];
   const frozen: Address[] = [];
@@ -60,7 +66,7 @@ export function* shrinkPages(cpu: Cpu, pages: readonly Rmap[], file: AddressSpac
       if (held && (yield* tryToUnmapOne(cpu, page, pages[i]!.mm, pages[i]!.address, batch))) unmapped++;
     }
     if (!held) continue;
-    if ((yield* pageMapcount(cpu, page)) === 0) yield* pageout(cpu, page, batch);
+    if (!keepDirty && (yield* pageMapcount(cpu, page)) === 0) yield* pageout(cpu, page, batch);
     if (file !== null && (yield* removeMapping(cpu, page, file))) frozen.push(page);
     else isolated.push(page);
     if (file !== null) yield* unlockPage(cpu, page);

@@ -217,6 +217,20 @@ describe('one task', () => {
     expect(await predictions(mmap(10, 0, AT, 0x4000, 3, 0x18022), empty)).toEqual([]);
   });
 
+  const pageout = range(10, 0, 'madvise', AT, 0x3000, ', behavior: 0x15');
+
+  test('MADV_PAGEOUT takes pages of files away one by one; anonymous ones stay, for want of swap', async () => {
+    const empty = range(10, 0, 'madvise', AT, 0x3000, ', behavior: 4');
+    expect(await predictions(shared(5), write(3), pageout, empty)).toEqual(Array(3).fill('madvise 0 3/1'));
+    expect(await predictions(mmap(10, 0, AT, 0x3000), write(3), pageout, empty)).toEqual(['madvise 0 3/3']);
+    // Unless nobody wants them any more.
+    const free = range(10, 0, 'madvise', AT, 0x3000, ', behavior: 8');
+    expect(await predictions(mmap(10, 0, AT, 0x3000), write(3), free, pageout)).toEqual([
+      'madvise 0 3/3',
+      ...Array(3).fill('madvise 0 3/1'),
+    ]);
+  });
+
   const HUGE = 2 ** 21;
   const advise = (bytes: number, advice: number): Line[] =>
     range(10, 0, 'madvise', AT, bytes, `, behavior: 0x${advice.toString(16)}`);

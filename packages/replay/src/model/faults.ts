@@ -42,11 +42,12 @@ export class Faults {
   }
 
   /** A fault of the current task of a CPU. */
-  handle(cpu: Cpu, mm: Mm, { operation, address, errorCode, filePages }: FaultAction): Job {
+  handle(cpu: Cpu, mm: Mm, { operation, address, errorCode, filePages, memory }: FaultAction): Job {
     if (address < 0 || address >= this.#host.taskSize) return { calls: [] };
     const page = address - (address % this.#host.pageSize);
     const write = (errorCode & WRITE) !== 0;
     const vma = this.#vmaOf(cpu, mm, page, errorCode, operation);
+    if (vma !== null && memory) this.#files.inMemory(cpu.read(vma.file));
     if (vma !== null && !write) this.#expectFilePages(cpu, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
     const calls: Call[] = [];

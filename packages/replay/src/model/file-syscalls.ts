@@ -54,7 +54,7 @@ function* pieces({ files }: Context, { cpu, mm }: Caller, start: number, end: nu
 
 /** filemap_fdatawrite_range: what is dirty is cleaned, page by page. */
 function writeCalls({ files }: Context, cpu: Cpu, { file, mapping, from, to }: Piece): Call[] {
-  if (mapping === null || !files.isWritten(file)) return [];
+  if (mapping === null || !files.isOnDisk(file)) return [];
   const dirty = files.pagesOf(file, from, to).filter(([, page]) => (pageFlags(cpu, page) & PG_DIRTY) !== 0);
   return dirty.map(([index, page]) => call((lib, port) => lib.pageClearDirtyForIo(port, mapping, index, page)));
 }

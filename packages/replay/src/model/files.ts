@@ -86,8 +86,8 @@ export class Files implements PageCache {
   }
 
   /** Whether what is written to a file goes to a disk some day. */
-  isWritten(file: number): boolean {
-    return !this.#inMemory.has(file);
+  isOnDisk(file: number): boolean {
+    return file !== 0 && file % KINDS !== SHARED_MEMORY && !this.#inMemory.has(file);
   }
 
   /** Where a file is mapped; null if that is not known. */

@@ -31,6 +31,7 @@ import type { SyscallAction } from '../schedule/action.ts';
 import type { Descriptors } from './descriptors.ts';
 import { madviseRemove, sysFallocate, sysFtruncate, sysMsync, sysShmat, sysShmdt } from './file-syscalls.ts';
 import type { Files } from './files.ts';
+import { pageoutCalls } from './pageout.ts';
 import type { Host } from './host.ts';
 import { type Call, call, quietly } from './library.ts';
 import type { Spaces } from './space.ts';
@@ -66,6 +67,7 @@ const MAP_NONBLOCK = 0x10000;
 const MADV_REMOVE = 9;
 const MADV_HUGEPAGE = 14;
 const MADV_NOHUGEPAGE = 15;
+const MADV_PAGEOUT = 21;
 const MADV_POPULATE_READ = 22;
 const MADV_POPULATE_WRITE = 23;
 const MADV_COLLAPSE = 25;
@@ -131,6 +133,8 @@ function sysMadvise(context: Context, caller: Caller, { operation, args }: Sysca
     case MADV_NOHUGEPAGE:
       if (context.host.thp === 'never') return [];
       return [call((lib, port) => lib.hugepageMadvise(port, mm, start, length, advice === MADV_HUGEPAGE))];
+    case MADV_PAGEOUT:
+      return pageoutCalls(cpu, mm, start, end, context.files);
     case MADV_COLLAPSE:
       if (context.host.thp === 'never') return [];
       return hugeRanges(cpu, start, length).map((at) => call((lib, port) => lib.collapseHugePage(port, mm, at)));

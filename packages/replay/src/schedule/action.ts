@@ -75,6 +75,8 @@ export interface FaultAction {
   readonly errorCode: number;
   /** Pages of files that were mapped in the course of it (rss_stat); null where that was not recorded. */
   readonly filePages: number | null;
+  /** Memory that processes share was mapped, so the file is no file of a disk (tmpfs, memfd, or none). */
+  readonly memory: boolean;
 }
 
 /** A switch that the recording lacks: from here on this task runs on the CPU. */

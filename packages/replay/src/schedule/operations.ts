@@ -27,6 +27,7 @@ interface OpenFault {
   readonly first: Step;
   anchor: Step | null;
   filePages: number | null;
+  memory: boolean;
 }
 
 interface OpenExit {
@@ -172,7 +173,7 @@ export class Operations {
     // Before the switch execve only reads the caller's memory.
     if ((event.errorCode & WRITE) !== 0) this.#switched(task, step);
     if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
-    task.fault = { operation: task.last!, event, first: step, anchor: null, filePages: null };
+    task.fault = { operation: task.last!, event, first: step, anchor: null, filePages: null, memory: false };
     step.holds++;
   }
 
@@ -180,13 +181,13 @@ export class Operations {
     const { fault } = task;
     if (fault === null) return;
     task.fault = null;
-    const { operation, event, first, anchor, filePages } = fault;
+    const { operation, event, first, anchor, filePages, memory } = fault;
     const { pid, address, errorCode } = event;
     first.holds--;
     if (anchor !== null) anchor.holds--;
     this.#window.before(
       anchor ?? first,
-      { kind: 'fault', operation, pid, address, errorCode, filePages, interrupts: anchor !== null },
+      { kind: 'fault', operation, pid, address, errorCode, filePages, memory, interrupts: anchor !== null },
       now,
     );
   }
@@ -195,6 +196,7 @@ export class Operations {
     // In execve: the old address space is not the task's any more, or another one is.
     if (task.mmId !== 0 && event.current !== (event.mmId === task.mmId)) this.#switched(task, step);
     if (event.current) task.mmId = event.mmId;
+    if (event.type === 'MM_SHMEMPAGES' && task.fault !== null) task.fault.memory = true;
     if (event.type !== 'MM_FILEPAGES') return;
     const before = this.#filePages.get(event.mmId);
     this.#filePages.set(event.mmId, event.bytes);
