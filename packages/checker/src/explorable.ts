@@ -84,6 +84,8 @@ export interface Explorable {
   readonly keyLow: number;
   /** Second half of the key. */
   readonly keyHigh: number;
+  /** Lets code run also where it is known what it does, or stops it; a machine that always does has no need of it. */
+  runCode?(always: boolean): void;
   /**
    * The next step of every actor, as text. A key must determine it: searches with `checkKeys` compare it wherever two paths
    * meet in one key.

@@ -41,6 +41,7 @@ import { type OracleHost, Oracles } from './oracles.ts';
 import { type Body, NotRepeatable, Process, type ProcessHost } from './process.ts';
 import { Races } from './races.ts';
 import { placeIn } from './site.ts';
+import { Pauses } from './script.ts';
 import { chain, State } from './state.ts';
 import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
@@ -423,6 +424,14 @@ export class Machine<E = unknown> implements Explorable {
     }
   }
 
+  /** Lets code run also where it is known what it does, or stops it: to observe it, and to compare what it does (slow). */
+  runCode(always: boolean): void {
+    for (const process of this.#processes) {
+      process.runsAlways = always;
+      process.drop();
+    }
+  }
+
   /** An argument of the pending step of a process, in the order of the port call; see port.ts. */
   stepArgument(process: number, i: number): number {
     return this.#words.arg(process, i);
@@ -514,11 +523,7 @@ export class Machine<E = unknown> implements Explorable {
     const process = this.#processes[number]!;
     let done: boolean;
     try {
-      done = process.resume(
-        number < this.#cpus ? this.#bodies[number]! : this.#irqBody(cpu),
-        this.#logs[number]!,
-        value,
-      );
+      done = process.resume(number < this.#cpus ? this.#bodies[number]! : this.#irqBody(cpu), value);
     } catch (error) {
       if (error instanceof NotRepeatable) throw error;
       this.violation ??= { oracle: 'assert', message: thrown(error) };
@@ -531,12 +536,11 @@ export class Machine<E = unknown> implements Explorable {
   #paused(number: number, process: Process, done: boolean): void {
     const words = this.#words;
     if (!done) {
-      words.setQuiet(number, QUIET.pending, process.kind);
-      for (let i = 0; i < ARGUMENTS; i++) words.setQuiet(number, QUIET.pending + 1 + i, process.args[i]!);
+      words.setQuiet(number, QUIET.pause, process.pause);
       this.#localSteps.announced(number);
       return;
     }
-    words.setQuiet(number, QUIET.pending, number < this.#cpus ? OP.none : OP.irqReturn);
+    words.setQuiet(number, QUIET.pause, number < this.#cpus ? Pauses.NONE : Pauses.IRQ_RETURN);
     if (number < this.#cpus) this.state.set(words.processAt(number, PROCESS.running), 0);
   }
 
@@ -750,10 +754,12 @@ export class Machine<E = unknown> implements Explorable {
       fences: this.#weak !== undefined,
       claimsOf: (process) => this.#localSteps.noting(process.number, this.#oracles.claimsOf(process.cpuId)),
       trace: (process, event, values) => this.onTrace?.(process.cpuId, event, values),
-      logLength: (process) => this.#words.quiet(process.number, QUIET.logLength),
-      logBase: (process) => this.#words.quiet(process.number, QUIET.logBase),
+      pauses: this.#words.pauses,
+      logLength: (process) =>
+        this.#words.quiet(process.number, QUIET.logLength) - this.#words.quiet(process.number, QUIET.logBase),
+      logged: (process, i) => this.#logs[process.number]![this.#words.quiet(process.number, QUIET.logBase) + i]!,
       append: (process, value) => this.#append(process.number, value),
-      recordedStep: (process, word) => this.#words.quiet(process.number, QUIET.pending + word),
+      pauseOf: (process) => this.#words.quiet(process.number, QUIET.pause),
     };
   }
 

@@ -85,7 +85,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
     else if (here.depth === 0) here.flush = undefined;
   });
   const mark = machine.mark();
-  machine.noteStacks(false);
+  machine.runCode(true);
   machine.mmu.onRemoval = ({ tag, level, page, leaf, old }) => {
     if (old) for (const work of working) work.stale++;
     const key = `${tag}.${level}.${page}`;
@@ -124,7 +124,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   } finally {
     machine.mmu.onRemoval = undefined;
     restore();
-    machine.noteStacks(false);
+    machine.runCode(false);
     machine.undo(mark);
   }
   const silent = calls.filter((flush) => flush.full + flush.range + flush.contextFlushes + flush.ipis === 0).length;

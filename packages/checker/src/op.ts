@@ -1,5 +1,5 @@
 /**
- * Op: one step that a process is about to take, as numbers. The pending op of every process is kept in quiet words of the
+ * Op: one step that a process is about to take, as numbers. Which one that is of every process is kept in a quiet word of the
  * state, so that going back restores it without running the process.
  */
 

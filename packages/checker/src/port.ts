@@ -160,19 +160,32 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
       process.trace(event, values);
     },
     claim: {
-      limit: (root: Address, range: Extent, access: Access) =>
-        process.claim((claims) => claims.limit(root, range, access)),
+      limit(root: Address, range: Extent, access: Access) {
+        const at = copyOf(range);
+        process.claim((claims) => claims.limit(root, at, access));
+      },
       settled: (root: Address, address: number) => process.claim((claims) => claims.settled(root, address)),
-      observed: (root: Address, range: Extent) => process.claim((claims) => claims.observed(root, range)),
+      observed(root: Address, range: Extent) {
+        const at = copyOf(range);
+        process.claim((claims) => claims.observed(root, at));
+      },
       finished: () => process.claim((claims) => claims.finished()),
-      changing: (root: Address, range: Extent, begins: boolean) =>
-        process.claim((claims) => claims.changing(root, range, begins)),
+      changing(root: Address, range: Extent, begins: boolean) {
+        const at = copyOf(range);
+        process.claim((claims) => claims.changing(root, at, begins));
+      },
       caughtUp: (root: Address, asid: number, gen: number) =>
         process.claim((claims) => claims.caughtUp(root, asid, gen)),
       clean: (page: Address) => process.claim((claims) => claims.clean(page)),
       stable: (page: Address, begins: boolean) => process.claim((claims) => claims.stable(page, begins)),
-      moved: (root: Address, range: Extent) => process.claim((claims) => claims.moved(root, range)),
-      reassigned: (range: Extent) => process.claim((claims) => claims.reassigned(range)),
+      moved(root: Address, range: Extent) {
+        const at = copyOf(range);
+        process.claim((claims) => claims.moved(root, at));
+      },
+      reassigned(range: Extent) {
+        const at = copyOf(range);
+        process.claim((claims) => claims.reassigned(at));
+      },
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) process.claim((claims) => claims.that(holds, oracle, message));
       },
@@ -180,6 +193,11 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
   };
   const paused = port as unknown as Paused;
   return paused;
+}
+
+/** A claim is checked again and again, also when its range has changed. */
+function copyOf({ start, end }: Extent): Extent {
+  return { start, end };
 }
 
 /** A scope as six arguments. */

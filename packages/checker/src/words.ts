@@ -3,7 +3,7 @@
  *
  *     [ arena | CPUs | objects | mmu | oracles | processes ][ quiet: logs, pending steps, plain accesses ]
  */
-import { ARGUMENTS } from './op.ts';
+import { Pauses } from './script.ts';
 import type { State } from './state.ts';
 
 /** One store buffer holds this many stores; a CPU whose buffer is full waits for a drain. Real ones hold about 50. */
@@ -72,7 +72,7 @@ export const QUIET: Readonly<
     | 'logLength'
     | 'logBase'
     | 'savedHistory'
-    | 'pending'
+    | 'pause'
     | 'segmentLength'
     | 'segment'
     | 'stored'
@@ -86,16 +86,16 @@ export const QUIET: Readonly<
   logBase: 1,
   /** History at the last enterKernel: two words. */
   savedHistory: 2,
-  /** The step it is paused before: kind, then arguments. */
-  pending: 4,
+  /** The step it is paused before: its number among {@link Words.pauses}. */
+  pause: 4,
   /** Plain accesses since its last step: count, then cell * 2 + (1 if a store). */
-  segmentLength: 5 + ARGUMENTS,
-  segment: 6 + ARGUMENTS,
+  segmentLength: 5,
+  segment: 6,
   /** Of a CPU's main code: stores that went into the CPU's buffer since the beginning. */
-  stored: 6 + ARGUMENTS + SEGMENT,
+  stored: 6 + SEGMENT,
   /** How far the code is, and was at the last enterKernel. Follows from the history, and never goes down while the body runs. */
-  position: 7 + ARGUMENTS + SEGMENT,
-  savedPosition: 8 + ARGUMENTS + SEGMENT,
+  position: 7 + SEGMENT,
+  savedPosition: 8 + SEGMENT,
 };
 /** Number of them. */
 export const QUIET_WORDS: number = QUIET.savedPosition + 1;
@@ -106,6 +106,8 @@ export class Words {
   readonly state: State;
   /** Number of CPUs. */
   readonly cpus: number;
+  /** The steps that processes were seen to pause before. */
+  readonly pauses: Pauses = new Pauses();
   readonly #cpuBase: number;
   readonly #processBase: number;
 
@@ -146,10 +148,10 @@ export class Words {
   }
   /** Kind of the step that a process is paused before. */
   kind(process: number): number {
-    return this.quiet(process, QUIET.pending);
+    return this.pauses.kind(this.quiet(process, QUIET.pause));
   }
   /** An argument of that step. */
   arg(process: number, i: number): number {
-    return this.quiet(process, QUIET.pending + 1 + i);
+    return this.pauses.arg(this.quiet(process, QUIET.pause), i);
   }
 }

@@ -1,7 +1,9 @@
 import type { Cell, Cpu, Steps } from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
 import { type Layout, type Machine, NotRepeatable, search } from '../src/index.ts';
+import { chance } from '../src/search/chance.ts';
 import { bare } from './programs.ts';
+import { shootdownMachine, shootdownProgram } from './shootdown-programs.ts';
 
 /** Two CPUs that store to a cell each; the second one then looks at something past the port. */
 function looking(look: (machine: Machine | undefined, cell: Cell) => number): Machine {
@@ -58,4 +60,16 @@ test('what is wrong before the first step is no race: the machine is not even ma
       ],
     });
   expect(wrong).toThrow('before their first step the threads violate O16: CPU 0: it was never right');
+});
+
+test('what code was seen to do is what it does', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const found = [false, true].map((always) => {
+      const machine = shootdownMachine(shootdownProgram(chance(seed)));
+      machine.runCode(always);
+      const { states, steps, violation, ends } = search(machine, { collectEnds: true });
+      return { states, steps, violation, ends };
+    });
+    expect(found[0]).toEqual(found[1]);
+  }
 });

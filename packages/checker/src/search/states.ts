@@ -132,6 +132,7 @@ export function states(
   const tally = new Tally(options);
   const start = machine.mark();
   const known = options.checkKeys === true ? new Map<string, string>() : undefined;
+  if (known !== undefined) machine.runCode?.(true);
   do {
     tally.states = 0;
     reduction.begin();
@@ -139,6 +140,7 @@ export function states(
     machine.undo(start);
   } while (reduction.wrong && !tally.over);
   reduction.end();
+  if (known !== undefined) machine.runCode?.(false);
   return tally.result({ states: tally.states, collisionOdds: collisionOdds(tally.states) });
 }
 
