@@ -1,15 +1,13 @@
 /**
  * What applies to an architecture, and why the rest does not, whatever the profile.
  */
-import type { MemoryModel, Switches } from '@mmu-gather/core/stepped';
+import type { MemoryModel } from '@mmu-gather/core/stepped';
 import type { Architecture } from './architecture.ts';
+import { MEMORY_MODELS, parseKey, speaksOf, type Whereabouts } from './keys.ts';
 import { matches } from './pattern.ts';
-import type { Broken } from './profiles/spec.ts';
+import type { Broken, ProfileSpec } from './profiles/spec.ts';
 import type { AnyScenario, Bound, Scenario, Twin } from './scenario.ts';
 import { WRONGS } from './wrongs.ts';
-
-/** Memory models, each weaker than the one before. */
-export const MEMORY_MODELS: readonly MemoryModel[] = ['sc', 'tso', 'weak'];
 
 /**
  * Why a scenario does not apply to an architecture, in one line; undefined if it does.
@@ -28,41 +26,28 @@ function whyNotWrong(arch: Architecture, { profile, threads, backend, wrong }: T
   return arch.wrongs[wrong] === undefined ? `${arch.id} has no '${wrong}': ${WRONGS[wrong]}` : undefined;
 }
 
-/** Where a cell is: what keys of mends and breaks may name. */
-export interface Whereabouts {
-  /** Kernel version; none is named if not given. */
-  readonly kernel?: string;
-  /** Memory model; none is named if not given. */
-  readonly model?: MemoryModel;
-  /** Switches of its profile. */
-  readonly switches?: Switches;
-}
-
 /** Why a twin is right on an architecture, there; undefined if it is not. */
 export function mendedBy(arch: Architecture, twin: Pick<Twin, 'id'>, where: Whereabouts = {}): string | undefined {
-  return Object.entries(arch.mends).find(([key]) => speaksOf(key, twin.id, where))?.[1];
+  return find(arch.mends, twin.id, { ...where, arch: arch.id });
 }
 
 /** Why a scenario does not hold on an architecture, there, and what says so; undefined if it does. */
 export function brokenOn(arch: Architecture, scenario: Pick<Scenario, 'id'>, where: Whereabouts): Broken | undefined {
-  const applies = ({ where: wanted = {} }: Broken): boolean =>
-    where.switches === undefined ||
-    Object.entries(wanted).every(([key, value]) => where.switches![key as keyof Switches] === value);
-  return Object.entries(arch.breaks ?? {}).find(
-    ([key, broken]) => speaksOf(key, scenario.id, where) && applies(broken),
-  )?.[1];
+  return find(arch.breaks ?? {}, scenario.id, { ...where, arch: arch.id });
 }
 
-/** Is `pattern`, or `pattern@` with names of kernels and memory models, about this one? */
-function speaksOf(key: string, id: string, { kernel, model }: Whereabouts): boolean {
-  const [pattern, names = ''] = key.split('@');
-  const listed = names.split(',').filter((name) => name !== '');
-  const isModel = (name: string): boolean => MEMORY_MODELS.some((each) => each === name);
-  const models = listed.filter(isModel);
-  const kernels = listed.filter((name) => !isModel(name));
-  const fits = (of: readonly string[], here: string | undefined): boolean =>
-    of.length === 0 || of.some((name) => name === here);
-  return matches(pattern!, id) && fits(models, model) && fits(kernels, kernel);
+/** Why a twin is right in a profile, there; undefined if it is not. */
+export function mendedIn(spec: ProfileSpec, twin: Pick<Twin, 'id'>, where: Whereabouts): string | undefined {
+  return find(spec.mends ?? {}, twin.id, where);
+}
+
+/** Why a scenario does not hold in a profile, there, and what says so; undefined if it does. */
+export function brokenIn(spec: ProfileSpec, scenario: Pick<Scenario, 'id'>, where: Whereabouts): Broken | undefined {
+  return find(spec.breaks ?? {}, scenario.id, where);
+}
+
+function find<T>(keyed: Readonly<Record<string, T>>, id: string, where: Whereabouts): T | undefined {
+  return Object.entries(keyed).find(([key]) => speaksOf(key, id, where))?.[1];
 }
 
 /** Does a twin go wrong under a memory model? What goes wrong under one does under all that are weaker. */
@@ -83,9 +68,9 @@ export function unmatched(arch: Architecture, scenarios: readonly AnyScenario[])
     scenario.twins.filter((twin) => whyNot(arch, scenario, twin) === undefined).map((twin) => twin.id),
   );
   const skips = arch.skips.filter(({ scenario }) => !scenarios.some(({ id }) => matches(scenario, id)));
-  const mends = Object.keys(arch.mends).filter((key) => !twins.some((id) => matches(key.split('@')[0]!, id)));
+  const mends = Object.keys(arch.mends).filter((key) => !twins.some((id) => matches(parseKey(key).pattern, id)));
   const breaks = Object.keys(arch.breaks ?? {}).filter(
-    (key) => !scenarios.some((each) => whyNot(arch, each) === undefined && matches(key.split('@')[0]!, each.id)),
+    (key) => !scenarios.some((each) => whyNot(arch, each) === undefined && matches(parseKey(key).pattern, each.id)),
   );
   return [
     ...skips.map(({ scenario }) => `${arch.id} skips '${scenario}', and there is no such scenario`),

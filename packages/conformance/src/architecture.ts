@@ -42,11 +42,11 @@ export interface Architecture {
   /** Scenarios that do not apply to it. Each must match one. */
   readonly skips: readonly Skip[];
   /**
-   * Twins that are right on it, by another mechanism, by id (`*` stands for anything), and why. Each must match one that applies. Behind an `@`
-   * there may be kernel versions and memory models that alone are meant: `id@linux-5.11,linux-6.1`, `id@weak`.
+   * Twins that are right on it, by another mechanism, by key (keys.ts: `id@linux-5.11,linux-6.1`), and why. Each must match one that
+   * applies.
    */
   readonly mends: Readonly<Record<string, string>>;
-  /** Scenarios that do not hold on it, as `id@linux-5.11` or `id@weak`: bugs, of that time or still there. None if not given. Each must match one. */
+  /** Scenarios that do not hold on it, by key: bugs, of that time or still there. None if not given. Each must match one. */
   readonly breaks?: Readonly<Record<string, Broken>>;
   /** The backend with these switches. Reads nothing of them but by name, so that reads can be noted. */
   backend(switches: BackendSwitches): BackendSpec;

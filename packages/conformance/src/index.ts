@@ -9,6 +9,7 @@ export * from './architectures/index.ts';
 export * from './compare.ts';
 export * from './define-architecture.ts';
 export * from './event-log.ts';
+export * from './keys.ts';
 export * from './matrix.ts';
 export * from './profiles/index.ts';
 export * from './reads.ts';

@@ -4,7 +4,8 @@
 import type { MemoryModel, Profile } from '@mmu-gather/core/stepped';
 import { type Architecture, type BackendSwitches, checkSwitches } from './architecture.ts';
 import { ARCHITECTURES } from './architectures/index.ts';
-import { boundOf, brokenOn, goesWrong, mendedBy, whyNot } from './applies.ts';
+import { boundOf, brokenIn, brokenOn, goesWrong, mendedBy, mendedIn, whyNot } from './applies.ts';
+import type { Whereabouts } from './keys.ts';
 import { matches } from './pattern.ts';
 import { type Broken, DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
 import type { AnyScenario, BackendOverrides, Bound, Property, Scenario, Twin, Where } from './scenario.ts';
@@ -153,17 +154,21 @@ function placeOf(
   if (twin !== undefined && !applies(twin)) return undefined;
   const switches = { ...own, ...overridesFor(scenario.backend, arch), ...wrongOf(twin, arch) };
   const memoryModel = model ?? arch.backend(switches).isa.memoryModel;
-  const broken = brokenIn(spec, arch, scenario, memoryModel);
+  const broken = brokenAt(scenario, arch, spec, memoryModel);
   if (twin !== undefined && broken !== undefined) return undefined;
   if (twin !== undefined && !goesWrong(twin, memoryModel))
     return `wrong under ${twin.memoryModels!.join(' and ')} and weaker memory models`;
   return cellOf({ scenario, twin, arch, spec, memoryModel, switches });
 }
 
+function whereabouts(arch: Architecture, spec: ProfileSpec, model: MemoryModel): Whereabouts {
+  return { arch: arch.id, kernel: spec.kernel, model, switches: profileOf(spec, arch.config) };
+}
+
 /** Why a scenario does not hold in a profile on an architecture, if it does not. */
-function brokenIn(spec: ProfileSpec, arch: Architecture, scenario: Scenario, model: MemoryModel): Broken | undefined {
-  const where = { kernel: spec.kernel, model, switches: profileOf(spec, arch.config) };
-  return spec.breaks?.[scenario.id] ?? brokenOn(arch, scenario, where);
+function brokenAt(scenario: Scenario, arch: Architecture, spec: ProfileSpec, model: MemoryModel): Broken | undefined {
+  const where = whereabouts(arch, spec, model);
+  return brokenIn(spec, scenario, where) ?? brokenOn(arch, scenario, where);
 }
 
 /** Switches of a backend that make a twin wrong. */
@@ -184,9 +189,9 @@ interface Parts {
 }
 
 function cellOf({ scenario, twin, arch, spec, memoryModel, switches }: Parts): Cell {
-  const where = { kernel: spec.kernel, model: memoryModel };
-  const broken = brokenIn(spec, arch, scenario, memoryModel);
-  const mended = twin === undefined ? undefined : (spec.mends?.[twin.id] ?? mendedBy(arch, twin, where));
+  const where = whereabouts(arch, spec, memoryModel);
+  const broken = brokenAt(scenario, arch, spec, memoryModel);
+  const mended = twin === undefined ? undefined : (mendedIn(spec, twin, where) ?? mendedBy(arch, twin, where));
   const oracle = twin === undefined ? broken?.oracle : mended === undefined ? twin.oracle : undefined;
   const bound = twin === undefined ? boundOf(scenario, arch, memoryModel) : undefined;
   const what = twin?.why ?? scenario.title;

@@ -8,9 +8,13 @@ import { ALL_ASIDS, type Cpu, type Mm, pageSize, type Steps, type TlbBatch } fro
 import { flushOnMask } from './remote.ts';
 import { FLUSH_TLB_MAX_SIZE, riscvOf } from './state.ts';
 
-/** arch_tlbbatch_should_defer: always. */
+/**
+ * arch_tlbbatch_should_defer: always. But not in designs that remember deferrals by a generation, or by the CPUs that must flush: there are no
+ * such things here.
+ */
 export function* tlbbatchShouldDefer(cpu: Cpu, _mm: Mm): Steps<boolean> {
-  return riscvOf(cpu).switches.tlbbatch;
+  const { batchedPending } = cpu.kernel.profile;
+  return riscvOf(cpu).switches.tlbbatch && batchedPending !== 'generation' && batchedPending !== 'cpumask';
 }
 
 /** arch_tlbbatch_add_pending: under the PTL of the entry that was cleared. A hart that is not in the mask yet walks what is there now. */

@@ -8,6 +8,7 @@ import {
   DEFAULT_PROFILES,
   KERNELS,
   mendedBy,
+  parseKey,
   PROFILES,
   type ProfileSpec,
   SCENARIOS,
@@ -84,7 +85,7 @@ function profiles(): List {
     default: DEFAULT_PROFILES.includes(spec.id),
     archs: ARCHITECTURES.filter((arch) => arch.kernels[spec.kernel] !== undefined).map((arch) => arch.id),
     switches: settingsOf(spec),
-    breaks: Object.keys(spec.breaks ?? {}),
+    breaks: [...new Set(Object.keys(spec.breaks ?? {}).map((key) => parseKey(key).pattern))],
   }));
   return { head: ['profile', 'kernel', 'what'], rows };
 }

@@ -12,12 +12,14 @@ import {
   LATE_FINISH_TWINS,
   MASK_OF_RFC_20,
   mendsOf,
+  PER_VMA,
   RECLAIM_TWINS,
   RECORDED_RECLAIM,
   RINGS,
   skipsOf,
   TABLES_AFTER_INTERRUPTS,
   UNLINK_FIRST_TWINS,
+  UNMAP_TWINS,
   UNORDERED_NONE,
 } from './shared.ts';
 
@@ -70,17 +72,32 @@ export const ARM64: Architecture = {
     ...mendsOf('no CPU compares generations: a flush is a TLBI, whatever its generation', ...GENERATION_TWINS),
     ...mendsOf(
       'tlb_end_vma has flushed already (no MMU_GATHER_MERGE_VMAS): nothing is left to do for the finish',
-      ...LATE_FINISH_TWINS,
+      ...at(PER_VMA, LATE_FINISH_TWINS),
+      `dirty-helpers/secondary/end-first@${PER_VMA},dirtyHelpers=gather`,
     ),
     ...mendsOf(
       'tlb_end_vma has flushed already (no MMU_GATHER_MERGE_VMAS), before anything is freed',
-      ...FREE_FIRST_TWINS,
+      ...at(PER_VMA, FREE_FIRST_TWINS),
     ),
     ...mendsOf(
       'every VMA is flushed at its end, before it is unlinked (no MMU_GATHER_MERGE_VMAS)',
-      ...UNLINK_FIRST_TWINS,
+      ...at(PER_VMA, UNLINK_FIRST_TWINS),
     ),
     ...mendsOf('reclaim does not defer: it flushes each entry under its PTL', ...at(UNDEFERRED, RECLAIM_TWINS)),
+    ...mendsOf(
+      'reclaim defers nothing where deferrals are remembered by a generation: it flushes each entry under its PTL',
+      ...at('batchedPending=generation', UNMAP_TWINS),
+    ),
+    ...mendsOf(
+      'a gather that freed tables flushes to a generation that was recorded (RFC 15 as posted), by a function of its own, which is right here',
+      ...at('untrackedGen=as-recorded', [
+        'T18/naive',
+        'T18/pt-reclaim/naive',
+        'bug:B33/buggy',
+        'exit/lazy-elsewhere/lazy-skipped',
+        'fullmm/F0/lazy-skipped',
+      ]),
+    ),
     'munmap/both-ways/irqs-off': 'no flush waits for another CPU to take an interrupt',
     'kthread/use-mm/no-flush': 'three mms do not use up the ASIDs: none changes hands',
     'nested-counters/zap-twice/own-hull':

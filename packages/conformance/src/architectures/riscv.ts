@@ -12,12 +12,14 @@ import {
   LATE_FINISH_TWINS,
   MASK_OF_RFC_20,
   mendsOf,
+  PER_VMA,
   RECLAIM_TWINS,
   RECORDED_RECLAIM,
   RINGS,
   skipsOf,
   TABLES_AFTER_INTERRUPTS,
   UNLINK_FIRST_TWINS,
+  UNMAP_TWINS,
   UNORDERED_NONE,
 } from './shared.ts';
 
@@ -81,15 +83,16 @@ export const RISCV: Architecture = {
     ...mendsOf('no hart compares generations: whoever is asked flushes', ...GENERATION_TWINS),
     ...mendsOf(
       'tlb_end_vma has flushed already (no MMU_GATHER_MERGE_VMAS): nothing is left to do for the finish',
-      ...LATE_FINISH_TWINS,
+      ...at(PER_VMA, LATE_FINISH_TWINS),
+      `dirty-helpers/secondary/end-first@${PER_VMA},dirtyHelpers=gather`,
     ),
     ...mendsOf(
       'tlb_end_vma has flushed already (no MMU_GATHER_MERGE_VMAS), before anything is freed',
-      ...FREE_FIRST_TWINS,
+      ...at(PER_VMA, FREE_FIRST_TWINS),
     ),
     ...mendsOf(
       'every VMA is flushed at its end, before it is unlinked (no MMU_GATHER_MERGE_VMAS)',
-      ...UNLINK_FIRST_TWINS,
+      ...at(PER_VMA, UNLINK_FIRST_TWINS),
     ),
     ...mendsOf(
       'a gather of a whole mm flushes all of it on every hart that ever ran it, tables or not',
@@ -97,6 +100,16 @@ export const RISCV: Architecture = {
       'fullmm/F0/lazy-skipped',
     ),
     ...mendsOf('reclaim does not defer: it flushes each entry under its PTL', ...at(OLD, RECLAIM_TWINS)),
+    ...mendsOf(
+      'reclaim defers nothing where deferrals are remembered by a generation: it flushes each entry under its PTL',
+      ...at('batchedPending=generation', UNMAP_TWINS),
+    ),
+    ...mendsOf(
+      'a gather that freed tables flushes to a generation that was recorded (RFC 15 as posted), by a function of its own, which is right here',
+      ...at('untrackedGen=as-recorded', ['T18/naive', 'T18/pt-reclaim/naive', 'bug:B33/buggy']),
+    ),
+    'gup-fast/discard/no-recheck@batchedPending=generation':
+      'reclaim does not defer: its flush interrupts the hart that walks without a lock, and waits for it',
     [`munmap/both-ways/irqs-off@${OLD}`]: 'the firmware interrupts harts whatever they have masked',
     [`nested-counters/zap-twice/own-hull@${OLD}`]: 'every flush of a gather is one of the whole mm',
     'T28/naive@linux-5.11': 'there are no ASIDs: every switch flushes',
@@ -104,6 +117,12 @@ export const RISCV: Architecture = {
       'the hart has run the mm before, and is still in its mask',
       'munmap/thread-away/no-fence@linux-6.1,linux-6.12,linux-6.18',
       'switch/away-during-flush/no-fence@linux-6.1,linux-6.12,linux-6.18',
+    ),
+    ...mendsOf(
+      'nothing is published as completed, so a finish finds its own record pending and flushes once more: a hart that the first flush missed has come by then',
+      ...['riscv/deferred/*', 'riscv/deferred-full/no-recheck'].map(
+        (id) => `${id}@deferral=ring,nestedFinish=overlapping`,
+      ),
     ),
     'kthread/use-mm/no-flush': 'three mms do not use up the ASIDs: none changes hands',
     'aggressive/table-gone/unlinked-first': 'MADV_DONTNEED frees no tables (no PT_RECLAIM as of 6.18)',

@@ -163,6 +163,10 @@ export const S390: Architecture = {
       oracle: 'assert',
       why: 'before 70cbc3cc78a9 and 2ba99c5e0881 (6.1) collapse relied on the interrupt of its flush to hold GUP-fast off; IDTE has none',
     },
+    's390/vunmap-alone@vmapReuse=generation': {
+      oracle: 'O15',
+      why: 'an address is used again after any flush_tlb_all, which is empty on s390; the entries were purged where they changed, but lazily',
+    },
   },
   backend: (switches) => s390(switches as unknown as S390Switches),
 };

@@ -20,10 +20,13 @@ export function breaksOf(broken: Broken, ...scenarios: readonly string[]): Recor
   return Object.fromEntries(scenarios.map((scenario) => [scenario, broken]));
 }
 
-/** Ids where they are meant in some kernels or memory models only. */
+/** Ids with conditions: where they are meant (keys.ts). */
 export function at(where: string, ids: readonly string[]): string[] {
   return ids.map((id) => `${id}@${where}`);
 }
+
+/** Profiles that flush at the end of each VMA where the architecture does: all but those that merge VMAs (RFC 11). */
+export const PER_VMA: string = 'mergeVmas=false';
 
 // ---- scenarios ----
 
@@ -91,6 +94,15 @@ export const RECLAIM_TWINS: readonly string[] = [
   'clear-refs/reclaim/not-settled',
   'dirty-helpers/reclaim/as-in-linux',
   'storm/reclaim-beside-gather/hidden',
+];
+
+/** Go on with a page that reclaim or migration has unmapped before the deferred flush. */
+export const UNMAP_TWINS: readonly string[] = [
+  'T20/naive',
+  'reclaim/clean-file-page/free-first',
+  'reclaim/dirty-file-page/no-flush',
+  'migration/running-thread/copy-first',
+  'migration/store/copy-first',
 ];
 
 // ---- what does not hold ----

@@ -1,12 +1,15 @@
 /**
- * Mends: wrong twins that several profiles make harmless, and why.
+ * Mends: wrong twins that several profiles make harmless, by key (keys.ts), and why.
  */
 import type { ProfileSpec } from './spec.ts';
 
-/** Where changes are recorded under a generation of their own, which the flush finds there. */
+/**
+ * Where changes are recorded under a generation of their own, which the flush finds there. On s390, whose order is that of flush_count and its masks,
+ * a generation says nothing.
+ */
 export const RAISED_BEFORE_FLUSH: NonNullable<ProfileSpec['mends']> = {
-  'munmap/thread-away/mask-first': 'the generation was raised long before, when the change was recorded',
-  'switch/away-during-flush/mask-first': 'the generation was raised long before, when the change was recorded',
+  'munmap/thread-away/mask-first@x86': 'the generation was raised long before, when the change was recorded',
+  'switch/away-during-flush/mask-first@x86': 'the generation was raised long before, when the change was recorded',
 };
 
 /** Where a finish waits for the gathers that it meets: what it flushes itself does not matter then. */
@@ -16,12 +19,15 @@ export const OTHERS_ARE_AWAITED: NonNullable<ProfileSpec['mends']> = {
   'rfc/D14': 'the finish waits for the other gather',
 };
 
-/** Where a finish looks for what others changed in its range, and reclaim's deferrals are such changes. */
+/**
+ * Where a finish looks for what others changed in its range, and reclaim's deferrals are such changes: where deferrals have generations. Elsewhere
+ * reclaim does not defer in such a profile, or, as in these twins, defers unseen.
+ */
 export const DEFERRALS_ARE_SCANNED: NonNullable<ProfileSpec['mends']> = {
-  'bug:B02/buggy': 'what reclaim changed is in the ring, where mprotect finds it',
-  'rfc/mask-detection/none': 'what reclaim changed is in the ring, where mprotect finds it',
-  'clear-refs/reclaim/unseen': 'what reclaim changed is in the ring, where clear_refs finds it',
-  'dirty-helpers/reclaim/as-in-linux': 'what reclaim changed is in the ring, where dirty tracking finds it',
+  'bug:B02/buggy@x86': 'what reclaim changed is in the ring, where mprotect finds it',
+  'rfc/mask-detection/none@x86': 'what reclaim changed is in the ring, where mprotect finds it',
+  'clear-refs/reclaim/unseen@x86': 'what reclaim changed is in the ring, where clear_refs finds it',
+  'dirty-helpers/reclaim/as-in-linux@x86': 'what reclaim changed is in the ring, where dirty tracking finds it',
   'bug:B31/flusher':
     'the ring is filled between the generation and the read of mm_cpumask, under a lock, which is a barrier',
 };

@@ -8,7 +8,8 @@
  *     mends      wrong twins that it makes harmless, each with why
  *
  * The suite expects exactly that: a scenario in `breaks` must be violated by its oracle, every other one must hold; a twin in
- * `mends` must hold, every other one must be violated. The twins of a scenario that breaks are not run, for they prove nothing.
+ * `mends` must hold, every other one must be violated. The twins of a scenario that breaks are not run, for they prove nothing. What an
+ * architecture breaks and mends in every profile is its own to say (architecture.ts).
  */
 import { LINUX_5_11, LINUX_6_1, LINUX_6_12, LINUX_6_18, type Profile, type Switches } from '@mmu-gather/core/stepped';
 import type { BackendOverrides } from '../scenario.ts';
@@ -22,8 +23,6 @@ export interface Broken {
   readonly oracle: string | readonly string[];
   /** Which defect it is, by number if it has one: `D3: a generation is used twice`. */
   readonly why: string;
-  /** Of an architecture's: profiles in which it is so, by these switches of theirs, if not all. */
-  readonly where?: Partial<Switches>;
 }
 
 /** A batching system. */
@@ -40,9 +39,9 @@ export interface ProfileSpec {
   readonly switches: Partial<Switches>;
   /** Its values of backends' switches, by backend id, where they differ from the kernel's. */
   readonly backend: BackendOverrides;
-  /** Scenarios that do not hold in it, by id. */
+  /** Scenarios that do not hold in it, by key (keys.ts). */
   readonly breaks?: Readonly<Record<string, Broken>>;
-  /** Wrong twins that it makes harmless, by id, and why they are. */
+  /** Wrong twins that it makes harmless, by key, and why they are. */
   readonly mends?: Readonly<Record<string, string>>;
 }
 
