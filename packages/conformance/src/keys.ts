@@ -5,7 +5,7 @@
  *     id@linux-5.11,linux-6.1           in one of these kernels
  *     id@weak                           under this memory model
  *     id@x86,riscv                      on one of these architectures
- *     id@mergeVmas=false                where a switch of the profile has this value
+ *     id@mergeVmas=false                where a named switch of the profile has this value
  *
  * Conditions of one kind are alternatives, those of different kinds must all hold; each switch is a kind of its own.
  */
@@ -51,7 +51,10 @@ function kindOf(condition: string): string {
 
 function holds(condition: string, { arch, kernel, model, switches }: Whereabouts): boolean {
   const [name, value] = condition.split('=');
-  if (value !== undefined) return switches !== undefined && String(switches[name as keyof Switches]) === value;
+  if (value !== undefined) {
+    const now = switches?.[name as keyof Switches];
+    return (typeof now === 'string' || typeof now === 'boolean') && String(now) === value;
+  }
   return [arch, kernel, model].includes(condition);
 }
 
