@@ -18,8 +18,11 @@ export interface Violation {
   readonly message: string;
 }
 
-/** How a step touches a location; what {@link Explorable.footprint} reports. */
-export type TouchMode = 'read' | 'write';
+/**
+ * How a step touches a location; what {@link Explorable.footprint} reports. `add`, `or` and `andNot` change it and learn nothing of it:
+ * two of the same kind have the same effect in either order.
+ */
+export type TouchMode = 'read' | 'write' | 'add' | 'or' | 'andNot';
 
 /** Receives the locations that an actor's next step will touch. */
 export type Touch = (location: number, mode: TouchMode) => void;
@@ -93,7 +96,7 @@ export interface Explorable {
   nextSteps(): string;
   /**
    * What the actor's next step touches, for dependence: two steps of different actors are dependent if they share a location
-   * and not both only read it. A lock is written by who takes it and who lets it go; a wait reads its cell.
+   * and do not both only read it, or both change it in the same commuting way. A lock is written by who takes it and who lets it go; a wait reads its cell.
    * A step also touches whatever decides whether it is enabled and what its outcomes are; an actor without a next step touches
    * nothing.
    */

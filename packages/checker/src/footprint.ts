@@ -5,7 +5,7 @@
  * own calls; and one for the TLBs of all CPUs, written by every step that changes or uses what TLBs hold, or stores what an oracle
  * watches, by frees and by mode changes, and read by every step of kernel code, because a claim may follow it. Coarse, and so safe.
  */
-import type { Touch } from './explorable.ts';
+import type { Touch, TouchMode } from './explorable.ts';
 import { OP } from './op.ts';
 import { BUFFER, CPU, QUIET, type Words } from './words.ts';
 
@@ -19,6 +19,8 @@ export interface FootprintHost {
   readonly hasKernel: boolean;
   /** Does a store to this cell change what TLBs may hold, or does an oracle look at it? */
   isWatched(cell: number): boolean;
+  /** Does it make a difference who stores to this cell first, and with which value, whoever reads it? */
+  isOrdered(cell: number): boolean;
   /** Does anything wait for an RCU reader to leave? */
   readersAwaited(): boolean;
 }
@@ -62,6 +64,10 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
     touch(cell, 'write');
     if (host.isWatched(cell)) touch(tlbs, 'write');
   };
+  const change = (cell: number, how: TouchMode): void => {
+    if (host.isOrdered(cell)) write(cell);
+    else touch(cell, how);
+  };
   switch (kind) {
     case OP.writeOnce:
     case OP.storeRelease:
@@ -93,12 +99,18 @@ export function stepFootprint(host: FootprintHost, process: number, cpu: number,
   // All others wait until the last store has left the buffer.
   if (tso) touch(slotAt(words, cpu, stored + BUFFER - 1), 'read');
   switch (kind) {
+    case OP.atomicAdd:
+      change(a, 'add');
+      return;
+    case OP.atomicOr:
+      change(a, 'or');
+      return;
+    case OP.atomicAndNot:
+      change(a, 'andNot');
+      return;
     case OP.xchg:
     case OP.cmpxchg:
-    case OP.atomicAdd:
     case OP.atomicAddReturn:
-    case OP.atomicOr:
-    case OP.atomicAndNot:
     case OP.atomicFetchAndNot:
     case OP.bareLoadExclusive:
     case OP.bareStoreExclusive:

@@ -263,6 +263,7 @@ export class Machine<E = unknown> implements Explorable {
         this.kernel.backend.handlers.length > 0 || layout.pool('page').count > 0 || layout.pool('table').count > 0,
       readersAwaited: () => this.#effects.readersAwaited,
       isWatched: (cell) => isEntry(cell) || isTranslation(cell) || cell === this.kernel.initMm + PGD || isWatched(cell),
+      isOrdered: (cell) => this.#footprints.isWatched(cell) || layout.isField('mm', TLB_GEN, cell),
     };
     this.#localSteps = new LocalSteps({
       words,

@@ -3,15 +3,19 @@
  * every state, for every two actors whose next steps do not conflict.
  */
 import type { Explorable } from '../src/explorable.ts';
-import { Footprint } from '../src/search/footprint.ts';
+import { type Dependence, Footprint, PLAIN } from '../src/search/footprint.ts';
 import { Visited } from '../src/search/visited.ts';
 
 /** Looks at all states that can be reached, or the first so many. Returns the first breach found, as one line. */
-export function contractBreach(machine: Explorable, maxStates: number): string | undefined {
+export function contractBreach(
+  machine: Explorable,
+  maxStates: number,
+  dependence: Dependence = PLAIN,
+): string | undefined {
   const visited = new Visited();
   const n = machine.actors;
-  const now = Array.from({ length: n }, () => new Footprint());
-  const after = new Footprint();
+  const now = Array.from({ length: n }, () => new Footprint(dependence));
+  const after = new Footprint(dependence);
 
   /** The state after two steps, as text; undefined if one is not possible or violates something. */
   const afterBoth = (a: number, i: number, b: number, j: number): string | undefined => {

@@ -27,6 +27,16 @@ test.for(right)('%s: holds, by its number of traces and by its states', ([, cpus
   expect(search(machine)).toMatchObject({ verdict: 'holds', exhaustive: true });
 });
 
+test.for([
+  ['force, 2 threads', 2, 52],
+  ['sync, 2 threads', 2, 8],
+  ['sync, 3 threads', 3, 356],
+] as const)('gather %s: as many traces as Nidhugg counts where additions commute', ([what, threads, traces]) => {
+  const variant = what.startsWith('force') ? 'force' : 'sync';
+  const result = search(bare(threads, gather(variant, threads)), { strategy: 'dpor', commute: true });
+  expect(result).toMatchObject({ verdict: 'holds', exhaustive: true, executions: traces });
+});
+
 test('gather buggy has 11 traces, 6 of them wrong', () => {
   const result = search(bare(2, gather('buggy')), { strategy: 'dpor', stopAtFirst: false });
   expect(result).toMatchObject({ verdict: 'violated', executions: 11, violations: 6 });

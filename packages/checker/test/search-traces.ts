@@ -2,7 +2,7 @@
  * References for the searches, by brute force: the number of traces of a machine, and the least that a violation costs.
  */
 import type { Explorable } from '../src/explorable.ts';
-import { Footprint } from '../src/search/footprint.ts';
+import { type Dependence, Footprint, PLAIN } from '../src/search/footprint.ts';
 import { isDrain, turnCost } from '../src/search/path.ts';
 
 interface Event {
@@ -16,6 +16,7 @@ function interleavings(
   machine: Explorable,
   most: number,
   end: (events: readonly Event[], cost: number) => void,
+  dependence: Dependence = PLAIN,
 ): boolean {
   const events: Event[] = [];
   let count = 0;
@@ -25,7 +26,7 @@ function interleavings(
       const choices = machine.choices(actor);
       for (let choice = 0; choice < choices; choice++) {
         isEnd = false;
-        const footprint = new Footprint();
+        const footprint = new Footprint(dependence);
         footprint.take(machine, actor);
         const total = cost + turnCost(machine, last, actor);
         const mark = machine.mark();
@@ -46,9 +47,13 @@ function interleavings(
 }
 
 /** Number of traces: interleavings that differ in more than the order of independent steps. Undefined if there are too many interleavings. */
-export function countTraces(machine: Explorable, mostInterleavings: number): number | undefined {
+export function countTraces(
+  machine: Explorable,
+  mostInterleavings: number,
+  dependence?: Dependence,
+): number | undefined {
   const traces = new Set<string>();
-  const all = interleavings(machine, mostInterleavings, (events) => traces.add(normalForm(events)));
+  const all = interleavings(machine, mostInterleavings, (events) => traces.add(normalForm(events)), dependence);
   return all ? traces.size : undefined;
 }
 

@@ -78,6 +78,12 @@ function* run(cpu: Cpu, ops: readonly ToyOp[], cells: Cell, reads: Cell): Steps<
       case 'add':
         yield* cpu.atomicAdd(cell, value);
         break;
+      case 'set':
+        yield* cpu.atomicOr(cell, value);
+        break;
+      case 'clear':
+        yield* cpu.atomicAndNot(cell, value);
+        break;
       case 'rmw':
         note((yield* cpu.atomicAddReturn(cell, value)) - value);
         break;

@@ -92,6 +92,26 @@ function richProgram(next: Chance): ToyProgram {
   };
 }
 
+/** Two or three CPUs that change two cells in ways of which some commute, look at them, and wait for them. */
+export function changingProgram(next: Chance): ToyProgram {
+  const cpus = 2 + below(next, 2);
+  const op = (): ToyOp => {
+    const at = below(next, 2);
+    const roll = next();
+    if (roll < 0.35) return ['add', at, 1 - 2 * below(next, 2)];
+    if (roll < 0.5) return ['set', at, 1 + below(next, 3)];
+    if (roll < 0.65) return ['clear', at, 1 + below(next, 3)];
+    if (roll < 0.75) return ['read', at];
+    if (roll < 0.9) return ['await', at, below(next, 3)];
+    return roll < 0.95 ? ['write', at, below(next, 3)] : ['rmw', at, 1];
+  };
+  return {
+    memory: next() < 0.8 ? 'sc' : 'tso',
+    code: Array.from({ length: cpus }, () => Array.from({ length: 2 + below(next, 6 - cpus) }, op)),
+    cells: [below(next, 2), 0],
+  };
+}
+
 function hash(text: string): number {
   let h = 0;
   for (let i = 0; i < text.length; i++) h = (Math.imul(h, 31) + text.charCodeAt(i)) | 0;

@@ -13,6 +13,8 @@ export type ToyOp = readonly [
     | 'read'
     | 'write'
     | 'add'
+    | 'set'
+    | 'clear'
     | 'rmw'
     | 'lock'
     | 'unlock'
@@ -65,7 +67,7 @@ const CPU_WORDS = READ_AT + 2 * OPS;
 
 const READS: readonly string[] = ['read', 'check', 'maybe', 'await'];
 const STORES: readonly string[] = ['write', 'unlock'];
-const WRITES: readonly string[] = [...STORES, 'lock', 'add', 'rmw'];
+const WRITES: readonly string[] = [...STORES, 'lock', 'add', 'set', 'clear', 'rmw'];
 
 /** A {@link ToyProgram} as a machine. */
 export class Toy implements Explorable {
@@ -226,8 +228,13 @@ export class Toy implements Explorable {
         touch(at, 'read');
         buffer();
         return;
-      case 'lock':
       case 'add':
+      case 'set':
+      case 'clear':
+        touch(at, kind === 'add' ? 'add' : kind === 'set' ? 'or' : 'andNot');
+        buffer();
+        return;
+      case 'lock':
       case 'rmw':
         touch(at, 'write');
         buffer();
@@ -299,6 +306,12 @@ export class Toy implements Explorable {
         break;
       case 'add':
         this.#state.set(at, this.#cell(at) + value);
+        break;
+      case 'set':
+        this.#state.set(at, this.#cell(at) | value);
+        break;
+      case 'clear':
+        this.#state.set(at, this.#cell(at) & ~value);
         break;
       case 'rmw':
         read = this.#cell(at);

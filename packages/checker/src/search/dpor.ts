@@ -27,7 +27,7 @@
  * violations of a program that has some are a sample. Until the first one is found nothing is left out.
  */
 import type { Explorable } from '../explorable.ts';
-import { conflict, Footprint, isWrite } from './footprint.ts';
+import { COMMUTING, type Dependence, Footprint, PLAIN, WRITE } from './footprint.ts';
 import { type Path } from './path.ts';
 import { type Result, type SearchOptions, Tally } from './result.ts';
 
@@ -163,9 +163,25 @@ function doubled(old: Int32Array, fill = 0): Int32Array {
   return bigger;
 }
 
-/** Runs one execution per trace from the present state on. The machine is back in it afterwards. */
-export function dpor(machine: Explorable, options: SearchOptions = {}): Result {
-  return new Dpor(machine, options).run();
+/** Options of the search. */
+export interface DporOptions extends SearchOptions {
+  /**
+   * Additions commute with each other, and so do atomics that set bits, and those that clear bits, as long as none of them reads: their
+   * orders are no traces of their own. Not by default.
+   */
+  readonly commute?: boolean;
+}
+
+/**
+ * Runs one execution per trace from the present state on. The machine is back in it afterwards.
+ * @param dependence which steps do not commute; tests have wrong ones
+ */
+export function dpor(
+  machine: Explorable,
+  options: DporOptions = {},
+  dependence: Dependence = options.commute === true ? COMMUTING : PLAIN,
+): Result {
+  return new Dpor(machine, options, dependence).run();
 }
 
 class Dpor {
@@ -174,13 +190,17 @@ class Dpor {
   readonly #run: Execution;
   readonly #actors: number;
   /** The step that is looked at. */
-  readonly #step = new Footprint();
-  readonly #sleeper = new Footprint();
+  readonly #step: Footprint;
+  readonly #sleeper: Footprint;
+  readonly #dependence: Dependence;
   /** For each actor: its first event in v. */
   readonly #first: Int32Array;
   readonly #path = (): Path => this.#run.path();
 
-  constructor(machine: Explorable, options: SearchOptions) {
+  constructor(machine: Explorable, options: SearchOptions, dependence: Dependence) {
+    this.#dependence = dependence;
+    this.#step = new Footprint(dependence);
+    this.#sleeper = new Footprint(dependence);
     if (machine.actors > MAX_ACTORS)
       throw new Error(
         `dpor takes at most ${MAX_ACTORS} actors, this machine has ${machine.actors}: use the strategy 'states'`,
@@ -299,11 +319,11 @@ class Dpor {
     for (let i = 0; i < this.#step.length; i++) {
       const mode = this.#step.modes[i]!;
       for (let touch = run.lastTouch(this.#step.locations[i]!); touch !== NONE; touch = run.before[touch]!) {
-        if (!conflict(mode, run.mode[touch]!)) continue;
+        if (!this.#dependence.conflict(mode, run.mode[touch]!)) continue;
         const event = run.event[touch]!;
         for (let a = 0; a < n; a++) clock[base + a] = Math.max(clock[base + a]!, clock[event * n + a]!);
         // Everything before a write of this location comes before that write.
-        if (isWrite(run.mode[touch]!)) break;
+        if (run.mode[touch] === WRITE) break;
       }
     }
     run.index[at] = last === NONE ? 1 : run.index[last]! + 1;
@@ -321,8 +341,8 @@ class Dpor {
         const event = run.event[touch]!;
         if (last !== NONE && run.comesAfter(last, event)) {
           // So does everything before a write of this location.
-          if (isWrite(run.mode[touch]!)) break;
-        } else if (conflict(step.modes[i]!, run.mode[touch]!)) {
+          if (run.mode[touch] === WRITE) break;
+        } else if (this.#dependence.conflict(step.modes[i]!, run.mode[touch]!)) {
           this.#race(event, actor);
         }
       }
@@ -364,7 +384,11 @@ class Dpor {
         touch !== NONE && run.event[touch]! > event;
         touch = run.before[touch]!
       ) {
-        if (conflict(this.#step.modes[i]!, run.mode[touch]!) && !run.comesAfter(run.event[touch]!, event)) return true;
+        if (
+          this.#dependence.conflict(this.#step.modes[i]!, run.mode[touch]!) &&
+          !run.comesAfter(run.event[touch]!, event)
+        )
+          return true;
       }
     }
     return false;

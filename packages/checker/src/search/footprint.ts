@@ -8,22 +8,30 @@
  * - So a step also touches what decides whether it is enabled and which outcomes it has.
  * - What an actor's next step touches changes only by its own steps, or by steps that conflict with it.
  */
-import type { Explorable, Touch } from '../explorable.ts';
+import type { Explorable, Touch, TouchMode } from '../explorable.ts';
 
-/** A touch that only looks. */
-const READ = 0;
+/** When two touches of one location conflict. */
+export interface Dependence {
+  /** Number of a way to touch; `write` must be {@link WRITE}. */
+  readonly modes: Readonly<Record<TouchMode, number>>;
+  /** Do they? What has number {@link WRITE} must conflict with everything. */
+  conflict(a: number, b: number): boolean;
+}
+
 /** A touch that conflicts with every other one of its location. */
-const WRITE = 1;
+export const WRITE = 1;
 
-/** Do two touches of one location conflict? */
-export function conflict(a: number, b: number): boolean {
-  return a === WRITE || b === WRITE;
-}
+/** Whatever changes a location conflicts. */
+export const PLAIN: Dependence = {
+  modes: { read: 0, write: WRITE, add: WRITE, or: WRITE, andNot: WRITE },
+  conflict: (a, b) => a === WRITE || b === WRITE,
+};
 
-/** Does a touch conflict with every other touch of its location? */
-export function isWrite(mode: number): boolean {
-  return mode === WRITE;
-}
+/** Changes of the same commuting kind do not: their sum, or the bits that are left, are the same in either order. */
+export const COMMUTING: Dependence = {
+  modes: { read: 0, write: WRITE, add: 2, or: 3, andNot: 4 },
+  conflict: (a, b) => a === WRITE || b === WRITE || a !== b,
+};
 
 /** Room for this many touches at first; most steps have one to three. */
 const FIRST_TOUCHES = 16;
@@ -37,12 +45,14 @@ export class Footprint {
   /** Mode of each. */
   modes: Uint8Array = new Uint8Array(FIRST_TOUCHES);
   readonly #touch: Touch;
+  readonly #dependence: Dependence;
 
-  constructor() {
+  constructor(dependence: Dependence = PLAIN) {
+    this.#dependence = dependence;
     this.#touch = (location, mode) => {
       if (this.length === this.locations.length) this.#grow();
       this.locations[this.length] = location;
-      this.modes[this.length++] = mode === 'write' ? WRITE : READ;
+      this.modes[this.length++] = dependence.modes[mode];
     };
   }
 
@@ -56,7 +66,8 @@ export class Footprint {
   conflictsWith(other: Footprint): boolean {
     for (let i = 0; i < this.length; i++) {
       for (let j = 0; j < other.length; j++) {
-        if (this.locations[i] === other.locations[j] && conflict(this.modes[i]!, other.modes[j]!)) return true;
+        if (this.locations[i] === other.locations[j] && this.#dependence.conflict(this.modes[i]!, other.modes[j]!))
+          return true;
       }
     }
     return false;

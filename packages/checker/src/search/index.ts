@@ -14,7 +14,7 @@
 import type { Explorable } from '../explorable.ts';
 import { bounded, type BoundedOptions } from './bounded.ts';
 import { brute } from './brute.ts';
-import { dpor } from './dpor.ts';
+import { dpor, type DporOptions } from './dpor.ts';
 import type { Path } from './path.ts';
 import { randomly, type RandomOptions } from './random.ts';
 import { rerun } from './rerun.ts';
@@ -27,7 +27,7 @@ export type Strategy = 'states' | 'dpor' | 'bounded' | 'random' | 'rerun' | 'bru
 export const STRATEGIES: readonly Strategy[] = ['states', 'dpor', 'bounded', 'random', 'rerun', 'brute'];
 
 /** A strategy with its options. */
-export interface Search extends BoundedOptions, RandomOptions {
+export interface Search extends BoundedOptions, RandomOptions, DporOptions {
   /** How to search; `states` if not given. */
   readonly strategy?: Strategy;
   /** The execution that `rerun` takes. */
@@ -57,7 +57,7 @@ export function search(machine: Explorable, options: Search = {}): Result {
 export { bounded, type BoundedOptions } from './bounded.ts';
 export { brute } from './brute.ts';
 export { counterexample, type Counterexample, type CounterexampleOptions, shorten } from './counterexample.ts';
-export { dpor } from './dpor.ts';
+export { dpor, type DporOptions } from './dpor.ts';
 export { decodeId, encodeId, IdError } from './id.ts';
 export { neighbour, type Neighbour } from './neighbour.ts';
 export { type Path, turnCost } from './path.ts';
