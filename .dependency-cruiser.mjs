@@ -30,6 +30,7 @@ export default {
     },
     only('backends-and-mm-import-core', `mm|${backends}`, 'core', 'a backend does not know another, nor mm'),
     only('machines-import-core', machines, 'core', 'a machine is handed the isa of a backend'),
+    only('explorer-imports-checker', 'explorer', 'checker', 'a page shows what the exploring machine has filmed'),
     only('litmus-imports-core-and-checker', 'litmus', `core|checker|${backends}`),
     {
       name: 'litmus-knows-isa-tables-only',
@@ -41,7 +42,7 @@ export default {
       name: 'only-the-top-knows-all',
       comment: 'a package that no other rule names is below conformance, replay and cli',
       severity: 'error',
-      from: { path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|conformance|replay|cli)/)[^/]+/src/` },
+      from: { path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|explorer|conformance|replay|cli)/)[^/]+/src/` },
       to: { path: '^packages/', pathNot: '^packages/core/' },
     },
     {

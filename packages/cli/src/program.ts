@@ -157,7 +157,9 @@ function suiteOptions(command: Command): Command {
     .option('--compare', 'count what profiles cost, all of them if none is named, instead of searching')
     .option('--full', 'show every step in race diagrams')
     .option('--verbose', 'name every scenario and twin that does not apply to an architecture')
-    .option('--json', 'print JSON');
+    .option('--json', 'print JSON')
+    .option('--html <folder>', 'write a page for each violation that is not expected, and an index')
+    .option('--twins', 'with --html: also for wrong twins, which are refuted as they should be');
 }
 
 const EXIT_CODES = `

@@ -14,6 +14,7 @@ import { number } from '../human/text.ts';
 import { exitCode } from '../index.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { Misuse } from '../misuse.ts';
+import { type PagesOptions, preparePages, writePages } from '../pages/pages.ts';
 import type { PlannedCell, Request } from '../suite/request.ts';
 import { Suite } from '../suite/suite.ts';
 
@@ -21,7 +22,7 @@ import { Suite } from '../suite/suite.ts';
 const JSON_COLUMNS = 120;
 
 /** Options of both commands. */
-export interface SuiteOptions {
+export interface SuiteOptions extends PagesOptions {
   readonly backend?: readonly string[];
   readonly arch?: readonly string[];
   readonly profile?: readonly string[];
@@ -65,6 +66,7 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
     throw new Misuse(`files of your own need Node 22.18 or newer, and this is ${process.version}`);
   }
   mustFit(options);
+  preparePages(options);
   const screen = terminal();
   const request = requestOf(files, options, options.json === true ? JSON_COLUMNS : screen.columns);
   if (options.compare === true) {
@@ -78,16 +80,19 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
     };
     return runCompare({ ...request, selection, compare: true }, options.json === true);
   }
+  const command = commandOf(files, options.backend ?? []);
   if (options.json === true) {
     const outcome = await run(request, {});
     process.stdout.write(`${JSON.stringify(report(resultsOf(outcome), outcome.notApplicable), null, 2)}\n`);
+    await writePages(options, request, outcome.results, command);
     return codeOf(outcome);
   }
-  const command = commandOf(files, options.backend ?? []);
   if (options.rerun !== undefined) {
     const outcome = await run(request, {});
     const [cell, result] = [outcome.cells[0], outcome.results[0]];
     if (cell !== undefined && result !== undefined) print(race(cell, result, command, screen));
+    const written = await writePages(options, request, outcome.results, command);
+    if (written !== undefined) print(`\n${written}`);
     return codeOf(outcome);
   }
   let table: ResultTable | undefined;
@@ -102,6 +107,8 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
   const left = notApplicableText(outcome.notApplicable, outcome.cells, options.verbose === true, screen);
   if (left !== '') print(`\n${left}`);
   if (outcome.cells.length > 0) print(`\n${summary(sumOf(outcome), screen)}`);
+  const written = await writePages(options, request, outcome.results, command);
+  if (written !== undefined) print(written);
   return codeOf(outcome);
 }
 
@@ -177,6 +184,8 @@ function mustFit(options: SuiteOptions): void {
   const searching = options.strategy ?? maxStates ?? maxExecutions ?? timeLimit ?? seed;
   if (options.compare === true && (rerun ?? searching) !== undefined)
     refuse('--compare searches nothing: leave out strategy, limits, seed and --rerun');
+  if (options.compare === true && options.html !== undefined)
+    refuse('--compare finds no counterexamples: leave out --html');
   if (rerun !== undefined && searching !== undefined)
     refuse('--rerun takes one execution again: leave out strategy, limits and seed');
   if (maxStates !== undefined && !countsStates(strategy))
