@@ -27,6 +27,7 @@ import { freePgtables } from './free-pgtables.ts';
 import { vmaMapping } from './mapping.ts';
 import { unmapVmas } from './memory.ts';
 import { ANONYMOUS, type Backing, type DetachedVmas, detachVmas, findVmaBefore, insertVma, removeVmas } from './vma.ts';
+import { vmaMergeRange } from './vma-merge.ts';
 import { mmapWriteDowngrade, mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
 
 /** PAGE_ALIGN. */
@@ -104,6 +105,7 @@ export function* mmap(
     cpu.claim.limit(root, { start, end }, 'none');
   }
   yield* insertVma(cpu, mm, start, end, flags, backing);
+  yield* vmaMergeRange(cpu, mm, start, end);
   cpu.claim.limit(root, { start, end }, vmAccess(flags));
   yield* mmapWriteUnlock(cpu, mm);
   return start;

@@ -39,7 +39,7 @@ export interface MachineFacts {
   /** Whether the kernel was built for five page-table levels and runs on four. */
   readonly foldedLevels?: boolean;
   /** transparent_hugepage/enabled. */
-  readonly thp?: HugePages;
+  readonly hugePages?: HugePages;
   /** Whether addresses are randomised (randomize_va_space and no `setarch -R`); else learned from the recording. */
   readonly aslr?: boolean;
 }
@@ -85,7 +85,7 @@ export const DEFAULT_FACTS: Required<MachineFacts> = {
   ceiling: 33,
   hz: 250,
   foldedLevels: true,
-  thp: 'madvise',
+  hugePages: 'madvise',
   aslr: false,
 };
 
@@ -121,7 +121,8 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
     return fallback;
   }
   const version = versionOf(given('kernel', DEFAULT_FACTS.kernel));
-  const profile: Profile = { ...version.profile, ...whatIf.profile };
+  // How far MADV_DONTNEED frees tables depends on where VMAs end.
+  const profile: Profile = { ...version.profile, vmaMerge: true, ...whatIf.profile };
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
   const geometry: Geometry = given('foldedLevels', DEFAULT_FACTS.foldedLevels) ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
@@ -137,7 +138,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
     boot: { cpus, geometry, backend: x86(all), profile },
     steppedBoot: { cpus, geometry, backend: steppedX86(all), profile },
     hz,
-    thp: given('thp', DEFAULT_FACTS.thp),
+    thp: given('hugePages', DEFAULT_FACTS.hugePages),
     aslr: facts.aslr ?? null,
     assumed,
   };

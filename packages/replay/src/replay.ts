@@ -2,6 +2,7 @@
  * Replay: a recording drives the running mm, core and x86 code, and its flushes are compared with those that were recorded.
  */
 import { type MachineFacts, machineOf, type WhatIf } from './facts.ts';
+import { NONE } from './model/allowed.ts';
 import { Ledger } from './model/ledger.ts';
 import { Model } from './model/model.ts';
 import { openTrace } from './read/trace.ts';
@@ -14,6 +15,8 @@ export interface ReplayOptions {
   readonly facts?: MachineFacts;
   /** What runs instead of the recorded kernel. The scores then say how much it differs, and the costs what it costs. */
   readonly whatIf?: WhatIf;
+  /** Count exact pairs alone: sets of what the recording leaves open (model/allowed.ts) excuse nothing. */
+  readonly exact?: boolean;
   /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
   readonly onProgress?: (events: number) => boolean | void;
 }
@@ -33,17 +36,21 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   const trace = await openTrace(path);
   const machine = machineOf(options.facts ?? {}, trace.header.cpus, options.whatIf);
   const ticks = trace.clock.ticksPerSecond ?? MICROSECONDS;
-  const ledger = new Ledger();
-  const model = new Model(machine, ledger, ticks);
+  const ledger: Ledger = new Ledger((operation) => (options.exact === true ? NONE : model.alternatives(operation)));
+  const model: Model = new Model(machine, ledger, ticks);
   const schedule = new Schedule();
   let events = 0;
   let settled = 0;
+  let settlings: readonly number[] = [-Infinity, -Infinity, -Infinity];
   const drain = (end: boolean): void => {
     for (let step = schedule.next(end); step !== null; step = schedule.next(end)) model.take(step);
     if (end) model.end();
     if (!end && events - settled < SETTLE) return;
     settled = events;
     ledger.settle(end);
+    // Two settlings back nothing is open any more.
+    model.forget(settlings[0]!);
+    settlings = [settlings[1]!, settlings[2]!, model.now];
   };
   for await (const batch of trace.batches()) {
     schedule.take(batch);

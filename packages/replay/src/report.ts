@@ -15,10 +15,22 @@ export interface Score {
   readonly predicted: number;
   /** Pairs of equal CPU, reason and pages in one operation. */
   readonly matched: number;
+  /** Recorded ones that are another member of the set that a prediction stands in: the recording leaves open which it is. */
+  readonly allowed: number;
+  /** Recorded ones that nothing explains. */
+  readonly missed: number;
+  /** Predicted ones that did not come, and no set says that they may not. */
+  readonly spurious: number;
+  /** Members of the sets that were used, the prediction included, on average; 1 if none was. */
+  readonly width: number;
   /** matched / predicted; 1 if nothing was predicted. */
   readonly precision: number;
   /** matched / recorded; 1 if nothing was recorded. */
   readonly recall: number;
+  /** The same with what need not have come. */
+  readonly allowedPrecision: number;
+  /** (matched + allowed) / recorded. */
+  readonly allowedRecall: number;
 }
 
 /** Reason and pages of a tlb_flush event. */
@@ -97,18 +109,26 @@ export const REASONS: readonly string[] = [
   'remote wrong CPU',
 ];
 
-function scoreOf({ recorded, predicted, matched }: Tally): Score {
-  const share = (of: number): number => (of === 0 ? 1 : matched / of);
-  return { recorded, predicted, matched, precision: share(predicted), recall: share(recorded) };
+function scoreOf({ recorded, predicted, matched, allowed, excused, members, sets }: Tally): Score {
+  const share = (part: number, of: number): number => (of === 0 ? 1 : part / of);
+  return {
+    recorded,
+    predicted,
+    matched,
+    allowed,
+    missed: recorded - matched - allowed,
+    spurious: predicted - matched - excused,
+    width: sets === 0 ? 1 : members / sets,
+    precision: share(matched, predicted),
+    recall: share(matched, recorded),
+    allowedPrecision: share(matched + excused, predicted),
+    allowedRecall: share(matched + allowed, recorded),
+  };
 }
 
 function total(tallies: ReadonlyMap<number, Tally>): Score {
-  const sum: Tally = { recorded: 0, predicted: 0, matched: 0 };
-  for (const tally of tallies.values()) {
-    sum.recorded += tally.recorded;
-    sum.predicted += tally.predicted;
-    sum.matched += tally.matched;
-  }
+  const sum: Tally = { recorded: 0, predicted: 0, matched: 0, allowed: 0, excused: 0, members: 0, sets: 0 };
+  for (const tally of tallies.values()) for (const key of Object.keys(sum) as (keyof Tally)[]) sum[key] += tally[key];
   return scoreOf(sum);
 }
 
@@ -156,13 +176,14 @@ export function summary(report: ReplayReport, most = 10): string {
     `replay of ${report.file}`,
     `  ${report.events} events in ${report.seconds.toFixed(2)} s, ${Math.round(report.eventsPerSecond)} a second`,
     '',
-    `${'flushes'.padEnd(22)} ${'recorded'.padStart(9)} ${'predicted'.padStart(9)} ${'matched'.padStart(9)}   recall precision`,
+    `${'flushes'.padEnd(19)}${['recorded', 'predicted', 'exact', 'allowed', 'missed', 'spurious'].map((name) => name.padStart(10)).join('')}`,
     row('all', report),
   ];
   for (const [reason, score] of Object.entries(report.byReason)) {
     lines.push(row(`  ${REASONS[Number(reason)] ?? `reason ${reason}`}`, score));
   }
-  if (report.before !== null) lines.push(row('before the first mark', report.before));
+  if (report.before !== null) lines.push(row('before the mark', report.before));
+  lines.push(...shares(report));
   const { flushes, full, pages, ipis } = report.costs;
   lines.push(
     '',
@@ -179,9 +200,17 @@ export function summary(report: ReplayReport, most = 10): string {
   return lines.flatMap(fold).join('\n');
 }
 
-function row(name: string, { recorded, predicted, matched, recall, precision }: Score): string {
-  const cells = [recorded, predicted, matched].map((n) => String(n).padStart(9)).join(' ');
-  return `${name.padEnd(22)} ${cells} ${recall.toFixed(4).padStart(8)} ${precision.toFixed(4).padStart(9)}`;
+function row(name: string, { recorded, predicted, matched, allowed, missed, spurious }: Score): string {
+  const cells = [recorded, predicted, matched, allowed, missed, spurious].map((n) => String(n).padStart(10)).join('');
+  return `${name.padEnd(19)}${cells}`;
+}
+
+/** Recall and precision: exact, and with what the recording leaves open. */
+function shares({ recall, precision, allowedRecall, allowedPrecision, allowed, width }: Score): string[] {
+  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+  const exact = `exactly:  ${percent(recall)} of the recorded ones, ${percent(precision)} of the predicted ones`;
+  const open = `allowed:  ${percent(allowedRecall)} and ${percent(allowedPrecision)}, by sets of ${width.toFixed(1)} members on average`;
+  return allowed === 0 && allowedPrecision === precision ? ['', exact] : ['', exact, open];
 }
 
 function flushText({ recorded, predicted }: Mismatch): string {

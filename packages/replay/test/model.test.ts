@@ -67,7 +67,7 @@ async function run(...lines: (Line | Line[])[]): Promise<ReplayReport> {
   const path = join(folder, 'trace.txt');
   const text = lines.flat().map((make, i) => make(1_000_000 + i));
   await writeFile(path, `# tracer: nop\n#\n${text.join('\n')}\n`);
-  return replay(path);
+  return replay(path, { exact: true });
 }
 
 describe('one task', () => {

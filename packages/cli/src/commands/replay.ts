@@ -109,6 +109,8 @@ export function replayText(report: ReplayReport, mismatches: number): string {
   return summary(report, mismatches) + note;
 }
 
+const HUGE_PAGES: readonly string[] = ['always', 'madvise', 'never'];
+
 /** Reads what is known of a machine. Other keys than ours may be in the file. */
 export function readFacts(file: string): MachineFacts {
   let json: unknown;
@@ -132,6 +134,8 @@ export function readFacts(file: string): MachineFacts {
     }
     facts[fact] = value;
   }
+  if (facts.hugePages !== undefined && !HUGE_PAGES.includes(facts.hugePages))
+    throw new Misuse(`${file}: 'hugePages' is "${facts.hugePages}": give one of ${HUGE_PAGES.join(', ')}`);
   return facts;
 }
 

@@ -9,13 +9,14 @@ import {
   entryNone,
   entryPresent,
   type Mm,
+  Page,
   VM_EXEC,
   VM_READ,
   type Vma,
   VM_WRITE,
   pteProtnone,
 } from '@mmu-gather/core';
-import { findVma, insertVma, vmaLookup } from '@mmu-gather/mm';
+import { findVma, insertVma, pageAnon, pageAnonExclusive, vmaLookup, vmNormalPage } from '@mmu-gather/mm';
 import { VM_GROWSDOWN } from '@mmu-gather/core';
 import type { FaultAction, Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';
@@ -61,6 +62,18 @@ export class Faults {
     }
     calls.push(call((lib, port, files) => lib.doUserAddrFault(port, mm, address, write, files)));
     return { calls };
+  }
+
+  /**
+   * Whether it is open if a write fault copies: the only entry that is known maps the page, but it was shared once, and who holds another
+   * reference (a batch for the LRU lists, say) is not recorded.
+   */
+  mayCopy(cpu: Cpu, mm: Mm, { address, errorCode }: FaultAction): boolean {
+    if ((errorCode & (PROTECTION | WRITE)) !== (PROTECTION | WRITE)) return false;
+    const entry = leafEntry(cpu, mm, address - (address % this.#host.pageSize));
+    const page = entryPresent(entry) ? vmNormalPage(entry) : 0;
+    if (page === 0 || !pageAnon(cpu, page) || pageAnonExclusive(cpu, page)) return false;
+    return cpu.read(Page.at(page).refcount) === 1;
   }
 
   /** The mapping that must be there; null if it is a stack that is about to grow. */

@@ -8,6 +8,7 @@ import { type Cpu, type Mm, taskSize, VM_READ } from '@mmu-gather/core';
 import { CountingMachine, type GrowingArena, type OnTrace } from '@mmu-gather/counting';
 import { CountingMachine as SteppedMachine, type GrowingArena as SteppedArena } from '@mmu-gather/counting/stepped';
 import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
+import { TLB_FLUSH_ON_TASK_SWITCH } from '@mmu-gather/x86';
 import type { HugePages, Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
 import type { Ledger } from './ledger.ts';
@@ -39,6 +40,8 @@ export class Host {
   readonly thp: HugePages;
   /** First address past user space. */
   readonly taskSize: number;
+  /** Called where a CPU takes a new ASID slot, or flushes one. */
+  onSlot: (cpu: number) => void = () => {};
   readonly #ledger: Ledger;
   readonly #hz: number;
   #operation: Operation | null = null;
@@ -60,6 +63,7 @@ export class Host {
     this.#hz = hz;
     this.#ledger = ledger;
     const onTrace: OnTrace = (cpu, event, values) => {
+      if (event === 'tlb_flush' && values[0] === TLB_FLUSH_ON_TASK_SWITCH && values[1] !== 0) this.onSlot(cpu);
       if (this.#quiet || this.#operation === null) return;
       this.#count(event, values);
       if (event !== 'tlb_flush') return;
@@ -85,6 +89,11 @@ export class Host {
     costs.flushes++;
     if (pages < 0) costs.full++;
     else costs.pages += pages;
+  }
+
+  /** The kernel's own address space, which every exit loads. */
+  get initMm(): number {
+    return this.direct.kernel.initMm;
   }
 
   /** Number of CPUs. */

@@ -1,11 +1,15 @@
 /**
  * Ledger: recorded and predicted flushes of each operation, and what had to be assumed for it.
  *
- * A pair is one recorded and one predicted flush of the same operation with equal CPU, reason and pages; each flush is in
- * one pair at most. What is left over is a mismatch. Two leftovers of one operation with the same CPU and reason are one
- * mismatch: the flush was predicted, with other pages.
+ *     exact      one recorded and one predicted flush of the same operation with equal CPU, reason and pages
+ *     allowed    what is left over of them: the recorded one is another member of the set that the prediction stands in (allowed.ts),
+ *                or the prediction's set says that it may not come, or that it may come although none was predicted
+ *     mismatch   the rest. Two leftovers with the same CPU and reason are one: the flush was predicted, with other pages
+ *
+ * Each flush is in one pair at most. Sets are made of what the recording leaves open, without a look at recorded flushes.
  */
 import type { Operation } from '../schedule/action.ts';
+import { type Alternatives, NONE } from './allowed.ts';
 
 /** One tlb_flush event, recorded or predicted. */
 export interface Flush {
@@ -39,12 +43,22 @@ interface Account {
 export interface Tally {
   recorded: number;
   predicted: number;
+  /** Exact pairs. */
   matched: number;
+  /** Recorded ones that another member of a set explains. */
+  allowed: number;
+  /** Predicted ones that stand in a pair of such, or need not come. */
+  excused: number;
+  /** Members of all sets that were used. */
+  members: number;
+  /** Sets that were used. */
+  sets: number;
 }
 
 /** Collects flushes and pairs them. */
 export class Ledger {
   readonly #accounts = new Map<number, Account>();
+  readonly #alternatives: (operation: Operation) => Alternatives;
   #round = 0;
   /** Counts by reason of the workload proper. */
   readonly proper: Map<number, Tally> = new Map<number, Tally>();
@@ -52,6 +66,11 @@ export class Ledger {
   readonly early: Map<number, Tally> = new Map<number, Tally>();
   /** In the order in which operations were settled. */
   readonly differences: Difference[] = [];
+
+  /** @param alternatives what the recording leaves open of an operation that is over */
+  constructor(alternatives: (operation: Operation) => Alternatives = () => NONE) {
+    this.#alternatives = alternatives;
+  }
 
   /** A flush that was recorded. */
   record(operation: Operation, flush: Flush): void {
@@ -100,16 +119,47 @@ export class Ledger {
     }
     if (missed.length === 0 && open.length === 0) return;
     const why = notes === null ? [] : [...notes];
-    for (const flush of missed) {
+    for (const flush of this.#allow(operation, missed, open)) {
       this.differences.push({ operation, recorded: flush, predicted: take(open, flush, alike), notes: why });
     }
     for (const flush of open) this.differences.push({ operation, recorded: null, predicted: flush, notes: why });
   }
 
+  /** Takes out of both lists what sets explain. @returns the recorded ones that are left */
+  #allow(operation: Operation, missed: readonly Flush[], open: Flush[]): Flush[] {
+    const alternatives = this.#alternatives(operation);
+    const left = missed.filter((flush) => {
+      const stands = open.find((other) => alike(other, flush));
+      const pages = stands === undefined ? alternatives.unforeseen(flush) : alternatives.instead(stands);
+      if (!pages.includes(flush.pages)) return true;
+      if (stands !== undefined) open.splice(open.indexOf(stands), 1);
+      this.#excuse(flush, stands, pages.length);
+      return false;
+    });
+    for (const flush of open.slice()) {
+      const pages = alternatives.instead(flush);
+      if (!pages.includes(null)) continue;
+      open.splice(open.indexOf(flush), 1);
+      this.#excuse(null, flush, pages.length);
+    }
+    return left;
+  }
+
+  #excuse(recorded: Flush | null, predicted: Flush | undefined, members: number): void {
+    if (recorded !== null) this.#tally(recorded).allowed++;
+    if (predicted !== undefined) this.#tally(predicted).excused++;
+    const tally = this.#tally((recorded ?? predicted)!);
+    tally.sets++;
+    tally.members += members;
+  }
+
   #tally({ early, reason }: Flush): Tally {
     const tallies = early ? this.early : this.proper;
     let tally = tallies.get(reason);
-    if (tally === undefined) tallies.set(reason, (tally = { recorded: 0, predicted: 0, matched: 0 }));
+    if (tally === undefined) {
+      tally = { recorded: 0, predicted: 0, matched: 0, allowed: 0, excused: 0, members: 0, sets: 0 };
+      tallies.set(reason, tally);
+    }
     return tally;
   }
 }

@@ -3,17 +3,23 @@
  */
 import type { SchedSwitch, TlbFlush } from '../read/event.ts';
 import type { Machine } from '../facts.ts';
-import type { Action, Step } from '../schedule/action.ts';
+import type { Action, Operation, Step } from '../schedule/action.ts';
 import { inHardirq, isQuiet, leavesForGood, runsFlush } from '../schedule/context.ts';
+import { type Alternatives, alternativesOf } from './allowed.ts';
+import { Contention } from './contention.ts';
 import { Faults } from './faults.ts';
 import { Files } from './files.ts';
 import { Host } from './host.ts';
 import type { Ledger } from './ledger.ts';
 import type { Job } from './library.ts';
 import { Runner } from './runner.ts';
+import { Slots } from './slots.ts';
 import { Spaces } from './space.ts';
 import { changesSpace, type Context, syscallCalls } from './syscalls.ts';
 import { OTHER, type Task, Tasks } from './tasks.ts';
+
+/** Error code of a fault that may copy: the page was present, and the access a write. */
+const COPIES = 3;
 
 /** How often the model had to be brought to where the recording shows the machine to be. */
 export interface Adjustments {
@@ -39,6 +45,10 @@ export class Model {
   readonly #faults: Faults;
   readonly #runner: Runner;
   readonly #context: Context;
+  readonly #contention = new Contention();
+  readonly #slots: Slots;
+  /** Operations that may copy a page, or load an address space where slots are not known. */
+  readonly #open = new Map<number, { until: Operation; copies: boolean; slots: boolean }>();
   readonly #ticks: number;
   #early = true;
 
@@ -46,6 +56,8 @@ export class Model {
     this.#ledger = ledger;
     this.#ticks = ticksPerSecond;
     this.host = new Host(machine, ledger);
+    this.#slots = new Slots(this.host.cpus, machine.boot.backend.isa.asids);
+    this.host.onSlot = (cpu) => this.#slots.took(cpu);
     this.#files = new Files();
     this.#tasks = new Tasks(this.host);
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
@@ -59,6 +71,9 @@ export class Model {
     return !this.#early;
   }
 
+  /** Time of the last step. */
+  now: number = -Infinity;
+
   /** Everything from here on is the workload proper. */
   begin(): void {
     this.#early = false;
@@ -68,6 +83,24 @@ export class Model {
   get adjustments(): Adjustments {
     const { unseen, stuck } = this.#runner;
     return { hidden: this.#hidden, elsewhere: this.#elsewhere, unseen, stuck };
+  }
+
+  /** What the recording leaves open of an operation that is over. */
+  alternatives(operation: Operation): Alternatives {
+    const { copies = false, slots = false } = this.#open.get(operation.id) ?? {};
+    return alternativesOf({ contended: this.#contention.overlaps(operation), copies, slots, cpu: operation.cpu });
+  }
+
+  /** Operations that ended before a time are not asked for any more. */
+  forget(before: number): void {
+    this.#contention.forget(before);
+    for (const [id, { until }] of this.#open) if (until.until < before) this.#open.delete(id);
+  }
+
+  #opens(operation: Operation, what: 'copies' | 'slots'): void {
+    let open = this.#open.get(operation.id);
+    if (open === undefined) this.#open.set(operation.id, (open = { until: operation, copies: false, slots: false }));
+    open[what] = true;
   }
 
   /** No more steps will come. */
@@ -81,6 +114,7 @@ export class Model {
     if (event.cpu >= this.host.cpus) return;
     if (event.kind === 'rssStat' && step.before === null && step.after === null) return;
     if (event.kind === 'mark') this.begin();
+    this.now = event.time;
     this.host.at(event.time, this.#ticks, this.#early);
     const current = this.#tasks.current(event.cpu);
     if (current === null) this.#tasks.settle(event.cpu, this.#tasks.task(event.cpu, event.pid, event.comm));
@@ -116,6 +150,7 @@ export class Model {
     }
     // The recorder looks at the next task: what the switch to one that it leaves out flushes is left out, too.
     const quiet = event.nextComm === OTHER || this.#tasks.mayBeLoaded(cpu, next);
+    if (next.mm !== null && this.#slots.loads(cpu, next.mm.address, next.met)) this.#opens(step.operation!, 'slots');
     this.host.run(step.operation, quiet, () => this.#tasks.switchTo(cpu, next));
     if (leavesForGood(event)) this.#tasks.forget(event.prevPid);
   }
@@ -129,7 +164,20 @@ export class Model {
     if (action.kind === 'syscall' && !changesSpace(action.name)) return;
     const task = this.#tasks.task(cpu, action.pid, '');
     if (!this.#tasks.settle(cpu, task)) this.#elsewhere++;
+    this.#regard(cpu, task, action);
     this.#runner.run(action.operation, cpu, action.pid, this.#job(cpu, task, action), action.interrupts);
+  }
+
+  /** What is open of an action before it runs. */
+  #regard(cpu: number, task: Task, action: Exclude<Action, { kind: 'hidden' }>): void {
+    const { operation } = action;
+    const mm = task.mm;
+    if (mm === null) return;
+    if (action.kind !== 'fault' || (action.errorCode & COPIES) === COPIES) this.#contention.note(operation, mm.address);
+    if (action.kind === 'fault' && this.#faults.mayCopy(this.host.cpu(cpu), mm, action))
+      this.#opens(operation, 'copies');
+    const leaves = action.kind === 'exit' || action.kind === 'exec';
+    if (leaves && this.#slots.loads(cpu, this.host.initMm, true)) this.#opens(operation, 'slots');
   }
 
   #job(cpu: number, task: Task, action: Exclude<Action, { kind: 'hidden' }>): Job {

@@ -22,6 +22,8 @@ export interface Operation {
   /** Its first event. */
   readonly line: number;
   readonly time: number;
+  /** Time of the last event that is known to be of it. */
+  until: number;
 }
 
 // `interrupts`: the recording shows that it asked CPUs to flush, and the action stands where it did so first.

@@ -183,6 +183,7 @@ export class Operations {
     task.fault = null;
     const { operation, event, first, anchor, filePages, memory } = fault;
     const { pid, address, errorCode } = event;
+    operation.until = Math.max(operation.until, now.event.time);
     first.holds--;
     if (anchor !== null) anchor.holds--;
     this.#window.before(
@@ -209,6 +210,7 @@ export class Operations {
     task.syscall = null;
     if (syscall === null) return;
     const { operation, args, anchor, interrupts } = syscall;
+    operation.until = event.time;
     if (anchor !== null) anchor.holds--;
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
     const { pid, name, ret } = event;
@@ -238,12 +240,13 @@ export class Operations {
   #closeExit(task: Task, at: Step, pid: number): void {
     const { operation, first } = task.exit!;
     task.exit = null;
+    operation.until = Math.max(operation.until, at.event.time);
     first.holds--;
     this.#window.before(at, { kind: 'exit', operation, pid, interrupts: at !== first }, at);
   }
 
   #operation(kind: OperationKind, name: string, { pid, cpu, line, time }: TaskEvent): Operation {
-    return { id: this.#ids++, kind, name, pid, cpu, line, time };
+    return { id: this.#ids++, kind, name, pid, cpu, line, time, until: time };
   }
 
   #task(pid: number): Task {

@@ -1,0 +1,135 @@
+// What recordings leave open: sets are made without a look at recorded flushes, and hold at most four members.
+import { describe, expect, test } from 'vitest';
+import { alternativesOf, NONE } from '../src/model/allowed.ts';
+import { Contention } from '../src/model/contention.ts';
+import { type Flush, Ledger } from '../src/model/ledger.ts';
+import { Slots } from '../src/model/slots.ts';
+import type { Operation } from '../src/schedule/action.ts';
+
+let ids = 0;
+const operation = (pid: number, time: number, until: number): Operation => ({
+  id: ids++,
+  kind: 'syscall',
+  name: 'munmap',
+  pid,
+  cpu: 0,
+  line: 1,
+  time,
+  until,
+});
+const flush = (reason: number, pages: number, cpu = 0): Flush => ({ time: 0, cpu, reason, pages, early: false });
+
+describe('contention', () => {
+  test('operations of two tasks on one address space that overlap', () => {
+    const contention = new Contention();
+    const [a, b, later, same, elsewhere] = [
+      operation(1, 10, 20),
+      operation(2, 15, 30),
+      operation(2, 31, 40),
+      operation(1, 12, 13),
+      operation(3, 10, 20),
+    ];
+    for (const each of [a, later, same]) contention.note(each!, 7);
+    contention.note(elsewhere!, 8);
+    expect(contention.overlaps(a!)).toBe(false);
+    contention.note(b!, 7);
+    expect([a, b, later, same, elsewhere].map((each) => contention.overlaps(each!))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    contention.forget(31);
+    expect(contention.overlaps(a!)).toBe(false);
+  });
+});
+
+describe('slots', () => {
+  test('are open from the first load of what was there before until as many new ones were taken', () => {
+    const slots = new Slots(2, 2);
+    expect(slots.loads(0, 1, false)).toBe(false);
+    expect(slots.loads(0, 2, true)).toBe(true);
+    slots.took(0);
+    expect(slots.loads(0, 1, false)).toBe(true);
+    slots.took(0);
+    expect(slots.loads(0, 1, false)).toBe(false);
+    // It is known by now.
+    expect(slots.loads(0, 2, true)).toBe(false);
+    expect(slots.loads(1, 2, true)).toBe(true);
+  });
+});
+
+describe('sets', () => {
+  const closed = { contended: false, copies: false, slots: false, cpu: 0 };
+
+  test('nothing is open of most operations', () => {
+    expect(alternativesOf(closed)).toBe(NONE);
+    expect(NONE.instead(flush(3, 5))).toEqual([5]);
+    expect(NONE.unforeseen(flush(3, 5))).toEqual([]);
+  });
+
+  test('no set has more than four members, and each holds the prediction', () => {
+    for (const contended of [false, true])
+      for (const copies of [false, true])
+        for (const slots of [false, true])
+          for (const reason of [0, 1, 2, 3, 4, 5])
+            for (const pages of [-1, 0, 1, 7]) {
+              const open = alternativesOf({ contended, copies, slots, cpu: 0 });
+              const set = open.instead(flush(reason, pages));
+              expect(set.length).toBeLessThanOrEqual(4);
+              expect(new Set(set).size).toBe(set.length);
+              if (reason !== 0) expect(set).toContain(pages);
+              expect(open.unforeseen(flush(reason, pages)).length).toBeLessThanOrEqual(4);
+            }
+  });
+
+  test('a remote CPU that nobody asked makes no flush of its own', () => {
+    const open = alternativesOf({ ...closed, contended: true });
+    expect(open.unforeseen({ cpu: 1, reason: 3 })).toEqual([]);
+    expect(open.unforeseen({ cpu: 1, reason: 1 })).toEqual([null, -1]);
+  });
+});
+
+describe('the ledger', () => {
+  const settled = (recorded: Flush[], predicted: Flush[], contended: boolean): Ledger => {
+    const ledger = new Ledger(() => alternativesOf({ contended, copies: false, slots: false, cpu: 0 }));
+    const of = operation(1, 0, 1);
+    for (const each of recorded) ledger.record(of, each);
+    for (const each of predicted) ledger.predict(of, each);
+    ledger.settle(true);
+    return ledger;
+  };
+
+  test('pairs exactly first, then by sets, and counts what is left', () => {
+    const ledger = settled([flush(3, 5), flush(3, -1)], [flush(3, 4), flush(3, 5)], true);
+    expect(ledger.proper.get(3)).toEqual({
+      recorded: 2,
+      predicted: 2,
+      matched: 1,
+      allowed: 1,
+      excused: 1,
+      members: 4,
+      sets: 1,
+    });
+    expect(ledger.differences).toEqual([]);
+  });
+
+  test('without contention the same is a mismatch', () => {
+    const ledger = settled([flush(3, 5), flush(3, -1)], [flush(3, 4), flush(3, 5)], false);
+    expect(ledger.proper.get(3)).toMatchObject({ matched: 1, allowed: 0, excused: 0 });
+    expect(ledger.differences).toHaveLength(1);
+  });
+
+  test('other numbers of pages are in no set', () => {
+    const ledger = settled([flush(3, 9)], [flush(3, 4)], true);
+    expect(ledger.proper.get(3)).toMatchObject({ matched: 0, allowed: 0 });
+    expect(ledger.differences).toMatchObject([{ recorded: { pages: 9 }, predicted: null }]);
+  });
+
+  test('a prediction may not come, and an unforeseen flush is of everything', () => {
+    expect(settled([], [flush(3, 4)], true).differences).toEqual([]);
+    expect(settled([flush(4, -1)], [], true).differences).toEqual([]);
+    expect(settled([flush(4, 2)], [], true).differences).toHaveLength(1);
+  });
+});
