@@ -6,9 +6,10 @@ import { Command, CommanderError, Option } from 'commander';
 import { exitCode } from './index.ts';
 import { firstLine, Misuse } from './misuse.ts';
 import { suggestion } from './nearest.ts';
-import { count, duration, list as listed, oneOf, seed, several, share } from './values.ts';
+import { count, duration, list as listed, oneOf, seed, several, shard, share } from './values.ts';
 import type { ReplayOptions } from './commands/replay.ts';
-import type { SuiteOptions } from './commands/suite.ts';
+import type { MergeOptions } from './commands/merge.ts';
+import type { SuiteOptions } from './suite/options.ts';
 import type { ListName } from './commands/list.ts';
 import type { LitmusOptions } from './commands/litmus.ts';
 
@@ -62,6 +63,19 @@ function commands(done: (code: number) => void): Command {
     .action(async (files: string[], options: SuiteOptions) => {
       const { runSuite } = await import('./commands/suite.ts');
       done(await runSuite(files, options));
+    });
+
+  program
+    .command('merge-reports')
+    .description('Put the reports of all shards of a run together: the report of the whole run.')
+    .argument('<report.json...>', 'what conformance or check printed with --shard I/N --json, for each I')
+    .option('--verbose', 'name every scenario and twin that does not apply to an architecture')
+    .option('--json', 'print JSON')
+    .option('--junit <file>', 'write JUnit XML, too')
+    .addHelpText('after', example('merge-reports shard-1.json shard-2.json --junit suite.xml'))
+    .action(async (files: string[], options: MergeOptions) => {
+      const { runMerge } = await import('./commands/merge.ts');
+      done(runMerge(files, options));
     });
 
   program
@@ -152,12 +166,17 @@ function suiteOptions(command: Command): Command {
     .option('--max-states <n>', 'most states of a cell (states, bounded)', count)
     .option('--max-executions <n>', 'most executions of a cell (dpor, random)', count)
     .option('--time-limit <time>', 'most time for a cell: 500ms, 30s, 5m', duration)
+    .option('--total-time-limit <time>', 'most time for all of it: 45m', duration)
     .option('--seed <n>', 'seed of random', seed)
+    .option('--jobs <n>', 'threads to search on (default: number of cores)', count)
+    .option('--shard <i/n>', 'only a part of the cells; merge-reports puts the --json of all parts together', shard)
+    .option('--checkpoint <file>', 'keep what is finished in this file; started again, go on from there')
     .option('--rerun <id>', 'take one recorded execution again')
     .option('--compare', 'count what profiles cost, all of them if none is named, instead of searching')
     .option('--full', 'show every step in race diagrams')
     .option('--verbose', 'name every scenario and twin that does not apply to an architecture')
     .option('--json', 'print JSON')
+    .option('--junit <file>', 'write JUnit XML, too')
     .option('--html <folder>', 'write a page for each violation that is not expected, and an index')
     .option('--twins', 'with --html: also for wrong twins, which are refuted as they should be');
 }

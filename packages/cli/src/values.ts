@@ -3,6 +3,7 @@
  */
 import { InvalidArgumentError } from 'commander';
 import { suggestion } from './nearest.ts';
+import type { Shard } from './suite/shard.ts';
 
 /** One of a few words. */
 export function oneOf<T extends string>(names: readonly T[]): (typed: string) => T {
@@ -23,6 +24,15 @@ export function count(typed: string): number {
     throw new InvalidArgumentError('Give a whole number from 1 on.');
   }
   return value;
+}
+
+/** A part of a run: `2/4`. */
+export function shard(typed: string): Shard {
+  const m = /^(\d+)\/(\d+)$/.exec(typed.trim());
+  const [index, parts] = [Number(m?.[1]), Number(m?.[2])];
+  if (!(index >= 1 && index <= parts && Number.isSafeInteger(parts)))
+    throw new InvalidArgumentError('Give a part and the number of parts: 1/4 to 4/4.');
+  return { index, count: parts };
 }
 
 /** A number from 0 to 1. */

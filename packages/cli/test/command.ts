@@ -7,6 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** A cache folder of the tests' own. */
+const CACHE = mkdtempSync(join(tmpdir(), 'mmu-gather-cache-'));
+
 /** Recordings of the replay package. */
 export const FIXTURES: string = fileURLToPath(new URL('../../replay/test/fixtures/', import.meta.url));
 
@@ -28,6 +31,8 @@ export interface How {
   readonly interruptAt?: string;
   /** or after so many milliseconds. */
   readonly interruptAfter?: number;
+  /** Kills it, as kill -9 does, once this is so. */
+  readonly killWhen?: () => boolean;
   /** Runs the sources instead. */
   readonly sources?: boolean;
 }
@@ -43,7 +48,10 @@ export function mmuGather(args: readonly string[], how: How = {}): Promise<Ran> 
     NODE_OPTIONS: _options,
     ...env
   } = process.env;
-  const child = spawn(process.execPath, [...command, ...args], { cwd: how.cwd, env: { ...env, ...how.env } });
+  const child = spawn(process.execPath, [...command, ...args], {
+    cwd: how.cwd,
+    env: { ...env, XDG_CACHE_HOME: CACHE, ...how.env },
+  });
   let out = '';
   let err = '';
   let interrupted = false;
@@ -52,6 +60,7 @@ export function mmuGather(args: readonly string[], how: How = {}): Promise<Ran> 
     interrupted = true;
   };
   if (how.interruptAfter !== undefined) setTimeout(interrupt, how.interruptAfter);
+  const poll = setInterval(() => how.killWhen?.() === true && child.kill('SIGKILL'), 10);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
     if (how.interruptAt !== undefined && out.includes(how.interruptAt)) interrupt();
@@ -59,7 +68,10 @@ export function mmuGather(args: readonly string[], how: How = {}): Promise<Ran> 
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, out, err }));
+    child.on('close', (code) => {
+      clearInterval(poll);
+      resolve({ code, out, err });
+    });
   });
 }
 

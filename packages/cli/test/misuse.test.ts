@@ -62,7 +62,7 @@ const TRACE = join(FIXTURES, 'm02-lazy.trace.txt.gz');
 
 describe('one line, exit code 2', () => {
   test.for<[args: string[], line: RegExp]>([
-    [[], /no command: give one of conformance, check, litmus, replay, list, demo/],
+    [[], /no command: give one of conformance, check, merge-reports, litmus, replay, list, demo/],
     [['conformanc'], /unknown command 'conformanc'.*conformance/],
     [['conformance', '--jsn'], /unknown option '--jsn'.*--json/],
     [['conformance', 'extra'], /too many arguments/],
@@ -106,6 +106,14 @@ describe('one line, exit code 2', () => {
       ['conformance', '--strategy', 'dpor', '--max-states', '9'],
       /--max-states does not limit dpor: give --max-executions/,
     ],
+    [['conformance', '--jobs', '0'], /'0' is invalid\. Give a whole number from 1 on/],
+    [['conformance', '--shard', '5/4'], /'5\/4' is invalid\. Give a part and the number of parts: 1\/4 to 4\/4/],
+    [['conformance', '--shard', '1'], /'1' is invalid\. Give a part/],
+    [['conformance', '--total-time-limit', 'soon'], /'soon' is invalid\. Give a time/],
+    [['conformance', '--compare', '--shard', '1/2'], /--shard is for searches: leave it out, or --compare/],
+    [['conformance', '--rerun', 'abc', '--total-time-limit', '1s'], /--total-time-limit is for searches/],
+    [['merge-reports'], /missing required argument/],
+    [['merge-reports', 'gone.json'], /gone\.json: no such file/],
     [['conformance', '--rerun', 'abc'], /--rerun: bad id 'abc'/],
     [['conformance', '--backend', 'gone.ts'], /gone\.ts: no such file/],
     [['conformance', '--backend', '.'], /\.: not a file: give a TypeScript file that exports a backend/],

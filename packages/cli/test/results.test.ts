@@ -220,7 +220,8 @@ describe('JSON', () => {
       '--json',
     ]);
     const parsed = JSON.parse(out) as Report;
-    expect(Object.keys(parsed)).toEqual(['schema', 'results', 'summary', 'notApplicable']);
+    expect(Object.keys(parsed)).toEqual(['schema', 'run', 'results', 'summary', 'notApplicable']);
+    expect(parsed.run).toMatchObject({ planned: 8, stopped: false, identity: { command: 'mmu-gather conformance' } });
     expect(parsed.notApplicable).toEqual([]);
     expect(parsed.schema).toBe(1);
     expect(parsed.summary).toMatchObject({ total: 8, ok: 8, failed: 0 });
@@ -299,14 +300,13 @@ describe('a comparison', () => {
 });
 
 describe('an interrupt', () => {
-  test('shows what is known, exit code 3', SLOW, async () => {
+  test.each(['1', '2'])('shows what is known, exit code 3, with %s jobs', SLOW, async (jobs) => {
     const { code, out, err } = await mmuGather(
-      ['conformance', '--arch', 'x86', '--scenario', 'T3/*', '--scenario', 'T8/fixed'],
-      {
-        interruptAt: 'T3/naive',
-      },
+      ['conformance', '--arch', 'x86', '--scenario', 'T3/*', '--scenario', 'T8/fixed', '--jobs', jobs],
+      { interruptAt: 'T8/fixed' },
     );
-    expect(out).toMatch(/^ {2}T3\/fixed +linux-5\.11 +tso +holds/m);
+    expect(out).toMatch(/^ {2}T8\/fixed +linux-5\.11 +tso +holds/m);
+    expect(out).toMatch(/^! T8\/fixed +linux-6\.18 +tso +(incomplete|stopped)/m);
     expect(out).toMatch(/\nstopped after \d of 6: (all \d )?as expected/);
     expect({ code, err }).toEqual({ code: 3, err: '' });
   });

@@ -24,12 +24,14 @@ function cell(id: string, twinOf?: string): PlannedCell {
 
 const RESULT: CellResult = {
   scenario: LONG,
+  title: 'what it is about',
   arch: 'x86',
   profile: 'linux-6.18',
   memoryModel: 'tso',
   strategy: 'states',
   bounds: { cpus: 2, pages: 4 },
   expected: 'violated',
+  oracles: ['O10'],
   verdict: 'violated',
   oracle: 'O10',
   exhaustive: false,

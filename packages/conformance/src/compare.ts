@@ -10,7 +10,7 @@ import { type Costs, measure } from '@mmu-gather/checker';
 import { AXES, type Switches } from '@mmu-gather/core/stepped';
 import type { Architecture } from './architecture.ts';
 import { type Cell, cells, selected, type Selection } from './matrix.ts';
-import { Reads } from './reads.ts';
+import { agree, Reads } from './reads.ts';
 import { machineOf } from './run.ts';
 import type { AnyScenario } from './scenario.ts';
 import { type Schedule, scheduled } from './schedule.ts';
@@ -115,7 +115,7 @@ function countsOf(cell: Cell, counted: Counted[]): Counted['counts'] {
       other.scenario === cell.scenario &&
       other.arch === cell.arch &&
       other.memoryModel === cell.memoryModel &&
-      reads.agree(switches),
+      agree(reads.seen, switches),
   );
   if (equal !== undefined) return equal.counts;
   const reads = new Reads();

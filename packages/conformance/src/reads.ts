@@ -8,13 +8,28 @@
 /** Switches by name. */
 export type SwitchValues = Readonly<Record<string, unknown>>;
 
+/** A switch that was looked at: plain data. */
+export interface SwitchRead {
+  /** Its group: `profile`, `backend`. */
+  readonly of: string;
+  /** Its name. */
+  readonly key: string;
+  /** Its value; absent if it had none. */
+  readonly value?: unknown;
+}
+
+/** Would a run that has read these have read the same of such switches? */
+export function agree(reads: readonly SwitchRead[], groups: Readonly<Record<string, SwitchValues>>): boolean {
+  return reads.every(({ of, key, value }) => same(groups[of]?.[key], value));
+}
+
 /** What one run has read. */
 export class Reads {
-  readonly #seen = new Map<string, { readonly of: string; readonly key: string; readonly value: unknown }>();
+  readonly #seen = new Map<string, SwitchRead>();
 
   /**
    * A copy of switches that notes what is read of it. A switch becomes a plain property when it is first read.
-   * @param of name of the group, for {@link Reads.agree}
+   * @param of name of the group
    */
   watch<T extends object>(of: string, switches: T): T {
     const copy: Record<string, unknown> = {};
@@ -32,12 +47,9 @@ export class Reads {
     return copy as T;
   }
 
-  /** Would a run with these groups of switches have read the same? */
-  agree(groups: Readonly<Record<string, SwitchValues>>): boolean {
-    for (const { of, key, value } of this.#seen.values()) {
-      if (!same(groups[of]?.[key], value)) return false;
-    }
-    return true;
+  /** The switches that were read until now. */
+  get seen(): SwitchRead[] {
+    return [...this.#seen.values()];
   }
 
   /** Names of the switches that were read, `group.switch`. */

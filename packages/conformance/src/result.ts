@@ -1,6 +1,7 @@
 /**
  * Results as other programs read them: schema 1. Names and meanings are stable; later versions only add.
  */
+import type { Limit } from '@mmu-gather/checker';
 import type { MemoryModel } from '@mmu-gather/core/stepped';
 import type { NotApplicable } from './matrix.ts';
 
@@ -41,6 +42,8 @@ export interface CellResult {
   readonly scenario: string;
   /** Of a twin: the scenario that it is the wrong form of. */
   readonly twinOf?: string;
+  /** What it is, in one line. */
+  readonly title: string;
   /** Id of the architecture. */
   readonly arch: string;
   /** Id of the profile. */
@@ -58,6 +61,8 @@ export interface CellResult {
   readonly bounds: Bounds;
   /** What had to come out. */
   readonly expected: 'holds' | 'violated';
+  /** Oracles of which one had to be violated. */
+  readonly oracles: readonly string[];
   /** `holds` only if everything within the bounds was explored; a limited run that found nothing is `incomplete`. */
   readonly verdict: 'holds' | 'violated' | 'incomplete';
   /** Everything within the bounds was explored. */
@@ -71,6 +76,8 @@ export interface CellResult {
     /** Why there is one. */
     readonly why: string;
   };
+  /** Present if it is incomplete: what ended the search; `stopped` if somebody did. */
+  readonly limit?: Limit;
   /** What was violated. */
   readonly oracle?: string;
   /** One line on it. */
@@ -107,11 +114,53 @@ export interface Summary {
   readonly bounded: number;
 }
 
+/** What a run was asked for, and of which code: two parts of one run have the same. */
+export interface Identity {
+  /** Version of the command. */
+  readonly version: string;
+  /** Hash of the sources of all packages. */
+  readonly code: string;
+  /** The command, without options: `mmu-gather check mine.ts`. */
+  readonly command: string;
+  /** Hashes of the files that it was given. */
+  readonly files: readonly string[];
+  /** What selects cells, by option. */
+  readonly selection: Readonly<Record<string, unknown>>;
+  /** How cells are run, by option. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A part of a run. */
+export interface ShardInfo {
+  /** Number of the part, from 1. */
+  readonly index: number;
+  /** Number of parts. */
+  readonly count: number;
+  /** Where its cells stand among those of the whole run, from 0. */
+  readonly cells: readonly number[];
+}
+
+/** Which run a report is of. */
+export interface RunInfo {
+  /** What makes it this run. */
+  readonly identity: Identity;
+  /** Number of cells of the whole run. */
+  readonly planned: number;
+  /** Present if it is a part of it. */
+  readonly shard?: ShardInfo;
+  /** It ended before its time: by a limit on all of it, or somebody stopped it. */
+  readonly stopped: boolean;
+  /** Time that it took; of a run in parts, of all of them. */
+  readonly milliseconds: number;
+}
+
 /** A whole report. */
 export interface Report {
   /** Version of this form. */
   readonly schema: 1;
-  /** One for each cell. */
+  /** Which run it is of. */
+  readonly run: RunInfo;
+  /** One for each cell that was run, in their order. */
   readonly results: readonly CellResult[];
   /** All of them together. */
   readonly summary: Summary;
@@ -120,10 +169,9 @@ export interface Report {
 }
 
 /** Sums results up. */
-export function report(results: readonly CellResult[], notApplicable: readonly NotApplicable[] = []): Report {
+export function summaryOf(results: readonly CellResult[]): Summary {
   const ok = results.filter((r) => r.ok).length;
   const shared = results.filter((r) => r.sharedWith !== undefined).length;
   const bounded = results.filter((r) => r.bound !== undefined).length;
-  const summary = { total: results.length, ok, failed: results.length - ok, shared, bounded };
-  return { schema: 1, results, summary, notApplicable };
+  return { total: results.length, ok, failed: results.length - ok, shared, bounded };
 }

@@ -11,6 +11,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import {
+  agree,
   ARCHITECTURES,
   cells,
   parseKey,
@@ -113,9 +114,9 @@ describe('reads', () => {
     const watched = reads.watch('profile', { a: 1, b: 'x', group: { n: 1 } });
     expect([watched.a, watched.group.n, watched.a]).toEqual([1, 1, 1]);
     expect(reads.names).toEqual(['profile.a', 'profile.group']);
-    expect(reads.agree({ profile: { a: 1, b: 'y', group: { n: 1 } } })).toBe(true);
-    expect(reads.agree({ profile: { a: 2, b: 'x', group: { n: 1 } } })).toBe(false);
-    expect(reads.agree({ profile: { a: 1, b: 'x', group: { n: 2 } } })).toBe(false);
+    expect(agree(reads.seen, { profile: { a: 1, b: 'y', group: { n: 1 } } })).toBe(true);
+    expect(agree(reads.seen, { profile: { a: 2, b: 'x', group: { n: 1 } } })).toBe(false);
+    expect(agree(reads.seen, { profile: { a: 1, b: 'x', group: { n: 2 } } })).toBe(false);
   });
 
   test('a shared result is the one that the cell would have had', () => {

@@ -7,13 +7,15 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { summary } from '@mmu-gather/replay';
 import { Overview } from '../human/overview.ts';
 import { race } from '../human/race.ts';
+import { sumOf } from '../human/suite-report.ts';
 import { summary as sumUp } from '../human/summary.ts';
 import { terminal } from '../human/terminal.ts';
 import { wrap } from '../human/text.ts';
 import { exitCode } from '../index.ts';
 import { fromHere } from '../suite/site.ts';
+import { codeOf } from '../reports/report.ts';
+import { run } from '../suite/run.ts';
 import { readFacts, replayed } from './replay.ts';
-import { resultsOf, run, sumOf } from './suite.ts';
 
 /** The race that is drawn: recent, real, and two CPUs wide. */
 const DRAWN = { id: 'bug:B13/buggy', profile: 'linux-6.18' };
@@ -81,7 +83,7 @@ export async function demo(): Promise<number> {
     },
   );
   process.stdout.write(`${flush()}\n${sumUp(sumOf(outcome), screen)}\n\n`);
-  if (outcome.stopped) return exitCode.stopped;
+  if (outcome.run.stopped) return exitCode.stopped;
 
   const drawn = outcome.cells.findIndex((cell) => cell.id === DRAWN.id && cell.profile === DRAWN.profile);
   const found = outcome.results[drawn];
@@ -107,7 +109,7 @@ export async function demo(): Promise<number> {
   }
   title('Next');
   process.stdout.write(`${NEXT.map((line) => `  ${line}`).join('\n')}\n`);
-  return resultsOf(outcome).every((result) => result.ok) ? exitCode.expected : exitCode.unexpected;
+  return codeOf(outcome);
 }
 
 /** A recording of the replay package, with what is known of its machine; an installed package does not hold it. */

@@ -2,6 +2,7 @@
  * Results: the table of a run. A row is a cell; twins stand indented below their scenario, a `!` marks what is not as expected.
  */
 import type { CellResult, StrategyName } from '@mmu-gather/conformance';
+import { countsStates } from '../suite/options.ts';
 import type { PlannedCell } from '../suite/request.ts';
 import { type Column, Table } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,11 +14,6 @@ const SHORTEST_NAME = 16;
 const ROOM_FOR_TITLE = 36;
 
 const ARCH: Column = { head: 'arch', width: 4 };
-
-/** Does this strategy count states? */
-export function countsStates(strategy: StrategyName): boolean {
-  return strategy === 'states' || strategy === 'bounded';
-}
 
 /** The table of a run. */
 export class ResultTable {

@@ -2,6 +2,7 @@
  * Status: one line on standard error that says how far a long run is, if somebody is looking. It gives way to results.
  */
 import { SingleBar } from 'cli-progress';
+import { time } from './text.ts';
 
 /** Results are held back this long at most, so that the line need not be redrawn for each. */
 const HOLD = 150;
@@ -10,7 +11,9 @@ const HOLD = 150;
 export class Status {
   readonly #bar: SingleBar | undefined;
   readonly #total: number;
+  readonly #began: number = performance.now();
   #done = 0;
+  #left = '';
   #what = '';
   #held = '';
   #shown = 0;
@@ -22,7 +25,7 @@ export class Status {
     const columns = process.stderr.columns || 80;
     this.#bar = new SingleBar({
       stream: process.stderr,
-      format: total === undefined ? '{what}' : '{bar} {value}/{total}  {what}',
+      format: total === undefined ? '{what}' : '{bar} {value}/{total}  {clock}  {what}',
       barsize: Math.max(10, Math.min(24, columns - 60)),
       clearOnComplete: true,
       fps: 10,
@@ -30,11 +33,14 @@ export class Status {
     this.#start();
   }
 
-  /** Says what is being done. */
-  update(done: number, what: string): void {
+  /** Says what is being done. @param left milliseconds that the rest will take, if that can be told */
+  update(done: number, what: string, left?: () => number | undefined): void {
     this.#done = done;
     this.#what = what;
-    this.#bar?.update(done, { what });
+    if (this.#bar === undefined) return;
+    const rest = left?.();
+    this.#left = rest === undefined ? '' : `, about ${time(Math.max(1_000, rest))} left`;
+    this.#bar.update(done, this.#words());
   }
 
   /** Writes results to standard output. */
@@ -63,6 +69,10 @@ export class Status {
   }
 
   #start(): void {
-    this.#bar?.start(this.#total, this.#done, { what: this.#what });
+    this.#bar?.start(this.#total, this.#done, this.#words());
+  }
+
+  #words(): { clock: string; what: string } {
+    return { clock: `${time(performance.now() - this.#began)}${this.#left}`, what: this.#what };
   }
 }

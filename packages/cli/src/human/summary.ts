@@ -33,7 +33,7 @@ export function summary({ results, planned, milliseconds, stopped }: Sum, { colu
     ...shared(results),
   ];
   // What was under way when somebody stopped it is neither right nor wrong.
-  const done = stopped && results.at(-1)?.verdict === 'incomplete' ? results.slice(0, -1) : results;
+  const done = results.filter((result) => result.limit !== 'stopped');
   const wrong = done.filter((result) => !result.ok).length;
   const verdict =
     wrong > 0

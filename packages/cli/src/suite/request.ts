@@ -1,16 +1,16 @@
 /**
- * What the command asks a worker thread to run, and what the worker answers: plain data.
+ * What the command asks its worker threads to run, and what they answer: plain data.
  *
- *     command                              worker
+ *     command                              each worker
  *     Request (its workerData)        ->   loads scenarios, plans cells
  *                                     <-   planned | misuse
  *     run i                           ->   runs cell i
  *                                     <-   progress ..., then finished | misuse
- *     stop (a shared word)            ->   the search under way ends, and its cell is incomplete
+ *     stop (a word that all share)    ->   the search under way ends, and its cell is incomplete
  *
  * A request to compare is answered by progress ..., then compared.
  */
-import type { CellResult, Comparison, NotApplicable, RunOptions, Selection } from '@mmu-gather/conformance';
+import type { Comparison, Made, NotApplicable, Ran, RunOptions, Selection } from '@mmu-gather/conformance';
 
 /** A run of scenarios. */
 export interface Request {
@@ -48,27 +48,34 @@ export interface CellProgress {
   readonly executions: number;
 }
 
-/** What the worker is started with. */
+/** What there is to run. */
+export interface Plan {
+  readonly cells: readonly PlannedCell[];
+  /** What was asked for and does not apply. */
+  readonly notApplicable: readonly NotApplicable[];
+}
+
+/** What a worker is started with. */
 export interface WorkerData {
   readonly request: Request;
   /** Not 0: stop the search under way. */
   readonly stop: Int32Array<SharedArrayBuffer>;
+  /** Another worker has loaded the files, too, and what they print while they are loaded was printed. */
+  readonly again: boolean;
 }
 
-/** What the worker is told. */
+/** What a worker is told. */
 export interface Order {
   /** Number of the cell to run. */
   readonly run: number;
+  /** Searches of its group that were made before, by number of the cell. */
+  readonly known?: readonly (readonly [cell: number, made: Made])[];
 }
 
-/** What the worker says. */
+/** What a worker says. */
 export type Reply =
-  | {
-      readonly kind: 'planned';
-      readonly cells: readonly PlannedCell[];
-      readonly notApplicable: readonly NotApplicable[];
-    }
+  | ({ readonly kind: 'planned' } & Plan)
   | { readonly kind: 'progress'; readonly progress: CellProgress }
-  | { readonly kind: 'finished'; readonly result: CellResult }
+  | { readonly kind: 'finished'; readonly ran: Ran }
   | { readonly kind: 'compared'; readonly comparison: Comparison }
   | { readonly kind: 'misuse'; readonly message: string };

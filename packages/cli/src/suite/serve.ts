@@ -1,76 +1,101 @@
 /**
- * Serve: the worker's side. Searches hold their thread until they are done, so they run here, and the command stays able to
+ * Serve: a worker's side. Searches hold their thread until they are done, so they run here, and the command stays able to
  * show progress and to be interrupted.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import {
+  type AnyScenario,
   type Cell,
-  type CellResult,
   compare,
   type NotApplicable,
   notApplicable,
+  type Ran,
   SCENARIOS,
   Sharing,
 } from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
 import { loadScenarios } from './load.ts';
-import { withBackends } from './load-backends.ts';
+import { type Choice, withBackends } from './load-backends.ts';
 import { plan } from './plan.ts';
-import type { Order, PlannedCell, Reply, WorkerData } from './request.ts';
+import type { CellProgress, Order, PlannedCell, Reply, Request, WorkerData } from './request.ts';
 import { findRecorded, runRecorded } from './rerun.ts';
 import { siteOf } from './site.ts';
 
+/** A cell, and how it is run. */
+interface Job {
+  readonly cell: Cell;
+  run(): Ran;
+}
+
 /** Plans the request, then runs cells as ordered. */
 export async function serve(): Promise<void> {
-  const { request, stop } = workerData as WorkerData;
+  const { request, stop, again } = workerData as WorkerData;
   const port = parentPort!;
   const say = (reply: Reply): void => port.postMessage(reply);
   const refuse = (error: unknown): void => {
     if (!(error instanceof Misuse)) throw error;
     say({ kind: 'misuse', message: error.message });
   };
+  const report = (progress: CellProgress): boolean => {
+    say({ kind: 'progress', progress });
+    return Atomics.load(stop, 0) === 0;
+  };
   let left: readonly NotApplicable[] = [];
-  const jobs: { readonly cell: Cell; run(): CellResult }[] = [];
+  let jobs: readonly Job[];
+  let sharing: Sharing;
   try {
-    if (request.files.length + request.backends.length > 0) (await import('./hooks.ts')).hookUsersModules();
-    const scenarios = request.files.length > 0 ? await loadScenarios(request.files) : SCENARIOS;
-    const choice = await withBackends(request.backends, scenarios, request.selection);
+    const { scenarios, choice } = await (again ? quietly(() => load(request)) : load(request));
     const { archs, selection } = choice;
     if (request.compare === true) {
       plan(scenarios, archs, selection);
       let executions = 0;
-      const comparison = compare(scenarios, archs, selection, () => {
-        say({ kind: 'progress', progress: { states: 0, executions: (executions += 2) } });
-        return Atomics.load(stop, 0) === 0;
-      });
-      say({ kind: 'compared', comparison });
+      const more = (): boolean => report({ states: 0, executions: (executions += 2) });
+      say({ kind: 'compared', comparison: compare(scenarios, archs, selection, more) });
       return;
     }
-    if (request.rerun !== undefined) {
+    const onProgress = ({ states, executions }: CellProgress): boolean => report({ states, executions });
+    sharing = new Sharing({ ...request.run, onProgress });
+    if (request.rerun === undefined) {
+      jobs = plan(scenarios, archs, selection).map((cell) => ({ cell, run: () => sharing.make(cell) }));
+      left = notApplicable(scenarios, archs, selection);
+    } else {
       const id = request.rerun;
       const recorded = findRecorded(id, scenarios, choice);
-      jobs.push({ cell: recorded.cell, run: () => runRecorded(id, recorded, request.run) });
-    } else {
-      const onProgress = ({ states, executions }: { states: number; executions: number }): boolean => {
-        say({ kind: 'progress', progress: { states, executions } });
-        return Atomics.load(stop, 0) === 0;
-      };
-      const sharing = new Sharing({ ...request.run, onProgress });
-      for (const cell of plan(scenarios, archs, selection)) jobs.push({ cell, run: () => sharing.run(cell) });
-      left = notApplicable(scenarios, archs, selection);
+      jobs = [{ cell: recorded.cell, run: () => ({ result: runRecorded(id, recorded, request.run) }) }];
     }
   } catch (error) {
     return refuse(error);
   }
-  port.on('message', ({ run }: Order) => {
+  port.on('message', ({ run, known = [] }: Order) => {
     const job = jobs[run]!;
     try {
-      say({ kind: 'finished', result: job.run() });
+      for (const [cell, made] of known) sharing.know(jobs[cell]!.cell, made);
+      say({ kind: 'finished', ran: job.run() });
     } catch (error) {
       refuse(error instanceof Misuse ? error : new Misuse(failed(job.cell, error), { cause: error }));
     }
   });
   say({ kind: 'planned', cells: jobs.map(({ cell }) => planned(cell)), notApplicable: left });
+}
+
+/** What there is to run, and to choose from. */
+async function load(request: Request): Promise<{ scenarios: readonly AnyScenario[]; choice: Choice }> {
+  const { files, backends, selection } = request;
+  if (files.length + backends.length > 0) (await import('./hooks.ts')).hookUsersModules();
+  const scenarios = files.length > 0 ? await loadScenarios(files) : SCENARIOS;
+  return { scenarios, choice: await withBackends(backends, scenarios, selection) };
+}
+
+/** What files print while they are loaded was printed when the first thread loaded them. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const streams = [process.stdout, process.stderr];
+  for (const stream of streams) stream.write = () => true;
+  try {
+    return await work();
+  } finally {
+    // What it inherits is there again.
+    for (const stream of streams) Reflect.deleteProperty(stream, 'write');
+  }
 }
 
 function planned({ id, twinOf, title, arch, profile, memoryModel, expected, oracles }: Cell): PlannedCell {

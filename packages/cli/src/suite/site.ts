@@ -5,7 +5,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Folder of the packages of this repository; installed, it is `node_modules/@mmu-gather`. */
-const PACKAGES: string = new URL('../../../', import.meta.url).href;
+export const PACKAGES: string = new URL('../../../', import.meta.url).href;
 
 /** Is this module the user's own, and not a package's? */
 export function isUsersModule(url: string): boolean {

@@ -1,29 +1,54 @@
 /**
- * Suite: the command's side of a run. One worker thread plans and runs; this side orders cells and can stop at any time.
+ * Suite: a planned run, and the worker threads that do it. This side only orders cells, so that it can stop at any time.
+ *
+ * The first thread plans. Others join when it has been at work for a while and more is left: they load everything anew, which short
+ * runs are not worth. Threads take whole groups (groups.ts), and of these one cell after the other.
  */
-import { Worker } from 'node:worker_threads';
-import type { CellResult, Comparison, NotApplicable } from '@mmu-gather/conformance';
+import { setTimeout as after } from 'node:timers/promises';
+import type { Comparison, Made, NotApplicable, Ran } from '@mmu-gather/conformance';
 import { Misuse } from '../misuse.ts';
-import type { CellProgress, Order, PlannedCell, Reply, Request, WorkerData } from './request.ts';
+import { type Group, Queue } from './groups.ts';
+import type { CellProgress, Order, Plan, PlannedCell, Request } from './request.ts';
+import type { Stop } from './stop.ts';
+import { Thread } from './thread.ts';
 
-/** How long a search may take to notice that it was stopped, in milliseconds. It looks ten times a second. */
-const GRACE = 1_000;
+/** After so many milliseconds other threads join. */
+const JOIN = 500;
 
-/** The thread went away before it answered. */
-class Gone extends Error {}
+/** What is to be done. */
+export interface Work {
+  /** What to run. */
+  readonly groups: readonly Group[];
+  /** Cells that are done. */
+  readonly known: ReadonlyMap<number, Ran>;
+  /** Number of threads, at most. */
+  readonly jobs: number;
+  /** What a group takes, in any unit. */
+  readonly cost: (group: Group) => number;
+}
+
+/** Hears of the work. */
+export interface Ear {
+  /** A cell begins, or goes on. */
+  working(cell: number, progress?: CellProgress): void;
+  /** A cell is done. It is `incomplete` if the run was stopped, and undefined if it did not even notice. */
+  finished(cell: number, ran: Ran | undefined): void;
+}
 
 /** A planned run. */
-export class Suite {
-  /** What there is to run. */
+export class Suite implements Plan {
   readonly cells: readonly PlannedCell[];
-  /** What was asked for and does not apply. */
   readonly notApplicable: readonly NotApplicable[];
-  readonly #thread: Thread;
+  readonly #request: Request;
+  readonly #stop: Stop;
+  readonly #threads: Thread[];
 
-  private constructor(thread: Thread, { cells, notApplicable }: Pick<Suite, 'cells' | 'notApplicable'>) {
-    this.#thread = thread;
-    this.cells = cells;
-    this.notApplicable = notApplicable;
+  private constructor(request: Request, stop: Stop, first: Thread, plan: Plan) {
+    this.cells = plan.cells;
+    this.notApplicable = plan.notApplicable;
+    this.#request = request;
+    this.#stop = stop;
+    this.#threads = [first];
   }
 
   /**
@@ -31,29 +56,73 @@ export class Suite {
    * @returns undefined if it was stopped meanwhile
    * @throws Misuse if there is nothing to run
    */
-  static async start(request: Request, onStop: (stop: () => void) => void): Promise<Suite | undefined> {
-    const thread = new Thread(request);
-    onStop(() => thread.stop());
-    const reply = await thread.answer(() => {});
-    return reply?.kind === 'planned' ? new Suite(thread, reply) : undefined;
+  static async start(request: Request, stop: Stop): Promise<Suite | undefined> {
+    const thread = new Thread(request, stop);
+    const reply = await thread.answer();
+    return reply?.kind === 'planned' ? new Suite(request, stop, thread, reply) : undefined;
   }
 
-  /** Runs a cell. Its result is `incomplete` if it was stopped, and undefined if it did not even notice. */
-  async run(cell: number, onProgress: (progress: CellProgress) => void): Promise<CellResult | undefined> {
-    this.#thread.order({ run: cell });
-    const reply = await this.#thread.answer(onProgress);
-    return reply?.kind === 'finished' ? reply.result : undefined;
+  /** Runs cells until all are done, or it is stopped. */
+  async run({ groups, known, jobs, cost }: Work, ear: Ear): Promise<void> {
+    const open = groups.filter((group) => group.some((cell) => !known.has(cell)));
+    const queue = new Queue(open, jobs, cost);
+    const drained = new AbortController();
+    const work = async (thread: Thread): Promise<void> => {
+      for (let group = queue.take(); group !== undefined; group = queue.take())
+        await this.#run(thread, group, known, ear);
+      drained.abort();
+    };
+    const join = async (): Promise<void> => {
+      await after(JOIN, undefined, { signal: drained.signal }).catch(() => {});
+      if (queue.length > 0 && !this.#stop.asked) await work(await this.#another());
+    };
+    const others = Math.min(jobs, open.length) - 1;
+    try {
+      await Promise.all([work(this.#threads[0]!), ...Array.from({ length: Math.max(0, others) }, join)]);
+    } finally {
+      queue.clear();
+      drained.abort();
+    }
   }
 
-  /** Was {@link Suite.start}'s stop called, or did the memory not suffice? */
-  get stopped(): boolean {
-    return this.#thread.stopped;
-  }
-
-  /** Ends the thread. */
+  /** Ends its threads. */
   async close(): Promise<void> {
-    await this.#thread.close();
+    await Promise.all(this.#threads.map((thread) => thread.close()));
   }
+
+  /** Runs what is left of a group. */
+  async #run(thread: Thread, group: Group, known: ReadonlyMap<number, Ran>, ear: Ear): Promise<void> {
+    let order: Pick<Order, 'known'> = { known: madeOf(group, known) };
+    for (const cell of group) {
+      if (this.#stop.asked) return;
+      if (known.has(cell)) continue;
+      ear.working(cell);
+      thread.order({ run: cell, ...order });
+      const reply = await thread.answer((progress) => ear.working(cell, progress));
+      ear.finished(cell, reply?.kind === 'finished' ? reply.ran : undefined);
+      order = {};
+    }
+  }
+
+  /** One more thread, which must plan the same. */
+  async #another(): Promise<Thread> {
+    const thread = new Thread(this.#request, this.#stop, true);
+    this.#threads.push(thread);
+    const reply = await thread.answer();
+    if (reply?.kind === 'planned' && JSON.stringify(reply.cells) !== JSON.stringify(this.cells))
+      throw new Misuse(
+        `${[...this.#request.files, ...this.#request.backends].join(', ')}: other scenarios each time they are loaded: give --jobs 1`,
+      );
+    return thread;
+  }
+}
+
+/** What was searched of a group before. */
+function madeOf(group: Group, known: ReadonlyMap<number, Ran>): (readonly [cell: number, made: Made])[] {
+  return group.flatMap((cell) => {
+    const made = known.get(cell)?.made;
+    return made === undefined ? [] : [[cell, made] as const];
+  });
 }
 
 /**
@@ -63,89 +132,11 @@ export class Suite {
  */
 export async function comparison(
   request: Request,
-  onStop: (stop: () => void) => void,
+  stop: Stop,
   onProgress: (progress: CellProgress) => void,
 ): Promise<Comparison | undefined> {
-  const thread = new Thread(request);
-  onStop(() => thread.stop());
+  const thread = new Thread(request, stop);
   const reply = await thread.answer(onProgress);
-  const { stopped } = thread;
   await thread.close();
-  return reply?.kind === 'compared' && !stopped ? reply.comparison : undefined;
-}
-
-/** The worker thread, and the answer that is waited for. */
-class Thread {
-  stopped = false;
-  readonly #worker: Worker;
-  readonly #stop: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(4));
-  #onReply: (reply: Reply) => void = () => {};
-  #onGone: (reason: Error) => void = () => {};
-  #gone: Error | undefined;
-
-  constructor(request: Request) {
-    const workerData: WorkerData = { request, stop: this.#stop };
-    // What a user's file prints must not end up between the results.
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, stdout: true });
-    this.#worker.stdout.pipe(process.stderr);
-    this.#worker.on('message', (reply: Reply) => this.#onReply(reply));
-    this.#worker.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ERR_WORKER_OUT_OF_MEMORY') return this.#goes(error);
-      this.stopped = true;
-      this.#goes(new Gone());
-      process.stderr.write('mmu-gather: out of memory: limit the search with --max-states\n');
-    });
-    this.#worker.on('exit', (code) => {
-      const files = [...request.files, ...request.backends].join(', ');
-      // 13: the file waits at its top level for what never comes.
-      const ended = code === 13 ? 'its import never ends' : `ended the process (exit code ${code})`;
-      this.#goes(
-        this.stopped
-          ? new Gone()
-          : new Misuse(`${files}: ${ended}: a file of scenarios or backends may only define them`),
-      );
-    });
-  }
-
-  order(order: Order): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    this.#worker.postMessage(order);
-  }
-
-  /** The next answer, progress aside; undefined if the thread was stopped before it came. */
-  async answer(onProgress: (progress: CellProgress) => void): Promise<Reply | undefined> {
-    try {
-      if (this.#gone !== undefined) throw this.#gone;
-      const reply = await new Promise<Reply>((resolve, reject) => {
-        this.#onGone = reject;
-        this.#onReply = (message) => {
-          if (message.kind === 'progress') onProgress(message.progress);
-          else resolve(message);
-        };
-      });
-      if (reply.kind !== 'misuse') return reply;
-      await this.close();
-      throw new Misuse(reply.message);
-    } catch (error) {
-      if (error instanceof Gone) return undefined;
-      throw error;
-    }
-  }
-
-  stop(): void {
-    if (this.stopped) return;
-    this.stopped = true;
-    Atomics.store(this.#stop, 0, 1);
-    setTimeout(() => void this.#worker.terminate(), GRACE).unref();
-  }
-
-  async close(): Promise<void> {
-    this.stopped = true;
-    await this.#worker.terminate();
-  }
-
-  #goes(reason: Error): void {
-    this.#gone ??= reason;
-    this.#onGone(this.#gone);
-  }
+  return reply?.kind === 'compared' && !stop.asked ? reply.comparison : undefined;
 }

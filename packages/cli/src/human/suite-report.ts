@@ -1,0 +1,68 @@
+/**
+ * Suite report: a run for people. The table as results come in, then the races worth showing, what does not apply, and the sum.
+ */
+import type { CellResult, StrategyName } from '@mmu-gather/conformance';
+import type { PlannedCell } from '../suite/request.ts';
+import type { Listener, Outcome } from '../suite/run.ts';
+import { notApplicableText } from './not-applicable.ts';
+import { race } from './race.ts';
+import { ResultTable } from './results.ts';
+import { type Sum, summary } from './summary.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The report of one run. */
+export class SuiteReport implements Listener {
+  readonly #strategy: StrategyName;
+  readonly #verbose: boolean;
+  readonly #screen: Terminal;
+  #table: ResultTable | undefined;
+
+  /** @param verbose name every scenario and twin that does not apply */
+  constructor(strategy: StrategyName, verbose: boolean, screen: Terminal) {
+    this.#strategy = strategy;
+    this.#verbose = verbose;
+    this.#screen = screen;
+  }
+
+  planned(cells: readonly PlannedCell[]): string {
+    this.#table = new ResultTable(cells, this.#strategy, this.#screen);
+    return `${this.#table.head()}\n`;
+  }
+
+  finished(cell: PlannedCell, result: CellResult | undefined): string {
+    return `${this.#table!.row(cell, result)}\n`;
+  }
+
+  /** What follows the table. */
+  end(outcome: Outcome): string {
+    const { cells, notApplicable, run } = outcome;
+    const parts = [
+      ...races(outcome, run.identity.command, this.#screen),
+      notApplicableText(notApplicable, cells, this.#verbose, this.#screen),
+      ...(cells.length > 0 ? [summary(sumOf(outcome), this.#screen)] : []),
+    ];
+    return parts
+      .filter((part) => part !== '')
+      .map((part) => `\n${part}\n`)
+      .join('');
+  }
+}
+
+/** What there is to sum up. */
+export function sumOf({ run, cells, results }: Outcome): Sum {
+  const found = results.filter((result) => result !== undefined);
+  return { results: found, planned: cells.length, milliseconds: run.milliseconds, stopped: run.stopped };
+}
+
+/** The diagrams that are worth showing: of what is not as expected, and of a twin that was asked for alone. */
+function races({ cells, results }: Outcome, command: string, screen: Terminal): string[] {
+  const alone = new Set(cells.map((cell) => cell.id)).size === 1;
+  return cells.flatMap((cell, i) => {
+    const result = results[i];
+    const worth =
+      result !== undefined &&
+      result.verdict !== 'incomplete' &&
+      (!result.ok || (alone && result.verdict === 'violated'));
+    return worth ? [race(cell, result, command, screen)] : [];
+  });
+}

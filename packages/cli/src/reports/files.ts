@@ -1,0 +1,30 @@
+/**
+ * Files: what a run leaves beside what it prints. One line a kind.
+ */
+import { writeFileSync } from 'node:fs';
+import type { Report } from '@mmu-gather/conformance';
+import { firstLine, Misuse } from '../misuse.ts';
+import { junitOf } from './junit.ts';
+
+/** Which files to write. */
+export interface Files {
+  readonly junit?: string;
+}
+
+/** Writes them. @throws Misuse if one cannot be written */
+export function writeFiles(report: Report, { junit }: Files): void {
+  if (junit !== undefined) write('--junit', junit, junitOf(report));
+}
+
+/** Fails early if a file cannot be written: nobody wants to hear that after an hour. */
+export function mustBeWritable({ junit }: Files): void {
+  if (junit !== undefined) write('--junit', junit, '');
+}
+
+function write(option: string, file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Misuse(`${option}: ${file} cannot be written: ${firstLine(error)}: name another file`, { cause: error });
+  }
+}

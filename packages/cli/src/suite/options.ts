@@ -1,0 +1,109 @@
+/**
+ * Options of the commands that run scenarios: which go together, and what they ask for.
+ */
+import type { StrategyName } from '@mmu-gather/conformance';
+import type { MemoryModel } from '@mmu-gather/core/stepped';
+import { Misuse } from '../misuse.ts';
+import type { PagesOptions } from '../pages/pages.ts';
+import type { Request } from './request.ts';
+import type { How } from './run.ts';
+import type { Shard } from './shard.ts';
+
+/** As they are typed. */
+export interface SuiteOptions extends PagesOptions {
+  readonly backend?: readonly string[];
+  readonly arch?: readonly string[];
+  readonly profile?: readonly string[];
+  readonly with?: readonly string[];
+  readonly scenario?: readonly string[];
+  readonly memoryModel?: MemoryModel;
+  readonly strategy?: Exclude<StrategyName, 'rerun'>;
+  readonly maxStates?: number;
+  readonly maxExecutions?: number;
+  readonly timeLimit?: number;
+  readonly totalTimeLimit?: number;
+  readonly seed?: number;
+  readonly jobs?: number;
+  readonly shard?: Shard;
+  readonly checkpoint?: string;
+  readonly rerun?: string;
+  readonly compare?: boolean;
+  readonly full?: boolean;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+  readonly junit?: string;
+}
+
+/** Does this strategy count states? */
+export function countsStates(strategy: StrategyName): boolean {
+  return strategy === 'states' || strategy === 'bounded';
+}
+
+/**
+ * Refuses options that would have no effect: somebody would take an unlimited search for a limited one.
+ * @throws Misuse
+ */
+export function mustFit(options: SuiteOptions): void {
+  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, rerun, compare } = options;
+  const refuse = (what: string): never => {
+    throw new Misuse(what);
+  };
+  const searching = options.strategy ?? maxStates ?? maxExecutions ?? timeLimit ?? seed;
+  const running = (['jobs', 'shard', 'checkpoint', 'totalTimeLimit', 'junit'] as const).find(
+    (name) => options[name] !== undefined,
+  );
+  if (compare === true && (rerun ?? searching) !== undefined)
+    refuse('--compare searches nothing: leave out strategy, limits, seed and --rerun');
+  if (compare === true && options.html !== undefined) refuse('--compare finds no counterexamples: leave out --html');
+  if (rerun !== undefined && searching !== undefined)
+    refuse('--rerun takes one execution again: leave out strategy, limits and seed');
+  if ((compare === true || rerun !== undefined) && running !== undefined)
+    refuse(`${option(running)} is for searches: leave it out, or --${compare === true ? 'compare' : 'rerun'}`);
+  if (maxStates !== undefined && !countsStates(strategy))
+    refuse(`--max-states does not limit ${strategy}: give --max-executions`);
+  if (maxExecutions !== undefined && countsStates(strategy))
+    refuse(`--max-executions does not limit ${strategy}: give --max-states`);
+  if (seed !== undefined && strategy !== 'random') refuse(`--seed is for --strategy random, not ${strategy}`);
+}
+
+/** What is run. @param width columns of diagrams */
+export function requestOf(files: readonly string[], options: SuiteOptions, width: number): Request {
+  const { arch, profile, scenario, memoryModel, strategy, maxStates, maxExecutions, timeLimit, seed, rerun, full } =
+    options;
+  return {
+    files,
+    backends: options.backend ?? [],
+    selection: {
+      ...(arch !== undefined && { archs: arch }),
+      ...(profile !== undefined && { profiles: profile }),
+      ...(options.with !== undefined && { settings: options.with }),
+      ...(scenario !== undefined && { scenarios: scenario }),
+      ...(memoryModel !== undefined && { memoryModel }),
+    },
+    run: {
+      width,
+      ...(strategy !== undefined && { strategy }),
+      ...(maxStates !== undefined && { maxStates }),
+      ...(maxExecutions !== undefined && { maxExecutions }),
+      ...(timeLimit !== undefined && { timeLimit }),
+      ...(seed !== undefined && { seed }),
+      ...(full !== undefined && { full }),
+    },
+    ...(rerun !== undefined && { rerun }),
+  };
+}
+
+/** How it is run. @param cores number of threads if none is given */
+export function howOf({ jobs, totalTimeLimit, shard, checkpoint }: SuiteOptions, cores: number): How {
+  return {
+    jobs: jobs ?? cores,
+    ...(totalTimeLimit !== undefined && { totalTimeLimit }),
+    ...(shard !== undefined && { shard }),
+    ...(checkpoint !== undefined && { checkpoint }),
+  };
+}
+
+/** `totalTimeLimit` as it is typed. */
+function option(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
