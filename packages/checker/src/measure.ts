@@ -1,16 +1,19 @@
 /**
  * Measure: what one execution costs. It is run once more with an observer, so that searching pays nothing for it.
  *
- *     flush       one call of a flush function of the backend, from any CPU; calls inside it are part of it
+ *     flush       one call of a flush function of the backend, from any CPU, or of another one that flushed, such as a change of an entry
+ *                 where that does it (flush-calls.ts); calls inside it are part of it
  *     its work    invalidations on the CPU that called it, and in the interrupts that it sent, whenever they are taken
  *     silent      it did no work: it found that nobody has anything to drop, or its generation completed already
  *     redundant   it did some work, and on no CPU did it remove an entry that is older than memory
  *
  * "Entry" is a value that a TLB or walk cache may hold; it is older than memory if memory holds another value at its place
- * now. The sets are the worst case, so a flush is redundant only if no TLB whatever could have needed it.
+ * now, where the hardware looks: in page tables, or in a table of translations. The sets are the worst case, so a flush is redundant only if
+ * no TLB whatever could have needed it.
  */
-import type { Backend, Cpu, Steps } from '@mmu-gather/core/stepped';
+import { bracketFlushes, isFlushCall } from './flush-calls.ts';
 import type { Machine } from './machine.ts';
+import { scopeCpus } from './op.ts';
 import { EVERYTHING_WORD } from './port.ts';
 import { type Path } from './search/path.ts';
 
@@ -22,7 +25,7 @@ export interface Work {
   range: number;
   /** Context loads that dropped what their ASID held. */
   contextFlushes: number;
-  /** Interrupts sent. */
+  /** Interrupts sent, and CPUs that an invalidation names instead of its own (mondos of sparc64). */
   ipis: number;
   /** Pages of which a CPU may have held a leaf before an invalidation dropped it, counted for each CPU, ASID and invalidation. */
   removed: number;
@@ -30,11 +33,11 @@ export interface Work {
   stale: number;
 }
 
-/** One call of a flush function of the backend. */
+/** One flush. */
 export interface Flush extends Work {
   /** The CPU that called it. */
   readonly cpu: number;
-  /** The function: flushTlbPage, tlbFlush ... */
+  /** The function: flushTlbPage, tlbFlush, pte.ptepGetAndClear, lazyMmu.leave ... */
   readonly call: string;
 }
 
@@ -42,18 +45,15 @@ export interface Flush extends Work {
 export interface Costs extends Work {
   /** Steps of the execution. */
   readonly steps: number;
-  /** Calls of flush functions that did some work. */
+  /** Calls that did some work. */
   readonly flushes: number;
-  /** Calls that did none. */
+  /** Calls of flush functions that did none. */
   readonly silent: number;
   /** Flushes that removed nothing that was older than memory. */
   readonly redundant: number;
   /** All calls, in the order in which they began. */
   readonly calls: readonly Flush[];
 }
-
-/** Functions of a backend that are flushes, by name. */
-const FLUSH = /^(flushTlb|tlbFlush|tlbbatchFlush)/;
 
 /** The call that is open on a CPU, and how deep calls are nested in it. */
 interface Open {
@@ -67,7 +67,7 @@ interface Open {
  */
 export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   const cpus = machine.actors / 3;
-  const calls: Flush[] = [];
+  const began: Flush[] = [];
   const total: Work = noWork();
   const open = Array.from({ length: cpus }, (): Open => ({ flush: undefined, depth: 0 }));
   /** For each CPU the flush that its interrupt side works for, and those of the interrupts that wait. */
@@ -81,14 +81,14 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   const restore = bracketFlushes(machine.kernel.backend, (call, cpu, begins) => {
     const here = open[cpu]!;
     here.depth += begins ? 1 : -1;
-    if (begins && here.depth === 1) calls.push((here.flush = { cpu, call, ...noWork() }));
+    if (begins && here.depth === 1) began.push((here.flush = { cpu, call, ...noWork() }));
     else if (here.depth === 0) here.flush = undefined;
   });
   const mark = machine.mark();
   machine.runCode(true);
-  machine.mmu.onRemoval = ({ tag, level, page, leaf, old }) => {
+  machine.mmu.onRemoval = ({ cpu: of, tag, level, page, leaf, old }) => {
     if (old) for (const work of working) work.stale++;
-    const key = `${tag}.${level}.${page}`;
+    const key = `${of}.${tag}.${level}.${page}`;
     if (!leaf || dropped.has(key)) return;
     dropped.add(key);
     for (const work of working) work.removed++;
@@ -110,7 +110,11 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
           queued[machine.stepArgument(number, 0)]!.push(flush);
         } else if (kind === 'invalidate') {
           const full = machine.stepArgument(number, 3) === EVERYTHING_WORD;
-          for (const work of working) work[full ? 'full' : 'range']++;
+          const named = bitCount(scopeCpus(machine.stepArgument(number, 1)));
+          for (const work of working) {
+            work[full ? 'full' : 'range']++;
+            work.ipis += named;
+          }
         } else if (kind === 'cmpxchgAndInvalidate') {
           const full = machine.stepArgument(number, 6) === EVERYTHING_WORD;
           for (const work of working) work[full ? 'full' : 'range']++;
@@ -127,7 +131,8 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
     machine.runCode(false);
     machine.undo(mark);
   }
-  const silent = calls.filter((flush) => flush.full + flush.range + flush.contextFlushes + flush.ipis === 0).length;
+  const calls = began.filter((flush) => isFlushCall(flush.call) || didSomething(flush));
+  const silent = calls.filter((flush) => !didSomething(flush)).length;
   const needed = calls.filter((flush) => flush.stale > 0).length;
   return {
     steps: path.length,
@@ -143,43 +148,13 @@ function noWork(): Work {
   return { full: 0, range: 0, contextFlushes: 0, ipis: 0, removed: 0, stale: 0 };
 }
 
-type Call = (cpu: Cpu, ...args: unknown[]) => Steps<unknown>;
-
-/**
- * Lets the flush functions of a linked backend tell when they begin and end. They take the same steps as before.
- * @returns what puts them back
- */
-function bracketFlushes(backend: Backend, tell: (call: string, cpu: number, begins: boolean) => void): () => void {
-  const functions = backend as unknown as Record<string, Call>;
-  const before = new Map<string, PropertyDescriptor | undefined>();
-  for (const name of namesOf(backend)) {
-    const call = functions[name];
-    if (!FLUSH.test(name) || typeof call !== 'function') continue;
-    before.set(name, Object.getOwnPropertyDescriptor(backend, name));
-    const bracketed: Call = function* (cpu, ...args) {
-      tell(name, cpu.id, true);
-      const result = yield* call.call(backend, cpu, ...args);
-      tell(name, cpu.id, false);
-      return result;
-    };
-    Object.defineProperty(backend, name, { value: bracketed, configurable: true, enumerable: true, writable: true });
-  }
-  return () => {
-    for (const [name, descriptor] of before) {
-      if (descriptor === undefined) delete functions[name];
-      else Object.defineProperty(backend, name, descriptor);
-    }
-  };
+function didSomething({ full, range, contextFlushes, ipis }: Work): boolean {
+  return full + range + contextFlushes + ipis > 0;
 }
 
-/** Names of an object's own properties and of its class's. */
-function namesOf(backend: Backend): Set<string> {
-  const names = new Set(Object.getOwnPropertyNames(backend));
-  for (
-    let p: unknown = Object.getPrototypeOf(backend);
-    p !== null && p !== Object.prototype;
-    p = Object.getPrototypeOf(p)
-  )
-    for (const name of Object.getOwnPropertyNames(p)) names.add(name);
-  return names;
+/** Number of CPUs of a mask. */
+function bitCount(mask: number): number {
+  let count = 0;
+  for (let left = mask; left !== 0; left &= left - 1) count++;
+  return count;
 }

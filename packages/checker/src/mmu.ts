@@ -100,7 +100,7 @@ export interface Removal {
   readonly page: number;
   /** Whether it is a leaf, and not a pointer to a table. */
   readonly leaf: boolean;
-  /** Whether memory does not hold this value at this place any more. */
+  /** Whether the hardware would not find this value any more where it looks: in page tables, or in a table of translations. */
   readonly old: boolean;
 }
 
@@ -537,14 +537,17 @@ export class Mmu {
   /** Caches what a miss handler finds for each page now, in pieces of the size of base pages. */
   #miss(cpu: number, asid: number, root: Address): void {
     for (let page = 0; page < this.pages; page++) {
-      const entry = this.inMemory(root, page);
-      if ((entry & this.#cacheable) !== this.#cacheable) continue;
-      const part =
-        (entry & PSE) === 0
-          ? entry
-          : mkEntry(this.#frame(entry, this.#level, page), entryFlags(entryClear(entry, PSE)));
-      this.#add(cpu, asid, 0, page, part, 0);
+      const part = this.#missed(root, page);
+      if (part !== 0) this.#add(cpu, asid, 0, page, part, 0);
     }
+  }
+
+  /** What a miss handler finds for a page in page tables; 0 if nothing that may be cached. */
+  #missed(root: Address, page: number): Entry {
+    const entry = this.inMemory(root, page);
+    if ((entry & this.#cacheable) !== this.#cacheable) return 0;
+    if ((entry & PSE) === 0) return entry;
+    return mkEntry(this.#frame(entry, this.#level, page), entryFlags(entryClear(entry, PSE)));
   }
 
   #fill(cpu: number, tag: number, root: Address): void {
@@ -703,12 +706,23 @@ export class Mmu {
   #tell(cpu: number, tag: number, level: number, slot: number, word: number, gone: number): void {
     const root = this.#rootOf(cpu, tag);
     const page = slot * this.#pagesPerEntry[level]!;
-    const now = this.#entryAt(root, level, page);
+    const now = this.#findable(cpu, tag, root, level, page);
     for (let bits = gone; bits !== 0; bits &= bits - 1) {
       const entry = this.messages[word * BITS + (31 - Math.clz32(bits & -bits))]!;
       const leaf = level === 0 || (entry & PSE) !== 0 || !entryPresent(entry);
-      this.onRemoval!({ cpu, tag, level, page, leaf, old: entry !== now });
+      this.onRemoval!({ cpu, tag, level, page, leaf, old: !now.includes(entry) });
     }
+  }
+
+  /** What the hardware of a CPU could find now for a page under a tag, at a level. */
+  #findable(cpu: number, tag: number, root: Address, level: number, page: number): readonly Entry[] {
+    const table = tag === this.kernelTag ? null : this.#translations;
+    if (table === null) return [this.#entryAt(root, level, page)];
+    const load = (cell: Address): number => this.#state.words[cell]!;
+    if (table.missesAnytime !== true) return table.lookup(load, tag, this.#address(page), cpu);
+    // Such a table is that of the context that is loaded; what a miss of any other one would find there is in page tables.
+    const found = tag === this.liveAsid(cpu) ? table.lookup(load, tag, this.#address(page), cpu) : [];
+    return [...found, this.#missed(root, page)];
   }
 
   /** The root under a tag of a CPU. */

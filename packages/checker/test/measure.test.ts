@@ -1,10 +1,10 @@
 /**
  * Measure: what is counted for an execution, and which flushes were redundant.
  */
-import type { Cpu, Steps } from '@mmu-gather/core/stepped';
+import { type Arena, type Backend, type Cpu, type Entry, mkEntry, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
 import { type Machine, measure, type Path, search } from '../src/index.ts';
-import { flushAll, onTree, type Tree } from './page-tables.ts';
+import { flushAll, onTree, type Stage, type Tree, WRITTEN } from './page-tables.ts';
 
 /** Sends everybody else an interrupt that flushes. */
 function* flushTlbMm(cpu: Cpu): Steps<void> {
@@ -31,7 +31,7 @@ function anExecution(machine: Machine<never>): Path {
   return path;
 }
 
-function machineOf(body: (cpu: Cpu, tree: Tree) => Steps<unknown>): Machine<never> {
+function machineOf(body: (cpu: Cpu, tree: Tree) => Steps<unknown>, stage: Stage = {}): Machine<never> {
   const machine = onTree(
     (tree) => [
       function* (cpu): Steps<void> {
@@ -39,7 +39,7 @@ function machineOf(body: (cpu: Cpu, tree: Tree) => Steps<unknown>): Machine<neve
         yield* body(cpu, tree);
       },
     ],
-    { handlers: [flushAll] },
+    { ...stage, handlers: [flushAll] },
   );
   Object.assign(machine.kernel.backend, { flushTlbMm, flushTlbPage });
   return machine as never;
@@ -87,4 +87,67 @@ test('what the caller of a flush does before and after it is not part of it', ()
   const costs = measure(machine, anExecution(machine));
   expect(costs).toMatchObject({ full: 3, range: 1, flushes: 1 });
   expect(costs.calls).toMatchObject([{ full: 2, range: 0, ipis: 1 }]);
+});
+
+/** One word per page of ASID 0, as the table that the hardware looks into, as of the last machine. */
+const table = { base: 0 };
+function ownTable(arena: Arena, missesAnytime: boolean): Partial<Backend> {
+  table.base = arena.reserve('hash', ['0', '1', '2', '3']);
+  const lookup = (load: (cell: number) => number, asid: number, address: number): Entry[] => {
+    const entry = asid === 0 ? load(table.base + address / 4096) : 0;
+    return entry === 0 ? [] : [entry];
+  };
+  return { translationTable: { base: table.base, words: 4, missesAnytime, lookup } };
+}
+
+/** Which of four flushes are needed: nothing has changed, the page table has, the table of translations has, nothing is left. */
+function needed(missesAnytime: boolean): boolean[] {
+  const machine = machineOf(
+    function* (cpu, tree): Steps<void> {
+      const { backend } = cpu.kernel;
+      const entry = mkEntry(tree.pages[0]!, WRITTEN);
+      yield* cpu.writeOnce(table.base, entry);
+      yield* backend.flushTlbMm(cpu, undefined as never);
+      yield* cpu.xchg(tree.pte, 0);
+      yield* backend.flushTlbMm(cpu, undefined as never);
+      yield* cpu.writeOnce(table.base, 0);
+      yield* backend.flushTlbMm(cpu, undefined as never);
+      yield* backend.flushTlbMm(cpu, undefined as never);
+    },
+    { own: (arena) => ownTable(arena, missesAnytime) },
+  );
+  return measure(machine, anExecution(machine)).calls.map(({ stale }) => stale > 0);
+}
+
+test('with a table of translations an entry is old once it is gone from there, and where misses are answered from page tables too, from both', () => {
+  expect(needed(false)).toEqual([false, false, true, false]);
+  expect(needed(true)).toEqual([false, false, true, false]);
+});
+
+test('a change of an entry, and the end of a section, are flushes if they flush', () => {
+  const machine = machineOf(function* (cpu, tree): Steps<void> {
+    const { pte, lazyMmu } = cpu.kernel.backend;
+    yield* pte.ptepGetAndClear(cpu, undefined as never, 0, tree.pte, 0);
+    yield* pte.setPteAt(cpu, undefined as never, 0, tree.pte, 0, 0);
+    yield* lazyMmu!.enter(cpu);
+    yield* lazyMmu!.leave(cpu);
+  });
+  const { backend } = machine.kernel;
+  const pte = {
+    ...backend.pte,
+    *ptepGetAndClear(cpu: Cpu, _mm: Mm, _address: number, cell: number): Steps<Entry> {
+      const old = yield* cpu.xchg(cell, 0);
+      yield* flushAll(cpu);
+      return old;
+    },
+  };
+  const lazyMmu = {
+    *enter(): Steps<void> {},
+    leave: (cpu: Cpu): Steps<void> => cpu.kernel.backend.flushTlbMm(cpu, undefined as never),
+  };
+  Object.assign(backend, { pte, lazyMmu });
+  const costs = measure(machine, anExecution(machine));
+  expect(costs).toMatchObject({ flushes: 2, silent: 0, ipis: 1 });
+  expect(costs.calls.map(({ call }) => call)).toEqual(['pte.ptepGetAndClear', 'lazyMmu.leave']);
+  expect([backend.pte, backend.lazyMmu]).toEqual([pte, lazyMmu]);
 });

@@ -1,7 +1,7 @@
 // What profiles cost: fixed schedules, counts, totals.
-import { rerun } from '@mmu-gather/checker';
+import { measure, rerun } from '@mmu-gather/checker';
 import { describe, expect, test } from 'vitest';
-import { cells, compare, countCell, machineOf, SCENARIOS, scheduled, sum, X86 } from '../src/index.ts';
+import { ARCHITECTURES, cells, compare, countCell, machineOf, SCENARIOS, scheduled, sum, X86 } from '../src/index.ts';
 
 const cell = (scenario: string, profile: string, settings: string[] = []) =>
   cells(SCENARIOS, [X86], { scenarios: [scenario], profiles: [profile], settings })[0]!;
@@ -32,6 +32,30 @@ describe('counts', () => {
     const counts = countCell(cell('munmap/running-thread', 'linux-5.11'), 'sequential');
     expect(counts).toMatchObject({ flushes: 1, ipis: 1, entries: 2, redundant: 0 });
     expect(counts.stale).toBeGreaterThan(10);
+  });
+
+  // One page, one other CPU. Who is interrupted, and where the flush is done, are each architecture's own.
+  test.each([
+    { id: 'x86', calls: ['tlbFlush'], ipis: 1, entries: 2 },
+    { id: 'arm64', calls: ['tlbFlush'], ipis: 0, entries: 2 },
+    { id: 'powerpc-radix', calls: ['tlbFlush'], ipis: 0, entries: 2 },
+    { id: 'powerpc-hash', calls: ['lazyMmu.leave'], ipis: 0, entries: 2 },
+    { id: 's390', calls: ['pte.ptepGetAndClear'], ipis: 0, entries: 2 },
+    { id: 'sparc64', calls: ['lazyMmu.leave'], ipis: 1, entries: 2 },
+    { id: 'riscv', calls: ['tlbFlush'], ipis: 1, entries: 2 },
+  ])('$id: one flush, where entries change if it is done there', ({ id, calls, ipis, entries }) => {
+    const arch = ARCHITECTURES.find((each) => each.id === id)!;
+    const [one] = cells(SCENARIOS, [arch], { scenarios: ['munmap/running-thread'], profiles: ['linux-6.18'] });
+    const machine = machineOf(one!);
+    const costs = measure(machine, scheduled(machine, 'sequential'));
+    expect(costs).toMatchObject({ flushes: 1, redundant: 0, ipis, removed: entries });
+    expect(costs.calls.filter(({ removed }) => removed > 0).map(({ call }) => call)).toEqual(calls);
+  });
+
+  test('a page that nobody has hashed is flushed for nothing', () => {
+    const arch = ARCHITECTURES.find((each) => each.id === 'powerpc-hash')!;
+    const [one] = cells(SCENARIOS, [arch], { scenarios: ['cow/running-thread'], profiles: ['linux-6.18'] });
+    expect(countCell(one!, 'sequential')).toMatchObject({ flushes: 1, redundant: 1, entries: 0, stale: 0 });
   });
 
   test('a batch that is full sooner flushes more', () => {
