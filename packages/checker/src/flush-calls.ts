@@ -5,7 +5,7 @@
  *     changes     where an entry changes (PteOps), a lazy MMU section ends, a miss is answered, a task is switched: it is one if it did some
  *                 work. IPTE, tlbie of a hashed page, a batch that is drained
  */
-import type { Backend, Cpu, Steps } from '@mmu-gather/core/stepped';
+import { type Backend, type Cpu, GENERIC_PTE, type Steps } from '@mmu-gather/core/stepped';
 
 /** Functions of a backend that are flushes, by name. */
 const FLUSH = /^(flushTlb|tlbFlush|tlbbatchFlush)/;
@@ -39,8 +39,8 @@ export function bracketFlushes(backend: Backend, tell: Tell): () => void {
     if (isCall(functions[name]) && (FLUSH.test(name) || MAY_FLUSH.includes(name)))
       put(name, bracketed(name, functions[name], backend, tell));
   }
-  // Backends of many machines share these: copies tell.
-  put('pte', bracketedAll('pte', backend.pte, Object.keys(backend.pte), tell));
+  // Backends of many machines share these: copies tell. Generic changes are memory's alone, and told by their identity.
+  if (backend.pte !== GENERIC_PTE) put('pte', bracketedAll('pte', backend.pte, Object.keys(backend.pte), tell));
   if (backend.lazyMmu !== null) put('lazyMmu', bracketedAll('lazyMmu', backend.lazyMmu, LAZY_MMU, tell));
   return () => {
     for (const [name, descriptor] of before) {
