@@ -65,6 +65,18 @@ export interface Locality {
   wasLocal(): boolean;
 }
 
+/** CPUs that may be taken for one another (symmetry.ts). */
+export interface Alike {
+  /** Groups of CPUs whose code is the same, and which nothing else tells apart. */
+  readonly groups: readonly { readonly cpus: readonly number[] }[];
+  /** First half of a key that is the same in states that differ in which of them is which; as `look` found it. */
+  readonly low: number;
+  /** Second half. */
+  readonly high: number;
+  /** Looks at the present state. */
+  look(): void;
+}
+
 /** A machine in some state. */
 export interface Explorable {
   /** Number of actors; constant. */
@@ -103,6 +115,8 @@ export interface Explorable {
   footprint(actor: number, touch: Touch): void;
   /** Which steps are local; a machine without it is explored without reduction. */
   readonly locality?: Locality | undefined;
+  /** Which CPUs are alike, if some are. */
+  readonly alike?: Alike | undefined;
   /** The final observation of a finished execution (shared memory and results), for comparing strategies in tests. */
   observation(): string;
 }

@@ -43,6 +43,7 @@ import { Races } from './races.ts';
 import { placeIn } from './site.ts';
 import { Pauses } from './script.ts';
 import { chain, State } from './state.ts';
+import { Symmetry } from './symmetry.ts';
 import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
 import { WeakMemory, type WeakOptions } from './weak/weak-memory.ts';
@@ -73,6 +74,12 @@ export interface Program<E> {
   setup(run: Run, kernel: Kernel): E;
   /** The main code of each CPU; a CPU without one stays as the setup left it, and takes interrupts. */
   threads(env: E, kernel: Kernel): readonly (Body | undefined)[];
+  /**
+   * Groups of CPUs that run the same code and that nothing else tells apart: no word depends on their numbers. Only programs of bare accesses
+   * have such groups, without handlers
+   * and pools: a kernel knows its CPUs by number. Without effect under weak, whose views do, too.
+   */
+  readonly identical?: readonly (readonly number[])[];
   /** A check of the end of every execution: a message if it may not end so. */
   final?(peek: (cell: Cell) => number, env: E): string | undefined;
   /**
@@ -141,6 +148,7 @@ export class Machine<E = unknown> implements Explorable {
   /** Names for people. */
   readonly text: Text;
   readonly locality: Locality | undefined;
+  readonly alike: Symmetry | undefined;
   violation: Violation | undefined;
   /** Called at each tracepoint of the kernel code, if set. */
   onTrace: ((cpu: number, event: string, values: readonly number[]) => void) | undefined;
@@ -283,6 +291,7 @@ export class Machine<E = unknown> implements Explorable {
     const isWatchedWhole = program.invariant !== undefined || (isWeak && options.exact === true);
     this.locality = isWatchedWhole ? undefined : this.#localSteps;
     this.#now = this.#whatIsNow();
+    this.alike = this.#symmetry(program.identical ?? []);
     const host = this.#processHost();
     for (let i = 0; i < 2 * n; i++) {
       this.#processes.push(new Process(i, i % n, this.kernel, host));
@@ -633,6 +642,23 @@ export class Machine<E = unknown> implements Explorable {
     };
   }
 
+  /** Of identical CPUs: their own words, and those of their processes. */
+  #symmetry(groups: readonly (readonly number[])[]): Symmetry | undefined {
+    if (groups.length === 0 || this.#weak !== undefined) return undefined;
+    if (this.#footprints.hasKernel) throw new Error('identical CPUs are for programs of bare accesses');
+    const words = this.#words;
+    const wordsOf = (cpu: number): Int32Array =>
+      Int32Array.from([
+        ...range(words.cpuAt(cpu, 0), CPU_WORDS),
+        ...range(words.processAt(cpu, 0), PROCESS_WORDS),
+        ...range(words.processAt(this.#cpus + cpu, 0), PROCESS_WORDS),
+      ]);
+    return new Symmetry(
+      this.state,
+      groups.map((cpus) => ({ cpus, words: cpus.map(wordsOf) })),
+    );
+  }
+
   // ---- setup ----
 
   #run<T>(cpu: number, body: (cpu: Cpu) => Steps<T>): T {
@@ -775,6 +801,11 @@ export class Machine<E = unknown> implements Explorable {
     log[length] = value;
     this.#words.setQuiet(number, QUIET.logLength, length + 1);
   }
+}
+
+/** So many numbers, from one on. */
+function range(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => from + i);
 }
 
 /** What code threw, and where. */

@@ -95,6 +95,16 @@ export class State {
   }
 }
 
+/** What a word that has a value contributes to the first half of a key. */
+export function lowOf(index: number, value: number): number {
+  return mix(SEED_LOW, index, value);
+}
+
+/** And to the second half. */
+export function highOf(index: number, value: number): number {
+  return mix(SEED_HIGH, index, value);
+}
+
 /** Adds a value to a running hash (history of a process). */
 export function chain(hash: number, value: number, lane: 0 | 1): number {
   return lane === 0 ? mix(SEED_LOW, hash, value) : mix(SEED_HIGH, hash, value);

@@ -74,6 +74,7 @@ function named(
   cells: Readonly<Record<string, number>>,
   threads: (at: (name: string) => Cell) => Threads,
   final?: (peek: (name: string) => number) => string | undefined,
+  identical: readonly (readonly number[])[] = [],
 ): Program<unknown> {
   const names = Object.keys(cells);
   let base = 0;
@@ -85,6 +86,7 @@ function named(
     },
     setup: () => undefined,
     threads: () => threads(at),
+    identical,
     ...(final !== undefined && { final: (peek: (cell: Cell) => number) => final((name) => peek(at(name))) }),
   };
 }
@@ -116,7 +118,7 @@ export function handshake(fence: boolean): Program<unknown> {
 export function ring(queued: readonly number[], entries: number, recheck = true): Program<unknown> {
   const cells: Record<string, number> = { gen: 0, lock: 0 };
   for (let i = 0; i < entries; i++) for (const field of ['gen', 'start', 'end']) cells[`${field}${i}`] = 0;
-  return named(cells, (at) => {
+  const threads = (at: (name: string) => Cell): Threads => {
     const slot = (gen: number): { gen: Cell; start: Cell; end: Cell } => {
       const i = gen % entries;
       return { gen: at(`gen${i}`), start: at(`start${i}`), end: at(`end${i}`) };
@@ -150,7 +152,11 @@ export function ring(queued: readonly number[], entries: number, recheck = true)
       }
     };
     return [...queued.map(queuer), flusher];
-  });
+  };
+  // Queuers are alike if they queue as many.
+  const groups = [...new Set(queued)].map((n) => queued.flatMap((count, i) => (count === n ? [i] : [])));
+  const identical = groups.filter((group) => group.length > 1);
+  return named(cells, threads, undefined, identical);
 }
 
 /** Pages that thread i of {@link gather} zaps. */

@@ -112,6 +112,30 @@ export function changingProgram(next: Chance): ToyProgram {
   };
 }
 
+/** Two or three CPUs that run the same code, and perhaps one that runs other code; every seventh end is bad, whichever CPU is which. */
+export function symmetricProgram(next: Chance): ToyProgram {
+  const { memory, code, cells } = richCode(next);
+  const twins = 2 + below(next, 2);
+  const other = next() < 0.6 ? [code[1]!.slice(0, 3)] : [];
+  const same = code[0]!.slice(0, twins === 3 || memory === 'tso' ? 3 : 4);
+  const bad = next() < 0.3;
+  return {
+    memory,
+    code: [...Array.from({ length: twins }, () => same), ...other],
+    ...(cells !== undefined && { cells }),
+    identical: [Array.from({ length: twins }, (_, i) => i)],
+    ...(bad && { badEnd: (cellsAtEnd: string) => hash(cellsAtEnd) % 7 === 0 }),
+  };
+}
+
+/** A program without interrupts. */
+function richCode(next: Chance): ToyProgram {
+  for (;;) {
+    const program = richProgram(next);
+    if (program.handlers?.length === 0) return program;
+  }
+}
+
 function hash(text: string): number {
   let h = 0;
   for (let i = 0; i < text.length; i++) h = (Math.imul(h, 31) + text.charCodeAt(i)) | 0;

@@ -6,6 +6,7 @@
  */
 import { type Explorable, type Locality, type Sharing, TOUCH, type Touch, type Violation } from '../src/explorable.ts';
 import { State } from '../src/state.ts';
+import { Symmetry } from '../src/symmetry.ts';
 
 /** One step of a CPU. `when`: only if the CPU's last read gave this; else it is passed over without a step. */
 export type ToyOp = readonly [
@@ -42,8 +43,14 @@ export interface ToyProgram {
   readonly handlers?: readonly (readonly ToyOp[])[];
   /** First values of the cells. */
   readonly cells?: readonly number[];
+  /** Groups of CPUs that are taken for one another. */
+  readonly identical?: readonly (readonly number[])[];
+  /** Wrong: each of their words by itself. */
+  readonly wordByWord?: boolean;
   /** The end of an execution: true if it may not end so. */
   readonly bad?: (observation: string) => boolean;
+  /** The same, by the cells alone. */
+  readonly badEnd?: (cells: string) => boolean;
 }
 
 /** Cells of a program. */
@@ -77,6 +84,7 @@ export class Toy implements Explorable {
   readonly #program: ToyProgram;
   readonly #state: State;
   readonly locality: Locality;
+  readonly alike: Symmetry | undefined;
   #sharing: Sharing | undefined;
 
   constructor(program: ToyProgram) {
@@ -88,6 +96,19 @@ export class Toy implements Explorable {
     program.cells?.forEach((value, cell) => this.#state.set(cell, value));
     for (let cpu = 0; cpu < this.#cpus; cpu++) this.#set(cpu, PC, this.#skip(cpu, false, 0));
     this.#state.settle();
+    const wordsOf = (cpu: number): Int32Array =>
+      Int32Array.from({ length: CPU_WORDS }, (_, i) => CELLS + cpu * CPU_WORDS + i);
+    if (program.identical !== undefined) {
+      const groups = program.identical.flatMap((cpus) => {
+        const words = cpus.map(wordsOf);
+        if (program.wordByWord !== true) return [{ cpus, words }];
+        return Array.from({ length: CPU_WORDS }, (_, i) => ({
+          cpus,
+          words: words.map((all) => all.subarray(i, i + 1)),
+        }));
+      });
+      this.alike = new Symmetry(this.#state, groups);
+    }
     this.locality = {
       words,
       watch: (sharing) => {
@@ -172,7 +193,9 @@ export class Toy implements Explorable {
 
   checkEnd(): Violation | undefined {
     if (!this.finished()) return { oracle: 'deadlock', message: 'stuck' };
-    return this.#program.bad?.(this.observation()) === true ? { oracle: 'assert', message: 'bad end' } : undefined;
+    const { bad, badEnd } = this.#program;
+    const isBad = bad?.(this.observation()) === true || badEnd?.(this.#state.words.subarray(0, CELLS).join()) === true;
+    return isBad ? { oracle: 'assert', message: 'bad end' } : undefined;
   }
 
   footprint(actor: number, touch: Touch): void {

@@ -32,6 +32,9 @@
  * owner, which go past a buffer that holds no older store of the cell (memory.ts). What holds is that the state after the drain
  * can do whatever the one before could: a buffer with less in it never makes anybody wait, and the owner loads the same values.
  *
+ * Identical CPUs that are taken for one another: of an execution the search has one in which some of them have changed places. So what one of
+ * them was seen to touch counts as seen of all. (No program is known in which that makes a difference.)
+ *
  * Livelocks: a cycle that this search closes is one of the full search, and is judged by the same rule. As there, only cycles that
  * are closed by one edge are looked at.
  */
@@ -49,13 +52,17 @@ export class Touches implements Sharing {
   /** Whether something that was relied on turned out wrong. */
   wrong = false;
   readonly #words: number;
+  /** For each process all that are taken for one another with it. */
+  readonly #alike: readonly (readonly number[])[];
   /** The last position at which a process was seen to touch a word, by process, word and way. */
   readonly #last: Int32Array;
   /** The first position from which on it was relied upon not to. */
   readonly #relied: Int32Array;
 
-  constructor(processes: number, words: number) {
+  /** @param alike for each process all that are taken for one another with it: what one touches, the others may touch */
+  constructor(processes: number, words: number, alike: readonly (readonly number[])[] = []) {
     this.#words = words;
+    this.#alike = alike;
     this.#last = new Int32Array(processes * words * WAYS).fill(NEVER);
     this.#relied = new Int32Array(processes * words * WAYS);
   }
@@ -67,6 +74,12 @@ export class Touches implements Sharing {
   }
 
   touch(process: number, word: number, how: number, position: number): void {
+    const alike = this.#alike[process];
+    if (alike === undefined) this.#note(process, word, how, position);
+    else for (const other of alike) this.#note(other, word, how, position);
+  }
+
+  #note(process: number, word: number, how: number, position: number): void {
     const at = (process * this.#words + word) * WAYS + how;
     if (position <= this.#last[at]!) return;
     this.#last[at] = position;
@@ -86,9 +99,11 @@ export class Reduction {
   readonly #locality: Locality | undefined;
   readonly #touches: Touches | undefined;
 
-  constructor(machine: Explorable, wanted: boolean) {
+  /** @param symmetric identical CPUs are taken for one another */
+  constructor(machine: Explorable, wanted: boolean, symmetric = false) {
     this.#locality = wanted ? machine.locality : undefined;
-    this.#touches = this.#locality && new Touches((2 * machine.actors) / 3, this.#locality.words);
+    const alike = symmetric ? processesAlike(machine) : [];
+    this.#touches = this.#locality && new Touches((2 * machine.actors) / 3, this.#locality.words, alike);
   }
 
   /** A pass over the states begins. */
@@ -117,4 +132,15 @@ export class Reduction {
   end(): void {
     this.#locality?.watch(undefined);
   }
+}
+
+/** For each process of a CPU that is like others: its own number and theirs. */
+function processesAlike(machine: Explorable): readonly (readonly number[])[] {
+  const alike: (readonly number[])[] = [];
+  for (const { cpus } of machine.alike?.groups ?? []) {
+    const interrupts = cpus.map((cpu) => machine.actors / 3 + cpu);
+    for (const cpu of cpus) alike[cpu] = cpus;
+    for (const process of interrupts) alike[process] = interrupts;
+  }
+  return alike;
 }

@@ -43,6 +43,11 @@ export interface SearchOptions {
    * programs without violation. Without effect with `checkKeys`, and where `stopAtFirst` is false: all orders are wanted there.
    */
   readonly reduce?: boolean;
+  /**
+   * Of `states`: states that differ only in which of some identical CPUs is which count as one (Explorable.alike). Not by default. The
+   * ends are those of one of them. Without effect with `checkKeys`, and where `stopAtFirst` is false.
+   */
+  readonly symmetry?: boolean;
   /** Called at most every 100 ms. Return false to stop the search. */
   readonly onProgress?: (progress: Progress) => boolean | void;
   /** Collect the observations of all executions that end without a violation on their way. */

@@ -12,10 +12,13 @@
  * starves somebody who could have ended it is a scheduler's fault and no finding. Only cycles that this search closes are
  * looked at, one edge each: a livelock made of several of them may be missed, and `holds` does not speak of it.
  *
+ * **Identical CPUs** (`symmetry`). States that differ in which of them is which are one: of them the first that the search comes to is
+ * explored. A livelock in which such CPUs change roles may be missed.
+ *
  * **Passes.** What is local is first assumed and then looked at: a search that assumed too much is run again. Counted are the
  * states of the last pass, and the steps of all.
  */
-import type { Explorable } from '../explorable.ts';
+import type { Alike, Explorable } from '../explorable.ts';
 import { Reduction } from './locality.ts';
 import { type Path } from './path.ts';
 import { type Result, type SearchOptions, Tally } from './result.ts';
@@ -127,8 +130,13 @@ class Stack {
 export function states(
   machine: Explorable,
   options: SearchOptions = {},
-  reduction: Reduction = new Reduction(machine, isReduced(options)),
+  reduction: Reduction = new Reduction(
+    machine,
+    options.reduce !== false && !wantsAll(options),
+    options.symmetry === true,
+  ),
 ): Result {
+  const alike = options.symmetry === true && !wantsAll(options) ? machine.alike : undefined;
   const tally = new Tally(options);
   const start = machine.mark();
   const known = options.checkKeys === true ? new Map<string, string>() : undefined;
@@ -136,7 +144,7 @@ export function states(
   do {
     tally.states = 0;
     reduction.begin();
-    explore(machine, tally, reduction, known);
+    explore(machine, tally, reduction, known, alike);
     machine.undo(start);
   } while (reduction.wrong && !tally.over);
   reduction.end();
@@ -145,8 +153,8 @@ export function states(
 }
 
 /** Where every violation is counted, or every key compared, all orders of steps are wanted. */
-function isReduced({ reduce, stopAtFirst, checkKeys }: SearchOptions): boolean {
-  return reduce !== false && stopAtFirst !== false && checkKeys !== true;
+function wantsAll({ stopAtFirst, checkKeys }: SearchOptions): boolean {
+  return stopAtFirst === false || checkKeys === true;
 }
 
 /** One pass. */
@@ -155,7 +163,9 @@ function explore(
   tally: Tally,
   reduction: Reduction,
   known: Map<string, string> | undefined,
+  alike: Alike | undefined,
 ): void {
+  const key = alike === undefined ? ownKey(machine) : alike;
   const visited = new Visited();
   const onPath = new OnPath();
   const stack = new Stack(machine.actors);
@@ -166,7 +176,7 @@ function explore(
     tally.state();
     if (tally.over) return false;
     if (stack.push(machine)) {
-      onPath.push(machine.keyLow, machine.keyHigh);
+      onPath.push(key.low, key.high);
       return true;
     }
     stack.depth--;
@@ -180,6 +190,7 @@ function explore(
   const perform = (actor: number, choice: number): void => {
     stack.mark[stack.depth - 1] = machine.mark();
     machine.perform(actor, choice);
+    alike?.look();
     tally.step();
     if (known !== undefined && machine.violation === undefined) compareNextSteps(machine, known);
   };
@@ -189,7 +200,7 @@ function explore(
     for (let actor = 0; actor < machine.actors; actor++) {
       if (!stack.hasOneStep(actor) || !reduction.mayBeAlone(actor)) continue;
       perform(actor, 0);
-      if (machine.violation !== undefined || reduction.stays(onPath.depthOf(machine.keyLow, machine.keyHigh) >= 0)) {
+      if (machine.violation !== undefined || reduction.stays(onPath.depthOf(key.low, key.high) >= 0)) {
         stack.takeAlone(actor);
         return true;
       }
@@ -198,7 +209,8 @@ function explore(
     return false;
   };
 
-  visited.add(machine.keyLow, machine.keyHigh);
+  alike?.look();
+  visited.add(key.low, key.high);
   /** Nothing was tried yet at the top. */
   let fresh = enter();
   while (stack.depth > 0) {
@@ -206,7 +218,8 @@ function explore(
     if (!(fresh && !tally.over && performAlone())) {
       if (tally.over || !stack.advance()) {
         fresh = false;
-        onPath.pop(machine.keyLow, machine.keyHigh);
+        alike?.look();
+        onPath.pop(key.low, key.high);
         if (--stack.depth > 0) machine.undo(stack.mark[stack.depth - 1]!);
         continue;
       }
@@ -215,17 +228,29 @@ function explore(
     fresh = false;
     if (machine.violation !== undefined) {
       tally.found(machine.violation, path);
-    } else if (visited.add(machine.keyLow, machine.keyHigh)) {
+    } else if (visited.add(key.low, key.high)) {
       fresh = enter();
       if (fresh) continue;
     } else {
-      const from = onPath.depthOf(machine.keyLow, machine.keyHigh);
+      const from = onPath.depthOf(key.low, key.high);
       if (from >= 0 && stack.isFair(from)) {
         tally.found({ oracle: 'livelock', message: livelock(stack.depth - from) }, path);
       }
     }
     machine.undo(stack.mark[top]!);
   }
+}
+
+/** The key of the machine's present state. */
+function ownKey(machine: Explorable): { readonly low: number; readonly high: number } {
+  return {
+    get low() {
+      return machine.keyLow;
+    },
+    get high() {
+      return machine.keyHigh;
+    },
+  };
 }
 
 /** Debug mode: what may happen next must follow from the key. */
