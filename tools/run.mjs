@@ -3,7 +3,7 @@
 //
 //   setup            install
 //   test             all that a change must pass, and the closing line `N passed, N failed, N skipped`
-//   check            the same, and the packages as they would be published
+//   check            the same, and the packages as they would be published: their form, and what third parties run with them
 //   cli ARGS         build, then the command
 //   quiet-cli ARGS   the same; install and build are heard only if they fail, and then on stderr
 //   bench ARGS       build, then the benchmarks

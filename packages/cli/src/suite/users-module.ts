@@ -16,24 +16,26 @@ export async function exportsOf(file: string, what: string): Promise<readonly (r
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new Misuse(`${file}: no such file`);
   if (!stat.isFile()) throw new Misuse(`${file}: not a file: give a TypeScript file that exports ${what}`);
+  const { ended, listen } = nothingLeft();
   try {
-    const { default: main, ...others } = await Promise.race([
-      import(pathToFileURL(path).href) as Promise<Record<string, unknown>>,
-      nothingLeft(),
-    ]);
+    const imported = import(pathToFileURL(path).href) as Promise<Record<string, unknown>>;
+    const { default: main, ...others } = await Promise.race([imported, ended]);
     return [main === undefined ? [] : [main].flat(1), Object.values(others).flat(1)];
   } catch (error) {
     throw new Misuse(`${where(file, error)}: ${whatIsWrong(error)}`, { cause: error });
+  } finally {
+    process.off('beforeExit', listen);
   }
 }
 
-/** Fails when nothing is left that could wake the thread: the file waits at its top level for what never comes. */
-function nothingLeft(): Promise<never> {
-  return new Promise((_, reject) => {
-    process.once('beforeExit', () =>
-      reject(new Misuse('its import never ends: a file of scenarios or backends may only define them')),
-    );
+/** Fails when nothing is left that could wake the thread: the file waits at its top level for what never comes. Until nobody listens any more. */
+function nothingLeft(): { readonly ended: Promise<never>; readonly listen: () => void } {
+  let listen = (): void => {};
+  const ended = new Promise<never>((_, reject) => {
+    listen = () => reject(new Misuse('its import never ends: a file of scenarios or backends may only define them'));
   });
+  process.once('beforeExit', listen);
+  return { ended, listen };
 }
 
 /** The file, with the line if that can be told. */
