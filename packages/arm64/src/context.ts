@@ -11,11 +11,9 @@
  *     // one word, one order: if CPU 0 is first, CPU 1 finds the new ASID and reserves it; if CPU 1 is first, CPU 0 finds 0 and takes the
  *     // lock, and with it sees the new generation
  *
- * Invariants, by the names of C. Marinas' model (kernel-tla, asidalloc.tla), and who watches them:
- *
- *     UniqueASIDPerCPU       on one CPU different mms have different ASIDs               oracle O8, at each context load
- *     SameASIDActiveTask     an mm that runs on two CPUs has one ASID                    the ends of the scenarios asid/*
- *     TLBEmptyInvalPTE       no entry of a flushed PTE under the ASID of an mm that runs oracles O1, O2
+ * The invariants of C. Marinas' model (kernel-tla, asidalloc.tla) are asked in every state by the scenario `asid/invariants`: UniqueASIDPerCPU,
+ * UniqueASIDActiveTask, SameASIDActiveTask, TLBEmptyInvalPTE. In all others oracle O8 watches the first one at each context load, and O1
+ * and O2 the last one.
  *
  * An mm that runs nowhere may have entries under an ASID of an earlier generation (SameASIDPerTask does not hold): they answer nobody.
  */

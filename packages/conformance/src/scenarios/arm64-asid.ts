@@ -1,19 +1,17 @@
 /**
  * The ASIDs of arm64: few of them here, so that they are all given out, and taken back, while flushes go on (arch/arm64/mm/context.c).
  *
- * The invariants are those of C. Marinas' model (kernel-tla, asidalloc.tla), by its names. O8 watches UniqueASIDPerCPU at each context load, O1
- * and O2 watch TLBEmptyInvalPTE; the end of each execution is asked for the others. CPUs do not share their TLBs (no CnP); that ASIDs of mms
- * that run on different CPUs are different, too, is what keeps them so when a task moves.
+ * The invariants of C. Marinas' model are those of arm64-asid-invariants.ts. Here O8 watches UniqueASIDPerCPU at each context load, O1 and O2
+ * watch TLBEmptyInvalPTE, and the end of each execution is asked for the others.
  */
-import { type Arm64, arm64MmContextGet, asidIn, generationIn, mmContextId } from '@mmu-gather/arm64/stepped';
+import { type Arm64, arm64MmContextGet, asidIn, mmContextId } from '@mmu-gather/arm64/stepped';
 import type { Run } from '@mmu-gather/checker';
-import { type Cpu, type Kernel, Mm, type Steps } from '@mmu-gather/core/stepped';
+import { type Cpu, type Kernel, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, mmap, shrinkPages, userStore } from '@mmu-gather/mm/stepped';
-import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread } from '../scenario.ts';
+import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
+import { ASIDS, asidsAtEnd } from './arm64-asid-invariants.ts';
 import { clearFlushFree } from './arm64-flush.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, toUser } from './stage.ts';
-
-const ASIDS: Only = { archs: ['arm64'], why: 'its ASIDs are the same on every CPU, and roll over' };
 
 /** Three ASIDs for users: one more than CPUs can run with. */
 const THREE: BackendOverrides = { arm64: { asids: 4 } };
@@ -47,29 +45,6 @@ function* runEach(cpu: Cpu, mms: readonly Mm[]): Steps<void> {
   for (const mm of mms) yield* contextSwitch(cpu, mm);
 }
 
-/** SameASIDActiveTask and UniqueASIDActiveTask, of CPUs outside of switch code. */
-function asidInvariants(peek: (cell: number) => number, { arm64 }: Mms): string | undefined {
-  const running = arm64.cpuAsids.map(({ active, reserved, loadedMm }) => {
-    const id = peek(active) === 0 ? peek(reserved) : peek(active);
-    return { mm: peek(loadedMm), asid: asidIn(id) };
-  });
-  for (const [i, one] of running.entries()) {
-    for (const [j, other] of running.slice(0, i).entries()) {
-      if (one.mm === arm64.initMm || other.mm === arm64.initMm) continue;
-      if (one.mm === other.mm && one.asid !== other.asid)
-        return `SameASIDActiveTask: CPUs ${j} and ${i} run one mm with ASIDs ${other.asid} and ${one.asid}`;
-      if (one.mm !== other.mm && one.asid === other.asid)
-        return `UniqueASIDActiveTask: CPUs ${j} and ${i} run two mms with ASID ${one.asid}`;
-    }
-    if (one.mm === arm64.initMm) continue;
-    const id = peek(mmContextId(Mm.at(one.mm)));
-    const current = generationIn(id) === peek(arm64.allocator.generation);
-    if (current && asidIn(id) !== one.asid)
-      return `SameASIDActiveTask: CPU ${i} runs with ASID ${one.asid} an mm whose ASID is ${asidIn(id)}`;
-  }
-  return undefined;
-}
-
 const rollover = defineScenario<Mms>({
   id: 'asid/rollover',
   title: 'two CPUs run four mms with three ASIDs: they roll over twice, on both CPUs at once',
@@ -81,7 +56,7 @@ const rollover = defineScenario<Mms>({
   // ASID 1 was the first mm's, CPU 0 runs with 2 and CPU 1 with 3.
   setup: (run, kernel) => setMms(run, kernel, 4, [0, 0, 1]),
   threads: ({ mms: [a, , c, d] }) => [thread((cpu) => runEach(cpu, [a!, c!])), thread((cpu) => runEach(cpu, [d!, a!]))],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'asid/rollover/nothing-reserved',
@@ -114,7 +89,7 @@ const exchange = defineScenario<Mms>({
     thread((cpu) => runEach(cpu, [one!])),
     thread((cpu) => runEach(cpu, [two!, other!, two!, one!])),
   ],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'bug:B78/buggy',
@@ -142,7 +117,7 @@ const flushed = defineScenario<Mms>({
       yield* toUser(cpu, a!);
     }),
   ],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'asid/flush/read-early',
@@ -173,7 +148,7 @@ const reclaimed = defineScenario<Mms>({
       yield* toUser(cpu, a!);
     }),
   ],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'asid/reclaim/no-dsb',
@@ -215,7 +190,7 @@ const bothReserve = defineScenario<Mms>({
       yield* clearFlushFree(cpu, a!, at0);
     }),
   ],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'asid/reserved-twice/first-only',
@@ -280,7 +255,7 @@ const kpti = defineScenario<Mms>({
     return stage;
   },
   threads: ({ mms: [a], at0 }) => [thread((cpu) => clearFlushFree(cpu, a!, at0))],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'asid/kpti/once',
@@ -308,7 +283,7 @@ const kptiRollover = defineScenario<Mms>({
       yield* toUser(cpu, a!);
     }),
   ],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'asid/kpti-rollover/no-flush',
@@ -354,7 +329,7 @@ const activeReset = defineScenario<Mms>({
       yield* clearFlushFree(cpu, a!, at0);
     }),
   ],
-  final: asidInvariants,
+  final: asidsAtEnd,
   twins: [
     {
       id: 'arm64/active-cpu-reset/late',

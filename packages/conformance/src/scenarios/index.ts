@@ -3,6 +3,7 @@
  */
 import type { AnyScenario } from '../scenario.ts';
 import { AGGRESSIVE_SCENARIOS } from './aggressive.ts';
+import { ARM64_ASID_INVARIANTS } from './arm64-asid-invariants.ts';
 import { ARM64_ASIDS } from './arm64-asid.ts';
 import { ARM64_CONTPTE } from './arm64-contpte.ts';
 import { ARM64_FLUSHES } from './arm64-flush.ts';
@@ -106,6 +107,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...GUP_FAST,
   ...BROADCASTS,
   ...ARM64_FLUSHES,
+  ...ARM64_ASID_INVARIANTS,
   ...ARM64_ASIDS,
   ...ARM64_RECLAIM,
   ...ARM64_CONTPTE,
