@@ -28,6 +28,8 @@ export interface Dependencies {
   readonly data?: number;
   /** Loads that the branches before this access depend on. Orders stores after them; loads only behind a fence `isb`. */
   readonly ctrl?: number;
+  /** Loads that picked the stored value (CSEL, CAS). Orders the store after them, but not the walk or the exception entry of its instruction. */
+  readonly picked?: number;
 }
 
 /**
@@ -94,6 +96,26 @@ export type FenceKind =
   | 'rmb'
   | 'wmb';
 
+/** How an access is translated: what its CPU does by hardware, and as whom. All false if not given. */
+export interface TranslatedBy {
+  /** Hardware sets access flags (HA). */
+  readonly accessFlag?: boolean;
+  /** Hardware sets dirty state, and access flags (HD). */
+  readonly dirty?: boolean;
+  /** It is user code (EL0). */
+  readonly el0?: boolean;
+  /** A fault is taken by a handler: an exception entry, which synchronises. */
+  readonly handler?: boolean;
+}
+
+/** A TLBI. */
+export interface Invalidation extends Dependencies {
+  /** The address whose leaf entry goes; all entries if not given. */
+  readonly address?: number;
+  /** On every CPU, when a DSB has completed it, or only on this one. */
+  readonly broadcast: boolean;
+}
+
 /** The port of a thread of bare instructions. */
 export interface BarePort extends Cpu {
   /** A load. Returns what it read. */
@@ -113,6 +135,30 @@ export interface BarePort extends Cpu {
   storeExclusive(cell: Cell, value: number, access?: StoreAccess): Steps<number>;
   /** A fence. `ctrl`: slots that the branches before it depend on (`isb` and `isync` only). */
   fence(kind: FenceKind, ctrl?: number): Steps<void>;
+
+  // Through page tables, under `weak` in a program that has some. Addresses: page << pageShift, plus the number of the word in the page.
+  // Each returns what its namesake does, or one of FAULTS.
+
+  /** A load. */
+  loadVia(address: number, by: TranslatedBy, access?: LoadAccess): Steps<number>;
+  /** A store. Returns 0. */
+  storeVia(address: number, value: number, by: TranslatedBy, access?: StoreAccess): Steps<number>;
+  /** A read-modify-write. */
+  rmwVia(
+    address: number,
+    operation: RmwOperation,
+    operand: number,
+    by: TranslatedBy,
+    access?: RmwAccess,
+  ): Steps<number>;
+  /** A compare-and-swap. One that fails may store what it read. */
+  compareAndSwapVia(address: number, old: number, value: number, by: TranslatedBy, access?: RmwAccess): Steps<number>;
+  /** LDXR, LDAXR. */
+  loadExclusiveVia(address: number, by: TranslatedBy, access?: LoadAccess): Steps<number>;
+  /** STXR, STLXR. */
+  storeExclusiveVia(address: number, value: number, by: TranslatedBy, access?: StoreAccess): Steps<number>;
+  /** A TLBI, which a `dsb sy` completes. */
+  invalidateVia(invalidation: Invalidation): Steps<void>;
 }
 
 /** The port of the exploring machine as bare instructions see it; on other machines there is none. */

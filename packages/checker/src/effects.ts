@@ -14,6 +14,7 @@ import {
   isBroadcast,
   onlyReads,
   OP,
+  OP_NAMES,
   passes,
   SCOPE_GLOBALS,
   SCOPE_DATA,
@@ -29,6 +30,7 @@ import type { Races } from './races.ts';
 import { Rcu } from './rcu.ts';
 import type { Text } from './text.ts';
 import type { UserAccess } from './user-access.ts';
+import type { Walks } from './weak/walks.ts';
 import { WeakEffects } from './weak/weak-effects.ts';
 import { CPU, type Words } from './words.ts';
 
@@ -41,6 +43,8 @@ export interface Parts {
   readonly interrupts: Interrupts;
   readonly mmu: Mmu;
   readonly user: UserAccess;
+  /** Of a program of bare instructions whose accesses are translated. */
+  readonly walks: Walks | undefined;
   /** Broadcasts do not wait for stores (Isa.unorderedBroadcasts). */
   readonly unorderedBroadcasts: boolean;
   readonly oracles: Oracles;
@@ -59,7 +63,7 @@ export class Effects {
   constructor(parts: Parts) {
     this.#parts = parts;
     const { words, memory } = parts;
-    this.weak = memory.weak && new WeakEffects(words, memory, memory.weak);
+    this.weak = memory.weak && new WeakEffects(words, memory, memory.weak, parts.mmu, parts.walks);
     const weak = this.weak;
     this.#rcu = new Rcu(
       words,
@@ -116,6 +120,8 @@ export class Effects {
       case OP.bareFence:
         return fenceClass(a) !== 'full' || this.#parts.memory.isEmpty(cpu) ? 1 : 0;
     }
+    if (kind >= OP.viaLoad && kind <= OP.bareInvalidate)
+      throw new TypeError(`${OP_NAMES[kind]} on a machine without walks (MachineOptions.walks)`);
     if (kind === OP.invalidate && this.#parts.unorderedBroadcasts && isBroadcast(arg(1))) return 1;
     // All others are ordered after the CPU's own stores.
     if (!this.#parts.memory.isEmpty(cpu)) return 0;

@@ -46,6 +46,10 @@ import { chain, State } from './state.ts';
 import { Symmetry } from './symmetry.ts';
 import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
+import { AccessFlags } from './weak/access-flags.ts';
+import { Invalidations } from './weak/invalidations.ts';
+import type { Without } from './weak/walk-rules.ts';
+import { Walks } from './weak/walks.ts';
 import { WeakMemory, type WeakOptions } from './weak/weak-memory.ts';
 import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUIET, QUIET_WORDS, Words } from './words.ts';
 
@@ -56,6 +60,9 @@ const COMPLETED: number = Mm.fields.indexOf('tlbGenCompleted');
 const DATA: number = Page.fields.indexOf('data');
 /** Positions of a process that one system call takes: more than any has steps and plain loads. */
 const SYSCALL = 1 << 16;
+
+/** All rules of walks. */
+const NO_RULE: Without = new Set();
 
 /** A program's setup violates an oracle: there is no state to begin a search in. */
 export class SetupError extends Error {
@@ -112,6 +119,8 @@ export interface MachineOptions extends BootOptions {
    * followed as LKMM says.
    */
   readonly exact?: boolean;
+  /** Of such a program whose accesses go through page tables: what walks do. It has some if this is given. */
+  readonly walks?: WalkOptions;
   /** Also check O1s: at the time a page is freed no CPU may hold an entry to it, whatever it runs. */
   readonly strict?: boolean;
 }
@@ -128,6 +137,16 @@ export interface Standing {
   readonly buffered: readonly (readonly [cell: Cell, value: number])[];
   /** Its next step, as text; undefined if its code has returned. */
   readonly next: string | undefined;
+}
+
+/** What walks of a program of bare instructions do. */
+export interface WalkOptions {
+  /** FEAT_ETS2: walks that fault come after all earlier accesses, and DSBs hold back walks. */
+  readonly ets2: boolean;
+  /** Hardware of some CPU sets access flags: it may do so of its own accord, in every valid entry. */
+  readonly setsAccessFlags: boolean;
+  /** Rules to leave out, for tests of what each is for. */
+  readonly without?: Without;
 }
 
 /** The exploring machine. */
@@ -177,19 +196,25 @@ export class Machine<E = unknown> implements Explorable {
   readonly #off: ReadonlySet<OracleId>;
   readonly #isEntry: (cell: Cell) => boolean;
   readonly #isTranslation: (cell: Cell) => boolean;
+  readonly #accessFlags: AccessFlags | undefined;
 
   constructor(options: MachineOptions, program: Program<E>) {
     const n = options.cpus;
     this.#program = program;
     this.#cpus = n;
-    this.actors = 3 * n;
+    this.actors = 3 * n + (options.walks?.setsAccessFlags === true ? 1 : 0);
     this.memoryModel = options.memoryModel ?? options.backend.isa.memoryModel;
 
     const layout = (this.layout = new Layout());
     this.kernel = bootKernel(layout, options);
     program.reserve?.(layout);
+    const isWeak = this.memoryModel === 'weak';
+    const walking = options.walks !== undefined;
+    if (walking && !(isWeak && options.exact === true && options.backend.isa.multiCopyAtomic))
+      throw new TypeError('walks of bare instructions are followed under weak, multi-copy atomic, and exact only');
     layout.reservePools(options, { ...DEFAULT_POOLS, ...options.pools });
     this.#arenaWords = layout.words;
+    const invalidations = walking ? layout.reserve('tlbi', numbered(Invalidations.cells(n) + 1)) : 0;
 
     const roots = layout.pool('table').count;
     const pages = 2 ** options.geometry.bits.reduce((a, b) => a + b, 0);
@@ -200,7 +225,6 @@ export class Machine<E = unknown> implements Explorable {
     const oracleBase = mmuBase + Mmu.words(options);
     const processBase = oracleBase + Oracles.words(sizes);
     const weakBase = processBase + 2 * n * PROCESS_WORDS;
-    const isWeak = this.memoryModel === 'weak';
     const quiet = weakBase + (isWeak ? WeakMemory.words({ cpus: n, cells: layout.words }) : 0);
     const state = (this.state = new State(quiet + 2 * n * QUIET_WORDS, quiet));
     for (const [cell, value] of layout.initial) state.set(cell, value);
@@ -244,7 +268,9 @@ export class Machine<E = unknown> implements Explorable {
       strict: options.strict === true,
       isa: options.backend.isa,
     });
-    this.#weak = isWeak ? new WeakMemory(state, weakBase, this.#weakOptions(options)) : undefined;
+    this.#weak = isWeak ? new WeakMemory(state, weakBase, this.#weakOptions(options, invalidations)) : undefined;
+    const { ets2 = false, without = NO_RULE } = options.walks ?? {};
+    const walks = walking ? new Walks(state, this.#weak!, invalidations, n, ets2, without) : undefined;
     this.#memory = new Memory(words, this.memoryModel === 'tso', this.#weak, (cpu, cell, old) =>
       this.#changed(cpu, cell, old),
     );
@@ -259,10 +285,15 @@ export class Machine<E = unknown> implements Explorable {
       user: new UserAccess(state, this.mmu, this.#memory, options.backend.isa, (cpu, page) =>
         this.#oracles.dataStored(cpu, page),
       ),
+      walks,
       oracles: this.#oracles,
       text: this.text,
       violate: (oracle, message) => this.#violate(oracle, message),
     });
+    this.#accessFlags =
+      walks !== undefined && options.walks?.setsAccessFlags === true
+        ? new AccessFlags(state, invalidations + Invalidations.cells(n), this.#entries(isEntry), this.#memory, walks)
+        : undefined;
     this.#footprints = {
       words,
       tso: this.#memory.tso,
@@ -341,6 +372,7 @@ export class Machine<E = unknown> implements Explorable {
 
   choices(actor: number): number {
     const n = this.#cpus;
+    if (actor === 3 * n) return this.#accessFlags!.choices(this.#threadsDone());
     const cpu = actor % n;
     if (actor >= 2 * n) return this.#words.cpu(cpu, CPU.buffered) > 0 ? 1 : 0;
     const inIrq = this.#interrupts.running(cpu);
@@ -350,6 +382,10 @@ export class Machine<E = unknown> implements Explorable {
   }
 
   finished(): boolean {
+    return this.#threadsDone() && this.#accessFlags?.over !== false;
+  }
+
+  #threadsDone(): boolean {
     const words = this.#words;
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       if (words.running(cpu)) return false;
@@ -361,7 +397,8 @@ export class Machine<E = unknown> implements Explorable {
 
   perform(actor: number, choice: number): void {
     const n = this.#cpus;
-    if (actor >= 2 * n) this.#memory.drain(actor - 2 * n);
+    if (actor === 3 * n) this.#accessFlags!.perform(choice);
+    else if (actor >= 2 * n) this.#memory.drain(actor - 2 * n);
     else if (this.processOf(actor) === undefined) this.#deliver(actor - n);
     else this.#step(actor, actor % n, choice);
     this.#weak?.settle();
@@ -665,9 +702,9 @@ export class Machine<E = unknown> implements Explorable {
     this.#bodies[cpu] = body;
     this.#weak?.reset();
     this.#start(cpu, body);
-    while (!this.finished()) {
+    while (!this.#threadsDone()) {
       // Drains and interrupts first: nothing is left behind when the body returns.
-      let actor = this.actors - 1;
+      let actor = 3 * this.#cpus - 1;
       while (actor >= 0 && this.choices(actor) === 0) actor--;
       if (actor < 0) throw new Error(`the setup is stuck: ${this.checkEnd()?.message ?? ''}`);
       this.perform(actor, 0);
@@ -716,6 +753,11 @@ export class Machine<E = unknown> implements Explorable {
     }
   }
 
+  #entries(isEntry: (cell: Cell) => boolean): Cell[] {
+    const { base, size, count } = this.layout.pool('table');
+    return Array.from({ length: size * count }, (_, i) => base + i).filter(isEntry);
+  }
+
   #oracleHost(): OracleHost {
     return {
       cpus: this.#cpus,
@@ -730,7 +772,7 @@ export class Machine<E = unknown> implements Explorable {
     };
   }
 
-  #weakOptions(options: MachineOptions): WeakOptions {
+  #weakOptions(options: MachineOptions, invalidations: Cell): WeakOptions {
     const { layout } = this;
     const words = this.#words;
     const objects = this.#objects;
@@ -741,6 +783,7 @@ export class Machine<E = unknown> implements Explorable {
       cells: layout.words,
       multiCopyAtomic: isa.multiCopyAtomic,
       exact: options.exact === true,
+      invalidations,
       live: (cpu) => interruptible || words.running(cpu),
       objectOf: (cell) => objects.around(cell),
       targetOf: (cell, value) => {
@@ -806,6 +849,11 @@ export class Machine<E = unknown> implements Explorable {
 /** So many numbers, from one on. */
 function range(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => from + i);
+}
+
+/** Names of words. */
+function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `[${i}]`);
 }
 
 /** What code threw, and where. */

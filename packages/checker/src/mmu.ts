@@ -231,6 +231,11 @@ export class Mmu {
     return this.#state.words[this.#kernelPgd]!;
   }
 
+  /** Addresses of a page. */
+  get pageSize(): number {
+    return 2 ** this.#options.geometry.pageShift;
+  }
+
   /** Page number of an address. */
   page(address: number): number {
     return Math.floor(address / 2 ** this.#options.geometry.pageShift);

@@ -16,8 +16,26 @@ import type {
   Steps,
   Test,
 } from '@mmu-gather/core/stepped';
-import type { BarePort, FenceKind, LoadAccess, RmwAccess, RmwOperation, StoreAccess } from './bare.ts';
-import { FENCE_KINDS, loadArguments, RMW_OPERATIONS, rmwArguments, storeArguments } from './bare-steps.ts';
+import type {
+  BarePort,
+  FenceKind,
+  Invalidation,
+  LoadAccess,
+  RmwAccess,
+  RmwOperation,
+  StoreAccess,
+  TranslatedBy,
+} from './bare.ts';
+import {
+  FENCE_KINDS,
+  loadArguments,
+  RMW_OPERATIONS,
+  rmwArguments,
+  storeArguments,
+  viaLoadArguments,
+  viaRmwArguments,
+  viaStoreArguments,
+} from './bare-steps.ts';
 import { OP, SCOPE_BROADCAST, SCOPE_CPUS, SCOPE_DATA, SCOPE_GLOBALS, SCOPE_LEVEL, SCOPE_ROOTS, TESTS } from './op.ts';
 
 /** Cache names by number, as `alloc` and `free` carry them. */
@@ -155,6 +173,20 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
     compareAndSwap: (cell: Cell, old: number, value: number, access: RmwAccess = {}) =>
       announceMore(OP.bareCas, [cell, value, old, ...rmwArguments(access)]),
     fence: (kind: FenceKind, ctrl = 0) => announce(OP.bareFence, FENCE_KINDS.indexOf(kind), ctrl),
+    loadVia: (address: number, by: TranslatedBy, access: LoadAccess = {}) =>
+      announceMore(OP.viaLoad, [address, ...viaLoadArguments(by, access)]),
+    loadExclusiveVia: (address: number, by: TranslatedBy, access: LoadAccess = {}) =>
+      announceMore(OP.viaLoadExclusive, [address, ...viaLoadArguments(by, access)]),
+    storeVia: (address: number, value: number, by: TranslatedBy, access: StoreAccess = {}) =>
+      announceMore(OP.viaStore, [address, value, ...viaStoreArguments(by, access)]),
+    storeExclusiveVia: (address: number, value: number, by: TranslatedBy, access: StoreAccess = {}) =>
+      announceMore(OP.viaStoreExclusive, [address, value, ...viaStoreArguments(by, access)]),
+    rmwVia: (address: number, operation: RmwOperation, operand: number, by: TranslatedBy, access: RmwAccess = {}) =>
+      announceMore(OP.viaRmw, [address, operand, RMW_OPERATIONS.indexOf(operation), ...viaRmwArguments(by, access)]),
+    compareAndSwapVia: (address: number, old: number, value: number, by: TranslatedBy, access: RmwAccess = {}) =>
+      announceMore(OP.viaCas, [address, value, old, ...viaRmwArguments(by, access)]),
+    invalidateVia: ({ address = -1, broadcast, addr = 0, ctrl = 0 }: Invalidation) =>
+      announceMore(OP.bareInvalidate, [address, broadcast ? 1 : 0, addr, ctrl]),
     jiffies: () => 0,
     trace(event: string, ...values: number[]) {
       process.trace(event, values);

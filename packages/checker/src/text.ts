@@ -143,6 +143,18 @@ export class Text {
         return `user load page ${Math.floor(a(0) / PAGE)}`;
       case 'userWrite':
         return `user store page ${Math.floor(a(0) / PAGE)} := ${a(1)}`;
+      case 'viaLoad':
+      case 'viaLoadExclusive':
+        return `load page ${Math.floor(a(0) / PAGE)}`;
+      case 'viaStore':
+      case 'viaStoreExclusive':
+        return `store page ${Math.floor(a(0) / PAGE)} := ${a(1)}`;
+      case 'viaRmw':
+        return `${RMW_OPERATIONS[a(2)]} page ${Math.floor(a(0) / PAGE)}, ${a(1)}`;
+      case 'viaCas':
+        return `cmpxchg page ${Math.floor(a(0) / PAGE)}: ${a(2)} to ${a(1)}`;
+      case 'bareInvalidate':
+        return `${a(1) !== 0 ? 'broadcast: ' : ''}invalidate ${a(0) < 0 ? 'everything' : `page ${Math.floor(a(0) / PAGE)}`}`;
       case 'enterUser':
         return 'to user mode';
       case 'enterKernel':

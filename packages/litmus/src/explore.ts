@@ -1,28 +1,28 @@
 /**
  * Explores a test: every final state that the exploring machine can reach.
  */
-import { type Explorable, type Progress, type Result, search, type VmsaRule } from '@mmu-gather/checker';
+import { type Explorable, type Progress, type Result, search, type WalkRule } from '@mmu-gather/checker';
 import { satisfies } from './condition.ts';
 import { Unsupported } from './errors.ts';
 import { Final } from './final.ts';
 import type { Limits } from './limits.ts';
-import { type Model, onMachine } from './on-machine.ts';
-import { onMmu } from './on-mmu.ts';
-import { onVmsa } from './on-vmsa.ts';
+import { type Model, onMachine, type Run } from './on-machine.ts';
+import { onSets } from './on-sets.ts';
+import { onTables } from './on-tables.ts';
 import type { LitmusTest } from './test.ts';
 import { Words } from './values.ts';
 
 /** How to explore. */
 export interface ExploreOptions {
   /**
-   * Instead of the language's own: `tso` of X86_64, `weak-mca` of AArch64, `weak` of C. A test with page tables then runs on the MMU of
-   * kernel scenarios.
+   * Instead of the language's own: `tso` of X86_64, `weak-mca` of AArch64, `weak` of C. A test with page tables can run under `sc`, `tso` and
+   * `weak-mca`.
    */
   readonly model?: Model;
   /** FEAT_ETS2, for AArch64 tests with page tables. */
   readonly ets2?: boolean;
-  /** Rules of the VMSA machine to leave out: for tests of what each is for. */
-  readonly without?: readonly VmsaRule[];
+  /** Rules of walks to leave out: for tests of what each is for. */
+  readonly without?: readonly WalkRule[];
   /** Stop after so many states of the search. */
   readonly maxStates?: number;
   /** Stop after so many milliseconds. */
@@ -61,7 +61,6 @@ export function explore(test: LitmusTest, options: ExploreOptions = {}): Explora
   const { ends, result, cut } = finalStates(test, words, final, limits, options);
   const outcomes = new Map<string, Outcome>();
   for (const end of ends) {
-    if (end === '') continue;
     const state = final.state(end.split(',').map(Number));
     if (test.filter !== undefined && !satisfies(state, test.filter)) continue;
     const text = final.line(state);
@@ -87,36 +86,30 @@ interface Found {
 }
 
 function finalStates(test: LitmusTest, words: Words, final: Final, limits: Limits, options: ExploreOptions): Found {
+  const { machine, ends } = runOf(test, words, final, limits, options);
+  const result = explored(machine, options);
+  if (limits.unsupported !== undefined) throw limits.unsupported;
+  if (result.violation !== undefined)
+    throw new Unsupported(test.file, 0, `${result.violation.oracle}: ${result.violation.message}`);
+  return { ends, result, cut: limits.limited };
+}
+
+function runOf(test: LitmusTest, words: Words, final: Final, limits: Limits, options: ExploreOptions): Run {
   const model = modelOf(test, options);
-  if (model !== 'vmsa') {
-    const run = test.vmsa ? onMmu : onMachine;
-    const { machine, ends } = run(test, words, final, model, limits);
-    const result = explored(machine, options, false);
-    if (limits.unsupported !== undefined) throw limits.unsupported;
-    if (result.violation !== undefined)
-      throw new Unsupported(test.file, 0, `${result.violation.oracle}: ${result.violation.message}`);
-    return { ends, result, cut: limits.limited };
-  }
-  const machine = onVmsa(test, words, final, limits, options);
-  const result = explored(machine, options, true);
-  return { ends: result.ends ?? new Set(), result, cut: limits.limited || machine.limited };
+  if (!test.vmsa) return onMachine(test, words, final, model, limits);
+  if (model === 'weak-mca') return onTables(test, words, final, limits, options);
+  if (model === 'weak') throw new Unsupported(test.file, 0, 'page tables where stores are not multi-copy atomic');
+  return onSets(test, words, final, model, limits);
 }
 
-/** Under which model a test runs: its language's, `vmsa` if it has page tables, unless the options say another one. */
-export function modelOf({ language, vmsa }: LitmusTest, { model }: ExploreOptions = {}): Model | 'vmsa' {
-  if (model !== undefined) return model;
-  if (vmsa) return 'vmsa';
-  return language === 'X86_64' ? 'tso' : language === 'AArch64' ? 'weak-mca' : 'weak';
+/** Under which memory model a test runs: its language's, unless the options say another one. */
+export function modelOf({ language }: LitmusTest, { model }: ExploreOptions = {}): Model {
+  return model ?? (language === 'X86_64' ? 'tso' : language === 'AArch64' ? 'weak-mca' : 'weak');
 }
 
-function explored(
-  machine: Explorable,
-  { maxStates, timeLimit, onProgress }: ExploreOptions,
-  collectEnds: boolean,
-): Result {
+function explored(machine: Explorable, { maxStates, timeLimit, onProgress }: ExploreOptions): Result {
   return search(machine, {
     strategy: 'states',
-    collectEnds,
     ...(maxStates !== undefined && { maxStates }),
     ...(timeLimit !== undefined && { timeLimit }),
     ...(onProgress !== undefined && { onProgress }),

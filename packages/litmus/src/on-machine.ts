@@ -65,8 +65,8 @@ export function onMachine(test: LitmusTest, words: Words, final: Final, model: M
     {
       reserve(layout: Layout) {
         cells = layout.reserve('', final.cells);
-        results = layout.reserve('result', range(final.results));
-        gaveUp = layout.reserve('gaveUp', range(count));
+        results = layout.reserve('result', numbered(final.results));
+        gaveUp = layout.reserve('gaveUp', numbered(count));
         final.cells.forEach((name, i) => layout.initialise(cells + i, words.of(test.memory.get(name)!)));
       },
       setup: () => undefined,
@@ -94,7 +94,8 @@ export function onMachine(test: LitmusTest, words: Words, final: Final, model: M
   return { machine, ends };
 }
 
-function range(n: number): string[] {
+/** Names of words of an array. */
+export function numbered(n: number): string[] {
   return Array.from({ length: n }, (_, i) => `[${i}]`);
 }
 
@@ -151,29 +152,32 @@ class MachineMemory implements ThreadMemory {
   *load(address: Value, access: Access): Steps<Outcome> {
     const { addr, slot } = access;
     const order = access.acquire ?? 'relaxed';
-    return this.#outcome(yield* this.#port.load(this.#place(address), { addr, order, ...kept(slot) }), access);
+    return this.#outcome(yield* this.#port.load(this.#place(address), { addr, order, ...slotOf(slot) }), access);
   }
   *store(address: Value, value: Value, access: Access): Steps<Outcome> {
     const order = access.release === true ? 'release' : 'relaxed';
-    yield* this.#port.store(this.#place(address), this.#words.of(value), { ...masks(access), order });
+    yield* this.#port.store(this.#place(address), this.#words.of(value), { ...slotMasks(access), order });
     return NOTHING;
   }
   *rmw(address: Value, operation: RmwOperation, operand: Value, access: Access): Steps<Outcome> {
-    const word = yield* this.#port.rmw(this.#place(address), operation, this.#words.of(operand), rmw(access));
+    const word = yield* this.#port.rmw(this.#place(address), operation, this.#words.of(operand), rmwOf(access));
     return this.#outcome(word, access);
   }
   *compareAndSwap(address: Value, old: Value, value: Value, access: Access): Steps<Outcome> {
     const [from, to] = [this.#words.of(old), this.#words.of(value)];
-    return this.#outcome(yield* this.#port.compareAndSwap(this.#place(address), from, to, rmw(access)), access);
+    return this.#outcome(yield* this.#port.compareAndSwap(this.#place(address), from, to, rmwOf(access)), access);
   }
   *loadExclusive(address: Value, access: Access): Steps<Outcome> {
     const { addr, slot } = access;
     const order = access.acquire ?? 'relaxed';
-    return this.#outcome(yield* this.#port.loadExclusive(this.#place(address), { addr, order, ...kept(slot) }), access);
+    return this.#outcome(
+      yield* this.#port.loadExclusive(this.#place(address), { addr, order, ...slotOf(slot) }),
+      access,
+    );
   }
   *storeExclusive(address: Value, value: Value, access: Access): Steps<Outcome> {
     const order = access.release === true ? 'release' : 'relaxed';
-    const how = { ...masks(access), order } as const;
+    const how = { ...slotMasks(access), order } as const;
     return { value: BigInt(yield* this.#port.storeExclusive(this.#place(address), this.#words.of(value), how)) };
   }
   *fence(kind: FenceKind | 'eret', { ctrl, earlier }: Dependencies): Steps<void> {
@@ -216,18 +220,20 @@ class MachineMemory implements ThreadMemory {
 
 const NOTHING: Outcome = { value: 0n };
 
-function kept(slot: number): { readonly slot?: number } {
+/** Where a load is kept. */
+export function slotOf(slot: number): { readonly slot?: number } {
   return slot < 0 ? {} : { slot };
 }
 
-/** What was only picked orders the store and nothing that reads it: as a branch does. */
-function masks({ addr, pickAddr, data, trueData, ctrl, earlier }: Access): SlotMasks {
-  return { addr, data: trueData, ctrl: ctrl | earlier | pickAddr | data };
+/** What an access depends on. What was only picked orders the store and nothing that reads it: as a branch does. */
+export function slotMasks({ addr, pickAddr, data, trueData, ctrl, earlier }: Access): SlotMasks {
+  return { addr, data: trueData, ctrl: ctrl | earlier | pickAddr, picked: data };
 }
 
-function rmw(access: Access): RmwAccess {
+/** A read-modify-write. */
+export function rmwOf(access: Access): RmwAccess {
   const { acquire, release, full, noReturn } = access;
   const half = acquire === undefined ? (release === true ? 'release' : 'relaxed') : 'acquire';
   const order = full === true ? 'full' : acquire !== undefined && release === true ? 'acquireRelease' : half;
-  return { ...masks(access), order, ...kept(access.slot), ...(noReturn === true && { noReturn }) };
+  return { ...slotMasks(access), order, ...slotOf(access.slot), ...(noReturn === true && { noReturn }) };
 }

@@ -1,5 +1,6 @@
 /**
- * ThreadMemory: what a thread of a test asks of a machine, in values. Each machine has an adapter (on-machine.ts, on-vmsa.ts).
+ * ThreadMemory: what a thread of a test asks of a machine, in values. There is an adapter without page tables (on-machine.ts), one with (on-tables.ts), and one
+ * for the sets of kernel scenarios (on-sets.ts).
  */
 import type { FaultKind, FenceKind, RmwOperation } from '@mmu-gather/checker';
 import type { Steps } from '@mmu-gather/core/stepped';

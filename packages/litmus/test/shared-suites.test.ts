@@ -35,7 +35,7 @@ describe.skipIf(!present)('published verdicts', () => {
     expect(others).toEqual({});
   });
 
-  test('aarch64 with a walk before every access: the two machines agree', { timeout: 60_000 }, () => {
+  test('aarch64 with a walk before every access: the same verdicts', { timeout: 60_000 }, () => {
     const folder = join(SHARED, 'aarch64');
     const walked = runSuite(folder, 'expected', { change: translated });
     expect([...walked]).toEqual([...runSuite(folder, 'expected')]);

@@ -11,9 +11,10 @@
  *     released      its last release                             known to its next acquire (LDAR, locks)
  *
  * And maps to views: `slots` of loads (bare.ts), `forward` of cells, two for each (what a load of the CPU's own store comes after, and what one that acquires does), `objects` that
- * pointers were read to, `reread` of cells (what a store comes after that follows a load of the same cell; without multi-copy
- * atomicity only, where coherence does not say so).
+ * pointers were read to, `reread` of cells (what a store comes after that follows a load or a walk of the same cell, where coherence does
+ * not say so), `passed` of offsets in a page (walks that accesses there went through).
  */
+import type { Cell } from '@mmu-gather/core/stepped';
 import type { State } from '../state.ts';
 import { QUEUE } from '../words.ts';
 import { EMPTY_VIEW, type View, type Views } from './views.ts';
@@ -37,19 +38,24 @@ export const KNOWN = {
   walks: 10,
   /** Page-table entries that its broadcasts, not waited for yet, will tell all walkers of. */
   broadcast: 11,
+  /** Stands before its barriers to come: what earlier DSBs and ISBs hold back. Translated programs only, as the next one. */
+  barriers: 12,
+  /** Its walks so far, and its updates of entries: what a DSB waits for beside accesses. */
+  walked: 13,
   /** What calls in its queue bring along. */
-  queue: 12,
+  queue: 14,
 } as const;
 const VIEWS: number = KNOWN.queue + QUEUE;
 
 /** Maps of each CPU, to views. */
-export const MAPS: Readonly<Record<'slots' | 'forward' | 'objects' | 'reread', number>> = {
+export const MAPS: Readonly<Record<'slots' | 'forward' | 'objects' | 'reread' | 'passed', number>> = {
   slots: VIEWS,
   forward: VIEWS + 1,
   objects: VIEWS + 2,
   reread: VIEWS + 3,
+  passed: VIEWS + 4,
 } as const;
-const MAPS_END: number = MAPS.reread + 1;
+const MAPS_END: number = MAPS.passed + 1;
 
 /** The cell that a load has reserved, and the number of its message, plus one; 0 if it is lost. */
 export const RESERVED: Readonly<Record<'cell' | 'message', number>> = {
@@ -60,6 +66,9 @@ export const RESERVED: Readonly<Record<'cell' | 'message', number>> = {
 /** Words of each CPU. */
 const CPU_WORDS: number = RESERVED.message + 1;
 
+/** Messages that an entry of a translated program may have. */
+export const MESSAGES = 64;
+
 /** Views of nobody. */
 const SHARED = {
   /** What full fences knew. */
@@ -67,7 +76,9 @@ const SHARED = {
   /** What stood before grace periods. */
   grace: 1,
 } as const;
-const SHARED_WORDS = 2;
+/** A map of nobody, of views plus one: what each CPU's walks through each message of an entry came after. */
+const THROUGH = 2;
+const SHARED_WORDS = 3;
 
 /** What the CPUs of one machine know. */
 export class Knowledge {
@@ -76,19 +87,24 @@ export class Knowledge {
   readonly #base: number;
   readonly #cpus: number;
   readonly #fencesAgree: boolean;
+  readonly #translated: boolean;
 
   /** Words that so many CPUs need. */
   static words(cpus: number): number {
     return SHARED_WORDS + cpus * CPU_WORDS;
   }
 
-  /** @param fencesAgree a full fence knows what all full fences before it knew; without it, from-reads see to that */
-  constructor(state: State, views: Views, base: number, cpus: number, fencesAgree: boolean) {
+  /**
+   * @param fencesAgree a full fence knows what all full fences before it knew; without it, from-reads see to that
+   * @param translated accesses walk: what barriers do to walks is to be kept
+   */
+  constructor(state: State, views: Views, base: number, cpus: number, fencesAgree: boolean, translated: boolean) {
     this.#state = state;
     this.#views = views;
     this.#base = base;
     this.#cpus = cpus;
     this.#fencesAgree = fencesAgree;
+    this.#translated = translated;
   }
 
   /** A word of a CPU. */
@@ -146,6 +162,26 @@ export class Knowledge {
     for (let i = 0; i < news.length; i += 2) yield news[i]!;
   }
 
+  /** A CPU went through a message of an entry: a walk, and the access behind it, came after what a view knows. */
+  goThrough(cpu: number, entry: Cell, index: number, view: View): void {
+    if (index >= MESSAGES)
+      throw new RangeError(`a page-table entry with more than ${MESSAGES} values: make the program smaller`);
+    const at = this.#base + THROUGH;
+    const key = (entry * MESSAGES + index) * this.#cpus + cpu;
+    const map = this.#state.words[at]!;
+    const old = this.#views.lists.get(map, key) - 1;
+    this.#state.set(at, this.#views.lists.with(map, key, 1 + (old < 0 ? view : this.#views.join(old, view))));
+  }
+
+  /** Calls back with each message of an entry that a CPU went through, and what those walks and accesses came after. */
+  through(visit: (cpu: number, entry: Cell, index: number, view: View) => void): void {
+    const list = this.#views.lists.of(this.#state.words[this.#base + THROUGH]!);
+    for (let i = 0; i < list.length; i += 2) {
+      const message = Math.floor(list[i]! / this.#cpus);
+      visit(list[i]! % this.#cpus, Math.floor(message / MESSAGES), message % MESSAGES, list[i + 1]! - 1);
+    }
+  }
+
   /** A grace period begins: readers that begin later know what stood before. */
   graceBegins(cpu: number): void {
     const at = this.#base + SHARED.grace;
@@ -163,7 +199,12 @@ export class Knowledge {
       for (let w = everything ? 0 : KNOWN.loads; w < VIEWS; w++) this.set(cpu, w, change(this.get(cpu, w)));
       for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.lists.map(this.get(cpu, w), change));
     }
-    for (let w = 0; w < SHARED_WORDS; w++) this.#state.set(this.#base + w, change(this.#state.words[this.#base + w]!));
+    for (let w = 0; w < THROUGH; w++) this.#state.set(this.#base + w, change(this.#state.words[this.#base + w]!));
+    const through = this.#base + THROUGH;
+    this.#state.set(
+      through,
+      this.#views.lists.map(this.#state.words[through]!, (view) => 1 + change(view - 1)),
+    );
   }
 
   /** Oldest messages of a cell are dropped: a reservation of one of them is lost. */
@@ -180,10 +221,19 @@ export class Knowledge {
     const stores = this.get(cpu, KNOWN.stores);
     const coherence = this.get(cpu, KNOWN.coherence);
     if (coherence !== EMPTY_VIEW) this.set(cpu, KNOWN.coherence, this.#views.beyond(coherence, loads, loads));
-    const beyond = (view: View): View => (view === EMPTY_VIEW ? view : this.#views.beyond(view, loads, stores));
+    const [a, b] = this.#translated ? this.#floors(cpu) : [loads, stores];
+    const beyond = (view: View): View => (view === EMPTY_VIEW ? view : this.#views.beyond(view, a, b));
     for (let w = KNOWN.loaded; w <= KNOWN.reserved; w++) this.set(cpu, w, beyond(this.get(cpu, w)));
-    this.set(cpu, KNOWN.walks, this.#views.beyond(this.get(cpu, KNOWN.walks), loads, loads));
+    if (this.#translated) this.set(cpu, KNOWN.walked, beyond(this.get(cpu, KNOWN.walked)));
+    else this.set(cpu, KNOWN.walks, this.#views.beyond(this.get(cpu, KNOWN.walks), loads, loads));
     for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.lists.map(this.get(cpu, w), beyond));
+  }
+
+  /** What a CPU's later loads, stores, barriers and walks come after. */
+  #floors(cpu: number): readonly [View, View] {
+    const of = (word: number): View => this.get(cpu, word);
+    const views = this.#views;
+    return [views.meet(of(KNOWN.loads), of(KNOWN.stores)), views.meet(of(KNOWN.barriers), of(KNOWN.walks))];
   }
 
   /** Nothing happened that not everybody knows of. */

@@ -52,6 +52,12 @@ export class Views {
     return all;
   }
 
+  /** What both of two know. */
+  meet(a: View, b: View): View {
+    if (a === EMPTY_VIEW || b === EMPTY_VIEW) return EMPTY_VIEW;
+    return this.lists.map(a, (index, cell) => Math.min(index, this.at(b, cell)));
+  }
+
   /** What a view knows beyond what two others both know. */
   beyond(view: View, a: View, b: View): View {
     return this.lists.map(view, (index, cell) => (index <= Math.min(this.at(a, cell), this.at(b, cell)) ? 0 : index));

@@ -10,16 +10,16 @@
  * walkers of what its issuer knew when it was issued (of all entries, whatever it covers).
  */
 import type { Cell } from '@mmu-gather/core/stepped';
-import { fenceClass, operate, rmwOrder } from '../bare-steps.ts';
+import { FENCE_KINDS, fenceClass, operate, rmwOrder } from '../bare-steps.ts';
 import type { Memory } from '../memory.ts';
+import type { Mmu } from '../mmu.ts';
 import { isBroadcast, onlyReads, OP, passes, scopeCpus, WRITER } from '../op.ts';
 import { CPU, type Words } from '../words.ts';
-import { KNOWN, MAPS } from './knowledge.ts';
+import { KNOWN } from './knowledge.ts';
+import { Translated } from './translated.ts';
 import { EMPTY_VIEW, type View } from './views.ts';
-import { type AccessAfter, AFTER_NOTHING, type Acquiring, type WeakMemory } from './weak-memory.ts';
-
-/** Orders of a load, by the numbers of bare-steps.ts. */
-const ACQUIRING: readonly Acquiring[] = ['relaxed', 'pc', 'rcsc'];
+import type { Walks } from './walks.ts';
+import { type AccessAfter, AFTER_NOTHING, type Acquiring, ACQUIRING, type WeakMemory } from './weak-memory.ts';
 
 /** What a load may read, as choices: the newest first. */
 interface Readable {
@@ -35,11 +35,16 @@ export class WeakEffects {
   readonly #words: Words;
   readonly #memory: Memory;
   readonly #weak: WeakMemory;
+  readonly #walks: Walks | undefined;
+  readonly #translated: Translated | undefined;
 
-  constructor(words: Words, memory: Memory, weak: WeakMemory) {
+  /** @param walks of a program whose accesses are translated */
+  constructor(words: Words, memory: Memory, weak: WeakMemory, mmu: Mmu, walks: Walks | undefined) {
     this.#words = words;
     this.#memory = memory;
     this.#weak = weak;
+    this.#walks = walks;
+    this.#translated = walks && new Translated(words, memory, mmu, weak, walks);
   }
 
   /** Number of outcomes of a pending step; undefined if the memory model has no say. */
@@ -61,7 +66,7 @@ export class WeakEffects {
       case OP.bareStoreExclusive:
         return this.#weak.isReserved(cpu, arg(0)) ? 2 : 1;
       default:
-        return undefined;
+        return this.#translated?.outcomes(number, cpu);
     }
   }
 
@@ -114,7 +119,11 @@ export class WeakEffects {
       case OP.atomicAndNot:
         return this.#atomic(number, cpu, false);
       default:
-        return this.#performBare(number, cpu, choice) ?? this.#order(number, cpu);
+        return (
+          this.#performBare(number, cpu, choice) ??
+          this.#translated?.perform(number, cpu, choice) ??
+          this.#order(number, cpu)
+        );
     }
   }
 
@@ -157,10 +166,10 @@ export class WeakEffects {
     let reads = (_value: number): boolean => true;
     if (kind === OP.bareLoad || kind === OP.bareLoadExclusive) {
       acquiring = ACQUIRING[arg(1)]!;
-      addr = this.#slots(cpu, arg(3));
+      addr = this.#weak.slots(cpu, arg(3));
     } else if (kind === OP.bareCas) {
       if (rmwOrder(arg(3)).acquires) acquiring = 'rcsc';
-      addr = this.#slots(cpu, arg(5));
+      addr = this.#weak.slots(cpu, arg(5));
       reads = (value) => value !== arg(2);
     } else {
       addr = this.#weak.pointed(cpu, cell);
@@ -178,13 +187,6 @@ export class WeakEffects {
   #load(number: number, cpu: number, choice: number, slot = -1, reserve = false): number {
     const { cell, addr, acquiring, indices } = this.#readable(number, cpu);
     return this.#weak.load(cpu, cell, indices[choice]!, addr, acquiring, slot, reserve);
-  }
-
-  #slots(cpu: number, mask: number): View {
-    let view = EMPTY_VIEW;
-    for (let bits = mask; bits !== 0; bits &= bits - 1)
-      view = this.#weak.views.join(view, this.#weak.known.in(cpu, MAPS.slots, 31 - Math.clz32(bits & -bits)));
-    return view;
   }
 
   #pointed(cpu: number, cell: Cell): AccessAfter {
@@ -268,7 +270,7 @@ export class WeakEffects {
   }
 
   #after(cpu: number, addr: number, data: number, ctrl: number): AccessAfter {
-    return { addr: this.#slots(cpu, addr), data: this.#slots(cpu, data), ctrl: this.#slots(cpu, ctrl) };
+    return { addr: this.#weak.slots(cpu, addr), data: this.#weak.slots(cpu, data), ctrl: this.#weak.slots(cpu, ctrl) };
   }
 
   #bareRmw(number: number, cpu: number, value: number): number {
@@ -287,6 +289,10 @@ export class WeakEffects {
 
   #fence(cpu: number, kind: number, ctrl: number): void {
     const weak = this.#weak;
+    if (this.#walks !== undefined) {
+      this.#walks.fence(cpu, FENCE_KINDS[kind]!, weak.slots(cpu, ctrl));
+      return;
+    }
     switch (fenceClass(kind)) {
       case 'full':
         weak.known.fullFence(cpu);
@@ -305,7 +311,7 @@ export class WeakEffects {
         weak.storeFence(cpu);
         return;
       case 'instructions':
-        weak.instructionFence(cpu, this.#slots(cpu, ctrl));
+        weak.instructionFence(cpu, this.#weak.slots(cpu, ctrl));
     }
   }
 

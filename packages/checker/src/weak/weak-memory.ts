@@ -49,6 +49,8 @@ export interface WeakOptions {
   walks(cpu: number): boolean;
   /** Is it a page-table entry? */
   isEntry(cell: Cell): boolean;
+  /** Accesses of the program are translated (`exact` only): where its TLBIs stand ({@link Invalidations}); 0 if they are not. */
+  readonly invalidations: Cell;
   /** May this value of an entry be cached? */
   cacheable(entry: Entry): boolean;
   /** Two accesses of a cell are not ordered, and one of them is plain: a data race between this CPU and the one that wrote. */
@@ -63,6 +65,8 @@ export interface AccessAfter {
   readonly data: View;
   /** By branches: stores only. */
   readonly ctrl: View;
+  /** By its walk. */
+  readonly walk?: View;
 }
 
 /** Nothing besides. */
@@ -70,6 +74,9 @@ export const AFTER_NOTHING: AccessAfter = { addr: EMPTY_VIEW, data: EMPTY_VIEW, 
 
 /** How a load, or the load half of a read-modify-write, orders what follows. `rcsc`: also after earlier releases of the CPU. */
 export type Acquiring = 'relaxed' | 'pc' | 'rcsc';
+
+/** Orders of a load, by the numbers of bare-steps.ts. */
+export const ACQUIRING: readonly Acquiring[] = ['relaxed', 'pc', 'rcsc'];
 
 /** What a load comes after: for what depends on it, and for fences behind it. */
 interface Loaded {
@@ -97,8 +104,16 @@ export class WeakMemory {
   constructor(state: State, base: number, options: WeakOptions) {
     this.#options = options;
     this.#fromReads = options.multiCopyAtomic && options.exact;
-    this.known = new Knowledge(state, this.views, base, options.cpus, !this.#fromReads);
+    this.known = new Knowledge(state, this.views, base, options.cpus, !this.#fromReads, options.invalidations !== 0);
     this.messages = new Messages(state, this.views, base + Knowledge.words(options.cpus));
+  }
+
+  /** What a program of bare instructions names by the slots of its loads. */
+  slots(cpu: number, mask: number): View {
+    let view = EMPTY_VIEW;
+    for (let bits = mask; bits !== 0; bits &= bits - 1)
+      view = this.views.join(view, this.known.in(cpu, MAPS.slots, 31 - Math.clz32(bits & -bits)));
+    return view;
   }
 
   // ---- loads ----
@@ -123,13 +138,23 @@ export class WeakMemory {
    * A load of a message.
    * @param slot where a program of bare instructions keeps it, -1 if nowhere
    * @param reserve it reserves the cell for a store
+   * @param walk what its walk comes after
    * @returns the value
    */
-  load(cpu: number, cell: Cell, index: number, addr: View, acquiring: Acquiring, slot = -1, reserve = false): number {
+  load(
+    cpu: number,
+    cell: Cell,
+    index: number,
+    addr: View,
+    acquiring: Acquiring,
+    slot = -1,
+    reserve = false,
+    walk: View = EMPTY_VIEW,
+  ): number {
     this.#checkMarked(cpu, cell, addr, false);
     this.#loadedRelaxed(cell);
-    const loaded = this.#load(cpu, cell, index, addr, acquiring);
-    if (this.#fromReads && loaded.depends !== EMPTY_VIEW) this.#readBefore(cell, index, loaded.depends);
+    const loaded = this.#load(cpu, cell, index, addr, acquiring, walk);
+    if (this.#fromReads && loaded.depends !== EMPTY_VIEW) this.readBefore(cell, index, loaded.depends);
     this.#orderBehind(cpu, loaded, acquiring);
     if (slot >= 0) this.known.put(cpu, MAPS.slots, slot, loaded.depends);
     if (reserve) this.#reserve(cpu, cell, index, loaded.depends);
@@ -137,18 +162,37 @@ export class WeakMemory {
     return loaded.value;
   }
 
-  #load(cpu: number, cell: Cell, index: number, addr: View, acquiring: Acquiring): Loaded {
+  #load(cpu: number, cell: Cell, index: number, addr: View, acquiring: Acquiring, walk: View = EMPTY_VIEW): Loaded {
+    const loaded = this.#loadOf(cpu, cell, index, this.views.join(addr, walk), acquiring);
+    this.known.add(cpu, KNOWN.coherence, this.views.of(cell, index));
+    if (this.#options.exact) this.known.add(cpu, KNOWN.addresses, addr);
+    if (!this.#options.multiCopyAtomic && this.#options.exact) this.reread(cpu, cell, loaded.source);
+    return loaded;
+  }
+
+  /** What a load of a message would come after. */
+  #loadOf(cpu: number, cell: Cell, index: number, addr: View, acquiring: Acquiring): Loaded & { source: View } {
     const { views, known } = this;
     const message = this.messages.at(cell, index);
     let before = views.join(known.get(cpu, KNOWN.loads), addr);
     if (acquiring === 'rcsc') before = views.join(before, known.get(cpu, KNOWN.released));
-    const itself = views.of(cell, index);
-    const { depends, fences } = this.#source(cpu, cell, message, itself, acquiring);
-    known.add(cpu, KNOWN.coherence, itself);
-    if (this.#options.exact) known.add(cpu, KNOWN.addresses, addr);
-    if (!this.#options.multiCopyAtomic && this.#options.exact)
-      known.put(cpu, MAPS.reread, cell, views.join(known.in(cpu, MAPS.reread, cell), depends));
-    return { value: message.value, depends: views.join(before, depends), fences: views.join(before, fences) };
+    const { depends, fences } = this.#source(cpu, cell, message, views.of(cell, index), acquiring);
+    return {
+      value: message.value,
+      depends: views.join(before, depends),
+      fences: views.join(before, fences),
+      source: depends,
+    };
+  }
+
+  /** What a load of a message would come after. */
+  beforeLoad(cpu: number, cell: Cell, index: number, addr: View, acquiring: Acquiring): View {
+    return this.#loadOf(cpu, cell, index, addr, acquiring).depends;
+  }
+
+  /** A CPU has read a cell: its stores there come after this. */
+  reread(cpu: number, cell: Cell, view: View): void {
+    this.known.put(cpu, MAPS.reread, cell, this.views.join(this.known.in(cpu, MAPS.reread, cell), view));
   }
 
   /**
@@ -201,7 +245,7 @@ export class WeakMemory {
     slot = -1,
   ): number {
     this.#checkMarked(cpu, cell, after.addr, true);
-    const loaded = this.#load(cpu, cell, this.messages.newest(cell), after.addr, acquiring);
+    const loaded = this.#load(cpu, cell, this.messages.newest(cell), after.addr, acquiring, after.walk);
     this.#append(cpu, cell, release, after, loaded.depends, RMW);
     if (result) {
       this.#orderBehind(cpu, loaded, acquiring);
@@ -212,19 +256,32 @@ export class WeakMemory {
 
   #append(cpu: number, cell: Cell, release: boolean, after: AccessAfter, read: View, how: number): void {
     const { views, known, messages } = this;
-    const depends = views.join(after.addr, after.data);
-    let before = views.joinAll([known.get(cpu, KNOWN.stores), depends, after.ctrl, read]);
-    if (this.#options.exact) before = views.join(before, known.get(cpu, KNOWN.addresses));
-    if (release) before = views.join(before, known.all(cpu));
-    const newest = messages.newest(cell);
-    if (this.#fromReads) before = views.joinAll([before, messages.at(cell, newest).view, messages.reads(cell)]);
-    else if (!this.#options.multiCopyAtomic) before = views.join(before, known.in(cpu, MAPS.reread, cell));
+    const before = this.beforeStore(cpu, cell, release, after, read);
     messages.append(cell, before, markOf(cpu, how), true);
-    this.#stored(cpu, cell, newest + 1, before, release);
+    this.#stored(cpu, cell, messages.newest(cell), before, release);
     if (!this.#options.exact) return;
+    const depends = views.join(after.addr, after.data);
     known.add(cpu, KNOWN.addresses, after.addr);
     known.put(cpu, MAPS.forward, 2 * cell, depends);
     known.put(cpu, MAPS.forward, 2 * cell + 1, views.join(depends, read));
+  }
+
+  /** What a store would come after. */
+  beforeStore(cpu: number, cell: Cell, release: boolean, after: AccessAfter, read: View): View {
+    const { views, known } = this;
+    const { addr, data, ctrl, walk = EMPTY_VIEW } = after;
+    let before = views.joinAll([known.get(cpu, KNOWN.stores), addr, data, ctrl, walk, read]);
+    if (this.#options.exact) before = views.join(before, known.get(cpu, KNOWN.addresses));
+    if (release) before = views.join(before, known.all(cpu));
+    if (this.#fromReads) before = views.joinAll([before, this.beforeNext(cell), known.in(cpu, MAPS.reread, cell)]);
+    else if (!this.#options.multiCopyAtomic) before = views.join(before, known.in(cpu, MAPS.reread, cell));
+    return before;
+  }
+
+  /** What the next store to a cell comes after, whoever makes it: the newest one, and the loads so far. */
+  beforeNext(cell: Cell): View {
+    const { messages } = this;
+    return this.views.join(messages.at(cell, messages.newest(cell)).view, messages.reads(cell));
   }
 
   #stored(cpu: number, cell: Cell, index: number, before: View, release: boolean): void {
@@ -424,6 +481,9 @@ export class WeakMemory {
   /** The oldest message of an entry that some walker may read and cache. */
   #oldestForWalkers(cell: Cell): number {
     const newest = this.messages.newest(cell);
+    // A walk may come early.
+    if (this.#options.invalidations !== 0 && (this.#options.isEntry(cell) || cell >= this.#options.invalidations))
+      return 0;
     if (!this.#options.isEntry(cell)) return newest;
     let oldest = newest;
     for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
@@ -437,8 +497,8 @@ export class WeakMemory {
 
   // ---- what everybody knows ----
 
-  /** A load came before all messages newer than the one it read. */
-  #readBefore(cell: Cell, index: number, view: View): void {
+  /** What a view knows came before all messages of a cell newer than one, and those to come. */
+  readBefore(cell: Cell, index: number, view: View): void {
     const { views, messages } = this;
     const newest = messages.newest(cell);
     if (index < newest) {
