@@ -48,7 +48,7 @@ import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
 import { AccessFlags } from './weak/access-flags.ts';
 import { Invalidations } from './weak/invalidations.ts';
-import type { Without } from './weak/walk-rules.ts';
+import type { WalkRule } from './weak/walk-rules.ts';
 import { Walks } from './weak/walks.ts';
 import { WeakMemory, type WeakOptions } from './weak/weak-memory.ts';
 import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUIET, QUIET_WORDS, Words } from './words.ts';
@@ -61,8 +61,8 @@ const DATA: number = Page.fields.indexOf('data');
 /** Positions of a process that one system call takes: more than any has steps and plain loads. */
 const SYSCALL = 1 << 16;
 
-/** All rules of walks. */
-const NO_RULE: Without = new Set();
+/** No rule of walks. */
+const NO_RULE: ReadonlySet<WalkRule> = new Set();
 
 /** A program's setup violates an oracle: there is no state to begin a search in. */
 export class SetupError extends Error {
@@ -146,7 +146,7 @@ export interface WalkOptions {
   /** Hardware of some CPU sets access flags: it may do so of its own accord, in every valid entry. */
   readonly setsAccessFlags: boolean;
   /** Rules to leave out, for tests of what each is for. */
-  readonly without?: Without;
+  readonly without?: ReadonlySet<WalkRule>;
 }
 
 /** The exploring machine. */

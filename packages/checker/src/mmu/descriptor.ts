@@ -35,14 +35,26 @@ export interface Walker {
   readonly el0: boolean;
 }
 
-/** Why a walk ends in a fault, or the entry as hardware leaves it. */
-export type Walked = { readonly fault: FaultKind } | { readonly fault?: undefined; readonly updated: Entry };
+/** A walk that ends in a fault. */
+export interface Faulted {
+  /** Why. */
+  readonly fault: FaultKind;
+}
+
+/** A walk that goes on to the access. */
+export interface Translated {
+  /** There is none. */
+  readonly fault?: undefined;
+  /** The entry as hardware leaves it. */
+  readonly updated: Entry;
+}
 
 /**
+ * Walks an entry.
  * @param write the access stores, or is an atomic
  * @param mayDirty hardware may set the dirty state for it: not for a compare-and-swap that fails and leaves it alone
  */
-export function walk(entry: Entry, write: boolean, mayDirty: boolean, by: Walker): Walked {
+export function walk(entry: Entry, write: boolean, mayDirty: boolean, by: Walker): Faulted | Translated {
   const has = (flag: number): boolean => (entry & flag) !== 0;
   const accessFlag = by.accessFlag || by.dirty;
   if (!has(PRESENT)) return { fault: 'Translation' };
