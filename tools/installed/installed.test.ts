@@ -47,7 +47,7 @@ interface Ran {
 
 /** Runs a program in the folder, with none of what this process was started with. */
 function run(command: string, ...args: string[]): Ran {
-  const { NODE_OPTIONS: _options, NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  const { NODE_OPTIONS: _options, NODE_TEST_CONTEXT: _context, FORCE_COLOR: _force, ...env } = process.env;
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: home,
     encoding: 'utf8',

@@ -136,7 +136,7 @@ describe('a backend', { timeout: 120_000 }, () => {
 });
 
 function vitest(home: string): Promise<{ out: string; code: number | null }> {
-  const { NODE_OPTIONS: _, VITEST: _own, ...env } = process.env;
+  const { NODE_OPTIONS: _, VITEST: _own, FORCE_COLOR: _force, ...env } = process.env;
   const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', home], {
     cwd: home,
     env: { ...env, NO_COLOR: '1' },
