@@ -2,11 +2,12 @@
  * Replay: a recording drives the running mm, core and x86 code, and its flushes are compared with those that were recorded.
  */
 import { type MachineFacts, machineOf, type WhatIf } from './facts.ts';
-import { NONE } from './model/allowed.ts';
+import { type Alternatives, NONE } from './model/allowed.ts';
 import { Ledger } from './model/ledger.ts';
 import { Model } from './model/model.ts';
 import { openTrace } from './read/trace.ts';
-import { type ReplayReport, scores } from './report.ts';
+import { interruptScore, type ReplayReport, scores } from './report.ts';
+import type { Operation } from './schedule/action.ts';
 import { Schedule } from './schedule/schedule.ts';
 
 /** How to replay. */
@@ -36,8 +37,11 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   const trace = await openTrace(path);
   const machine = machineOf(options.facts ?? {}, trace.header.cpus, options.whatIf);
   const ticks = trace.clock.ticksPerSecond ?? MICROSECONDS;
-  const ledger: Ledger = new Ledger((operation) => (options.exact === true ? NONE : model.alternatives(operation)));
-  const model: Model = new Model(machine, ledger, ticks);
+  const alternatives = (operation: Operation): Alternatives =>
+    options.exact === true ? NONE : model.alternatives(operation);
+  const ledger = new Ledger(alternatives);
+  const interrupts = new Ledger(alternatives);
+  const model: Model = new Model(machine, ledger, interrupts, ticks);
   const schedule = new Schedule();
   let events = 0;
   let settled = 0;
@@ -48,12 +52,14 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     if (!end && events - settled < SETTLE) return;
     settled = events;
     ledger.settle(end);
+    interrupts.settle(end);
     // Two settlings back nothing is open any more.
     model.forget(settlings[0]!);
     settlings = [settlings[1]!, settlings[2]!, model.now];
   };
   for await (const batch of trace.batches()) {
     schedule.take(batch);
+    model.learn(batch);
     events += batch.length;
     drain(false);
     if (options.onProgress?.(events) === false) break;
@@ -66,6 +72,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     file: path,
     events,
     ...scores(ledger, model.begun, ticks),
+    interrupts: interruptScore(interrupts, model.begun),
     costs: model.host.costs(!model.begun),
     seconds,
     eventsPerSecond: events / seconds,

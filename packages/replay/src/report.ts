@@ -87,6 +87,8 @@ export interface ReplayReport extends Score {
   readonly eventsPerSecond: number;
   /** What came before the workload proper (its first mark); not in the numbers above. Null if there is no mark. */
   readonly before: Score | null;
+  /** Requests to flush sent to other CPUs (csd_queue_cpu), compared as flushes are; null if the recording has none. */
+  readonly interrupts: Score | null;
   /** What the running code's flushes cost, over the same part of the recording as the score. */
   readonly costs: Costs;
   /** Facts of the machine that were not given. */
@@ -170,6 +172,12 @@ export function scores(
   };
 }
 
+/** What a ledger of interrupts says; null if none was recorded: then they were not, for few recordings are without any. */
+export function interruptScore(ledger: Ledger, marked: boolean): Score | null {
+  const score = total(marked ? ledger.proper : ledger.early);
+  return score.recorded === 0 ? null : score;
+}
+
 /** A summary that fits into 80 columns. @param most mismatches to show; 0 for their number alone */
 export function summary(report: ReplayReport, most = 10): string {
   const lines = [
@@ -182,6 +190,7 @@ export function summary(report: ReplayReport, most = 10): string {
   for (const [reason, score] of Object.entries(report.byReason)) {
     lines.push(row(`  ${REASONS[Number(reason)] ?? `reason ${reason}`}`, score));
   }
+  if (report.interrupts !== null) lines.push(row('interrupts', report.interrupts));
   if (report.before !== null) lines.push(row('before the mark', report.before));
   lines.push(...shares(report));
   const { flushes, full, pages, ipis } = report.costs;

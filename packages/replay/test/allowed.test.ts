@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { alternativesOf, NONE } from '../src/model/allowed.ts';
 import { Contention } from '../src/model/contention.ts';
-import { type Flush, Ledger } from '../src/model/ledger.ts';
+import { type Flush, INTERRUPT, Ledger } from '../src/model/ledger.ts';
 import { Slots } from '../src/model/slots.ts';
 import type { Operation } from '../src/schedule/action.ts';
 
@@ -61,7 +61,7 @@ describe('slots', () => {
 });
 
 describe('sets', () => {
-  const closed = { contended: false, copies: false, slots: false, cpu: 0 };
+  const closed = { contended: false, copies: false, slots: false, cpu: 0, cpus: 2 };
 
   test('nothing is open of most operations', () => {
     expect(alternativesOf(closed)).toBe(NONE);
@@ -73,9 +73,9 @@ describe('sets', () => {
     for (const contended of [false, true])
       for (const copies of [false, true])
         for (const slots of [false, true])
-          for (const reason of [0, 1, 2, 3, 4, 5])
+          for (const reason of [INTERRUPT, 0, 1, 2, 3, 4, 5])
             for (const pages of [-1, 0, 1, 7]) {
-              const open = alternativesOf({ contended, copies, slots, cpu: 0 });
+              const open = alternativesOf({ ...closed, contended, copies, slots });
               const set = open.instead(flush(reason, pages));
               expect(set.length).toBeLessThanOrEqual(4);
               expect(new Set(set).size).toBe(set.length);
@@ -89,11 +89,19 @@ describe('sets', () => {
     expect(open.unforeseen({ cpu: 1, reason: 3 })).toEqual([]);
     expect(open.unforeseen({ cpu: 1, reason: 1 })).toEqual([null, -1]);
   });
+
+  test('which CPU is asked is open only where there are few', () => {
+    const asked = (cpus: number): readonly (number | null)[] =>
+      alternativesOf({ ...closed, contended: true, cpus }).unforeseen({ cpu: 0, reason: INTERRUPT });
+    expect(asked(2)).toEqual([null, 1]);
+    expect(asked(4)).toEqual([null, 1, 2, 3]);
+    expect(asked(5)).toEqual([]);
+  });
 });
 
 describe('the ledger', () => {
   const settled = (recorded: Flush[], predicted: Flush[], contended: boolean): Ledger => {
-    const ledger = new Ledger(() => alternativesOf({ contended, copies: false, slots: false, cpu: 0 }));
+    const ledger = new Ledger(() => alternativesOf({ contended, copies: false, slots: false, cpu: 0, cpus: 2 }));
     const of = operation(1, 0, 1);
     for (const each of recorded) ledger.record(of, each);
     for (const each of predicted) ledger.predict(of, each);

@@ -121,15 +121,10 @@ describe('one task', () => {
     ];
     const fixed = fault(10, 0, 0x7ffff7fe4b70, 0x14);
     const random = fault(10, 0, 0x7f21a4a54359, 0x14);
-    const unknown = ['execve 0 0/-1'];
-    // Of the first program nothing is known yet.
-    expect(await predictions(exec, fixed, exec)).toEqual([...unknown, 'execve 0 0/-1']);
-    expect(await predictions(exec, random, exec)).toEqual([
-      ...unknown,
-      'execve 0 0/-1',
-      'execve 0 3/1',
-      'execve 0 3/-1',
-    ]);
+    expect(await predictions(exec, fixed, exec)).toEqual(['execve 0 0/-1', 'execve 0 0/-1']);
+    // Also the first one: addresses that come later tell.
+    const moves = ['execve 0 0/-1', 'execve 0 3/1', 'execve 0 3/-1'];
+    expect(await predictions(exec, random, exec)).toEqual([...moves, ...moves]);
   });
 
   test('what is not modelled says so', async () => {

@@ -126,6 +126,12 @@ describe('recordings', () => {
     }
   });
 
+  test('interrupts are compared like flushes, where they were recorded', async () => {
+    const { interrupts } = await replay(fixture('m02-lazy'), { exact: true });
+    expect(interrupts).toMatchObject({ recorded: 49, predicted: 49, matched: 49 });
+    expect((await replay(fixture('m10-pcid8'))).interrupts).toBeNull();
+  });
+
   test('a summary fits into 80 columns', async () => {
     const text = summary(await replay(fixture('m02-lazy'), {}));
     expect(text).toMatch(/^all +439 +439 +438 +0 +1 +1$/m);

@@ -11,7 +11,7 @@ import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
 import { TLB_FLUSH_ON_TASK_SWITCH } from '@mmu-gather/x86';
 import type { HugePages, Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
-import type { Ledger } from './ledger.ts';
+import { INTERRUPT, type Ledger } from './ledger.ts';
 
 /** What flushes cost. */
 export interface Costs {
@@ -42,6 +42,8 @@ export class Host {
   readonly taskSize: number;
   /** Called where a CPU takes a new ASID slot, or flushes one. */
   onSlot: (cpu: number) => void = () => {};
+  /** Requests to flush that are sent. */
+  readonly interrupts: Ledger;
   readonly #ledger: Ledger;
   readonly #hz: number;
   #operation: Operation | null = null;
@@ -53,7 +55,8 @@ export class Host {
     proper: { flushes: 0, full: 0, pages: 0, ipis: 0 },
   };
 
-  constructor({ boot, steppedBoot, hz, thp }: Machine, ledger: Ledger) {
+  constructor({ boot, steppedBoot, hz, thp }: Machine, ledger: Ledger, interrupts: Ledger) {
+    this.interrupts = interrupts;
     this.thp = thp;
     this.direct = new CountingMachine(boot);
     this.stepped = new SteppedMachine(steppedBoot, this.direct.arena as GrowingArena as unknown as SteppedArena);
@@ -66,6 +69,10 @@ export class Host {
       if (event === 'tlb_flush' && values[0] === TLB_FLUSH_ON_TASK_SWITCH && values[1] !== 0) this.onSlot(cpu);
       if (this.#quiet || this.#operation === null) return;
       this.#count(event, values);
+      if (event === 'csd_queue_cpu') {
+        const sent = { time: this.#time, cpu, reason: INTERRUPT, pages: values[0]!, early: this.#early };
+        interrupts.predict(this.#operation, sent);
+      }
       if (event !== 'tlb_flush') return;
       const flush = { time: this.#time, cpu, reason: values[0]!, pages: values[1]!, early: this.#early };
       ledger.predict(this.#operation, flush);

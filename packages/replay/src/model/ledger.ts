@@ -21,6 +21,9 @@ export interface Flush {
   readonly early: boolean;
 }
 
+/** Stands for a reason in a ledger of interrupts, whose pages are the CPU that is asked. */
+export const INTERRUPT = -1;
+
 /** A difference between recording and prediction. */
 export interface Difference {
   readonly operation: Operation;

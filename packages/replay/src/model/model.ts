@@ -1,16 +1,16 @@
 /**
  * Model: the machine that was recorded, rebuilt from the steps of its recording.
  */
-import type { SchedSwitch, TlbFlush } from '../read/event.ts';
+import type { CsdQueueCpu, SchedSwitch, TlbFlush, TraceEvent } from '../read/event.ts';
 import type { Machine } from '../facts.ts';
 import type { Action, Operation, Step } from '../schedule/action.ts';
-import { inHardirq, isQuiet, leavesForGood, runsFlush } from '../schedule/context.ts';
+import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
 import { type Alternatives, alternativesOf } from './allowed.ts';
 import { Contention } from './contention.ts';
 import { Faults } from './faults.ts';
 import { Files } from './files.ts';
 import { Host } from './host.ts';
-import type { Ledger } from './ledger.ts';
+import { INTERRUPT, type Ledger } from './ledger.ts';
 import type { Job } from './library.ts';
 import { Runner } from './runner.ts';
 import { Slots } from './slots.ts';
@@ -52,10 +52,11 @@ export class Model {
   readonly #ticks: number;
   #early = true;
 
-  constructor(machine: Machine, ledger: Ledger, ticksPerSecond: number) {
+  /** @param interrupts takes requests to flush, as `ledger` takes flushes */
+  constructor(machine: Machine, ledger: Ledger, interrupts: Ledger, ticksPerSecond: number) {
     this.#ledger = ledger;
     this.#ticks = ticksPerSecond;
-    this.host = new Host(machine, ledger);
+    this.host = new Host(machine, ledger, interrupts);
     this.#slots = new Slots(this.host.cpus, machine.boot.backend.isa.asids);
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
     this.#files = new Files();
@@ -85,10 +86,24 @@ export class Model {
     return { hidden: this.#hidden, elsewhere: this.#elsewhere, unseen, stuck };
   }
 
+  /** Learns from events before they take effect what does not change: whether addresses are randomised. */
+  learn(events: readonly TraceEvent[]): void {
+    for (const event of events) {
+      if (this.#spaces.knows) return;
+      if (event.kind === 'pageFault' && event.mode === 'user') this.#spaces.learn(event.address);
+    }
+  }
+
   /** What the recording leaves open of an operation that is over. */
   alternatives(operation: Operation): Alternatives {
     const { copies = false, slots = false } = this.#open.get(operation.id) ?? {};
-    return alternativesOf({ contended: this.#contention.overlaps(operation), copies, slots, cpu: operation.cpu });
+    return alternativesOf({
+      contended: this.#contention.overlaps(operation),
+      copies,
+      slots,
+      cpu: operation.cpu,
+      cpus: this.host.cpus,
+    });
   }
 
   /** Operations that ended before a time are not asked for any more. */
@@ -121,13 +136,15 @@ export class Model {
     else if (current.met && current.pid === event.pid && event.tgid !== null) {
       this.#tasks.join(event.cpu, current, event.tgid);
     }
-    const own = !inHardirq(event) && !isQuiet(event);
+    const inTask = !inHardirq(event);
+    const own = inTask && !isQuiet(event);
     if (own) this.#goesOn(step);
     if (step.before !== null) for (const action of step.before) this.#act(event.cpu, action);
     // A fault begins with its event; whatever else stands at an event of its own task ends with it.
     if (own && event.kind !== 'pageFault') this.#goesOn(step);
     if (event.kind === 'schedSwitch') this.#switch(event, step);
     else if (event.kind === 'tlbFlush') this.#record(event, step);
+    else if (event.kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
     else if (runsFlush(event) && (inHardirq(event) || event.pid === 0)) this.#runner.arrive(event.cpu);
     if (step.after !== null) for (const action of step.after) this.#act(event.cpu, action);
   }
@@ -138,6 +155,11 @@ export class Model {
 
   #record({ time, cpu, reason, pages }: TlbFlush, step: Step): void {
     this.#ledger.record(step.operation!, { time, cpu, reason, pages, early: this.#early });
+  }
+
+  #recordInterrupt({ time, cpu, target }: CsdQueueCpu, { operation }: Step): void {
+    if (operation === null) return;
+    this.host.interrupts.record(operation, { time, cpu, reason: INTERRUPT, pages: target, early: this.#early });
   }
 
   #switch(event: SchedSwitch, step: Step): void {
@@ -188,7 +210,6 @@ export class Model {
           calls: syscallCalls(this.#context, { cpu: port, mm: this.#tasks.userMm(cpu, task), fds: task.fds }, action),
         };
       case 'fault':
-        this.#spaces.learn(action.address);
         return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
       case 'clone':
         return this.#tasks.clone(task, action.child, action.flags, (copy) => this.#spaces.fork(task.mm!, copy));

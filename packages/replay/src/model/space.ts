@@ -50,6 +50,11 @@ export class Spaces {
     this.#randomised = randomised;
   }
 
+  /** Is it known whether addresses are randomised? */
+  get knows(): boolean {
+    return this.#randomised !== null;
+  }
+
   /** A user address of some program: tells whether addresses are randomised, if it is one of the first. */
   learn(address: number): void {
     if (this.#randomised !== null) return;

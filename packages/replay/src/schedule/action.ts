@@ -97,7 +97,7 @@ export type Action = SyscallAction | CloneAction | ExecAction | ExitAction | Fau
 /** An event in its place, with what takes effect there. */
 export interface Step {
   readonly event: TaskEvent;
-  /** The operation that the event belongs to: set on tlbFlush and schedSwitch. */
+  /** The operation that the event belongs to: set on tlbFlush, schedSwitch and requests to flush. */
   operation: Operation | null;
   /** In effect before the event itself. */
   before: Action[] | null;

@@ -6,7 +6,7 @@
  *                                   were not recorded, the one that last said it would send
  *     else                          what the task is at
  */
-import type { SchedSwitch, TlbFlush } from '../read/event.ts';
+import type { SchedSwitch, TaskEvent, TlbFlush } from '../read/event.ts';
 import type { Operation } from './action.ts';
 import { inHardirq } from './context.ts';
 
@@ -34,10 +34,13 @@ export class Attribution {
   /** The operation that last said it would interrupt others. */
   #lastSend: Operation | null = null;
 
-  /** An event that is no flush: unless it is of the task that was switched away, what follows is not of that switch. */
-  pass(cpu: number, pid: number): void {
+  /**
+   * An event that is no flush: unless it is of the task that was switched away, what follows is not of that switch. Nor is it if that task
+   * is at its own work again, and the recording lacks the switch back.
+   */
+  pass({ cpu, pid, kind }: TaskEvent): void {
     const tail = this.#cpu(cpu);
-    if (pid !== tail.prevPid) tail.switched = null;
+    if (pid !== tail.prevPid || kind === 'rssStat') tail.switched = null;
   }
 
   /** A switch. */

@@ -63,6 +63,8 @@ export class Operations {
   readonly #attribution = new Attribution();
   /** MM_FILEPAGES of each mm, in bytes. */
   readonly #filePages = new Map<number, number>();
+  /** Parents that wait in vfork, and their children. */
+  readonly #vforks = new Map<number, number>();
   #ids = 0;
 
   constructor(window: Window) {
@@ -77,7 +79,7 @@ export class Operations {
       step.operation = this.#attribution.operationOf(event, current) ?? this.#operation('unknown', event.comm, event);
       return;
     }
-    this.#attribution.pass(event.cpu, event.pid);
+    this.#attribution.pass(event);
     if (inHardirq(event) || (event.pid === 0 && runsFlush(event))) {
       if (runsFlush(event)) this.#attribution.runs(event.cpu);
     } else {
@@ -102,7 +104,9 @@ export class Operations {
     const task = this.#task(event.pid);
     if (queuesFlush(event) || runsFlush(event)) {
       this.#anchor(task, step);
-      if (event.kind === 'csdQueueCpu' && task.last !== null) this.#attribution.asks(task.last, event.target);
+      if (event.kind !== 'csdQueueCpu') return;
+      if (task.last !== null) this.#attribution.asks(task.last, event.target);
+      step.operation = task.last ?? this.#operation('unknown', event.comm, event);
       return;
     }
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
@@ -136,6 +140,8 @@ export class Operations {
         else this.#switched(task, step);
         return;
       case 'schedSwitch':
+        // Its parent waits until it has left the parent's address space.
+        if (this.#vforks.get(event.nextPid) === event.prevPid) this.#switched(task, step);
         if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid);
         if (leavesForGood(event)) this.#tasks.delete(event.pid);
         return;
@@ -208,6 +214,7 @@ export class Operations {
   #takeSysExit(task: Task, step: Step, event: SysExit): void {
     const { syscall } = task;
     task.syscall = null;
+    this.#vforks.delete(event.pid);
     if (syscall === null) return;
     const { operation, args, anchor, interrupts } = syscall;
     operation.until = event.time;
@@ -220,6 +227,7 @@ export class Operations {
   #takeNewtask(task: Task, step: Step, event: TaskNewtask): void {
     const [operation, at, interrupts] = this.#settleSyscall(task, 'clone', event);
     const { pid, childPid: child, childComm, cloneFlags: flags } = event;
+    if ((flags & CLONE_VFORK) !== 0) this.#vforks.set(pid, child);
     this.#window.before(at ?? step, { kind: 'clone', operation, pid, child, childComm, flags, interrupts }, step);
   }
 
@@ -256,6 +264,9 @@ export class Operations {
     return task;
   }
 }
+
+/** clone(2): the parent waits until the child has another address space, or is gone. */
+const CLONE_VFORK = 0x4000;
 
 /** System calls that replace the address space. */
 const EXECS: ReadonlySet<string> = new Set(['execve', 'execveat']);
