@@ -4,7 +4,8 @@
  * What was assumed for the operation comes first. Else the kind of flush tells which unknown decides it.
  */
 import { TLB_FLUSH_ON_TASK_SWITCH, TLB_REMOTE_SHOOTDOWN, TLB_REMOTE_WRONG_CPU } from '@mmu-gather/x86';
-import type { Difference, Flush } from './model/ledger.ts';
+import type { Flush } from './model/flush.ts';
+import type { Difference } from './model/ledger.ts';
 import type { Operation } from './schedule/action.ts';
 
 /** The sentence for one difference. */

@@ -3,7 +3,8 @@
  */
 import type { Assumed } from './facts.ts';
 import type { Costs } from './model/host.ts';
-import type { Difference, Flush, Ledger, Tally } from './model/ledger.ts';
+import type { Flush } from './model/flush.ts';
+import type { Difference, Ledger, Tally } from './model/ledger.ts';
 import type { Adjustments } from './model/model.ts';
 import { causeOf } from './cause.ts';
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { alternativesOf, NONE } from '../src/model/allowed.ts';
 import { Contention } from '../src/model/contention.ts';
-import { type Flush, INTERRUPT, Ledger } from '../src/model/ledger.ts';
+import { type Flush, INTERRUPT } from '../src/model/flush.ts';
+import { Ledger } from '../src/model/ledger.ts';
 import { Slots } from '../src/model/slots.ts';
 import type { Operation } from '../src/schedule/action.ts';
 

@@ -13,7 +13,7 @@ import {
   TLB_REMOTE_SEND_IPI,
   TLB_REMOTE_SHOOTDOWN,
 } from '@mmu-gather/x86';
-import { type Flush, INTERRUPT } from './ledger.ts';
+import { type Flush, INTERRUPT } from './flush.ts';
 
 /** Numbers of pages that one flush may have; null: it may not come. */
 export type Pages = readonly (number | null)[];

@@ -11,7 +11,8 @@ import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
 import { TLB_FLUSH_ON_TASK_SWITCH } from '@mmu-gather/x86';
 import type { HugePages, Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
-import { INTERRUPT, type Ledger } from './ledger.ts';
+import { INTERRUPT } from './flush.ts';
+import type { Ledger } from './ledger.ts';
 
 /** What flushes cost. */
 export interface Costs {

@@ -10,19 +10,7 @@
  */
 import type { Operation } from '../schedule/action.ts';
 import { type Alternatives, NONE } from './allowed.ts';
-
-/** One tlb_flush event, recorded or predicted. */
-export interface Flush {
-  readonly time: number;
-  readonly cpu: number;
-  readonly reason: number;
-  readonly pages: number;
-  /** Before the workload proper began. */
-  readonly early: boolean;
-}
-
-/** Stands for a reason in a ledger of interrupts, whose pages are the CPU that is asked. */
-export const INTERRUPT = -1;
+import type { Flush } from './flush.ts';
 
 /** A difference between recording and prediction. */
 export interface Difference {
