@@ -40,9 +40,9 @@ export default {
     },
     {
       name: 'only-the-top-knows-all',
-      comment: 'a package that no other rule names is below conformance, replay and cli',
+      comment: 'a package that no other rule names is below conformance, mutants, replay and cli',
       severity: 'error',
-      from: { path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|explorer|conformance|replay|cli)/)[^/]+/src/` },
+      from: { path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|explorer|conformance|mutants|replay|cli)/)[^/]+/src/` },
       to: { path: '^packages/', pathNot: '^packages/core/' },
     },
     {

@@ -8,6 +8,7 @@
 //   quiet-cli ARGS   the same; install and build are heard only if they fail, and then on stderr
 //   bench ARGS       build, then the benchmarks
 //   tables           build, then the tables in docs/*.md that are made from what the command prints
+//   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
 //   new-backend ID   a package for another architecture
 //   nx ARGS          nx
 //   bin NAME ARGS    a tool of node_modules/.bin
@@ -149,6 +150,10 @@ const modes = {
   tables: () => {
     build();
     become(at('tools', 'docs-tables.mjs'), '--write');
+  },
+  mutants: () => {
+    build();
+    become(at('tools', 'docs-mutants.mjs'), ...args);
   },
   'new-backend': () => must(process.execPath, at('tools', 'new-backend', 'main.mjs'), ...args),
   nx: () => must(...nx(...args)),

@@ -11,6 +11,7 @@ export default defineConfig({
     sidebar: [
       { text: 'Getting started', link: '/getting-started' },
       { text: 'Scenarios', link: '/scenarios' },
+      { text: 'Mutants', link: '/mutants' },
       { text: 'Litmus tests', link: '/litmus' },
       { text: 'The MMU model', link: '/mmu-model' },
       { text: 'Batching systems', link: '/batching' },

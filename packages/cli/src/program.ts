@@ -9,6 +9,7 @@ import { suggestion } from './nearest.ts';
 import { count, duration, list as listed, oneOf, seed, several, shard, share } from './values.ts';
 import type { ReplayOptions } from './commands/replay.ts';
 import type { MergeOptions } from './commands/merge.ts';
+import type { MutantOptions } from './commands/mutants.ts';
 import type { SuiteOptions } from './suite/options.ts';
 import type { ListName } from './commands/list.ts';
 import type { LitmusOptions } from './commands/litmus.ts';
@@ -50,8 +51,14 @@ function commands(done: (code: number) => void): Command {
 
   suiteOptions(program.command('conformance'))
     .description('Run the suite: every scenario must hold, every wrong twin must be refuted.')
+    .option('--mutants [files]', "instead: mutants of the algorithms, of 'x86/flush*' or all, and what notices them")
     .addHelpText('after', example("conformance --profile linux-6.18 --scenario 'bug:B13/*'"))
-    .action(async (options: SuiteOptions) => {
+    .action(async ({ mutants, ...options }: SuiteOptions & Partial<MutantOptions>) => {
+      if (mutants !== undefined) {
+        const { runMutants } = await import('./commands/mutants.ts');
+        done(await runMutants({ ...options, mutants }));
+        return;
+      }
       const { runSuite } = await import('./commands/suite.ts');
       done(await runSuite([], options));
     });
@@ -118,12 +125,15 @@ function commands(done: (code: number) => void): Command {
       done(await runReplay(trace, options));
     });
 
-  const names: readonly ListName[] = ['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs'];
+  const names: readonly ListName[] = ['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs', 'mutants'];
   program
     .command('list')
     .description('List what there is to choose from.')
     .argument('<what>', names.join(', '))
-    .option('--arch <id>', 'of scenarios: what applies to this architecture, and why the rest does not')
+    .option(
+      '--arch <id>',
+      'of scenarios: what applies to this architecture, and why the rest does not; of mutants: of its code',
+    )
     .option('--json', 'print JSON')
     .addHelpText('after', example('list scenarios'))
     .action(async (typed: string, { arch, json }: { arch?: string; json?: boolean }) => {

@@ -16,6 +16,7 @@ import {
   whyNot,
 } from '@mmu-gather/conformance';
 import { AXES, type Axis } from '@mmu-gather/core/stepped';
+import { Instrumented, suitePackages } from '@mmu-gather/mutants';
 import { tableOf } from '../human/table.ts';
 import { terminal } from '../human/terminal.ts';
 import { number } from '../human/text.ts';
@@ -30,7 +31,7 @@ interface List {
 }
 
 /** What can be listed. */
-export type ListName = 'archs' | 'profiles' | 'axes' | 'scenarios' | 'oracles' | 'bugs';
+export type ListName = 'archs' | 'profiles' | 'axes' | 'scenarios' | 'oracles' | 'bugs' | 'mutants';
 
 const LISTS: Readonly<Record<ListName, (of: readonly Architecture[]) => List>> = {
   archs,
@@ -39,6 +40,7 @@ const LISTS: Readonly<Record<ListName, (of: readonly Architecture[]) => List>> =
   scenarios,
   oracles,
   bugs,
+  mutants,
 };
 
 /**
@@ -46,7 +48,8 @@ const LISTS: Readonly<Record<ListName, (of: readonly Architecture[]) => List>> =
  * @param arch of scenarios: what it makes of each
  */
 export function list(name: ListName, json: boolean, arch?: string): void {
-  if (arch !== undefined && name !== 'scenarios') throw new Misuse('--arch is for list scenarios');
+  if (arch !== undefined && name !== 'scenarios' && name !== 'mutants')
+    throw new Misuse('--arch is for list scenarios and list mutants');
   const of = ARCHITECTURES.filter(({ id }) => id === (arch ?? id));
   if (of.length === 0) {
     const names = ARCHITECTURES.map(({ id }) => id);
@@ -183,6 +186,27 @@ function bugs(): List {
     buggy: scenario.twins.map((twin) => twin.id),
   }));
   return { head: ['bug', 'property', 'source', 'title'], rows };
+}
+
+/** Sites of mutants by package and kind. @param of the architecture whose code it is; none: all of it */
+function mutants([of]: readonly Architecture[]): List {
+  const rows = new Map<string, { readonly sites: Set<string>; mutants: number }>();
+  for (const { site } of new Instrumented(suitePackages()).mutations) {
+    const [name] = site.file.split('/');
+    if (of !== undefined && !['core', 'mm'].includes(name!) && !of.id.startsWith(name!)) continue;
+    const key = `${name} ${site.kind}`;
+    const row = rows.get(key) ?? { sites: new Set(), mutants: 0 };
+    row.sites.add(`${site.file}:${site.line}: ${site.text}`);
+    row.mutants++;
+    rows.set(key, row);
+  }
+  return {
+    head: ['package', 'kind', 'sites', 'mutants'],
+    rows: [...rows].map(([key, { sites, mutants: count }]) => {
+      const [name, kind] = key.split(' ');
+      return { package: name!, kind: kind!, sites: number(sites.size), mutants: number(count) };
+    }),
+  };
 }
 
 function archsOf(scenario: AnyScenario, twin?: Twin<never>): readonly string[] {

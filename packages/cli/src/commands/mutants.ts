@@ -1,0 +1,182 @@
+/**
+ * `conformance --mutants`: the suite's own test. Each mutant of the algorithms' essential steps, and what notices it.
+ */
+import { availableParallelism } from 'node:os';
+import { ARCHITECTURES } from '@mmu-gather/conformance';
+import {
+  CLAIMS,
+  type Fate,
+  Instrumented,
+  Lead,
+  type Mutation,
+  suitePackages,
+  VERDICTS,
+  verdictOf,
+} from '@mmu-gather/mutants';
+import { Status } from '../human/status.ts';
+import { tableOf } from '../human/table.ts';
+import { type Terminal, terminal } from '../human/terminal.ts';
+import { number, plural, wrap } from '../human/text.ts';
+import { exitCode } from '../index.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { Misuse } from '../misuse.ts';
+import { suggestion } from '../nearest.ts';
+
+/** Options that this command has of those of `conformance`. */
+export interface MutantOptions {
+  /** Files whose mutants are tried, `*` stands for anything; true: all. */
+  readonly mutants: string | true;
+  /** Worker threads. */
+  readonly jobs?: number;
+  /** Architectures. */
+  readonly arch?: readonly string[];
+  /** Profiles. */
+  readonly profile?: readonly string[];
+  /** Scenarios. */
+  readonly scenario?: readonly string[];
+  /** JSON instead of a table. */
+  readonly json?: boolean;
+}
+
+/** Options of `conformance` that go with `--mutants`. */
+const FITTING = new Set(['mutants', 'jobs', 'arch', 'profile', 'scenario', 'json']);
+
+/** A campaign on one architecture. */
+interface Campaign {
+  readonly arch: string;
+  /** Cells that were run without mutants. */
+  readonly cells: number;
+  readonly fates: readonly Fate[];
+  readonly stopped: boolean;
+}
+
+/** Runs campaigns, one architecture after the other. Returns the exit code. */
+export async function runMutants(options: MutantOptions): Promise<number> {
+  const archs = archsOf(options);
+  const screen = terminal();
+  const { mutations } = new Instrumented(suitePackages());
+  const wanted = filterOf(options.mutants, mutations);
+  const campaigns: Campaign[] = [];
+  for (const arch of archs) {
+    const done = await campaign(arch, options, mutations, wanted);
+    campaigns.push(done);
+    if (options.json !== true) process.stdout.write(`${textOf(done, screen)}\n`);
+    if (done.stopped) break;
+  }
+  if (options.json === true) process.stdout.write(`${JSON.stringify(report(campaigns), null, 2)}\n`);
+  if (campaigns.some(({ stopped }) => stopped)) return exitCode.stopped;
+  const unexplained = campaigns.flatMap(({ fates }) => fates).some((fate) => verdictOf(fate) === 'unexplained');
+  return unexplained ? exitCode.unexpected : exitCode.expected;
+}
+
+function archsOf({ arch = [], ...options }: MutantOptions): readonly string[] {
+  const unfit = Object.keys(options).find((name) => !FITTING.has(name));
+  if (unfit !== undefined)
+    throw new Misuse(`--mutants goes with --arch, --profile, --scenario, --jobs and --json only`);
+  const names = ARCHITECTURES.map(({ id }) => id);
+  const unknown = arch.find((name) => !names.includes(name) && name !== 'all');
+  if (unknown !== undefined)
+    throw new Misuse(`--arch: there is no '${unknown}':${suggestion(unknown, names)} there are: ${names.join(', ')}`);
+  return arch.length === 0 || arch.includes('all') ? names : arch;
+}
+
+/** Which mutants a pattern of files selects. */
+function filterOf(pattern: string | true, mutations: readonly Mutation[]): (mutation: Mutation) => boolean {
+  if (pattern === true) return () => true;
+  const parts = pattern.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const shape = new RegExp(`^${parts.join('.*')}$`);
+  const wanted = ({ site }: Mutation): boolean => shape.test(site.file);
+  if (mutations.some(wanted)) return wanted;
+  const files = [...new Set(mutations.map(({ site }) => site.file))];
+  throw new Misuse(`--mutants: no file '${pattern}' has any:${suggestion(pattern, files)} for instance 'x86/*'`);
+}
+
+async function campaign(
+  arch: string,
+  { jobs = availableParallelism(), profile, scenario }: MutantOptions,
+  mutations: readonly Mutation[],
+  wanted: (mutation: Mutation) => boolean,
+): Promise<Campaign> {
+  let lead: Lead | undefined;
+  let stopped = false;
+  const deaf = onInterrupt(() => {
+    stopped = true;
+    lead?.stop();
+  });
+  const status = new Status();
+  const progress = (what: string, done: number, of: number): void =>
+    status.update(0, `${arch}: ${number(done)} of ${number(of)} ${what === 'cells' ? 'scenarios' : 'mutants'}`);
+  try {
+    const selection = { ...(profile && { profiles: profile }), ...(scenario && { scenarios: scenario }) };
+    lead = await Lead.start({ arch, ...selection, jobs, wanted, claims: CLAIMS }, mutations, { progress });
+    if (lead.cells === 0) throw new Misuse(`--mutants: nothing to run: no scenario of these holds on ${arch}`);
+    const fates = stopped ? [] : await lead.run({ progress });
+    return { arch, cells: lead.cells, fates, stopped };
+  } finally {
+    status.end();
+    deaf();
+    await lead?.close();
+  }
+}
+
+function textOf({ arch, cells, fates, stopped }: Campaign, screen: Terminal): string {
+  const shown = fates.filter(({ verdict }) => verdict !== 'unreached');
+  const rows = shown.map((fate) => {
+    const { site, what } = fate.mutation;
+    return [`${site.file}:${site.line}`, `${cut(site.text)}: ${cut(what)}`, outcomeOf(fate)];
+  });
+  const counts = VERDICTS.map((verdict) => {
+    const count = fates.filter((fate) => verdictOf(fate) === verdict).length;
+    return `${number(count)} ${verdict}`;
+  });
+  const sum = `${arch}: ${plural(fates.length, 'mutant')} in ${plural(cells, 'cell')}: ${counts.join(', ')}${stopped ? ' (stopped)' : ''}.`;
+  return `${tableOf(['site', 'mutant', 'killed by'], rows, screen)}\n\n${wrap(sum, screen.columns)}\n`;
+}
+
+/** Longest text of a site in a table. */
+const LONGEST = 48;
+
+function cut(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`;
+}
+
+/** `munmap/running-thread O1`; what else became of it, if it was not killed. */
+function outcomeOf(fate: Fate): string {
+  const { kill, covered, costs, ran, cells } = fate;
+  if (kill !== undefined) return `${kill.scenario} ${kill.oracle}`;
+  const verdict = verdictOf(fate);
+  if (verdict === 'covered') return `survived: ${covered!.claim.why}; the pair: ${covered!.kill!.scenario}`;
+  if (verdict === 'costs') return `survived: costs more in ${number(costs!.more)} of ${plural(costs!.of, 'cell')}`;
+  if (verdict === 'ordered') return 'no mutant: the memory model gives the order';
+  return `survived ${number(ran)} of ${plural(cells, 'cell')}, unexplained`;
+}
+
+/** Schema 1. Names and meanings are stable; later versions only add. */
+function report(campaigns: readonly Campaign[]): object {
+  return {
+    schema: 1,
+    campaigns: campaigns.map(({ arch, cells, stopped, fates }) => ({
+      arch,
+      cells,
+      stopped,
+      mutants: fates.map((fate) => {
+        const { mutation, kill, covered, costs, cells: reaching, ran, tooLarge, same } = fate;
+        const { site, what, operator, key } = mutation;
+        return {
+          key,
+          ...site,
+          operator,
+          what,
+          verdict: verdictOf(fate),
+          kill,
+          covered,
+          costs,
+          reaching,
+          ran,
+          tooLarge,
+          same,
+        };
+      }),
+    })),
+  };
+}

@@ -1,0 +1,69 @@
+// The quick part of the campaign: one mutant of each sort, in few scenarios, must be killed. docs/mutants.md has all.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CLAIMS, type Fate, Instrumented, Lead, suitePackages } from '../src/index.ts';
+
+const { mutations } = new Instrumented(suitePackages());
+
+/** Keys of mutants, and oracles of which one must kill it. */
+const KILLED: readonly (readonly [key: string, ...oracles: string[]])[] = [
+  ['x86/flush-broadcast.ts broadcastTlbFlush: cpu.invalidate(invlpgb(range)): left out', 'O4'],
+  ['x86/flush-broadcast.ts broadcastTlbFlush: cpu.invalidationBarrier(): left out', 'O4'],
+  ['x86/flush-multi.ts flushTlbLocal: yield* flushTlbFuncCommon(cpu, info, true): left out', 'O10'],
+  ['x86/flush.ts flushOverlapped: yield* flushTlbMulti(cpu, mask, info): left out', 'O1', 'O4', 'setup'],
+  ['x86/flush-multi.ts shouldFlushTlb: return true: false instead', 'O1', 'O4', 'setup'],
+  [
+    'x86/flush-multi.ts shouldFlushTlb: if ((yield* cpu.readOnce(tlbstate[target]!.isLazy)) !== 0) return false: always taken',
+    'O1',
+    'O4',
+    'setup',
+  ],
+  ['core/generation.ts incMmTlbGen: cpu.atomicAddReturn(mm.tlbGen, 1): its store left out', 'O1', 'O4', 'O11', 'setup'],
+  [
+    'core/mmu-gather.ts tlbFlushMmu: yield* tlbFlushMmuTlbonly(cpu, tlb): after yield* tlbFlushMmuFree(cpu, tlb)',
+    'O1',
+    'O4',
+  ],
+  ['core/mmu-gather.ts tlbRemoveTable: tlb.freedTables = true: left out', 'O4'],
+  ['core/smp.ts onEachCpuCondMask: cpu.awaitIpis(): left out', 'O1', 'O4', 'setup'],
+];
+
+let lead: Lead;
+beforeAll(async () => {
+  const scenarios = ['munmap/*', 'broadcast/munmap', 'bug:B33/fixed'];
+  lead = await Lead.start({ arch: 'x86', profiles: ['linux-6.18'], scenarios, jobs: 1 }, mutations);
+}, 60_000);
+afterAll(() => lead.close());
+
+function fateOf(key: string): Promise<Fate> {
+  const number = mutations.findIndex((mutation) => mutation.key === key);
+  if (number < 0) throw new Error(`there is no mutant '${key}'`);
+  return lead.fate([number]);
+}
+
+test.each(KILLED)('killed: %s', async (key, ...oracles) => {
+  const { kill } = await fateOf(key);
+  expect(kill).toMatchObject({ by: 'oracle' });
+  expect(oracles).toContain(kill!.oracle);
+});
+
+test('what a mutant does not change survives', async () => {
+  const fate = await fateOf('x86/flush-tlb-info.ts getFlushTlbInfo: cpu.write(info.initiatingCpu, cpu.id): left out');
+  expect(fate).toMatchObject({ verdict: 'survived', same: true });
+  expect(fate.ran).toBeGreaterThan(3);
+});
+
+test('what no cell reaches is said to be so', async () => {
+  const fate = await lead.fate([mutations.findIndex(({ site }) => site.file.startsWith('riscv/'))]);
+  expect(fate.verdict).toBe('unreached');
+});
+
+test('claims name mutants that exist, and none twice', () => {
+  const keys = new Set(mutations.map(({ key }) => key));
+  const missing = CLAIMS.flatMap(({ mutant, coveredBy }) => [mutant, coveredBy]).filter((key) => !keys.has(key));
+  expect(missing).toEqual([]);
+  expect(new Set(CLAIMS.map(({ mutant, archs }) => `${mutant} ${archs?.join()}`)).size).toBe(CLAIMS.length);
+});
+
+test('keys are unique', () => {
+  expect(new Set(mutations.map(({ key }) => key)).size).toBe(mutations.length);
+});

@@ -1,0 +1,153 @@
+// The mutants' table: docs/mutants/ARCH.tsv has what became of each mutant, docs/mutants.md what that amounts to.
+//
+//     npm run docs:mutants                            all architectures: hours
+//     npm run docs:mutants -- --arch x86              one
+//     npm run docs:mutants -- --arch x86 'x86/*'      one, of its own files; the other rows stay, but for mutants that are gone
+//     npm run docs:mutants -- --from report.json      what `mmu-gather conformance --mutants --json` has printed
+//     npm run docs:mutants -- --page                  the page alone
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const folder = join(root, 'docs/mutants');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { arch: { type: 'string' }, from: { type: 'string' }, page: { type: 'boolean' }, jobs: { type: 'string' } },
+});
+
+const VERDICTS = ['killed', 'covered', 'costs', 'ordered', 'unexplained', 'unreached'];
+const COLUMNS = ['verdict', 'line', 'kind', 'operator', 'mutant', 'where', 'oracle', 'note'];
+
+/** Runs the command: its JSON is too large for a pipe that is read at the end. */
+function campaigns(arch) {
+  const file = join(mkdtempSync(join(tmpdir(), 'mutants-')), 'report.json');
+  const args = ['conformance', '--mutants', ...positionals, '--json', ...(arch ? ['--arch', arch] : [])];
+  if (values.jobs !== undefined) args.push('--jobs', values.jobs);
+  const stdio = ['ignore', openSync(file, 'w'), 'inherit'];
+  const { status } = spawnSync(process.execPath, [join(root, 'packages/cli/dist/main.js'), ...args], { stdio });
+  if (status !== 0 && status !== 1) throw new Error(`mmu-gather ${args.join(' ')} ended with ${status}`);
+  return JSON.parse(readFileSync(file, 'utf8')).campaigns;
+}
+
+/** A row of the table. */
+function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, ran, reaching, same }) {
+  const by = kill ?? covered?.kill;
+  return {
+    verdict,
+    line: String(line),
+    kind,
+    operator,
+    mutant: key,
+    where: by === undefined ? '' : `${by.scenario}@${by.profile}`,
+    oracle: by?.oracle ?? '',
+    note: noteOf({ verdict, covered, costs, ran, reaching, same }),
+  };
+}
+
+function noteOf({ verdict, covered, costs, ran, reaching, same }) {
+  if (verdict === 'covered') return `${covered.claim.why} (${covered.claim.coveredBy})`;
+  if (verdict === 'costs') return `more TLB work in ${costs.more} of ${costs.of} cells, less in none`;
+  if (verdict !== 'unexplained') return '';
+  const none = same ? ', with as many states as without it' : '';
+  return `survived ${ran} of ${reaching} cells${none}`;
+}
+
+const fileOf = (arch) => join(folder, `${arch}.tsv`);
+
+function read(arch) {
+  if (!existsSync(fileOf(arch))) return [];
+  const [head, ...lines] = readFileSync(fileOf(arch), 'utf8').trimEnd().split('\n');
+  if (head.split('\t').join() !== COLUMNS.join()) return [];
+  return lines.map((line) => Object.fromEntries(line.split('\t').map((cell, i) => [COLUMNS[i], cell])));
+}
+
+function write(arch, rows) {
+  const lines = [COLUMNS, ...rows.map((row) => COLUMNS.map((column) => row[column].replaceAll('\t', ' ')))];
+  writeFileSync(fileOf(arch), `${lines.map((cells) => cells.join('\t')).join('\n')}\n`);
+}
+
+/** New rows, and the old ones of mutants that are still there, in the order of the sources. */
+async function merge({ arch, mutants }) {
+  const { Instrumented, suitePackages } = await import('../packages/mutants/dist/index.js');
+  const rows = new Map([...read(arch), ...mutants.map(rowOf)].map((row) => [row.mutant, row]));
+  const { mutations } = new Instrumented(suitePackages());
+  write(
+    arch,
+    mutations.flatMap(({ key, site }) => (rows.has(key) ? [{ ...rows.get(key), line: String(site.line) }] : [])),
+  );
+}
+
+function table(head, rows) {
+  return [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((r) => `| ${r.join(' | ')} |`).join('\n');
+}
+
+/** One line for each mutant, by function. */
+function listed(rows, tail) {
+  return rows
+    .map((row) => {
+      const [file] = row.mutant.split(' ');
+      const rest = row.mutant
+        .slice(file.length + 1)
+        .replaceAll('|', '\\|')
+        .replaceAll('`', "'");
+      return `- \`${file}:${row.line}\` \`${rest}\`${tail(row)}`;
+    })
+    .join('\n');
+}
+
+function page() {
+  const archs = readdirSync(folder)
+    .filter((name) => name.endsWith('.tsv'))
+    .map((name) => name.replace('.tsv', ''))
+    .toSorted();
+  const all = new Map(archs.map((arch) => [arch, read(arch)]));
+  const count = (rows, test) => String(rows.filter(test).length);
+  const counts = archs.map((arch) => {
+    const rows = all.get(arch);
+    return [arch, String(rows.length), ...VERDICTS.map((verdict) => count(rows, (row) => row.verdict === verdict))];
+  });
+  const kinds = [...new Set([...all.values()].flat().map(({ kind }) => kind))].toSorted();
+  const byKind = kinds.map((kind) => {
+    const rows = [...all.values()].flat().filter((row) => row.kind === kind);
+    return [kind, String(rows.length), ...VERDICTS.map((verdict) => count(rows, (row) => row.verdict === verdict))];
+  });
+  const sections = archs.map((arch) => {
+    const of = (verdict) => all.get(arch).filter((row) => row.verdict === verdict);
+    const part = (title, rows, tail) =>
+      rows.length === 0
+        ? []
+        : [`<details><summary>${title}: ${rows.length}</summary>\n\n${listed(rows, tail)}\n\n</details>`];
+    return [
+      `## ${arch}`,
+      ...part(
+        'Redundant here: another step does the same',
+        of('covered'),
+        ({ note, where, oracle }) => `: ${note}; the pair is killed by \`${where}\` (${oracle})`,
+      ),
+      ...part('Unexplained', of('unexplained'), ({ note }) => `: ${note}`),
+      ...part('It saves work, and nothing relies on it', of('costs'), ({ note }) => `: ${note}`),
+    ].join('\n\n');
+  });
+  const head = (first) => [first, 'mutants', ...VERDICTS];
+  const text = readFileSync(join(root, 'docs/mutants.md'), 'utf8');
+  const generated = [
+    table(head('architecture'), counts),
+    'By what the site is for, all architectures together:',
+    table(head('kind'), byKind),
+    ...sections,
+  ].join('\n\n');
+  const [before] = text.split('<!-- generated -->');
+  writeFileSync(join(root, 'docs/mutants.md'), `${before}<!-- generated -->\n\n${generated}\n`);
+}
+
+mkdirSync(folder, { recursive: true });
+if (values.page !== true) {
+  const found =
+    values.from === undefined ? campaigns(values.arch) : JSON.parse(readFileSync(values.from, 'utf8')).campaigns;
+  for (const campaign of found) await merge(campaign);
+}
+page();
