@@ -3,14 +3,12 @@
  *
  * @packageDocumentation
  */
+export type { KillKind } from './campaign.ts';
 export * from './claim.ts';
 export * from './claims/index.ts';
 export * from './instrument.ts';
-export * from './load.ts';
-export type * from './campaign.ts';
 export * from './lead.ts';
 export * from './mutation.ts';
-export * from './sites.ts';
-export * from './switchboard.ts';
+export type { Costs } from './orders.ts';
+export * from './packages.ts';
 export * from './verdict.ts';
-export type * from './orders.ts';

@@ -2,7 +2,7 @@
  * Lead: a campaign on one architecture. First all cells without mutants: what they reach, and what they cost. Then each mutant in the
  * cells that reach it, the cheapest first, until one kills it.
  */
-import type { Baseline } from './campaign.ts';
+import type { Baseline, KillKind } from './campaign.ts';
 import { Crew, LOST } from './crew.ts';
 import type { Mutation } from './mutation.ts';
 import type { Claim } from './claim.ts';
@@ -45,7 +45,7 @@ const COSTED_CELLS = 60;
 /** What killed a mutant, or a pair. */
 export interface KilledBy {
   /** `oracle`: a violation; `error`: the code throws; `endless`: it does not end. */
-  readonly by: 'oracle' | 'error' | 'endless';
+  readonly by: KillKind;
   /** The oracle, or the error's name. */
   readonly oracle: string;
   /** One line. */
@@ -54,6 +54,14 @@ export interface KilledBy {
   readonly scenario: string;
   /** Id of the profile. */
   readonly profile: string;
+}
+
+/** A claim about a survivor, put to the test. */
+export interface Covered {
+  /** What it says. */
+  readonly claim: Claim;
+  /** What killed the pair, if anything did. */
+  readonly kill?: KilledBy;
 }
 
 /** What became of a mutant. */
@@ -75,7 +83,7 @@ export interface Fate {
   /** Of a survivor: what it costs. */
   readonly costs?: Costs;
   /** Of a survivor of which a claim says what covers it: what killed the pair, if anything did. */
-  readonly covered?: { readonly claim: Claim; readonly kill?: KilledBy };
+  readonly covered?: Covered;
 }
 
 /** Hears of a campaign. */

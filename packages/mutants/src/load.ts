@@ -3,8 +3,7 @@
  * imported, directly or not: the searches of this thread then run mutants.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
-import { dirname, join } from 'node:path';
+import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Instrumented, type Sources } from './instrument.ts';
 import { install, Switchboard } from './switchboard.ts';
@@ -12,24 +11,16 @@ import { install, Switchboard } from './switchboard.ts';
 /** Selects a package's sources, see its package.json. */
 const SOURCE = '@mmu-gather/source';
 
-/** The packages whose code the suite checks: what it depends on and has a stepped build. */
-export function suitePackages(): Sources[] {
-  const suite = fileURLToPath(import.meta.resolve('@mmu-gather/conformance/package.json'));
-  const require = createRequire(suite);
-  const { dependencies } = JSON.parse(readFileSync(suite, 'utf8')) as { dependencies: Record<string, string> };
-  return Object.keys(dependencies).flatMap((name) => {
-    const file = require.resolve(`${name}/package.json`);
-    const { exports } = JSON.parse(readFileSync(file, 'utf8')) as { exports: Record<string, unknown> };
-    if (!('./stepped' in exports)) return [];
-    return [{ name: name.replace('@mmu-gather/', ''), folder: join(dirname(file), 'src') }];
-  });
+/** What a thread has loaded. */
+export interface Loaded {
+  /** The code. */
+  readonly instrumented: Instrumented;
+  /** What it asks. */
+  readonly board: Switchboard;
 }
 
 /** Installs the hooks and the switchboard of this thread. */
-export function loadInstrumented(packages: readonly Sources[]): {
-  readonly instrumented: Instrumented;
-  readonly board: Switchboard;
-} {
+export function loadInstrumented(packages: readonly Sources[]): Loaded {
   const instrumented = new Instrumented(packages);
   const board = new Switchboard(instrumented.mutations.length);
   install(board);

@@ -2,8 +2,9 @@
  * Worker: a thread with instrumented code. The hooks come first; only then is loaded what they change.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { loadInstrumented, suitePackages } from './load.ts';
+import { loadInstrumented } from './load.ts';
 import type { Answer, Assignment, Costs, Order, Tried } from './orders.ts';
+import { suitePackages } from './packages.ts';
 
 const { selection, mostStates } = workerData as Assignment;
 const { board } = loadInstrumented(suitePackages());
