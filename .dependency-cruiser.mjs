@@ -42,7 +42,9 @@ export default {
       name: 'only-the-top-knows-all',
       comment: 'a package that no other rule names is below conformance, mutants, replay and cli',
       severity: 'error',
-      from: { path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|explorer|conformance|mutants|replay|cli)/)[^/]+/src/` },
+      from: {
+        path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|explorer|conformance|mutants|replay|cli)/)[^/]+/src/`,
+      },
       to: { path: '^packages/', pathNot: '^packages/core/' },
     },
     {

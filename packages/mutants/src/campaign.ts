@@ -5,15 +5,18 @@
  */
 import { measure, search, SetupError } from '@mmu-gather/checker';
 import {
+  agree,
   ARCHITECTURES,
   type Cell,
   cells,
+  groupOf,
   machineOf,
   Reads,
   type Schedule,
   SCENARIOS,
   scheduled,
   type Selection,
+  type SwitchRead,
 } from '@mmu-gather/conformance';
 import { Endless, type Switchboard } from './switchboard.ts';
 
@@ -71,8 +74,8 @@ export class Campaign {
       (cell) => cell.expected === 'holds' && cell.twin === undefined && cell.bound === undefined,
     );
     const groups = new Map<string, number[]>();
-    for (const [i, { id, arch, memoryModel }] of this.#cells.entries()) {
-      const key = `${id}@${arch.id}@${memoryModel}`;
+    for (const [i, cell] of this.#cells.entries()) {
+      const key = groupOf({ ...cell, arch: cell.arch.id });
       groups.set(key, [...(groups.get(key) ?? []), i]);
     }
     this.groups = [...groups.values()];
@@ -85,16 +88,16 @@ export class Campaign {
 
   /** Runs a group without mutants. What is as another one of the group is, and what is too large, is left out. */
   baseline(group: number): Baseline[] {
-    const made: Reads[] = [];
+    const made: (readonly SwitchRead[])[] = [];
     return this.groups[group]!.flatMap((number) => {
       const cell = this.#cells[number]!;
       const switches = { profile: { ...cell.profile }, backend: cell.backendSwitches };
-      if (made.some((reads) => reads.agree(switches))) return [];
+      if (made.some((reads) => agree(reads, switches))) return [];
       this.#board.turn();
       this.#board.clear();
       const reads = new Reads();
       const result = search(machineOf(cell, reads), { strategy: 'states', maxStates: this.#mostStates });
-      made.push(reads);
+      made.push(reads.seen);
       if (result.verdict !== 'holds') return [];
       const states = result.states ?? 0;
       return [{ cell: number, scenario: cell.id, profile: cell.profile.id, states, reached: this.#board.reached() }];
