@@ -133,6 +133,13 @@ export interface BarePort extends Cpu {
    * it may fail without a reason, and always does without a reservation of this cell.
    */
   storeExclusive(cell: Cell, value: number, access?: StoreAccess): Steps<number>;
+  /**
+   * No step: from here on the code depends on nothing that it was fed, but on where it is and these values. States then merge in which it came
+   * here in other ways: what a loop knows is said at its head. If it is not so, states are lost;
+   * `checkKeys` finds that out where the next step shows it. `progress`, from 1 to 1023, says where it
+   * is, and grows from one call to the next.
+   */
+  forget(progress: number, ...live: number[]): void;
   /** A fence. `ctrl`: slots that the branches before it depend on (`isb` and `isync` only). */
   fence(kind: FenceKind, ctrl?: number): Steps<void>;
 

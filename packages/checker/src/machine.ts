@@ -63,6 +63,10 @@ const SYSCALL = 1 << 16;
 
 /** No rule of walks. */
 const NO_RULE: ReadonlySet<WalkRule> = new Set();
+/** Positions from one `forget` to the next that follows it at once. */
+const STRETCH = 1 << 12;
+/** Largest progress that a `forget` may state. */
+const MAX_PROGRESS = 1023;
 
 /** A program's setup violates an oracle: there is no state to begin a search in. */
 export class SetupError extends Error {
@@ -626,6 +630,21 @@ export class Machine<E = unknown> implements Explorable {
     words.setQuiet(number, QUIET.savedPosition, words.quiet(number, QUIET.position));
   }
 
+  /** The process's history becomes what it says that it still knows. Its position must follow from that, too. */
+  #forget(number: number, progress: number, live: readonly number[]): void {
+    const words = this.#words;
+    if (this.#footprints.hasKernel) throw new Error('forget is for programs of bare accesses');
+    const position = STRETCH * progress;
+    if (progress > MAX_PROGRESS || position <= words.quiet(number, QUIET.position))
+      throw new Error(
+        `forget: progress is ${progress}; it grows, to ${MAX_PROGRESS} at most, and from one call to the next there are less than ${STRETCH} steps and plain loads`,
+      );
+    words.setQuiet(number, QUIET.position, position);
+    const at = words.processAt(number, PROCESS.history);
+    this.#extend(at, 0, 0, progress);
+    for (const value of live) this.#extend(at, this.state.words[at]!, this.state.words[at + 1]!, value);
+  }
+
   #extend(at: number, low: number, high: number, value: number): void {
     this.state.set(at, chain(low, value + 0x51, 0));
     this.state.set(at + 1, chain(high, value + 0x51, 1));
@@ -823,6 +842,7 @@ export class Machine<E = unknown> implements Explorable {
       },
       fences: this.#weak !== undefined,
       claimsOf: (process) => this.#localSteps.noting(process.number, this.#oracles.claimsOf(process.cpuId)),
+      forget: (process, progress, live) => this.#forget(process.number, progress, live),
       trace: (process, event, values) => this.onTrace?.(process.cpuId, event, values),
       pauses: this.#words.pauses,
       logLength: (process) =>

@@ -66,6 +66,8 @@ export interface PortOwner extends Step {
   plainWrite(cell: Cell, value: number): void;
   /** Checks a claim. */
   claim(check: (claims: Claims) => void): void;
+  /** All but some values is forgotten. */
+  forget(progress: number, live: readonly number[]): void;
   /** Passes a tracepoint on. */
   trace(event: string, values: readonly number[]): void;
 }
@@ -161,6 +163,7 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
     kernelRead: (address: number) => announce(OP.kernelRead, address),
     enterUser: (value?: number) => announce(OP.enterUser, value ?? 0, value === undefined ? 0 : 1),
     enterKernel: () => announce(OP.enterKernel),
+    forget: (progress: number, ...live: number[]) => process.forget(progress, live),
     load: (cell: Cell, access: LoadAccess = {}) => announceMore(OP.bareLoad, [cell, ...loadArguments(access)]),
     loadExclusive: (cell: Cell, access: LoadAccess = {}) =>
       announceMore(OP.bareLoadExclusive, [cell, ...loadArguments(access)]),

@@ -28,6 +28,8 @@ export interface ProcessHost {
   readonly fences: boolean;
   /** The oracles behind the claims of a process. */
   claimsOf(process: Process): Claims;
+  /** Of what the process was fed only these values live on. */
+  forget(process: Process, progress: number, live: readonly number[]): void;
   /** A tracepoint. */
   trace(process: Process, event: string, values: readonly number[]): void;
   /** Number of values in the log of the process's present body on the current path. */
@@ -154,6 +156,7 @@ export class Process implements Step {
   #do(deed: Deed): void {
     if (deed.kind === 'write') this.#host.plainWrite(this, deed.cell, deed.value);
     else if (deed.kind === 'claim') deed.check(this.#claims);
+    else if (deed.kind === 'forget') this.#host.forget(this, deed.progress, deed.live);
     else this.#host.trace(this, deed.event, deed.values);
   }
 
@@ -337,6 +340,11 @@ export class Process implements Step {
     if (this.#does({ kind: 'claim', check })) check(this.#claims);
   }
 
+  /** Of what the code was fed only these values live on. */
+  forget(progress: number, live: readonly number[]): void {
+    if (this.#does({ kind: 'forget', progress, live })) this.#host.forget(this, progress, live);
+  }
+
   /** A tracepoint. */
   trace(event: string, values: readonly number[]): void {
     if (this.#does({ kind: 'trace', event, values })) this.#host.trace(this, event, values);
@@ -346,6 +354,8 @@ export class Process implements Step {
 /** Closures cannot be compared: of claims it is enough that there is one. */
 function isSame(deed: Deed, before: Deed | undefined): boolean {
   if (deed.kind !== before?.kind) return false;
+  if (deed.kind === 'forget' && before.kind === 'forget')
+    return deed.progress === before.progress && deed.live.join() === before.live.join();
   return deed.kind !== 'write' || before.kind !== 'write' || (deed.cell === before.cell && deed.value === before.value);
 }
 

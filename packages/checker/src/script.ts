@@ -2,7 +2,7 @@
  * Script: what the code of a process does, as far as it was seen. A process is a function of the values that it is fed, so this is a
  * tree, and code that was seen need not be run again:
  *
- *     passage    what it does between two of these values: plain stores, claims, traces, and at last what it is fed the next value for
+ *     passage    what it does between two of these values: plain stores, claims and the like, and at last what it is fed the next value for
  *     value      leads to the next passage
  *
  * A passage is believed when it was seen twice: code that does something else the second time fails loudly (process.ts).
@@ -25,6 +25,7 @@ export const ENDING = {
 /** What code does without being fed anything for it. */
 export type Deed =
   | { readonly kind: 'write'; readonly cell: Cell; readonly value: number }
+  | { readonly kind: 'forget'; readonly progress: number; readonly live: readonly number[] }
   | { readonly kind: 'claim'; readonly check: (claims: Claims) => void }
   | { readonly kind: 'trace'; readonly event: string; readonly values: readonly number[] };
 

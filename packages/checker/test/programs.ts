@@ -21,6 +21,7 @@ import {
   type Steps,
   TINY,
 } from '@mmu-gather/core/stepped';
+import { bareOf } from '../src/bare.ts';
 import type { Layout } from '../src/layout.ts';
 import { Machine, type MachineOptions, type Program } from '../src/machine.ts';
 
@@ -114,8 +115,11 @@ export function handshake(fence: boolean): Program<unknown> {
   );
 }
 
-/** L2. `queued`: flushes of each queuer; `entries` of the ring; `recheck`: the generation is read again after the entry. */
-export function ring(queued: readonly number[], entries: number, recheck = true): Program<unknown> {
+/**
+ * L2. `queued`: flushes of each queuer; `entries` of the ring; `recheck`: the generation is read again after the entry. `forgets`: at the
+ * head of each loop they say what they still know.
+ */
+export function ring(queued: readonly number[], entries: number, recheck = true, forgets = false): Program<unknown> {
   const cells: Record<string, number> = { gen: 0, lock: 0 };
   for (let i = 0; i < entries; i++) for (const field of ['gen', 'start', 'end']) cells[`${field}${i}`] = 0;
   const threads = (at: (name: string) => Cell): Threads => {
@@ -126,6 +130,7 @@ export function ring(queued: readonly number[], entries: number, recheck = true)
     const queuer = (count: number) =>
       function* enqueue(cpu: Cpu): Steps<void> {
         for (let k = 0; k < count; k++) {
+          if (forgets) bareOf(cpu).forget(1 + k);
           const gen = yield* cpu.atomicAddReturn(at('gen'), 1);
           const entry = slot(gen);
           yield* cpu.spinLock(at('lock'));
@@ -136,10 +141,12 @@ export function ring(queued: readonly number[], entries: number, recheck = true)
           yield* cpu.storeRelease(entry.gen, gen);
           yield* cpu.spinUnlock(at('lock'));
         }
+        if (forgets) bareOf(cpu).forget(END);
       };
     const flusher = function* flush(cpu: Cpu): Steps<void> {
       const target = yield* cpu.loadAcquire(at('gen'));
       for (let gen = 1; gen <= target; gen++) {
+        if (forgets) bareOf(cpu).forget(gen, target);
         const entry = slot(gen);
         if ((yield* cpu.loadAcquire(entry.gen)) !== gen) break;
         const start = yield* cpu.readOnce(entry.start);
@@ -150,6 +157,7 @@ export function ring(queued: readonly number[], entries: number, recheck = true)
         }
         cpu.claim.that(start === 10 * gen && end === 10 * gen + 5, 'O16', 'a torn entry is used');
       }
+      if (forgets) bareOf(cpu).forget(END);
     };
     return [...queued.map(queuer), flusher];
   };
@@ -158,6 +166,9 @@ export function ring(queued: readonly number[], entries: number, recheck = true)
   const identical = groups.filter((group) => group.length > 1);
   return named(cells, threads, undefined, identical);
 }
+
+/** Progress of code that is about to return. */
+const END = 100;
 
 /** Pages that thread i of {@link gather} zaps. */
 const RANGES: readonly (readonly [start: number, end: number])[] = [
@@ -168,9 +179,9 @@ const RANGES: readonly (readonly [start: number, end: number])[] = [
 
 /**
  * L3. `buggy`: threads flush what they cleared; `force`: all of their range if another one is pending; `sync`: they wait
- * until nobody is pending.
+ * until nobody is pending. `forgets`: at the head of each loop they say what they still know.
  */
-export function gather(variant: 'buggy' | 'force' | 'sync', threads = 2): Program<unknown> {
+export function gather(variant: 'buggy' | 'force' | 'sync', threads = 2, forgets = false): Program<unknown> {
   const pages = [1, 2, 3];
   const cells: Record<string, number> = { pending: 0, ptl: 0 };
   for (const page of pages) cells[`pte${page}`] = cells[`tlb${page}`] = 1;
@@ -178,10 +189,14 @@ export function gather(variant: 'buggy' | 'force' | 'sync', threads = 2): Progra
     RANGES.slice(0, threads).map(
       ([lowest, end]) =>
         function* zap(cpu: Cpu): Steps<void> {
-          let from = Infinity;
-          let to = 0;
+          let from = end;
+          let to = lowest;
+          const know = (progress: number, ...live: number[]): void => {
+            if (forgets) bareOf(cpu).forget(progress, ...live);
+          };
           yield* cpu.atomicAdd(at('pending'), 1);
           for (let page = lowest; page < end; page++) {
+            know(page, from, to);
             yield* cpu.spinLock(at('ptl'));
             if ((yield* cpu.readOnce(at(`pte${page}`))) !== 0) {
               yield* cpu.writeOnce(at(`pte${page}`), 0);
@@ -190,20 +205,27 @@ export function gather(variant: 'buggy' | 'force' | 'sync', threads = 2): Progra
             }
             yield* cpu.spinUnlock(at('ptl'));
           }
+          know(10, from, to);
           if (variant === 'force' && (yield* cpu.readOnce(at('pending'))) > 1) {
             from = lowest;
             to = end;
           }
-          for (let page = from; page < to; page++) yield* cpu.writeOnce(at(`tlb${page}`), 0);
+          for (let page = from; page < to; page++) {
+            know(20 + page, to);
+            yield* cpu.writeOnce(at(`tlb${page}`), 0);
+          }
+          know(30);
           yield* cpu.atomicAdd(at('pending'), -1);
           if (variant === 'sync') yield* cpu.waitFor(at('pending'), 'equal', 0);
           for (let page = lowest; page < end; page++) {
+            know(40 + page);
             cpu.claim.that(
               (yield* cpu.readOnce(at(`tlb${page}`))) === 0,
               'O1',
               `page ${page} is stale after the operation`,
             );
           }
+          know(END);
         },
     ),
   );

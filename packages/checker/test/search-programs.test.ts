@@ -2,7 +2,9 @@
  * Handshake, ring and gather (L1, L2, L3): exact numbers of traces, as GenMC, Nidhugg and other checkers count them; every
  * buggy variant is found, with the fewest preemptions.
  */
+import type { Cpu, Steps } from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
+import { bareOf } from '../src/bare.ts';
 import type { Machine, Program } from '../src/machine.ts';
 import { counterexample, search, type Strategy } from '../src/search/index.ts';
 import { bare, gather, handshake, ring } from './programs.ts';
@@ -35,6 +37,62 @@ test.for([
   const variant = what.startsWith('force') ? 'force' : 'sync';
   const result = search(bare(threads, gather(variant, threads)), { strategy: 'dpor', commute: true });
   expect(result).toMatchObject({ verdict: 'holds', exhaustive: true, executions: traces });
+});
+
+/** States that a checker may need that keys a thread by where it is and what it still knows (prototype of ours, measured once). */
+const BUDGETS: readonly [name: string, cpus: number, program: () => Program<unknown>, sc: number, tso: number][] = [
+  ['handshake', 2, () => handshake(true), 39, 63],
+  ['ring 2+1', 3, () => ring([2, 1], 2, true, true), 2_350, 7_440],
+  ['ring 2+2', 3, () => ring([2, 2], 2, true, true), 9_948, 32_052],
+  ['ring 3+2, 4 entries', 3, () => ring([3, 2], 4, true, true), 17_000, Infinity],
+  ['gather force, 2 threads', 2, () => gather('force', 2, true), 252, 326],
+  ['gather sync, 2 threads', 2, () => gather('sync', 2, true), 215, 258],
+  ['gather force, 3 threads', 3, () => gather('force', 3, true), 7_515, Infinity],
+  ['gather sync, 3 threads', 3, () => gather('sync', 3, true), 3_854, Infinity],
+];
+
+test.for(BUDGETS)(
+  '%s: within its budget of states, where code says what it still knows',
+  ([, cpus, program, sc, tso]) => {
+    for (const [model, budget] of [
+      ['sc', sc],
+      ['tso', tso],
+    ] as const) {
+      const { verdict, states } = search(bare(cpus, program(), model));
+      expect(verdict).toBe('holds');
+      expect(states).toBeLessThanOrEqual(budget);
+    }
+  },
+);
+
+test('what code says that it still knows is checked where paths meet', () => {
+  const nothing = ([progress]: readonly number[]): number[] => [progress!];
+  const all = (say: readonly number[]): number[] => [...say];
+  for (const [say, message] of [
+    [all, undefined],
+    [nothing, 'two paths meet in one key'],
+  ] as const) {
+    let cells = 0;
+    const program: Program<unknown> = {
+      reserve(layout) {
+        cells = layout.reserve('cell', ['a', 'b']);
+      },
+      setup: () => undefined,
+      threads: () => [
+        function* (cpu: Cpu): Steps<void> {
+          const found = yield* cpu.readOnce(cells);
+          bareOf(cpu).forget(...(say([1, found]) as [number, ...number[]]));
+          yield* cpu.writeOnce(cells + 1, found);
+        },
+        function* (cpu: Cpu): Steps<void> {
+          yield* cpu.writeOnce(cells, 1);
+        },
+      ],
+    };
+    const run = (): unknown => search(bare(2, program), { checkKeys: true });
+    if (message === undefined) expect(run).not.toThrow();
+    else expect(run).toThrow(message);
+  }
 });
 
 test('gather buggy has 11 traces, 6 of them wrong', () => {

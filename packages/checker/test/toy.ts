@@ -100,11 +100,11 @@ export class Toy implements Explorable {
       Int32Array.from({ length: CPU_WORDS }, (_, i) => CELLS + cpu * CPU_WORDS + i);
     if (program.identical !== undefined) {
       const groups = program.identical.flatMap((cpus) => {
-        const words = cpus.map(wordsOf);
-        if (program.wordByWord !== true) return [{ cpus, words }];
+        const own = cpus.map(wordsOf);
+        if (program.wordByWord !== true) return [{ cpus, words: own }];
         return Array.from({ length: CPU_WORDS }, (_, i) => ({
           cpus,
-          words: words.map((all) => all.subarray(i, i + 1)),
+          words: own.map((all) => all.subarray(i, i + 1)),
         }));
       });
       this.alike = new Symmetry(this.#state, groups);
