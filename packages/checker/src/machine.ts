@@ -201,6 +201,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #isEntry: (cell: Cell) => boolean;
   readonly #isTranslation: (cell: Cell) => boolean;
   readonly #accessFlags: AccessFlags | undefined;
+  readonly #walks: Walks | undefined;
 
   constructor(options: MachineOptions, program: Program<E>) {
     const n = options.cpus;
@@ -259,7 +260,9 @@ export class Machine<E = unknown> implements Explorable {
     this.mmu = new Mmu(state, layout, options, mmuBase, this.kernel, {
       freed: (address) => objects.freed(address),
       inUser: (cpu) => this.#interrupts.inUser(cpu),
-      olderEntries: isWeak ? (cpu, cell, visit) => this.#weak!.olderEntries(cpu, cell, visit) : undefined,
+      olderEntries: isWeak
+        ? (cpu, cell, visit) => (this.#walks ?? this.#weak!).olderEntries(cpu, cell, visit)
+        : undefined,
       freedTable: (cpu, table) =>
         this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
       foundTwice: (cpu, page) =>
@@ -274,7 +277,7 @@ export class Machine<E = unknown> implements Explorable {
     });
     this.#weak = isWeak ? new WeakMemory(state, weakBase, this.#weakOptions(options, invalidations)) : undefined;
     const { ets2 = false, without = NO_RULE } = options.walks ?? {};
-    const walks = walking ? new Walks(state, this.#weak!, invalidations, n, ets2, without) : undefined;
+    const walks = (this.#walks = walking ? new Walks(state, this.#weak!, invalidations, n, ets2, without) : undefined);
     this.#memory = new Memory(words, this.memoryModel === 'tso', this.#weak, (cpu, cell, old) =>
       this.#changed(cpu, cell, old),
     );

@@ -19,6 +19,8 @@ export interface ExploreOptions {
    * `weak-mca`.
    */
   readonly model?: Model;
+  /** Pick translations from the MMU's sets as kernel scenarios do, also under `weak-mca`; under other models it is always so. */
+  readonly sets?: boolean;
   /** FEAT_ETS2, for AArch64 tests with page tables. */
   readonly ets2?: boolean;
   /** Rules of walks to leave out: for tests of what each is for. */
@@ -97,7 +99,7 @@ function finalStates(test: LitmusTest, words: Words, final: Final, limits: Limit
 function runOf(test: LitmusTest, words: Words, final: Final, limits: Limits, options: ExploreOptions): Run {
   const model = modelOf(test, options);
   if (!test.vmsa) return onMachine(test, words, final, model, limits);
-  if (model === 'weak-mca') return onTables(test, words, final, limits, options);
+  if (model === 'weak-mca' && options.sets !== true) return onTables(test, words, final, limits, options);
   if (model === 'weak') throw new Unsupported(test.file, 0, 'page tables where stores are not multi-copy atomic');
   return onSets(test, words, final, model, limits);
 }

@@ -17,6 +17,8 @@ import {
 export interface How {
   /** Under another memory model than the language's own. */
   readonly model?: Model;
+  /** Pick translations from sets, as kernel scenarios do. */
+  readonly sets?: boolean;
   /** What to do with every test first. */
   readonly change?: (test: LitmusTest) => LitmusTest;
 }
@@ -24,7 +26,11 @@ export interface How {
 const same = (read: LitmusTest): LitmusTest => read;
 
 /** Runs every file of a folder that has a verdict. Returns how each compares; `unsupported` and the message if it cannot be run. */
-export function runSuite(folder: string, column: string, { model, change = same }: How = {}): Map<string, string> {
+export function runSuite(
+  folder: string,
+  column: string,
+  { model, sets = false, change = same }: How = {},
+): Map<string, string> {
   const table = join(folder, 'verdicts.tsv');
   const expected = readExpectations(table, readFileSync(table, 'utf8'), column);
   const results = new Map<string, string>();
@@ -36,7 +42,7 @@ export function runSuite(folder: string, column: string, { model, change = same 
       results.set(
         file,
         compare(
-          verdictOf(test, explore(test, { ets2: column === 'ets2', ...(model !== undefined && { model }) })),
+          verdictOf(test, explore(test, { ets2: column === 'ets2', sets, ...(model !== undefined && { model }) })),
           verdict,
         ),
       );

@@ -58,7 +58,7 @@ export class Invalidations {
   issue(cpu: number, entry: Cell, broadcast: boolean, before: View): void {
     const cell = this.#issued(cpu);
     this.#weak.messages.append(cell, before, markOf(cpu, 0), true);
-    this.#state.set(cell, 2 * entry + (broadcast ? 1 : 0));
+    this.#state.set(cell, this.#weak.views.lists.number([entry, broadcast ? 1 : 0, before]));
   }
 
   /** A DSB that comes after `view`: it completes its CPU's TLBIs. Returns what all behind it comes after. */
@@ -94,6 +94,11 @@ export class Invalidations {
     return waited;
   }
 
+  /** Has a CPU issued TLBIs that are not completed? */
+  pending(cpu: number): boolean {
+    return this.#weak.messages.newest(this.#issued(cpu)) > this.#state.words[this.#completed(cpu)]!;
+  }
+
   /**
    * Can a walk read its message?
    * @param before what it comes after
@@ -106,6 +111,29 @@ export class Invalidations {
         if (this.#covers(issuer, tlbi, walk) && this.#knows(issuer, tlbi, walk)) return false;
     }
     return true;
+  }
+
+  /** The oldest message of an entry that completed TLBIs left to a CPU's walker, by what they knew when they were issued. */
+  oldest(cpu: number, entry: Cell): number {
+    let oldest = 0;
+    this.#forCompleted({ cpu, entry, index: 0 }, (issuer, tlbi) => {
+      oldest = Math.max(oldest, this.#newestKnown(issuer, tlbi, entry));
+    });
+    return oldest;
+  }
+
+  /** CPUs, as a mask, whose broadcasts will remove a message of an entry when they are completed. */
+  doomedBy(entry: Cell, index: number): number {
+    let cpus = 0;
+    for (let issuer = 0; issuer < this.#cpus; issuer++) {
+      const issued = this.#weak.messages.newest(this.#issued(issuer));
+      for (let tlbi = this.#state.words[this.#completed(issuer)]! + 1; tlbi <= issued; tlbi++) {
+        const dooms =
+          this.#covers(issuer, tlbi, { cpu: -1, entry, index }) && this.#newestKnown(issuer, tlbi, entry) > index;
+        if (dooms) cpus |= 1 << issuer;
+      }
+    }
+    return cpus;
   }
 
   /** A walk is about to read its message: what replaced that comes after the TLBIs that did not know of it. */
@@ -149,15 +177,23 @@ export class Invalidations {
 
   /** Does a TLBI concern a walk? */
   #covers(issuer: number, tlbi: number, walk: Walk): boolean {
-    const { value } = this.#weak.messages.at(this.#issued(issuer), tlbi);
-    const entry = Math.floor(value / 2);
-    return (entry === ALL_ENTRIES || entry === walk.entry) && (value % 2 === 1 || issuer === walk.cpu);
+    const [entry, broadcast] = this.#issuedAs(issuer, tlbi);
+    return (entry === ALL_ENTRIES || entry === walk.entry) && (broadcast === 1 || issuer === walk.cpu);
+  }
+
+  /** A TLBI as it was issued: the entry, whether it is a broadcast, and what stood before it then. */
+  #issuedAs(issuer: number, tlbi: number): Int32Array {
+    return this.#weak.views.lists.of(this.#weak.messages.at(this.#issued(issuer), tlbi).value);
   }
 
   /** Does a TLBI know of a newer message of the entry than a walk reads? */
-  #knows(issuer: number, tlbi: number, walk: Walk): boolean {
-    const { view } = this.#weak.messages.at(this.#issued(issuer), tlbi);
-    return this.#weak.views.at(view, walk.entry) > walk.index;
+  #knows(issuer: number, tlbi: number, { entry, index }: Walk): boolean {
+    return this.#weak.views.at(this.#weak.messages.at(this.#issued(issuer), tlbi).view, entry) > index;
+  }
+
+  /** The newest message of an entry that a TLBI knew of when it was issued. Loads of old values may show later that it came after more. */
+  #newestKnown(issuer: number, tlbi: number, entry: Cell): number {
+    return this.#weak.views.at(this.#issuedAs(issuer, tlbi)[2]!, entry);
   }
 
   /** A TLBI comes before a walk, and so before what replaces what that reads. */

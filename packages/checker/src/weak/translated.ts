@@ -2,8 +2,18 @@
  * Translated: the accesses of bare instructions that go through page tables. Each outcome of a step is a way in which the access can go:
  * which message of the entry its walk reads, and which message of the cell behind it the access does.
  */
-import { type Cell, type Entry, entryTarget, Page } from '@mmu-gather/core/stepped';
-import type { TranslatedBy } from '../bare.ts';
+import {
+  ACCESSED,
+  ALL,
+  ALL_ASIDS,
+  type Cell,
+  type Entry,
+  entryTarget,
+  Page,
+  PRESENT,
+  type Scope,
+} from '@mmu-gather/core/stepped';
+import type { FenceKind, TranslatedBy } from '../bare.ts';
 import { operate, rmwOrder, translatedBy, viaOf } from '../bare-steps.ts';
 import type { Memory } from '../memory.ts';
 import type { Mmu } from '../mmu.ts';
@@ -20,6 +30,7 @@ import { type AccessAfter, type Acquiring, ACQUIRING, type WeakMemory } from './
 interface Access {
   readonly cpu: number;
   readonly kind: number;
+  readonly page: number;
   readonly entry: Cell;
   readonly offset: number;
   readonly value: number;
@@ -38,6 +49,10 @@ interface Access {
   readonly picked: View;
   readonly by: Required<TranslatedBy>;
 }
+
+/** Bits of an entry that may be cached. */
+const CACHEABLE: number = PRESENT | ACCESSED;
+const EVERYTHING_HERE: Scope = { asid: ALL_ASIDS, globals: true, leaves: ALL, walks: ALL, broadcast: false };
 
 /** What else is open. */
 const USUAL = 0;
@@ -91,8 +106,21 @@ export class Translated {
     const arg = (i: number): number => this.#words.arg(number, i);
     const entry = arg(0) < 0 ? 0 : this.#entry(cpu, arg(0));
     const after = this.#weak.views.join(this.#weak.slots(cpu, arg(2)), this.#weak.slots(cpu, arg(3)));
-    this.#walks.invalidate(cpu, entry, arg(1) !== 0, after);
+    const broadcast = arg(1) !== 0;
+    this.#walks.invalidate(cpu, entry, broadcast, after);
+    const pages = arg(0) < 0 ? ALL : { start: arg(0), end: arg(0) + this.#mmu.pageSize };
+    if (broadcast) this.#mmu.broadcast(cpu, { ...EVERYTHING_HERE, leaves: pages, walks: pages, broadcast });
     return 0;
+  }
+
+  /** A barrier; see {@link Walks.fence}. */
+  fence(cpu: number, kind: FenceKind, ctrl: View): void {
+    const completes = kind === 'dsb sy' && this.#walks.invalidations.pending(cpu);
+    this.#walks.fence(cpu, kind, ctrl);
+    if (!completes) return;
+    // What was removed on this CPU alone goes as well; what no TLBI removed comes back at once.
+    this.#mmu.invalidate(cpu, EVERYTHING_HERE);
+    this.#mmu.broadcastsDone(cpu);
   }
 
   #entry(cpu: number, address: number): Cell {
@@ -110,6 +138,7 @@ export class Translated {
     return {
       cpu,
       kind,
+      page: this.#mmu.page(arg(0)),
       entry: this.#entry(cpu, arg(0)),
       offset: arg(0) % this.#mmu.pageSize,
       value: at(value),
@@ -129,8 +158,32 @@ export class Translated {
 
   // ---- ways ----
 
+  /**
+   * The sets of the MMU, from which kernel scenarios pick, hold what is left to a walker that knows of every completed TLBI. Walks here may know
+   * less, and then read what only those removed.
+   */
+  #agree({ cpu, entry, page }: Access): void {
+    const { messages } = this.#weak;
+    const left = new Set<Entry>();
+    for (let i = this.#walks.invalidations.oldest(cpu, entry); i <= messages.newest(entry); i++) {
+      const { value } = messages.at(entry, i);
+      if ((value & CACHEABLE) === CACHEABLE) left.add(value);
+    }
+    let same = true;
+    let held = 0;
+    this.#mmu.leaves(cpu, page, (value) => {
+      held++;
+      same &&= left.has(value);
+    });
+    if (!same || held !== left.size)
+      throw new Error(
+        `the sets of CPU ${cpu} hold ${held} entries for page ${page}, and its walks may read ${left.size}`,
+      );
+  }
+
   #ways(access: Access): Way[] {
     const { cpu, entry, by, kind } = access;
+    this.#agree(access);
     const ways: Way[] = [];
     const newest = this.#weak.messages.newest(entry);
     const stores = kind !== OP.bareLoad && kind !== OP.bareLoadExclusive;

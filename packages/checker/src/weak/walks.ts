@@ -12,7 +12,7 @@
  *     a walk that goes through     may read any message of the entry that no completed TLBI forbids (invalidations.ts)
  *     a walk that faults           for a translation or an access flag comes from memory, as a load does
  */
-import type { Cell } from '@mmu-gather/core/stepped';
+import type { Cell, Entry } from '@mmu-gather/core/stepped';
 import type { FenceKind } from '../bare.ts';
 import type { State } from '../state.ts';
 import { Invalidations } from './invalidations.ts';
@@ -162,6 +162,19 @@ export class Walks {
   /** What the earlier walks for a place in a page come after: they do not go back behind a later one. */
   earlier(cpu: number, offset: number): View {
     return this.#without.has('tlbi-earlier-walk') ? EMPTY_VIEW : this.#weak.known.in(cpu, MAPS.passed, offset);
+  }
+
+  // ---- what sets may fill with ----
+
+  /**
+   * Calls back with older values of an entry that the walker of a CPU may still read if it knows of all completed TLBIs, and the CPUs, as a
+   * mask, whose broadcasts will have removed them when they are done.
+   */
+  olderEntries(cpu: number, entry: Cell, visit: (value: Entry, doomed: number) => void): void {
+    const { messages } = this.#weak;
+    const newest = messages.newest(entry);
+    for (let i = this.invalidations.oldest(cpu, entry); i < newest; i++)
+      visit(messages.at(entry, i).value, this.invalidations.doomedBy(entry, i));
   }
 
   // ---- updates of entries ----

@@ -35,7 +35,6 @@ export class WeakEffects {
   readonly #words: Words;
   readonly #memory: Memory;
   readonly #weak: WeakMemory;
-  readonly #walks: Walks | undefined;
   readonly #translated: Translated | undefined;
 
   /** @param walks of a program whose accesses are translated */
@@ -43,7 +42,6 @@ export class WeakEffects {
     this.#words = words;
     this.#memory = memory;
     this.#weak = weak;
-    this.#walks = walks;
     this.#translated = walks && new Translated(words, memory, mmu, weak, walks);
   }
 
@@ -289,8 +287,8 @@ export class WeakEffects {
 
   #fence(cpu: number, kind: number, ctrl: number): void {
     const weak = this.#weak;
-    if (this.#walks !== undefined) {
-      this.#walks.fence(cpu, FENCE_KINDS[kind]!, weak.slots(cpu, ctrl));
+    if (this.#translated !== undefined) {
+      this.#translated.fence(cpu, FENCE_KINDS[kind]!, weak.slots(cpu, ctrl));
       return;
     }
     switch (fenceClass(kind)) {
