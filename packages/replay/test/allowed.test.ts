@@ -4,6 +4,7 @@ import { alternativesOf, NONE } from '../src/model/allowed.ts';
 import { Contention } from '../src/model/contention.ts';
 import { type Flush, INTERRUPT } from '../src/model/flush.ts';
 import { Ledger } from '../src/model/ledger.ts';
+import { Moves } from '../src/model/moves.ts';
 import { Slots } from '../src/model/slots.ts';
 import type { Operation } from '../src/schedule/action.ts';
 
@@ -61,39 +62,63 @@ describe('slots', () => {
   });
 });
 
+describe('moves', () => {
+  test('are those of other CPUs while an operation is under way', () => {
+    const moves = new Moves(3);
+    moves.note(0, 15);
+    moves.note(1, 5);
+    moves.note(2, 20);
+    expect(moves.during(operation(1, 10, 20))).toEqual([2]);
+    expect(moves.during(operation(1, 6, 7))).toEqual([1]);
+    moves.forget(10);
+    expect(moves.during(operation(1, 0, 100))).toEqual([2]);
+  });
+});
+
 describe('sets', () => {
-  const closed = { contended: false, copies: false, slots: false, cpu: 0, cpus: 2 };
+  const closed = { contended: false, copies: false, slots: false, moved: [], cpu: 0, cpus: 2 };
 
   test('nothing is open of most operations', () => {
     expect(alternativesOf(closed)).toBe(NONE);
     expect(NONE.instead(flush(3, 5))).toEqual([5]);
-    expect(NONE.unforeseen(flush(3, 5))).toEqual([]);
+    expect(NONE.unforeseen(flush(3, 5), [])).toEqual([]);
   });
 
   test('no set has more than four members, and each holds the prediction', () => {
     for (const contended of [false, true])
       for (const copies of [false, true])
         for (const slots of [false, true])
-          for (const reason of [INTERRUPT, 0, 1, 2, 3, 4, 5])
-            for (const pages of [-1, 0, 1, 7]) {
-              const open = alternativesOf({ ...closed, contended, copies, slots });
-              const set = open.instead(flush(reason, pages));
-              expect(set.length).toBeLessThanOrEqual(4);
-              expect(new Set(set).size).toBe(set.length);
-              if (reason !== 0) expect(set).toContain(pages);
-              expect(open.unforeseen(flush(reason, pages)).length).toBeLessThanOrEqual(4);
-            }
+          for (const moved of [[], [0]])
+            for (const reason of [INTERRUPT, 0, 1, 2, 3, 4, 5])
+              for (const pages of [-1, 0, 1, 7]) {
+                const open = alternativesOf({ ...closed, contended, copies, slots, moved });
+                const set = open.instead(flush(reason, pages));
+                expect(set.length).toBeLessThanOrEqual(4);
+                expect(new Set(set).size).toBe(set.length);
+                if (reason !== 0) expect(set).toContain(pages);
+                expect(open.unforeseen(flush(reason, pages), [flush(3, 7)]).length).toBeLessThanOrEqual(4);
+              }
   });
 
   test('a remote CPU that nobody asked makes no flush of its own', () => {
     const open = alternativesOf({ ...closed, contended: true });
-    expect(open.unforeseen({ cpu: 1, reason: 3 })).toEqual([]);
-    expect(open.unforeseen({ cpu: 1, reason: 1 })).toEqual([null, -1]);
+    expect(open.unforeseen({ cpu: 1, reason: 3 }, [])).toEqual([]);
+    expect(open.unforeseen({ cpu: 1, reason: 1 }, [])).toEqual([null, -1]);
+  });
+
+  test('a CPU that switched meanwhile was asked or not, and flushed what the other did, or left', () => {
+    const open = alternativesOf({ ...closed, moved: [1] });
+    expect(open.instead(flush(INTERRUPT, 1))).toEqual([1, null]);
+    expect(open.instead(flush(1, 6, 1))).toEqual([6, 0, null]);
+    expect(open.instead(flush(3, 6))).toEqual([6]);
+    expect(open.unforeseen({ cpu: 1, reason: 1 }, [flush(3, 6)])).toEqual([null, 6, -1, 0]);
+    expect(open.unforeseen({ cpu: 1, reason: 0 }, [])).toEqual([null, 0, -1]);
+    expect(open.unforeseen({ cpu: 0, reason: 0 }, [])).toEqual([]);
   });
 
   test('which CPU is asked is open only where there are few', () => {
     const asked = (cpus: number): readonly (number | null)[] =>
-      alternativesOf({ ...closed, contended: true, cpus }).unforeseen({ cpu: 0, reason: INTERRUPT });
+      alternativesOf({ ...closed, contended: true, cpus }).unforeseen({ cpu: 0, reason: INTERRUPT }, []);
     expect(asked(2)).toEqual([null, 1]);
     expect(asked(4)).toEqual([null, 1, 2, 3]);
     expect(asked(5)).toEqual([]);
@@ -102,7 +127,9 @@ describe('sets', () => {
 
 describe('the ledger', () => {
   const settled = (recorded: Flush[], predicted: Flush[], contended: boolean): Ledger => {
-    const ledger = new Ledger(() => alternativesOf({ contended, copies: false, slots: false, cpu: 0, cpus: 2 }));
+    const ledger = new Ledger(() =>
+      alternativesOf({ contended, copies: false, slots: false, moved: [], cpu: 0, cpus: 2 }),
+    );
     const of = operation(1, 0, 1);
     for (const each of recorded) ledger.record(of, each);
     for (const each of predicted) ledger.predict(of, each);

@@ -5,6 +5,7 @@
  *     contention     the operation overlaps with another task's on its address space (contention.ts):
  *                    the pages predicted, everything, nothing left to do (0), or no flush; unforeseen ones flush everything
  *     slots          a switch while ASID slots are not known yet (slots.ts): kept (0), flushed, or the mm was loaded already
+ *     moves          another CPU switched meanwhile (moves.ts): it was asked or not, and flushed, or left the mm, or neither
  *     copy           a write fault on a page that one other holder may still have: a copy (1 page), or reuse
  */
 import {
@@ -22,8 +23,8 @@ export type Pages = readonly (number | null)[];
 export interface Alternatives {
   /** The set that a prediction stands in; itself alone if nothing is open. */
   instead(predicted: Flush): Pages;
-  /** The set of a flush that nothing was predicted for, by its CPU and reason; empty if none may come. */
-  unforeseen(flush: Pick<Flush, 'cpu' | 'reason'>): Pages;
+  /** The set of a flush that nothing was predicted for, by its CPU and reason, and by what else was; empty if none may come. */
+  unforeseen(flush: Pick<Flush, 'cpu' | 'reason'>, predicted: readonly Flush[]): Pages;
 }
 
 /** Nothing is open. */
@@ -37,6 +38,8 @@ export interface Open {
   readonly copies: boolean;
   /** It switches where slots are not known. */
   readonly slots: boolean;
+  /** Other CPUs that switched meanwhile. */
+  readonly moved: readonly number[];
   /** The CPU on which it runs. */
   readonly cpu: number;
   /** Number of CPUs. */
@@ -47,30 +50,58 @@ export interface Open {
 const MEMBERS = 4;
 /** Everything. */
 const ALL = -1;
-/** Reasons of a shootdown. */
-const SHOOTDOWN: ReadonlySet<number> = new Set([TLB_REMOTE_SHOOTDOWN, TLB_LOCAL_MM_SHOOTDOWN, TLB_REMOTE_SEND_IPI]);
-
 /** The alternatives of an operation. */
-export function alternativesOf({ contended, copies, slots, cpu, cpus }: Open): Alternatives {
-  if (!contended && !copies && !slots) return NONE;
-  const own = (flush: Pick<Flush, 'cpu' | 'reason'>): boolean =>
-    flush.cpu === cpu || flush.reason === TLB_REMOTE_SHOOTDOWN;
-  const others = Array.from({ length: cpus }, (_, id) => id).filter((id) => id !== cpu);
-  const asked: Pages = others.length < MEMBERS ? [null, ...others] : [];
+export function alternativesOf(open: Open): Alternatives {
+  const { contended, copies, slots, moved } = open;
+  if (!contended && !copies && !slots && moved.length === 0) return NONE;
   return {
-    instead({ reason, pages }) {
-      if (slots && reason === TLB_FLUSH_ON_TASK_SWITCH) return [0, ALL, null];
-      if (reason === INTERRUPT) return contended || copies ? [pages, null] : [pages];
-      if (!SHOOTDOWN.has(reason)) return [pages];
-      if (contended) return [...new Set([pages, ALL, 0]), null];
-      return copies ? [pages, null] : [pages];
-    },
-    unforeseen(flush) {
-      if (slots && flush.reason === TLB_FLUSH_ON_TASK_SWITCH) return [null, 0, ALL];
-      if (flush.reason === INTERRUPT) return contended || copies ? asked : [];
-      if (!SHOOTDOWN.has(flush.reason) || !own(flush)) return [];
-      if (copies) return contended ? [null, 1, ALL] : [null, 1];
-      return contended ? [null, ALL] : [];
-    },
+    instead: (predicted) => [...new Set(instead(open, predicted))],
+    unforeseen: (flush, predicted) => [...new Set(unforeseen(open, flush, predicted))],
   };
+}
+
+function instead({ contended, copies, slots, moved }: Open, { cpu, reason, pages }: Flush): Pages {
+  const may = contended || copies;
+  switch (reason) {
+    case INTERRUPT:
+      return may || moved.includes(pages) ? [pages, null] : [pages];
+    case TLB_FLUSH_ON_TASK_SWITCH:
+      return slots || moved.includes(cpu) ? [0, ALL, null] : [pages];
+    case TLB_REMOTE_SHOOTDOWN:
+    case TLB_LOCAL_MM_SHOOTDOWN:
+    case TLB_REMOTE_SEND_IPI:
+      if (contended) return [pages, ALL, 0, null];
+      if (moved.includes(cpu)) return [pages, 0, null];
+      return copies ? [pages, null] : [pages];
+    default:
+      return [pages];
+  }
+}
+
+function unforeseen(open: Open, { cpu, reason }: Pick<Flush, 'cpu' | 'reason'>, predicted: readonly Flush[]): Pages {
+  const { contended, copies, slots, moved } = open;
+  const most: Pages = copies ? [null, 1] : [null];
+  switch (reason) {
+    case INTERRUPT:
+      return asked(open);
+    case TLB_FLUSH_ON_TASK_SWITCH:
+      return slots || moved.includes(cpu) ? [null, 0, ALL] : [];
+    case TLB_REMOTE_SHOOTDOWN: {
+      const own = predicted.find((flush) => flush.reason === TLB_LOCAL_MM_SHOOTDOWN);
+      if (moved.includes(cpu) && own !== undefined) return [null, own.pages, ALL, 0];
+      return contended ? [...most, ALL] : copies ? most : [];
+    }
+    case TLB_LOCAL_MM_SHOOTDOWN:
+    case TLB_REMOTE_SEND_IPI:
+      if (cpu !== open.cpu) return [];
+      return contended ? [...most, ALL] : copies ? most : [];
+    default:
+      return [];
+  }
+}
+
+/** CPUs that may have been asked. */
+function asked({ contended, copies, moved, cpu, cpus }: Open): Pages {
+  const others = contended || copies ? Array.from({ length: cpus }, (_, id) => id).filter((id) => id !== cpu) : moved;
+  return others.length > 0 && others.length < MEMBERS ? [null, ...others] : [];
 }

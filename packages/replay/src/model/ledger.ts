@@ -110,18 +110,18 @@ export class Ledger {
     }
     if (missed.length === 0 && open.length === 0) return;
     const why = notes === null ? [] : [...notes];
-    for (const flush of this.#allow(operation, missed, open)) {
+    for (const flush of this.#allow(operation, missed, open, predicted)) {
       this.differences.push({ operation, recorded: flush, predicted: take(open, flush, alike), notes: why });
     }
     for (const flush of open) this.differences.push({ operation, recorded: null, predicted: flush, notes: why });
   }
 
   /** Takes out of both lists what sets explain. @returns the recorded ones that are left */
-  #allow(operation: Operation, missed: readonly Flush[], open: Flush[]): Flush[] {
+  #allow(operation: Operation, missed: readonly Flush[], open: Flush[], predicted: readonly Flush[]): Flush[] {
     const alternatives = this.#alternatives(operation);
     const left = missed.filter((flush) => {
       const stands = open.find((other) => alike(other, flush));
-      const pages = stands === undefined ? alternatives.unforeseen(flush) : alternatives.instead(stands);
+      const pages = stands === undefined ? alternatives.unforeseen(flush, predicted) : alternatives.instead(stands);
       if (!pages.includes(flush.pages)) return true;
       if (stands !== undefined) open.splice(open.indexOf(stands), 1);
       this.#excuse(flush, stands, pages.length);

@@ -13,6 +13,7 @@ import { Host } from './host.ts';
 import { INTERRUPT } from './flush.ts';
 import type { Ledger } from './ledger.ts';
 import type { Job } from './library.ts';
+import { Moves } from './moves.ts';
 import { Runner } from './runner.ts';
 import { Slots } from './slots.ts';
 import { Spaces } from './space.ts';
@@ -47,6 +48,7 @@ export class Model {
   readonly #runner: Runner;
   readonly #context: Context;
   readonly #contention = new Contention();
+  readonly #moves: Moves;
   readonly #slots: Slots;
   /** Operations that may copy a page, or load an address space where slots are not known. */
   readonly #open = new Map<number, { until: Operation; copies: boolean; slots: boolean }>();
@@ -58,6 +60,7 @@ export class Model {
     this.#ledger = ledger;
     this.#ticks = ticksPerSecond;
     this.host = new Host(machine, ledger, interrupts);
+    this.#moves = new Moves(this.host.cpus);
     this.#slots = new Slots(this.host.cpus, machine.boot.backend.isa.asids);
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
     this.#files = new Files();
@@ -100,6 +103,7 @@ export class Model {
     const { copies = false, slots = false } = this.#open.get(operation.id) ?? {};
     return alternativesOf({
       contended: this.#contention.overlaps(operation),
+      moved: this.#moves.during(operation),
       copies,
       slots,
       cpu: operation.cpu,
@@ -110,6 +114,7 @@ export class Model {
   /** Operations that ended before a time are not asked for any more. */
   forget(before: number): void {
     this.#contention.forget(before);
+    this.#moves.forget(before);
     for (const [id, { until }] of this.#open) if (until.until < before) this.#open.delete(id);
   }
 
@@ -165,6 +170,7 @@ export class Model {
 
   #switch(event: SchedSwitch, step: Step): void {
     const { cpu } = event;
+    this.#moves.note(cpu, event.time);
     const next = this.#tasks.task(cpu, event.nextPid, event.nextComm);
     const prev = this.#tasks.current(cpu);
     if (prev !== null && prev.pid !== event.prevPid) {
