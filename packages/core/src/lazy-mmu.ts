@@ -102,17 +102,17 @@ export function* archLeaveLazyMmuMode(cpu: Cpu): Steps<void> {
   const { backend, profile } = cpu.kernel;
   const left = cpu.read(rq.lazyMmu) - 1;
   cpu.claim.that(left >= 0, 'O16', 'a lazy MMU section ends that never began');
-  const { lazyMmu } = backend;
-  if (lazyMmu !== null) {
-    if (left === 0 || profile.lazyMmuNesting === 'none') yield* lazyMmu.leave(cpu);
-    else if (profile.lazyMmuNesting === 'counts') yield* lazyMmu.flush(cpu);
-  }
   cpu.write(rq.lazyMmu, left);
+  const { lazyMmu } = backend;
+  if (lazyMmu === null) return;
+  if (left === 0 || profile.lazyMmuNesting === 'none') yield* lazyMmu.leave(cpu);
+  else if (profile.lazyMmuNesting === 'counts') yield* lazyMmu.flush(cpu);
 }
 
-/** lazy_mmu_mode_pause: since the rework. Nests. */
+/** lazy_mmu_mode_pause: since the rework. Nests. In an interrupt nothing is on that could be paused. */
 export function* lazyMmuModePause(cpu: Cpu): Steps<void> {
   const rq = thisRq(cpu);
+  if (inInterrupt(cpu, rq)) return;
   const { lazyMmu } = cpu.kernel.backend;
   const count = cpu.read(rq.lazyMmuPaused);
   if (lazyMmu !== null && count === 0 && cpu.read(rq.lazyMmu) > 0) yield* lazyMmu.leave(cpu);
@@ -122,6 +122,7 @@ export function* lazyMmuModePause(cpu: Cpu): Steps<void> {
 /** lazy_mmu_mode_resume. */
 export function* lazyMmuModeResume(cpu: Cpu): Steps<void> {
   const rq = thisRq(cpu);
+  if (inInterrupt(cpu, rq)) return;
   const left = cpu.read(rq.lazyMmuPaused) - 1;
   cpu.claim.that(left >= 0, 'O16', 'lazy MMU mode is resumed and was not paused');
   cpu.write(rq.lazyMmuPaused, left);
@@ -131,7 +132,12 @@ export function* lazyMmuModeResume(cpu: Cpu): Steps<void> {
 
 /** While the mode is paused, and in interrupts, sections are not counted. */
 function ignored(cpu: Cpu, rq: Runqueue): boolean {
-  return cpu.read(rq.lazyMmuPaused) > 0 || cpu.read(rq.hardirqCount) > 0;
+  return cpu.read(rq.lazyMmuPaused) > 0 || inInterrupt(cpu, rq);
+}
+
+/** in_interrupt. */
+function inInterrupt(cpu: Cpu, rq: Runqueue): boolean {
+  return cpu.read(rq.hardirqCount) > 0;
 }
 
 /** A PTL is about to be dropped: its section has ended, or what it has collected is done. */

@@ -13,6 +13,7 @@ import {
   finish,
   irqEnter,
   irqExit,
+  isLazyMmuModeActive,
   type LazyBatch,
   lazyBatchCount,
   lazyBatchEntry,
@@ -152,6 +153,31 @@ test('while the mode is paused nothing is collected, and sections inside do not 
   finish(lazyMmuModeResume(cpu));
   expect(collectsLazily(cpu, batch)).toBe(true);
   expect(preemptible(cpu)).toBe(false);
+});
+
+test('an interrupt pauses nothing', () => {
+  const { cpu, batch, drained, add } = collector({ lazyMmuNesting: 'counts' }, false);
+  finish(archEnterLazyMmuMode(cpu));
+  add(ONE, 0, 1);
+  irqEnter(cpu);
+  finish(lazyMmuModePause(cpu));
+  finish(lazyMmuModeResume(cpu));
+  irqExit(cpu);
+  expect(drained).toEqual([]);
+  expect(collectsLazily(cpu, batch)).toBe(true);
+});
+
+test('while the outermost section does what was collected it is not open any more', () => {
+  const { cpu } = collector({ lazyMmuNesting: 'counts' });
+  const active: boolean[] = [];
+  const leave = function* (): Steps<void> {
+    active.push(isLazyMmuModeActive(cpu));
+  };
+  Object.assign(cpu.kernel.backend, { lazyMmu: { ...cpu.kernel.backend.lazyMmu, leave } });
+  finish(archEnterLazyMmuMode(cpu));
+  expect(isLazyMmuModeActive(cpu)).toBe(true);
+  finish(archLeaveLazyMmuMode(cpu));
+  expect(active).toEqual([false]);
 });
 
 test('an interrupt in a section is in none, once the task counts them', () => {

@@ -10,7 +10,8 @@
  *     leave, flush                               for each run of slots: flush_count += 1; IPTE; flush_count -= 1; store
  *
  * In the series the caller says which range the section is about (lazy_mmu_mode_enable_with_ptes), which never crosses a page table; here it is
- * the table of the first entry that is taken away or restricted, which comes to the same: the old side of mremap, the parent of a fork.
+ * the table of the first entry that is taken away or restricted, which comes to the same: the old side of mremap, the parent of a fork. Only the
+ * outermost section has one: what a section inside it changes is done at once.
  *
  * ptep_get is not told: what walks the table in a section reads each entry before it changes it, and not again.
  */
@@ -31,12 +32,17 @@ import {
   type Struct,
   struct,
   tableEntries,
+  thisRq,
   type LazyMmu,
 } from '@mmu-gather/core/stepped';
 import { isInvalid } from './entry-bits.ts';
 import { beginDirectFlush, endFlush } from './flush-count.ts';
-import { purgeEntry } from './ipte.ts';
+import { type At, purgeEntry } from './ipte.ts';
 import { s390Of } from './state.ts';
+import { FLUSH_ENTRY, traceFlush } from './trace.ts';
+
+/** Sections that are open in the outermost one. */
+const OUTERMOST = 1;
 
 /** A slot that holds nothing; others hold the entry, plus 1. */
 const POISON = 0;
@@ -78,7 +84,7 @@ export function cacheSlot(cpu: Cpu, mm: Mm, address: number, pte: Cell, adopt: b
   if (range === undefined || cpu.read(range.active) === 0) return 0;
   const { geometry } = cpu.kernel;
   const index = entryIndex(geometry, 0, address);
-  if (adopt && cpu.read(range.table) === 0) {
+  if (adopt && cpu.read(range.table) === 0 && cpu.read(thisRq(cpu).lazyMmu) === OUTERMOST) {
     cpu.write(range.mm, mm.address);
     cpu.write(range.table, pte - index);
     cpu.write(range.start, address - index * pageSize(geometry));
@@ -116,18 +122,30 @@ function* applyRun(cpu: Cpu, range: IpteRange, first: number, end: number): Step
   const size = pageSize(cpu.kernel.geometry);
   const old: Entry[] = [];
   for (let i = first; i < end; i++) old.push(yield* cpu.readOnce(table + i));
-  if (!old.every(isInvalid)) {
-    const where = yield* beginDirectFlush(cpu, mm);
-    for (let i = first; i < end; i++) {
-      const at = { mm, address: cpu.read(range.start) + i * size, pte: table + i, level: 0 };
-      if (!isInvalid(old[i - first]!)) yield* purgeEntry(cpu, at, old[i - first]!, where);
-    }
-    yield* endFlush(cpu, mm);
+  const at = (i: number): At => ({ mm, address: cpu.read(range.start) + i * size, pte: table + i, level: 0 });
+  for (let i = first; i < end; ) {
+    const start = i;
+    while (i < end && !isInvalid(old[i - first]!)) i++;
+    if (i > start) yield* purgeRun(cpu, at(start), old.slice(start - first, i - first));
+    else i++;
   }
   for (let i = first; i < end; i++) {
     yield* cpu.writeOnce(table + i, cpu.read(range.slots + i) - 1);
     cpu.write(range.slots + i, POISON);
   }
+}
+
+/**
+ * IPTE with additional entries, of entries that follow one another and are all valid: one purge, local or global as any direct one. Each entry is a
+ * step of its own here.
+ */
+function* purgeRun(cpu: Cpu, first: At, old: readonly Entry[]): Steps<void> {
+  const size = pageSize(cpu.kernel.geometry);
+  const where = yield* beginDirectFlush(cpu, first.mm);
+  for (const [i, entry] of old.entries())
+    yield* purgeEntry(cpu, { ...first, address: first.address + i * size, pte: first.pte + i }, entry, where);
+  traceFlush(cpu, FLUSH_ENTRY, where, first.address, old.length);
+  yield* endFlush(cpu, first.mm);
 }
 
 /** Lazy MMU mode of the series. */

@@ -51,9 +51,8 @@ function scopeOf(cpu: Cpu, { mm, address, level }: At, asked: Clearing): Scope {
 }
 
 /** __ptep_ipte, __pmdp_idte: I in memory, and gone from TLBs, in one step. @param old what the entry holds */
-export function* purgeEntry(cpu: Cpu, at: At, old: Entry, where: Clearing): Steps<void> {
-  yield* cpu.cmpxchgAndInvalidate(at.pte, old, invalidated(old), scopeOf(cpu, at, where));
-  traceFlush(cpu, FLUSH_ENTRY, where, at.address, 1);
+export function purgeEntry(cpu: Cpu, at: At, old: Entry, where: Clearing): Steps<number> {
+  return cpu.cmpxchgAndInvalidate(at.pte, old, invalidated(old), scopeOf(cpu, at, where));
 }
 
 /** ptep_flush_direct, pmdp_flush_direct: when it returns no TLB holds the entry. */
@@ -61,6 +60,7 @@ export function* flushDirect(cpu: Cpu, at: At, old: Entry): Steps<void> {
   if (isInvalid(old)) return;
   const where = yield* beginDirectFlush(cpu, at.mm);
   yield* purgeEntry(cpu, at, old, where);
+  traceFlush(cpu, FLUSH_ENTRY, where, at.address, 1);
   yield* endFlush(cpu, at.mm);
 }
 
@@ -75,6 +75,7 @@ export function* flushLazy(cpu: Cpu, at: At, old: Entry): Steps<void> {
     traceFlush(cpu, FLUSH_LAZY, 'local', at.address, 1);
   } else {
     yield* purgeEntry(cpu, at, old, 'global');
+    traceFlush(cpu, FLUSH_ENTRY, 'global', at.address, 1);
   }
   yield* endFlush(cpu, at.mm);
 }

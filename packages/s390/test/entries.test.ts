@@ -282,5 +282,28 @@ test(
     ]);
     expect([3, 4, 6].map((i) => m.words[table + i])).toEqual([0, pteWrprotect(WRITABLE), RO]);
     expect([lazyMmu!.collected(port), preemptible(port)]).toEqual([0, true]);
+    // One IPTE for each run: kind, local, address, pages.
+    expect(m.events).toEqual([
+      `s390_tlb_flush ${FLUSH_ENTRY} 0 ${3 * PAGE} 2`,
+      `s390_tlb_flush ${FLUSH_ENTRY} 0 ${6 * PAGE} 1`,
+    ]);
+  }),
+);
+
+test(
+  'a section inside another one has no cache of its own: what it changes is purged at once',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ lazyMmu: 'v6' }, 2, { lazyMmuNesting: 'counts' });
+    const mm = yield* m.mm('a');
+    const { port } = m.cpus[0]!;
+    const { pte: ops, lazyMmu } = m.s390;
+    const table = m.take('table', 't');
+    m.words[table] = WRITABLE;
+    yield* archEnterLazyMmuMode(port);
+    yield* archEnterLazyMmuMode(port);
+    yield* ops.ptepGetAndClear(port, mm, 0, table, 0);
+    expect([lazyMmu!.collected(port), m.words[table]]).toEqual([0, 0]);
+    yield* archLeaveLazyMmuMode(port);
+    yield* archLeaveLazyMmuMode(port);
   }),
 );

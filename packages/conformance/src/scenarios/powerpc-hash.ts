@@ -12,6 +12,8 @@ import {
   irqExit,
   type Kernel,
   type LazyBatch,
+  lazyMmuModePause,
+  lazyMmuModeResume,
   Mm,
   preemptDisable,
   preemptible,
@@ -33,6 +35,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import type { Hash, HashSwitches } from '@mmu-gather/powerpc/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
+import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 const ID = 'powerpc-hash';
@@ -81,28 +84,6 @@ const b49 = defineScenario<Stage>({
   ],
 });
 
-/** Two pages in two tables; another CPU runs. */
-interface TwoTables extends Stage {
-  readonly outer: Mapping;
-  readonly inner: Mapping;
-}
-
-/** A section in a section, each under the lock of its own table; who ends the inner one drops his lock, and frees his page. */
-function* nestedSections(cpu: Cpu, { mm, outer, inner }: TwoTables): Steps<void> {
-  yield* cpu.spinLock(outer.ptl);
-  yield* archEnterLazyMmuMode(cpu);
-  yield* ptepGetAndClear(cpu, mm, 0, outer.pte);
-  yield* cpu.spinLock(inner.ptl);
-  yield* archEnterLazyMmuMode(cpu);
-  yield* ptepGetAndClear(cpu, mm, 2 * PAGE, inner.pte);
-  yield* archLeaveLazyMmuMode(cpu);
-  yield* cpu.spinUnlock(inner.ptl);
-  yield* cpu.free('page', inner.page);
-  yield* archLeaveLazyMmuMode(cpu);
-  yield* cpu.spinUnlock(outer.ptl);
-  yield* cpu.free('page', outer.page);
-}
-
 const nested = defineScenario<TwoTables>({
   id: 'lazy-mmu/nested',
   title: 'a section in a section: who ends the inner one drops his PTL, with his changes done',
@@ -111,10 +92,7 @@ const nested = defineScenario<TwoTables>({
   only: ONLY,
   profile: { lazyMmuNesting: 'counts' },
   backend: hash({ batch: 3 }),
-  setup(run) {
-    const stage = setStage(run, { pages: 3, touched: [0, 2] });
-    return { ...stage, outer: mappingOf(run, stage.mm, 0), inner: mappingOf(run, stage.mm, 2 * PAGE) };
-  },
+  setup: twoTables,
   threads: (env) => [thread((cpu) => nestedSections(cpu, env))],
   twins: [
     {
@@ -299,6 +277,53 @@ const interrupted = defineScenario<KernelPage>({
       oracle: 'O15',
       property: 'SAC',
       profile: { lazyMmuNesting: 'none' },
+    },
+  ],
+});
+
+/** A page of the kernel, and one of a user whose entry a section has taken away. */
+interface InSection extends KernelPage {
+  readonly mm: Mm;
+  readonly user: Mapping;
+}
+
+/** A section in whose middle an entry of the kernel goes, as the allocator of a sanitizer does it, which counts on its being done. */
+function* kernelChangeInSection(cpu: Cpu, env: InSection, pauses: boolean): Steps<void> {
+  const { initMm, first, firstPte, mm, user } = env;
+  yield* cpu.spinLock(user.ptl);
+  yield* archEnterLazyMmuMode(cpu);
+  yield* ptepGetAndClear(cpu, mm, 0, user.pte);
+  if (pauses) yield* lazyMmuModePause(cpu);
+  yield* ptepGetAndClear(cpu, initMm, first, firstPte);
+  claimGone(cpu, first);
+  if (pauses) yield* lazyMmuModeResume(cpu);
+  yield* archLeaveLazyMmuMode(cpu);
+  yield* cpu.spinUnlock(user.ptl);
+  yield* cpu.free('page', user.page);
+}
+
+const paused = defineScenario<InSection>({
+  id: 'lazy-mmu/pause',
+  title:
+    'an entry of the kernel is taken away in the middle of a section for a user, and must be gone at once: the mode is paused',
+  source: 'K. Brodsky, 2025-12-15, v6 07/14 (lazy_mmu_mode_pause, for kasan)',
+  cpus: 2,
+  only: ONLY,
+  profile: { lazyMmuNesting: 'counts' },
+  backend: hash({ batch: 3 }),
+  reserve: reserveWhere,
+  setup(run, kernel) {
+    const stage = setStage(run, { touched: [0] });
+    return { ...mapKernelPages(run, kernel), mm: stage.mm, user: mappingOf(run, stage.mm, 0) };
+  },
+  threads: (env) => [thread((cpu) => kernelChangeInSection(cpu, env, true))],
+  twins: [
+    {
+      id: 'lazy-mmu/pause/not-paused',
+      why: 'it is collected with what the section collects, and used as if it were done',
+      oracle: 'O15',
+      property: 'SAC',
+      threads: (env) => [thread((cpu) => kernelChangeInSection(cpu, env, false))],
     },
   ],
 });
@@ -519,6 +544,7 @@ export const POWERPC_HASH_SCENARIOS: readonly AnyScenario[] = [
   b50,
   b50Enter,
   interrupted,
+  paused,
   arrival,
   arrivalLpar,
   tlbieLock,

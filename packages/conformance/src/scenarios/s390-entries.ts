@@ -34,6 +34,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { S390_ONLY } from './s390-attach.ts';
+import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
 import { PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 /** The generic interface that the series of 2026 is made for: sections nest, and are counted. */
@@ -102,6 +103,28 @@ const sections = [
     mremap(cpu, mm, 0, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 2 * PAGE),
   ),
 ];
+
+const nested = defineScenario<TwoTables>({
+  id: 's390/nested-sections',
+  title: 'a section in a section: the cache is of the outer one; the end of the inner one does what it holds',
+  source:
+    's390/mm: Batch PTE updates in lazy MMU mode, v6: lazy_mmu_mode_enable_with_ptes; K. Brodsky, 2025-12-15, v6 07/14',
+  cpus: 2,
+  only: S390_ONLY,
+  profile: SECTIONS_COUNT,
+  backend: { s390: { lazyMmu: 'v6', gather: 'generic' } },
+  setup: twoTables,
+  threads: (env) => [thread((cpu) => nestedSections(cpu, env))],
+  twins: [
+    {
+      id: 's390/nested-sections/flag',
+      why: 'the mode is a flag: the end of the inner section ends the outer one',
+      oracle: 'O16',
+      property: 'ORD',
+      profile: { lazyMmuNesting: 'none' },
+    },
+  ],
+});
 
 const cachedArrival = defineScenario<Stage>({
   id: 's390/cached-arrival',
@@ -254,6 +277,7 @@ const vunmapLazily = defineScenario<KernelPage>({
 export const S390_ENTRIES: readonly AnyScenario[] = [
   zapCached,
   ...sections,
+  nested,
   cachedArrival,
   validToValid,
   flushAll,

@@ -3,41 +3,13 @@
  *
  *     I4   a batch is empty outside of sections
  */
-import {
-  archEnterLazyMmuMode,
-  archLeaveLazyMmuMode,
-  type Cpu,
-  preemptible,
-  type Steps,
-  thisRq,
-} from '@mmu-gather/core/stepped';
-import { ptepGetAndClear, shrinkPages } from '@mmu-gather/mm/stepped';
+import { archEnterLazyMmuMode, archLeaveLazyMmuMode, preemptible, type Steps, thisRq } from '@mmu-gather/core/stepped';
+import { shrinkPages } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
+import { type Mapping, mappingOf, setStage, type Stage } from './stage.ts';
 
 const ONLY = { archs: ['sparc64'], why: 'it is about its batches' };
-
-/** Two pages in two tables. */
-interface TwoTables extends Stage {
-  readonly outer: Mapping;
-  readonly inner: Mapping;
-}
-
-/** A section in a section, each under the lock of its own table; who ends the inner one drops his lock, and frees his page. */
-function* nestedSections(cpu: Cpu, { mm, outer, inner }: TwoTables): Steps<void> {
-  yield* cpu.spinLock(outer.ptl);
-  yield* archEnterLazyMmuMode(cpu);
-  yield* ptepGetAndClear(cpu, mm, 0, outer.pte);
-  yield* cpu.spinLock(inner.ptl);
-  yield* archEnterLazyMmuMode(cpu);
-  yield* ptepGetAndClear(cpu, mm, 2 * PAGE, inner.pte);
-  yield* archLeaveLazyMmuMode(cpu);
-  yield* cpu.spinUnlock(inner.ptl);
-  yield* cpu.free('page', inner.page);
-  yield* archLeaveLazyMmuMode(cpu);
-  yield* cpu.spinUnlock(outer.ptl);
-  yield* cpu.free('page', outer.page);
-}
 
 const nested = defineScenario<TwoTables>({
   id: 'sparc64/nested-sections',
@@ -47,10 +19,7 @@ const nested = defineScenario<TwoTables>({
   only: ONLY,
   profile: { lazyMmuNesting: 'counts' },
   backend: { sparc64: { batchNr: 3 } },
-  setup(run) {
-    const stage = setStage(run, { pages: 3, touched: [0, 2] });
-    return { ...stage, outer: mappingOf(run, stage.mm, 0), inner: mappingOf(run, stage.mm, 2 * PAGE) };
-  },
+  setup: twoTables,
   threads: (env) => [thread((cpu) => nestedSections(cpu, env))],
   twins: [
     {

@@ -19,10 +19,10 @@ import { hashOf } from './state.ts';
 export function hashLazyMmu(switches: HashSwitches): LazyMmu {
   const mode = batchingLazyMmu(thisBatch, flushTlbPending, switches.lazyPreemption);
   if (switches.drainAt === 'leave') return mode;
-  return { ...mode, leave: () => never(), flush: () => never() };
+  return { ...mode, enter: never, leave: never, flush: never };
 }
 
-/** Before 2007: the section says nothing, the gather's flush drains. */
+/** Before 2007: nobody says where a section begins or ends, the gather's flush drains. */
 function* never(): Steps<void> {}
 
 /** hash__tlb_flush: nothing that this CPU has collected outlives the gather. Normally the section has drained it. */
