@@ -10,6 +10,7 @@ export default defineConfig({
     nav: [{ text: 'API', link: '/api/' }],
     sidebar: [
       { text: 'Getting started', link: '/getting-started' },
+      { text: 'Long runs and reports', link: '/running' },
       { text: 'Scenarios', link: '/scenarios' },
       { text: 'Mutants', link: '/mutants' },
       { text: 'Litmus tests', link: '/litmus' },

@@ -5,6 +5,7 @@
  */
 export * from './bare.ts';
 export * from './diagram.ts';
+export * from './exercised.ts';
 export * from './explorable.ts';
 export * from './film.ts';
 export * from './layout.ts';

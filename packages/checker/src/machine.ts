@@ -125,6 +125,8 @@ export interface MachineOptions extends BootOptions {
   readonly exact?: boolean;
   /** Of such a program whose accesses go through page tables: what walks do. It has some if this is given. */
   readonly walks?: WalkOptions;
+  /** Note where code calls its steps, for {@link Machine.stepSite}. */
+  readonly noteSites?: boolean;
   /** Also check O1s: at the time a page is freed no CPU may hold an entry to it, whatever it runs. */
   readonly strict?: boolean;
 }
@@ -330,7 +332,7 @@ export class Machine<E = unknown> implements Explorable {
     this.locality = isWatchedWhole ? undefined : this.#localSteps;
     this.#now = this.#whatIsNow();
     this.alike = this.#symmetry(program.identical ?? []);
-    const host = this.#processHost();
+    const host = this.#processHost(options.noteSites === true);
     for (let i = 0; i < 2 * n; i++) {
       this.#processes.push(new Process(i, i % n, this.kernel, host));
       this.#logs.push(new Int32Array(256));
@@ -510,6 +512,35 @@ export class Machine<E = unknown> implements Explorable {
   stepCell(process: number): Cell {
     const kind = this.#words.kind(process);
     return kind >= OP.readOnce && kind <= OP.downgradeWrite && kind !== OP.smpMb ? this.#words.arg(process, 0) : -1;
+  }
+
+  /** Where code calls the pending step of a process, `mm/munmap.ts:12`; '' if sites are not noted, or it is no call of code. */
+  stepSite(process: number): string {
+    return this.#words.pauses.site(this.#words.quiet(process, QUIET.pause));
+  }
+
+  /** Number of stores that wait in a CPU's buffer. */
+  buffered(cpu: number): number {
+    return this.#words.cpu(cpu, CPU.buffered);
+  }
+
+  /** CPUs, one bit each, whose MMU may look at a cell at any time now. */
+  walkersOf(cell: Cell): number {
+    const { mmu } = this;
+    const isRead = (root: Address): boolean => {
+      for (let page = 0; page < mmu.pages; page++) if (mmu.isOnTheWay(cell, root, page)) return true;
+      return false;
+    };
+    const translates = this.#isTranslation(cell);
+    if (!translates && !this.#isEntry(cell)) return 0;
+    let walkers = 0;
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      const root = mmu.liveRoot(cpu);
+      const kernel = mmu.kernelRoot;
+      if (root !== 0 && (translates || isRead(root))) walkers |= 1 << cpu;
+      if (kernel !== 0 && !translates && isRead(kernel)) walkers |= 1 << cpu;
+    }
+    return walkers;
   }
 
   /** Is this cell a page-table entry? */
@@ -825,8 +856,9 @@ export class Machine<E = unknown> implements Explorable {
     };
   }
 
-  #processHost(): ProcessHost {
+  #processHost(notesSites: boolean): ProcessHost {
     return {
+      notesSites,
       plainRead: (process, cell) => {
         this.#effects.touched(process.cpuId, cell);
         this.#races.plain(process.number, cell, false);

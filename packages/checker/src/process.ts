@@ -14,6 +14,7 @@
 import type { Cell, Claims, Cpu, Kernel, Step, Steps } from '@mmu-gather/core/stepped';
 import { ARGUMENTS, OP_NAMES } from './op.ts';
 import { makePort } from './port.ts';
+import { placeIn } from './site.ts';
 import { type Deed, ENDING, Passage, type Pauses } from './script.ts';
 
 /** What a process needs from the machine while its code runs between two steps. */
@@ -32,6 +33,8 @@ export interface ProcessHost {
   forget(process: Process, progress: number, live: readonly number[]): void;
   /** A tracepoint. */
   trace(process: Process, event: string, values: readonly number[]): void;
+  /** Whether to note where code calls its steps. */
+  readonly notesSites: boolean;
   /** Number of values in the log of the process's present body on the current path. */
   logLength(process: Process): number;
   /** One of them. */
@@ -77,6 +80,7 @@ export class Process implements Step {
   readonly #host: ProcessHost;
   readonly #claims: Claims;
   #stack = '';
+  #site = '';
   #result = 0;
   #performed = false;
   /** A call was announced and has not returned. */
@@ -237,7 +241,9 @@ export class Process implements Step {
     const passage = this.#passage;
     const { pauses } = this.#host;
     if (this.#isNew) {
-      this.#end(ENDING.step, pauses.add(this.kind, this.args, passage), undefined);
+      const pause = pauses.add(this.kind, this.args, passage);
+      if (this.#host.notesSites) pauses.note(pause, this.#site);
+      this.#end(ENDING.step, pause, undefined);
       return;
     }
     const { word } = passage;
@@ -292,6 +298,7 @@ export class Process implements Step {
     args.fill(0, 3);
     this.#performed = false;
     if (this.wantStacks) this.#stack = new Error('here').stack ?? '';
+    if (this.#host.notesSites && this.#isNew) this.#site = placeIn(new Error('here').stack ?? '').site;
   }
 
   /** Are fences steps of their own? */

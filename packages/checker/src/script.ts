@@ -72,6 +72,7 @@ export class Pauses {
   /** An interrupt side whose code has returned. */
   static readonly IRQ_RETURN = 1;
   readonly #passages: (Passage | undefined)[] = [];
+  readonly #sites: string[] = [];
   #words: Int32Array = new Int32Array(PAUSE_WORDS << 8);
 
   constructor() {
@@ -92,6 +93,16 @@ export class Pauses {
     this.#words[at] = kind;
     this.#words.set(args, at + 1);
     return number;
+  }
+
+  /** Notes where the code calls the step. */
+  note(number: number, site: string): void {
+    this.#sites[number] = site;
+  }
+
+  /** Where the code calls the step; '' if that was not noted. */
+  site(number: number): string {
+    return this.#sites[number] ?? '';
   }
 
   /** Kind of the step. */

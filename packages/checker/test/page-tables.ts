@@ -60,6 +60,7 @@ export interface Stage {
   readonly own?: (arena: Arena) => Partial<Backend>;
   readonly oraclesOff?: readonly OracleId[];
   readonly invariant?: NonNullable<Program<Tree>['invariant']>;
+  readonly noteSites?: boolean;
 }
 
 /** A machine whose CPUs run these bodies around one page table. */
@@ -95,6 +96,7 @@ export function onTree(threads: (tree: Tree) => readonly (Body | undefined)[], s
       memoryModel: stage.weak === true ? 'weak' : stage.tso === true ? 'tso' : 'sc',
       pools: { mm: 1, vma: 1, page: 4, table: 3, mapping: 0, area: 0 },
       oraclesOff: stage.oraclesOff ?? [],
+      noteSites: stage.noteSites === true,
     },
     program,
   );

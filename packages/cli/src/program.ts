@@ -79,6 +79,7 @@ function commands(done: (code: number) => void): Command {
     .option('--verbose', 'name every scenario and twin that does not apply to an architecture')
     .option('--json', 'print JSON')
     .option('--junit <file>', 'write JUnit XML, too')
+    .option('--coverage [file]', 'what was exercised, of shards that were run with --coverage')
     .addHelpText('after', example('merge-reports shard-1.json shard-2.json --junit suite.xml'))
     .action(async (files: string[], options: MergeOptions) => {
       const { runMerge } = await import('./commands/merge.ts');
@@ -187,6 +188,7 @@ function suiteOptions(command: Command): Command {
     .option('--verbose', 'name every scenario and twin that does not apply to an architecture')
     .option('--json', 'print JSON')
     .option('--junit <file>', 'write JUnit XML, too')
+    .option('--coverage [file]', 'note what was exercised: sites, racing pairs in both orders; as JSON to a file')
     .option('--html <folder>', 'write a page for each violation that is not expected, and an index')
     .option('--twins', 'with --html: also for wrong twins, which are refuted as they should be');
 }

@@ -1,7 +1,8 @@
 /**
  * The examples of the documentation do what it says of them.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Report, WRONGS } from '@mmu-gather/conformance';
 import { describe, expect, test } from 'vitest';
 import { exampleOf, folder, mmuGather } from './command.ts';
@@ -64,6 +65,28 @@ describe('docs/new-backend.md', () => {
     const named = [...story.matchAll(/`(packages\/[\w/.-]+\.ts)`/g)].map(([, file]) => file!);
     expect(named.length).toBeGreaterThan(3);
     for (const file of named) expect(() => page(file)).not.toThrow();
+  });
+});
+
+describe('docs/running.md', () => {
+  const blocks = [...page('docs/running.md').matchAll(/<!-- run by [^]*?```sh\n([^]*?)```/g)].map(([, text]) => text!);
+
+  test.each(blocks)('%s', { timeout: 60_000 }, async (block) => {
+    const cwd = folder({});
+    for (const line of block.trim().split('\n')) {
+      const [, args, file] = /^mmu-gather (.*?)(?: > (\S+))?$/.exec(line)!;
+      const { code, out } = await mmuGather(
+        args!.split(' ').map((word) => word.replaceAll("'", '')),
+        { cwd },
+      );
+      if (file !== undefined) writeFileSync(join(cwd, file), out);
+      expect({ line, code }).toEqual({ line, code: 0 });
+    }
+  });
+
+  test('has an example of each', () => {
+    for (const option of ['--checkpoint', '--shard', 'merge-reports', '--junit', '--coverage'])
+      expect(blocks.join('')).toContain(option);
   });
 });
 

@@ -21,5 +21,6 @@ export * from './schedule.ts';
 export * from './sharing.ts';
 export * from './staleness.ts';
 export * from './unused-wrongs.ts';
+export * from './vacuity.ts';
 export * from './vitest.ts';
 export * from './wrongs.ts';

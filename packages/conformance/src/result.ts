@@ -1,7 +1,7 @@
 /**
  * Results as other programs read them: schema 1. Names and meanings are stable; later versions only add.
  */
-import type { Limit } from '@mmu-gather/checker';
+import type { Exercise, Limit } from '@mmu-gather/checker';
 import type { MemoryModel } from '@mmu-gather/core/stepped';
 import type { NotApplicable } from './matrix.ts';
 
@@ -67,7 +67,7 @@ export interface CellResult {
   readonly verdict: 'holds' | 'violated' | 'incomplete';
   /** Everything within the bounds was explored. */
   readonly exhaustive: boolean;
-  /** The verdict is the expected one, by an expected oracle; or it is incomplete where the scenario says so ({@link CellResult.bound}). */
+  /** The verdict is the expected one, by an expected oracle, and not vacuous; or it is incomplete where the scenario says so ({@link CellResult.bound}). */
   readonly ok: boolean;
   /** Present if it ended, incomplete, at the bound that its scenario states: nothing was found in so many states. */
   readonly bound?: {
@@ -76,6 +76,10 @@ export interface CellResult {
     /** Why there is one. */
     readonly why: string;
   };
+  /** Present if it holds and that proves nothing: why. */
+  readonly vacuous?: string;
+  /** What the search has exercised, where coverage was asked for. */
+  readonly exercise?: Exercise;
   /** Present if it is incomplete: what ended the search; `stopped` if somebody did. */
   readonly limit?: Limit;
   /** What was violated. */

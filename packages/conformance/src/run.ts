@@ -8,6 +8,8 @@ import {
   counterexample,
   draw,
   encodeId,
+  type Exercise,
+  Exercised,
   explain,
   Machine,
   type MachineOptions,
@@ -23,6 +25,7 @@ import type { Cell } from './matrix.ts';
 import { Reads } from './reads.ts';
 import type { CellResult, StrategyName } from './result.ts';
 import { type Scenario, ScenarioError, type Twin } from './scenario.ts';
+import { Unmet, whyVacuous } from './vacuity.ts';
 
 /** How to run a cell. */
 export interface RunOptions {
@@ -44,8 +47,18 @@ export interface RunOptions {
   readonly full?: boolean;
   /** Oracles that report nothing: for tests of what only one of them sees. */
   readonly oraclesOff?: readonly OracleId[];
+  /** Note which sites were exercised, and which racing pairs in which orders. */
+  readonly coverage?: boolean;
   /** Called now and then during the search. */
   readonly onProgress?: NonNullable<Search['onProgress']>;
+}
+
+/** What is noted of a cell's executions. */
+export interface Watch {
+  /** Conditions, of which those that an end meets are crossed off. */
+  readonly unmet?: Unmet<unknown>;
+  /** Where steps are called from. */
+  readonly sites?: boolean;
 }
 
 /**
@@ -53,7 +66,12 @@ export interface RunOptions {
  * @param reads notes which switches it looks at, and will
  * @param oraclesOff oracles that report nothing
  */
-export function machineOf(cell: Cell, reads: Reads = new Reads(), oraclesOff: readonly OracleId[] = []): Machine {
+export function machineOf(
+  cell: Cell,
+  reads: Reads = new Reads(),
+  oraclesOff: readonly OracleId[] = [],
+  { unmet, sites = false }: Watch = {},
+): Machine {
   const scenario = cell.scenario as unknown as Scenario;
   const backend: BackendSpec = cell.arch.backend(reads.watch('backend', cell.backendSwitches));
   const options: MachineOptions = {
@@ -64,6 +82,7 @@ export function machineOf(cell: Cell, reads: Reads = new Reads(), oraclesOff: re
     memoryModel: cell.memoryModel,
     oraclesOff,
     strict: scenario.strict === true,
+    noteSites: sites,
     ...(scenario.pools === undefined ? {} : { pools: scenario.pools }),
   };
   const twin = cell.twin as Twin | undefined;
@@ -73,7 +92,10 @@ export function machineOf(cell: Cell, reads: Reads = new Reads(), oraclesOff: re
       return twin?.threads === undefined ? scenario.threads(env, kernel) : twin.threads(env, kernel);
     },
     ...(scenario.reserve === undefined ? {} : { reserve: (layout) => scenario.reserve!(layout) }),
-    ...(scenario.final === undefined ? {} : { final: (peek, env) => scenario.final!(peek, env) }),
+    final(peek, env) {
+      unmet?.ended(peek, env);
+      return scenario.final?.(peek, env);
+    },
     ...(scenario.invariant === undefined ? {} : { invariant: (now, env) => scenario.invariant!(now, env) }),
   };
   try {
@@ -100,6 +122,10 @@ export interface Finding {
   readonly result: Result;
   /** User pages of the page table's shape. */
   readonly pages: number;
+  /** Conditions of the scenario that no end met. */
+  readonly never: readonly string[];
+  /** What was exercised, where coverage was asked for. */
+  readonly exercise?: Exercise;
   /** The execution with the fewest preemptions, if one violates something. */
   readonly shortest?: {
     /** The execution. */
@@ -125,21 +151,30 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
 /** Searches a cell. @param reads notes which switches were looked at */
 export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding {
   const started = performance.now();
+  const unmet = new Unmet(
+    (cell.twin === undefined ? (cell.scenario as unknown as Scenario).sometimes : undefined) ?? [],
+  );
   let machine: Machine;
   try {
-    machine = machineOf(cell, reads, options.oraclesOff);
+    machine = machineOf(cell, reads, options.oraclesOff, { unmet, sites: options.coverage === true });
   } catch (error) {
     if (error instanceof SetupError) return setupFinding(error, started);
     throw error;
   }
-  const result = search(machine, searchOptions(limited(cell, options)));
+  const watched = options.coverage === true ? new Exercised(machine) : undefined;
+  const result = search(watched ?? machine, searchOptions(limited(cell, options)));
   const found = result.path === undefined ? undefined : counterexample(machine, result.path);
-  const milliseconds = performance.now() - started;
-  if (found === undefined) return { result, pages: machine.mmu.pages, milliseconds };
+  const known = {
+    result,
+    pages: machine.mmu.pages,
+    never: unmet.what,
+    ...(watched === undefined ? {} : { exercise: watched.exercise }),
+    milliseconds: performance.now() - started,
+  };
+  if (found === undefined) return known;
   const { path, violation, preemptions, note } = found;
   const diagram = draw(explain(machine, path), options);
-  const shortest = { path, violation, preemptions, diagram, ...(note === undefined ? {} : { note }) };
-  return { result, pages: machine.mmu.pages, shortest, milliseconds };
+  return { ...known, shortest: { path, violation, preemptions, diagram, ...(note === undefined ? {} : { note }) } };
 }
 
 /** A backend that is wrong without any race: a line among the others, which no twin takes for its refutation. */
@@ -149,6 +184,7 @@ function setupFinding({ message }: SetupError, started: number): Finding {
   return {
     result: { verdict: 'violated', exhaustive: false, steps: 0, milliseconds, violations: 1, violation },
     pages: 0,
+    never: [],
     milliseconds,
   };
 }
@@ -175,14 +211,18 @@ function searchOptions(options: RunOptions): Search {
 
 /** What a finding means for a cell. @param sharedWith profile of the cell whose search it is, if that was another */
 export function resultOf(cell: Cell, options: RunOptions, finding: Finding, sharedWith?: string): CellResult {
-  const { result: found, pages, shortest } = finding;
+  const { result: found, pages, shortest, never, exercise } = finding;
   // What is said is what is shown: the shortest execution may violate another oracle than the first one found.
   const violation = shortest?.violation ?? found.violation;
   const expectedOracle =
     cell.oracles.length === 0 || (violation !== undefined && cell.oracles.includes(violation.oracle));
   const bound = found.verdict === 'incomplete' && (found.states ?? 0) >= (cell.bound?.states ?? Infinity);
+  const { sequential } = cell.scenario;
+  const vacuous = found.verdict === 'holds' ? whyVacuous({ never, exercise, sequential }) : undefined;
   const ok =
-    cell.expected === 'holds' ? found.verdict === 'holds' || bound : found.verdict === 'violated' && expectedOracle;
+    cell.expected === 'holds'
+      ? (found.verdict === 'holds' && vacuous === undefined) || bound
+      : found.verdict === 'violated' && expectedOracle;
   const { strategy = 'states', maxStates, maxExecutions, timeLimit } = limited(cell, options);
   return {
     scenario: cell.id,
@@ -205,6 +245,8 @@ export function resultOf(cell: Cell, options: RunOptions, finding: Finding, shar
     verdict: found.verdict,
     exhaustive: found.exhaustive,
     ok,
+    ...(vacuous === undefined ? {} : { vacuous }),
+    ...(exercise === undefined ? {} : { exercise }),
     ...(bound ? { bound: { states: cell.bound!.states, why: cell.bound!.why } } : {}),
     ...(found.verdict === 'incomplete' && found.limit !== undefined ? { limit: found.limit } : {}),
     ...(violation === undefined ? {} : { oracle: violation.oracle, message: violation.message }),

@@ -23,6 +23,7 @@ import {
   type Steps,
 } from '@mmu-gather/core/stepped';
 import type { Body, Layout, Now, PoolSizes, Run } from '@mmu-gather/checker';
+import type { Sometimes } from './vacuity.ts';
 import { type Wrong, WRONGS } from './wrongs.ts';
 
 /** Properties in the words of the bug catalogue. */
@@ -123,6 +124,10 @@ export interface Scenario<E = unknown> {
   final?(peek: (cell: number) => number, env: E): string | undefined;
   /** Its own oracle, asked in the first state and after every step: a message if the state may not be. A twin that breaks it violates `assert`. */
   invariant?(now: Now, env: E): string | undefined;
+  /** What must be so at the end of some execution: where it never is, that it holds is vacuous. */
+  readonly sometimes?: readonly Sometimes<E>[];
+  /** Why nothing in it races, in one line, if that is its point: no two accesses need be seen in both orders then. */
+  readonly sequential?: string;
   /** Its wrong forms: without one it proves nothing. */
   readonly twins: readonly Twin<E>[];
 }
@@ -163,6 +168,9 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
     fail("'only' needs 'archs' and 'why': for which architectures it is, and why not for the others");
   if (bound !== undefined && (!Number.isSafeInteger(bound.states) || bound.states < 1 || !bound.why))
     fail("'bound' needs 'states' and 'why': how many are explored, and why not all");
+  for (const condition of scenario.sometimes ?? [])
+    if (!condition.what || typeof condition.when !== 'function')
+      fail("each of 'sometimes' needs 'what' and 'when': in words, and a function (peek, env) => boolean");
   if (!Array.isArray(scenario.twins)) fail("'twins' is missing: give its wrong forms, [] as long as there are none");
   for (const twin of scenario.twins) {
     if (typeof twin.id !== 'string' || twin.id === scenario.id)

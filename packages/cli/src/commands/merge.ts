@@ -6,15 +6,14 @@ import { type CellResult, type Report, type RunInfo, type ShardInfo, summaryOf }
 import { SuiteReport } from '../human/suite-report.ts';
 import { terminal } from '../human/terminal.ts';
 import { firstLine, Misuse } from '../misuse.ts';
-import { mustBeWritable, writeFiles } from '../reports/files.ts';
+import { type Files, mustBeWritable, writeFiles } from '../reports/files.ts';
 import { codeOf, outcomeOf } from '../reports/report.ts';
 import { difference } from '../suite/identity.ts';
 
 /** Options of the command. */
-export interface MergeOptions {
+export interface MergeOptions extends Files {
   readonly verbose?: boolean;
   readonly json?: boolean;
-  readonly junit?: string;
 }
 
 /** A report, its file, and which part it is. */
@@ -27,12 +26,15 @@ interface Part {
 /** Runs the command. Returns the exit code that the whole run would have had. */
 export function runMerge(files: readonly string[], options: MergeOptions): number {
   const report = merged(files.map(read));
+  if (options.coverage !== undefined && !report.results.some(({ exercise }) => exercise !== undefined))
+    throw new Misuse('--coverage: these shards did not ask for it: run them with --coverage');
   mustBeWritable(options);
   const outcome = outcomeOf(report);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else {
     const strategy = report.results[0]?.strategy ?? 'states';
-    const human = new SuiteReport(strategy, options.verbose === true, terminal());
+    const shown = { strategy, verbose: options.verbose === true, coverage: options.coverage === true };
+    const human = new SuiteReport(shown, terminal());
     process.stdout.write(human.planned(outcome.cells));
     for (const [i, cell] of outcome.cells.entries()) process.stdout.write(human.finished(cell, outcome.results[i]));
     process.stdout.write(human.end(outcome));

@@ -43,7 +43,14 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
   }
   mustBeWritable(options);
   const how = howOf(options, availableParallelism());
-  const human = new SuiteReport(options.strategy ?? 'states', options.verbose === true, screen);
+  const human = new SuiteReport(
+    {
+      strategy: options.strategy ?? 'states',
+      verbose: options.verbose === true,
+      coverage: options.coverage === true,
+    },
+    screen,
+  );
   const outcome = await run(request, options.json === true ? {} : human, how);
   const report = reportOf(outcome);
   process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : human.end(outcome));

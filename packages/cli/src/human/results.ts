@@ -104,8 +104,13 @@ export class ResultTable {
 
 const OTHER_VIOLATIONS: Readonly<Record<string, string>> = { race: 'data race', assert: 'assert fails' };
 
-/** `holds`, `incomplete`, `violated O1`, `deadlock`. */
-export function verdictText({ verdict, oracle = '' }: Pick<CellResult, 'verdict' | 'oracle'>): string {
+/** `holds`, `vacuous`, `incomplete`, `violated O1`, `deadlock`. */
+export function verdictText({
+  verdict,
+  oracle = '',
+  vacuous,
+}: Pick<CellResult, 'verdict' | 'oracle' | 'vacuous'>): string {
+  if (vacuous !== undefined) return 'vacuous';
   if (verdict !== 'violated') return verdict;
   return oracle.startsWith('O') ? `violated ${oracle}` : (OTHER_VIOLATIONS[oracle] ?? oracle);
 }

@@ -2,30 +2,39 @@
  * Suite report: a run for people. The table as results come in, then the races worth showing, what does not apply, and the sum.
  */
 import type { CellResult, StrategyName } from '@mmu-gather/conformance';
+import { coverageOf } from '../reports/coverage.ts';
+import { reportOf } from '../reports/report.ts';
 import type { PlannedCell } from '../suite/request.ts';
 import type { Listener, Outcome } from '../suite/run.ts';
+import { coverageText } from './coverage.ts';
 import { notApplicableText } from './not-applicable.ts';
 import { race } from './race.ts';
 import { ResultTable } from './results.ts';
 import { type Sum, summary } from './summary.ts';
 import type { Terminal } from './terminal.ts';
 
+/** What is shown. */
+export interface Shown {
+  readonly strategy: StrategyName;
+  /** Name what is only counted otherwise: what does not apply, pairs of which one order was seen. */
+  readonly verbose: boolean;
+  /** What was exercised. */
+  readonly coverage: boolean;
+}
+
 /** The report of one run. */
 export class SuiteReport implements Listener {
-  readonly #strategy: StrategyName;
-  readonly #verbose: boolean;
+  readonly #shown: Shown;
   readonly #screen: Terminal;
   #table: ResultTable | undefined;
 
-  /** @param verbose name every scenario and twin that does not apply */
-  constructor(strategy: StrategyName, verbose: boolean, screen: Terminal) {
-    this.#strategy = strategy;
-    this.#verbose = verbose;
+  constructor(shown: Shown, screen: Terminal) {
+    this.#shown = shown;
     this.#screen = screen;
   }
 
   planned(cells: readonly PlannedCell[]): string {
-    this.#table = new ResultTable(cells, this.#strategy, this.#screen);
+    this.#table = new ResultTable(cells, this.#shown.strategy, this.#screen);
     return `${this.#table.head()}\n`;
   }
 
@@ -36,9 +45,11 @@ export class SuiteReport implements Listener {
   /** What follows the table. */
   end(outcome: Outcome): string {
     const { cells, notApplicable, run } = outcome;
+    const { verbose, coverage } = this.#shown;
     const parts = [
       ...races(outcome, run.identity.command, this.#screen),
-      notApplicableText(notApplicable, cells, this.#verbose, this.#screen),
+      notApplicableText(notApplicable, cells, verbose, this.#screen),
+      ...(coverage ? [coverageText(coverageOf(reportOf(outcome)), verbose, this.#screen)] : []),
       ...(cells.length > 0 ? [summary(sumOf(outcome), this.#screen)] : []),
     ];
     return parts

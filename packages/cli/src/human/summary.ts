@@ -18,7 +18,7 @@ export interface Sum {
 
 /** Two sentences: what was found, and whether it is what should be. */
 export function summary({ results, planned, milliseconds, stopped }: Sum, { columns, paint }: Terminal): string {
-  const holding = results.filter((result) => result.verdict === 'holds');
+  const holding = results.filter((result) => result.verdict === 'holds' && result.vacuous === undefined);
   const twins = results.filter((result) => result.expected === 'violated' && result.ok);
   const incomplete = results.filter((result) => result.verdict === 'incomplete' && result.bound === undefined);
   const facts = [
@@ -29,6 +29,7 @@ export function summary({ results, planned, milliseconds, stopped }: Sum, { colu
     ...(incomplete.length > 0
       ? [`${number(incomplete.length)} incomplete: nothing found${limits(incomplete)}, and not all explored`]
       : []),
+    ...vacuous(results),
     ...bounded(results),
     ...shared(results),
   ];
@@ -45,6 +46,14 @@ export function summary({ results, planned, milliseconds, stopped }: Sum, { colu
   return [...(facts.length > 0 ? [wrap(`${facts.join('; ')}.`, columns)] : []), `${end} (${time(milliseconds)})`].join(
     '\n',
   );
+}
+
+/** What holds and proves nothing: one clause a scenario and reason. */
+function vacuous(results: readonly CellResult[]): string[] {
+  const clauses = results.flatMap(({ scenario, vacuous: why }) =>
+    why === undefined ? [] : [`${scenario} holds and proves nothing: ${why}`],
+  );
+  return [...new Set(clauses)];
 }
 
 /** What ended where its scenario says that it may: one clause a bound. */

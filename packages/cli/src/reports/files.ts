@@ -4,21 +4,26 @@
 import { writeFileSync } from 'node:fs';
 import type { Report } from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
+import { coverageOf } from './coverage.ts';
 import { junitOf } from './junit.ts';
 
 /** Which files to write. */
 export interface Files {
   readonly junit?: string;
+  /** Without a name it is shown. */
+  readonly coverage?: string | true;
 }
 
 /** Writes them. @throws Misuse if one cannot be written */
-export function writeFiles(report: Report, { junit }: Files): void {
+export function writeFiles(report: Report, { junit, coverage }: Files): void {
   if (junit !== undefined) write('--junit', junit, junitOf(report));
+  if (typeof coverage === 'string') write('--coverage', coverage, `${JSON.stringify(coverageOf(report), null, 2)}\n`);
 }
 
 /** Fails early if a file cannot be written: nobody wants to hear that after an hour. */
-export function mustBeWritable({ junit }: Files): void {
+export function mustBeWritable({ junit, coverage }: Files): void {
   if (junit !== undefined) write('--junit', junit, '');
+  if (typeof coverage === 'string') write('--coverage', coverage, '');
 }
 
 function write(option: string, file: string, text: string): void {

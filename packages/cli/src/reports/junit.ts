@@ -33,13 +33,14 @@ function add(suite: TestSuite, result: CellResult, command: string): void {
 
 /** Expected, and found. */
 function whatIsWrong(result: CellResult): string {
-  const { expected, oracles, message } = result;
+  const { expected, oracles, message = result.vacuous } = result;
   const wanted = expected === 'holds' ? 'holds' : `violated ${oracles.join(' or ')}`;
   return `expected: ${wanted}, found: ${verdictText(result)}${message === undefined ? '' : `: ${message}`}`;
 }
 
 /** The race, and how to see it again. */
-function how({ counterexample }: CellResult, command: string): string {
+function how({ counterexample, vacuous }: CellResult, command: string): string {
+  if (vacuous !== undefined) return 'what the scenario is about never happens';
   if (counterexample === undefined) return `${command} found no violation, and did not explore everything`;
   return `${counterexample.diagram}\n\n${command} --rerun ${counterexample.id} --full`;
 }

@@ -4,13 +4,14 @@
 import type { StrategyName } from '@mmu-gather/conformance';
 import type { MemoryModel } from '@mmu-gather/core/stepped';
 import { Misuse } from '../misuse.ts';
+import type { Files } from '../reports/files.ts';
 import type { PagesOptions } from '../pages/pages.ts';
 import type { Request } from './request.ts';
 import type { How } from './run.ts';
 import type { Shard } from './shard.ts';
 
 /** As they are typed. */
-export interface SuiteOptions extends PagesOptions {
+export interface SuiteOptions extends PagesOptions, Files {
   readonly backend?: readonly string[];
   readonly arch?: readonly string[];
   readonly profile?: readonly string[];
@@ -31,7 +32,6 @@ export interface SuiteOptions extends PagesOptions {
   readonly full?: boolean;
   readonly verbose?: boolean;
   readonly json?: boolean;
-  readonly junit?: string;
 }
 
 /** Does this strategy count states? */
@@ -49,7 +49,7 @@ export function mustFit(options: SuiteOptions): void {
     throw new Misuse(what);
   };
   const searching = options.strategy ?? maxStates ?? maxExecutions ?? timeLimit ?? seed;
-  const running = (['jobs', 'shard', 'checkpoint', 'totalTimeLimit', 'junit'] as const).find(
+  const running = (['jobs', 'shard', 'checkpoint', 'totalTimeLimit', 'junit', 'coverage'] as const).find(
     (name) => options[name] !== undefined,
   );
   if (compare === true && (rerun ?? searching) !== undefined)
@@ -88,6 +88,7 @@ export function requestOf(files: readonly string[], options: SuiteOptions, width
       ...(timeLimit !== undefined && { timeLimit }),
       ...(seed !== undefined && { seed }),
       ...(full !== undefined && { full }),
+      ...(options.coverage !== undefined && { coverage: true }),
     },
     ...(rerun !== undefined && { rerun }),
   };

@@ -126,6 +126,7 @@ const f2 = defineScenario<Stage>({
   profile: { fullmm: 'F2', ...ONE_PAGE },
   setup: (run) => setStage(run, { lazy: [1] }),
   threads: () => [thread((cpu) => exitMm(cpu))],
+  sequential: 'all CPUs have left before an entry changes',
   twins: [
     {
       id: 'fullmm/F2/lazy-skipped',

@@ -423,6 +423,7 @@ const forkVma = defineScenario<Family>({
   backend: COMPLETED,
   setup: forked,
   threads: ({ child }) => [thread((cpu) => pendingReader(cpu, child, 0))],
+  sequential: 'it is about what a child begins with',
   final: (peek, { child, childVma }) =>
     peek(childVma.deferTlbGen) <= peek(child.tlbGenCompleted)
       ? undefined

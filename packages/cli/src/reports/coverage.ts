@@ -1,0 +1,56 @@
+/**
+ * Coverage: what a run has exercised, in all of it and cell by cell. A pair of racing sites counts as seen in both orders if it was so
+ * in some cell.
+ */
+import type { CellResult, Report } from '@mmu-gather/conformance';
+
+/** Two sites. */
+export type Pair = readonly [site: string, other: string];
+
+/** What was exercised: schema 1. */
+export interface Coverage {
+  readonly schema: 1;
+  /** Places of port calls whose steps were taken. */
+  readonly sites: readonly string[];
+  /** Racing pairs that were seen in both orders. */
+  readonly both: readonly Pair[];
+  /** Those that were seen in one order only, the first site first; or in each order, but in no cell in both. */
+  readonly one: readonly Pair[];
+  /** The cells, twins aside. */
+  readonly cells: readonly CellCoverage[];
+}
+
+/** What one cell has exercised. */
+export interface CellCoverage extends Pick<CellResult, 'scenario' | 'arch' | 'profile' | 'memoryModel' | 'vacuous'> {
+  readonly sites: number;
+  readonly both: readonly Pair[];
+  readonly one: readonly Pair[];
+}
+
+/** The coverage of a run. */
+export function coverageOf({ results }: Pick<Report, 'results'>): Coverage {
+  const seen = results.flatMap(({ exercise }) => exercise ?? []);
+  const both = unique(seen.flatMap((exercise) => exercise.both));
+  const certain = new Set(both.map(keyOf));
+  const one = unique(seen.flatMap((exercise) => exercise.one)).filter((pair) => !certain.has(keyOf(pair)));
+  const sites = [...new Set(seen.flatMap((exercise) => exercise.sites))].toSorted();
+  return { schema: 1, sites, both, one, cells: results.flatMap(cellOf) };
+}
+
+function cellOf(result: CellResult): CellCoverage[] {
+  const { scenario, arch, profile, memoryModel, exercise, vacuous, twinOf } = result;
+  if (exercise === undefined || twinOf !== undefined) return [];
+  const { sites, both, one } = exercise;
+  const why = vacuous === undefined ? {} : { vacuous };
+  return [{ scenario, arch, profile, memoryModel, ...why, sites: sites.length, both, one }];
+}
+
+/** Pairs, each once, whatever comes first in it. */
+function unique(pairs: readonly Pair[]): Pair[] {
+  const found = new Map(pairs.map((pair) => [keyOf(pair), pair]));
+  return [...found.values()].toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+function keyOf(pair: Pair): string {
+  return pair.toSorted().join(' ');
+}
