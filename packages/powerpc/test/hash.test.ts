@@ -260,6 +260,28 @@ test(
 );
 
 test(
+  'the hypervisor takes up to four pages of a batch with one call',
+  run(function* (): Steps<void> {
+    const m = new HashMachine({ platform: 'lpar', tlbieLock: true });
+    const cpu = m.cpu(0);
+    const { mm, pte } = yield* hashed(m);
+    yield* m.map(mm, 1, WRITE);
+    const next = yield* m.pte(mm, 1);
+    yield* m.hash.tlbMiss!(cpu, mm, 4096, false);
+    m.taken();
+    m.traces.length = 0;
+    yield* archEnterLazyMmuMode(cpu);
+    yield* m.hash.pte.ptepGetAndClear(cpu, mm, 0, pte, 0);
+    yield* m.hash.pte.ptepGetAndClear(cpu, mm, 4096, next, 0);
+    expect(m.traces).toEqual([]);
+    yield* archLeaveLazyMmuMode(cpu);
+    // H_BULK_REMOVE.
+    expect(m.traces).toEqual(['hcall_entry 292']);
+    expect(m.taken().filter((line) => line.startsWith('tlb'))).toEqual(['tlbie 1 @0', 'tlbie 1 @4096']);
+  }),
+);
+
+test(
   'more rights leave the hash page table alone',
   run(function* (): Steps<void> {
     const m = new HashMachine();

@@ -32,7 +32,7 @@ import {
   Mm,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import { hpteInvalidate, tlbieScope } from './hpte.ts';
+import { hpteInvalidate, tlbieScope, traceRemoval } from './hpte.ts';
 import { hptVpn, type Vpn, vpnAddress } from './htab.ts';
 import { KERNEL_CONTEXT } from './isa.ts';
 import { contextId, hashOf, mmIsThreadLocal } from './state.ts';
@@ -87,11 +87,7 @@ function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean
   if (switches.localRead === 'before-hpte') local = yield* mmIsThreadLocal(cpu, mm);
   yield* cpu.localIrqDisable();
   if (switches.tlbieOrder === 'before-hpte') yield* tlbieAll(cpu, gone, local ?? (yield* mmIsThreadLocal(cpu, mm)));
-  const left: Gone[] = [];
-  for (const page of gone) {
-    const found = yield* hpteInvalidate(cpu, page.vpn, page.frame);
-    if (found || switches.tlbieOnMiss) left.push(page);
-  }
+  const left = yield* leaveTable(cpu, gone);
   if (switches.tlbieOrder === 'after-hpte' && needsTlbie(cpu, mm)) {
     // ptesync: v = 0 before who may have used it is read, and before tlbie. Pairs with smp_mb in switch_mm.
     yield* cpu.smpMb();
@@ -100,6 +96,25 @@ function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean
   yield* cpu.localIrqEnable();
   // Still under the PTL: what these entries no longer allow is gone everywhere.
   for (const { vpn } of gone) cpu.claim.settled(cpu.read(mm.pgd), vpnAddress(htab, vpn));
+}
+
+/**
+ * Pages leave the table. The hypervisor's calls for all of them are made under one lock, where tlbie needs one (pSeries_lpar_tlbie_lock).
+ * @returns those that need a tlbie
+ */
+function* leaveTable(cpu: Cpu, gone: readonly Gone[]): Steps<Gone[]> {
+  const { switches, tlbieLock } = hashOf(cpu);
+  const lpar = switches.platform === 'lpar';
+  const locked = lpar && switches.tlbieLock;
+  if (locked) yield* cpu.spinLock(tlbieLock);
+  if (lpar) traceRemoval(cpu, gone.length);
+  const left: Gone[] = [];
+  for (const page of gone) {
+    const found = yield* hpteInvalidate(cpu, page.vpn, page.frame);
+    if (found || switches.tlbieOnMiss) left.push(page);
+  }
+  if (locked) yield* cpu.spinUnlock(tlbieLock);
+  return left;
 }
 
 /** The hypervisor has done it with the removal. The kernel's own mappings have no entries in the table here, see switch.ts. */

@@ -40,7 +40,7 @@ export interface Hash extends Backend {
   readonly contextIds: ContextIds;
   /** ppc64_tlb_batch of each CPU. */
   readonly batches: readonly LazyBatch[];
-  /** native_tlbie_lock. */
+  /** native_tlbie_lock, pSeries_lpar_tlbie_lock. */
   readonly tlbieLock: Cell;
 }
 

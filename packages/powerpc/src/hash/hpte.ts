@@ -10,6 +10,7 @@
  * The hypervisor does each of these in one step, its tlbie included (H_ENTER, H_PROTECT, H_REMOVE).
  */
 import { type Cell, type Cpu, type Entry, entryTarget, type Scope, type Steps } from '@mmu-gather/core/stepped';
+import { BULK_REMOVE_PAGES } from '../costs.ts';
 import {
   findAndLockHpte,
   HPTE_LOCKED,
@@ -31,6 +32,8 @@ import { hashOf } from './state.ts';
 
 /** H_REMOVE. */
 const H_REMOVE = 0x4;
+/** H_BULK_REMOVE. */
+const H_BULK_REMOVE = 0x124;
 /** H_ENTER. */
 const H_ENTER = 0x8;
 /** H_PROTECT. */
@@ -78,8 +81,10 @@ function* hpteRemove(cpu: Cpu, cell: Cell): Steps<void> {
   const v = yield* cpu.readOnce(cell);
   if ((v & HPTE_VALID) === 0 || (v & HPTE_LOCKED) !== 0) return;
   const vpn = hpteVpn(v);
-  if (switches.platform === 'lpar') yield* removeByHypervisor(cpu, cell, v, tlbieScope(htab, vpn));
-  else if (yield* lockHpte(cpu, cell, v)) yield* cpu.writeOnce(cell, 0);
+  if (switches.platform === 'lpar') {
+    cpu.trace('hcall_entry', H_REMOVE);
+    yield* removeByHypervisor(cpu, cell, v, tlbieScope(htab, vpn));
+  } else if (yield* lockHpte(cpu, cell, v)) yield* cpu.writeOnce(cell, 0);
 }
 
 /**
@@ -124,7 +129,12 @@ function* hRemove(cpu: Cpu, vpn: Vpn, frame: number): Steps<boolean> {
   return false;
 }
 
+/** The calls that take so many pages out: one page by H_REMOVE, several by H_BULK_REMOVE, four a call (pSeries_lpar_flush_hash_range). */
+export function traceRemoval(cpu: Cpu, pages: number): void {
+  if (pages === 1) cpu.trace('hcall_entry', H_REMOVE);
+  else for (let done = 0; done < pages; done += BULK_REMOVE_PAGES) cpu.trace('hcall_entry', H_BULK_REMOVE);
+}
+
 function* removeByHypervisor(cpu: Cpu, cell: Cell, v: number, scope: Scope): Steps<boolean> {
-  cpu.trace('hcall_entry', H_REMOVE);
   return (yield* cpu.cmpxchgAndInvalidate(cell, v, 0, scope)) === v;
 }

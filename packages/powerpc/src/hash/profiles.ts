@@ -22,7 +22,7 @@ export interface HashSwitches {
 
   /** Who changes the hash page table: the kernel (`native`), or the hypervisor, each entry in one step (`lpar`: H_ENTER, H_REMOVE ...). */
   readonly platform: 'native' | 'lpar';
-  /** Whether tlbie needs a lock, as without MMU_FTR_LOCKLESS_TLBIE (before POWER5). */
+  /** Whether tlbie, or a batch of the hypervisor's calls, needs a lock, as without MMU_FTR_LOCKLESS_TLBIE (before POWER5). */
   readonly tlbieLock: boolean;
 
   // ---- lazy MMU mode ----
