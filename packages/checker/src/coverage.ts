@@ -9,7 +9,8 @@
  * One word per root, page and entry value.
  */
 import type { Address } from '@mmu-gather/core/stepped';
-import { MAX_MESSAGES, type Mmu } from './mmu.ts';
+import type { Mmu } from './mmu/mmu.ts';
+import { MAX_MESSAGES } from './mmu/values.ts';
 import type { State } from './state.ts';
 
 /** The stamps of one machine. */

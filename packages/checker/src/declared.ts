@@ -7,7 +7,7 @@
  * Two words per page; and one that counts stable pages, for there is hardly ever one.
  */
 import { type Address, type Entry, Page, pteDirty } from '@mmu-gather/core/stepped';
-import type { Mmu } from './mmu.ts';
+import type { Mmu } from './mmu/mmu.ts';
 import type { State } from './state.ts';
 
 const PAGE_WORDS = 2;

@@ -7,7 +7,7 @@
 import { type Address, type Cell, EVERYTHING, type OracleId, type Scope } from '@mmu-gather/core/stepped';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
-import type { Mmu } from './mmu.ts';
+import type { Mmu } from './mmu/mmu.ts';
 import type { Objects } from './objects.ts';
 import { fenceClass, operate } from './bare-steps.ts';
 import {

@@ -34,7 +34,7 @@ import { Interrupts } from './interrupts.ts';
 import { DEFAULT_POOLS, Layout, type PoolSizes } from './layout.ts';
 import { LocalSteps } from './local-steps.ts';
 import { Memory } from './memory.ts';
-import { Mmu } from './mmu.ts';
+import { Mmu } from './mmu/mmu.ts';
 import { Objects } from './objects.ts';
 import { ARGUMENTS, OP, OP_NAMES, type OpName } from './op.ts';
 import { type OracleHost, Oracles } from './oracles.ts';

@@ -37,7 +37,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { Coverage } from './coverage.ts';
 import { Declared } from './declared.ts';
-import type { Mmu } from './mmu.ts';
+import type { Mmu } from './mmu/mmu.ts';
 import { type Leaf, Rights } from './rights.ts';
 import type { State } from './state.ts';
 

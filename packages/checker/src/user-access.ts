@@ -19,7 +19,7 @@ import {
   USER,
 } from '@mmu-gather/core/stepped';
 import type { Memory } from './memory.ts';
-import type { Mmu } from './mmu.ts';
+import type { Mmu } from './mmu/mmu.ts';
 import type { State } from './state.ts';
 
 /** One way to translate. */

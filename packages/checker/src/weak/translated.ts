@@ -16,7 +16,7 @@ import {
 import type { FenceKind, TranslatedBy } from '../bare.ts';
 import { operate, rmwOrder, translatedBy, viaOf } from '../bare-steps.ts';
 import type { Memory } from '../memory.ts';
-import type { Mmu } from '../mmu.ts';
+import type { Mmu } from '../mmu/mmu.ts';
 import { FAULTS, isUncacheable, walk as walkEntry } from '../mmu/descriptor.ts';
 import { OP } from '../op.ts';
 import type { Words } from '../words.ts';

@@ -12,7 +12,7 @@
 import type { Cell } from '@mmu-gather/core/stepped';
 import { FENCE_KINDS, fenceClass, operate, rmwOrder } from '../bare-steps.ts';
 import type { Memory } from '../memory.ts';
-import type { Mmu } from '../mmu.ts';
+import type { Mmu } from '../mmu/mmu.ts';
 import { isBroadcast, onlyReads, OP, passes, scopeCpus, WRITER } from '../op.ts';
 import { CPU, type Words } from '../words.ts';
 import { KNOWN } from './knowledge.ts';
