@@ -6,7 +6,7 @@
  *     state      all words that this changed, with a journal and a key (state.ts, words.ts)
  *     effects    what each call waits for and does (effects.ts)
  *     memory     loads and stores under SC and TSO (memory.ts), races of plain ones (races.ts)
- *     mmu        what TLBs may hold (mmu.ts), user accesses through it (user-access.ts)
+ *     mmu        what TLBs may hold (mmu/), user accesses through it (user-access.ts)
  *     oracles    what must hold (oracles.ts)
  *
  * The interrupt side of a CPU excludes its main code and shares its store buffer (interrupts.ts).

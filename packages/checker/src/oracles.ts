@@ -9,7 +9,7 @@
  *     O1s  no CPU holds such an entry on its loaded context          free of a page (only if asked for)
  *     O2   no CPU can access more than an operation left standing    claim.limit, return to user mode
  *     O3   no CPU can write to a clean page without a trace          claim.clean, return to user mode
- *     O4   no walk reads a freed table, lazy CPUs and speculation included    free of a table, any fill (mmu.ts)
+ *     O4   no walk reads a freed table, lazy CPUs and speculation included    free of a table, any fill (mmu/fills.ts)
  *     O5   no kernel code accesses a freed table, VMA or mm          any access (effects.ts)
  *     O6   no two CPUs can access different pages at one address, one of them writing   any fill, return to user mode
  *     O7   what has moved can not be used where it was               claim.moved
@@ -19,7 +19,7 @@
  *     O11  what a generation covers is gone where it is claimed      claim.caughtUp, store of a completed generation; claim.that
  *     O12  nothing deferred stays unflushed                          end of the execution
  *     O13  nobody can write to a stable page, and nobody does        claim.stable, any fill, any store, return to user mode
- *     O14  no address has a huge and a smaller leaf, or stands twice in a table of translations     any fill (mmu.ts)
+ *     O14  no address has a huge and a smaller leaf, or stands twice in a table of translations     any fill (mmu/fills.ts)
  *     O15  no CPU holds an entry for a kernel address that is reused claim.reassigned
  *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.that
  *
