@@ -80,6 +80,8 @@ export interface MmuGather {
   counted: number;
   /** Pages to free after the flush. */
   pages: Address[];
+  /** Room that they take in batches: a row of pages takes that of one. */
+  batched: number;
   /** Page-table pages to free after the flush. */
   tables: Address[];
 }
@@ -105,6 +107,7 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean, alone: boolean): Steps<MmuGa
     epoch,
     counted: 0,
     pages: [],
+    batched: 0,
     tables: [],
   };
   tlbResetRange(cpu, tlb);
@@ -184,7 +187,16 @@ export function* tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): Steps<b
     return false;
   }
   tlb.pages.push(page);
-  return tlb.pages.length >= gatherCapacity(cpu);
+  return ++tlb.batched >= gatherCapacity(cpu);
+}
+
+/** tlb_remove_page_size, __tlb_remove_folio_pages: all pages of a huge one. See {@link tlbRemovePage}. */
+export function* tlbRemovePages(cpu: Cpu, tlb: MmuGather, pages: readonly Address[]): Steps<boolean> {
+  const { batched } = tlb;
+  for (const page of pages) yield* tlbRemovePage(cpu, tlb, page);
+  if (!cpu.kernel.backend.gathersPages) return false;
+  tlb.batched = batched + 1;
+  return tlb.batched >= gatherCapacity(cpu);
 }
 
 /**
@@ -247,6 +259,7 @@ function* tlbFlushMmuFree(cpu: Cpu, tlb: MmuGather): Steps<void> {
   yield* tlbTableFlush(cpu, tlb);
   const pages = tlb.pages;
   tlb.pages = [];
+  tlb.batched = 0;
   for (const page of pages) yield* putPage(cpu, page);
 }
 

@@ -49,7 +49,7 @@ import {
   tlbEndPtes,
   tlbFlushLevelRange,
   tlbFlushMmu,
-  tlbRemovePage,
+  tlbRemovePages,
   tlbRemoveTlbEntry,
   tlbStartPtes,
   type Vma,
@@ -348,11 +348,9 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
   yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
   if (recordFirst) yield* setPteAt(cpu, mm, start, pmd, 0, 1);
   const table = pgtableWithdraw(cpu, pmd, start);
-  let full = false;
-  for (const page of hugePages(cpu, entryTarget(old))) {
-    yield* pageRemoveRmap(cpu, page);
-    full = (yield* tlbRemovePage(cpu, tlb, page)) || full;
-  }
+  const pages = hugePages(cpu, entryTarget(old));
+  for (const page of pages) yield* pageRemoveRmap(cpu, page);
+  const full = yield* tlbRemovePages(cpu, tlb, pages);
   cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   yield* cpu.spinUnlock(mm.pageTableLock);
   // zap_deposited_table: no entry has led to it since it was deposited.

@@ -65,12 +65,13 @@ export class Faults {
   }
 
   /**
-   * Whether it is open if a write fault copies: the only entry that is known maps the page, but it was shared once, and who holds another
-   * reference (a batch for the LRU lists, say) is not recorded.
+   * Whether it is open if a write fault copies: nothing in the recording mapped the page, so whose it is is not known; or the only entry
+   * that is known maps it, but it was shared once, and who holds another reference (a batch for the LRU lists, say) is not recorded.
    */
   mayCopy(cpu: Cpu, mm: Mm, { address, errorCode }: FaultAction): boolean {
     if ((errorCode & (PROTECTION | WRITE)) !== (PROTECTION | WRITE)) return false;
     const entry = leafEntry(cpu, mm, address - (address % this.#host.pageSize));
+    if (entryNone(entry)) return true;
     const page = entryPresent(entry) ? vmNormalPage(entry) : 0;
     if (page === 0 || !pageAnon(cpu, page) || pageAnonExclusive(cpu, page)) return false;
     return cpu.read(Page.at(page).refcount) === 1;
