@@ -310,10 +310,12 @@ export class LocalSteps implements Locality {
     }
   }
 
-  /** A full fence of the CPU passes on nothing about cells that others still touch. */
+  /** A full fence of the CPU passes on nothing about cells that others still touch, nor about entries, which walkers and broadcasts go by. */
   #fencesLearnNothing(cpu: number): boolean {
-    for (const cell of this.#host.tellsFences!(cpu))
+    for (const cell of this.#host.tellsFences!(cpu)) {
+      if ((this.#seenBy![cell]! & IN_TABLES) !== 0) return false;
       if (this.#othersMayTouch(cell, TOUCH.write) || this.#othersMayTouch(cell, TOUCH.read)) return false;
+    }
     return true;
   }
 

@@ -109,13 +109,14 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
     loadAcquire: (cell: Cell) => announce(OP.loadAcquire, cell),
     storeRelease: (cell: Cell, value: number) => announce(OP.storeRelease, cell, value),
     xchg: (cell: Cell, value: number, order?: 'relaxed') => announce(OP.xchg, cell, value, order === undefined ? 0 : 1),
-    cmpxchg: (cell: Cell, old: number, value: number) => announce(OP.cmpxchg, cell, value, old),
+    cmpxchg: (cell: Cell, old: number, value: number, order?: 'relaxed') =>
+      order === undefined ? announce(OP.cmpxchg, cell, value, old) : announceMore(OP.cmpxchg, [cell, value, old, 1]),
     atomicAdd: (cell: Cell, delta: number) => announce(OP.atomicAdd, cell, delta),
     atomicAddReturn: (cell: Cell, delta: number) => announce(OP.atomicAddReturn, cell, delta),
     atomicOr: (cell: Cell, bits: number) => announce(OP.atomicOr, cell, bits),
     atomicAndNot: (cell: Cell, bits: number) => announce(OP.atomicAndNot, cell, bits),
     atomicFetchAndNot: (cell: Cell, bits: number) => announce(OP.atomicFetchAndNot, cell, bits),
-    smpMb: () => announce(OP.smpMb),
+    smpMb: (of?: 'stores') => announce(OP.smpMb, of === undefined ? 0 : 1),
     // Under SC and TSO these order nothing that is not ordered already: no step.
     smpWmb: () => (process.fences ? announce(OP.smpWmb) : nothing()),
     smpRmb: () => (process.fences ? announce(OP.smpRmb) : nothing()),

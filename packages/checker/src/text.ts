@@ -166,7 +166,7 @@ export class Text {
       case 'localIrqEnable':
         return 'interrupts on';
       case 'smpMb':
-        return 'smp_mb()';
+        return a(0) === 0 ? 'smp_mb()' : 'barrier of stores';
       case 'smpWmb':
         return 'smp_wmb()';
       case 'smpRmb':

@@ -3,7 +3,7 @@
  */
 import { ALL, ALL_ASIDS, type Cpu, mkEntry, type Scope, type Steps } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
-import type { Body } from '../src/index.ts';
+import { type Body, search } from '../src/index.ts';
 import { flushAll, flushOthers, onTree, type Stage, type Tree, verdict, WRITTEN } from './page-tables.ts';
 
 const EVERYTHING: Scope = { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: false, broadcast: true };
@@ -35,6 +35,42 @@ describe.for([true, false])('multi-copy atomic: %s', (multiCopyAtomic) => {
     expect(unmap((cpu, pte) => cpu.xchg(pte, 0), 'after')).toBe('holds');
     expect(unmap((cpu, pte) => cpu.xchg(pte, 0, 'relaxed'), 'after')).toBe('O1');
     expect(unmap((cpu, pte) => cpu.atomicAndNot(pte, -1), 'after')).toBe('O1');
+    const swap = (...order: 'relaxed'[]): string =>
+      unmap(function* (cpu, pte): Steps<void> {
+        yield* cpu.cmpxchg(pte, yield* cpu.readOnce(pte), 0, ...order);
+      }, 'after');
+    expect([swap(), swap('relaxed')]).toEqual(['holds', 'O1']);
+  });
+
+  /** CPU 2 finds an entry that CPU 0 has cleared, flushes, and frees the page; CPU 1 stands in user mode. */
+  const onBehalf = (...barrier: 'stores'[]): string =>
+    under(
+      (tree) => [
+        (cpu): Steps<void> => cpu.writeOnce(tree.pte, 0),
+        undefined,
+        function* (cpu): Steps<void> {
+          if ((yield* cpu.readOnce(tree.pte)) !== 0) return;
+          yield* cpu.smpMb(...barrier);
+          yield* cpu.invalidate(EVERYTHING);
+          yield* cpu.invalidationBarrier();
+          yield* cpu.free('page', tree.pages[0]!);
+        },
+      ],
+      // Where CPU 2 comes too early nobody flushes.
+      { cpus: 3, oraclesOff: ['O12'] },
+    );
+
+  test("a barrier of stores orders own stores, and not what was read of another CPU's (V2I-R-DSB.ST)", () => {
+    const own = under((tree) => [
+      function* (cpu): Steps<void> {
+        yield* cpu.writeOnce(tree.pte, 0);
+        yield* cpu.smpMb('stores');
+        yield* cpu.invalidate(EVERYTHING);
+        yield* cpu.invalidationBarrier();
+        yield* cpu.free('page', tree.pages[0]!);
+      },
+    ]);
+    expect([own, onBehalf(), onBehalf('stores')]).toEqual(['holds', 'holds', 'O1']);
   });
 
   test('an interrupt tells its CPU, too', () => {
@@ -94,4 +130,28 @@ describe.for([true, false])('multi-copy atomic: %s', (multiCopyAtomic) => {
       );
     expect([late(true), late(false)]).toEqual(['holds', 'O1']);
   });
+});
+
+test('a fence that tells others of an entry is taken in every order, though nobody looks at the entry any more', () => {
+  const machine = onTree(
+    (tree) => [
+      function* (cpu): Steps<void> {
+        yield* cpu.writeOnce(tree.pte, 0);
+        yield* cpu.writeOnce(tree.pte + 1, mkEntry(tree.pages[2]!, WRITTEN));
+        yield* cpu.smpMb();
+      },
+      undefined,
+      function* (cpu): Steps<void> {
+        // What it has read says nothing of the entry: only the other CPU's fence does, if it comes first.
+        if ((yield* cpu.readOnce(tree.pte + 1)) === 0) return;
+        yield* cpu.smpMb();
+        yield* cpu.invalidate(EVERYTHING);
+        yield* cpu.invalidationBarrier();
+        yield* cpu.free('page', tree.pages[0]!);
+      },
+    ],
+    { weak: true, cpus: 3, isa: { broadcasts: true, multiCopyAtomic: true }, oraclesOff: ['O12'] },
+  );
+  const found = (reduce: boolean): string | undefined => search(machine, { reduce }).violation?.oracle;
+  expect([found(true), found(false)]).toEqual(['O1', 'O1']);
 });

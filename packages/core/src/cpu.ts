@@ -70,8 +70,11 @@ export interface Cpu {
   storeRelease(cell: Cell, value: number): Steps<void>;
   /** xchg, fully ordered; xchg_relaxed if so asked (but a LOCK instruction, so a full barrier, under TSO). Returns the old value. */
   xchg(cell: Cell, value: number, order?: 'relaxed'): Steps<number>;
-  /** cmpxchg: stores `value` if the cell holds `old`; fully ordered if it does. Returns what the cell held. */
-  cmpxchg(cell: Cell, old: number, value: number): Steps<number>;
+  /**
+   * cmpxchg: stores `value` if the cell holds `old`; fully ordered if it does; cmpxchg_relaxed if so asked (see `xchg`). Returns what the cell
+   * held.
+   */
+  cmpxchg(cell: Cell, old: number, value: number, order?: 'relaxed'): Steps<number>;
   /** atomic_add without a result: relaxed (but a LOCK instruction, so a full barrier, under TSO). */
   atomicAdd(cell: Cell, delta: number): Steps<void>;
   /** atomic_add_return: fully ordered. Returns the new value. */
@@ -82,8 +85,11 @@ export interface Cpu {
   atomicAndNot(cell: Cell, bits: number): Steps<void>;
   /** atomic_fetch_andnot: fully ordered. Returns the old value. */
   atomicFetchAndNot(cell: Cell, bits: number): Steps<number>;
-  /** smp_mb(). */
-  smpMb(): Steps<void>;
+  /**
+   * smp_mb(). With `stores` what this CPU has stored comes before all that follows, loads, walks and invalidations too; what it has loaded does
+   * not (DSB ISHST of arm64; a full barrier under SC and TSO).
+   */
+  smpMb(of?: 'stores'): Steps<void>;
   /** smp_wmb(). */
   smpWmb(): Steps<void>;
   /** smp_rmb(). */

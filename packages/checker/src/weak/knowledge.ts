@@ -148,9 +148,20 @@ export class Knowledge {
   /** A full fence. */
   fullFence(cpu: number): void {
     this.acquire(cpu, this.all(cpu));
+    this.#agree(cpu, KNOWN.stores);
+  }
+
+  /** A barrier that waits for stores, and that all waits for (DSB ISHST). What was loaded before may come after it. */
+  storeBarrier(cpu: number): void {
+    this.acquire(cpu, this.get(cpu, KNOWN.stored));
+    this.#agree(cpu, KNOWN.loads);
+  }
+
+  /** A CPU tells full fences to come what a view of its holds, and learns what they were told before. */
+  #agree(cpu: number, tells: number): void {
     if (!this.#fencesAgree) return;
     const at = this.#base + SHARED.fences;
-    const known = this.#views.join(this.#state.words[at]!, this.get(cpu, KNOWN.stores));
+    const known = this.#views.join(this.#state.words[at]!, this.get(cpu, tells));
     this.#state.set(at, known);
     this.acquire(cpu, known);
   }

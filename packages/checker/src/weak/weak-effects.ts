@@ -222,10 +222,11 @@ export class WeakEffects {
     const cell = arg(0);
     const succeeds = this.#newest(cell) === arg(2);
     if (!succeeds || choice > 0) return this.#load(number, cpu, succeeds ? choice - 1 : choice);
-    this.#weak.known.fullFence(cpu);
+    const full = arg(3) === 0;
+    if (full) this.#weak.known.fullFence(cpu);
     this.#weak.readModifyWrite(cpu, cell, 'relaxed', false, true, this.#pointed(cpu, cell));
     this.#memory.commit(cpu, cell, arg(1));
-    this.#weak.known.fullFence(cpu);
+    if (full) this.#weak.known.fullFence(cpu);
     return arg(2);
   }
 
@@ -320,6 +321,9 @@ export class WeakEffects {
     const cell = this.#words.arg(number, 0);
     switch (this.#words.kind(number)) {
       case OP.smpMb:
+        if (cell === 0) known.fullFence(cpu);
+        else known.storeBarrier(cpu);
+        return undefined;
       case OP.smpMbAfterAtomic:
         known.fullFence(cpu);
         return undefined;
