@@ -4,10 +4,14 @@
  *
  *     CPU 0 (flush)                             CPU 1 (switch_mm)
  *     store to page tables
+ *     read active_cpu: CPU 0?
  *     DSB ISH                                   active_cpu = MULTIPLE
- *     read active_cpu                           DSB ISHST
- *     CPU 0: local TLBI; else broadcast         load TTBR0, walk
+ *     read active_cpu again                     DSB ISHST
+ *     still CPU 0: local TLBI; else broadcast   load TTBR0, walk
  *     // one of the two sees the other: CPU 0 sees MULTIPLE, or CPU 1's walks see the store
+ *
+ * The first look is there for speed: who finds another CPU goes on with DSB ISHST. Before the second look that would do, too (`activeCpuLook`), for
+ * it stands before later loads.
  *
  * It moves one way: from nobody to one CPU to MULTIPLE. The task that flushes must stay on its CPU until it has.
  *
@@ -16,7 +20,7 @@
  */
 import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import { arm64Of, mmActiveCpu } from './asid-state.ts';
-import { dsbIshst } from './barriers.ts';
+import { dsbIsh, dsbIshst } from './barriers.ts';
 
 /** ACTIVE_CPU_NONE. */
 const NONE = 0;
@@ -29,9 +33,23 @@ export function activeCpuOf(cpu: Cpu): number {
 }
 
 /** Has an mm run anywhere else than on this CPU? */
-export function* activeElsewhere(cpu: Cpu, mm: Mm): Steps<boolean> {
+function* activeElsewhere(cpu: Cpu, mm: Mm): Steps<boolean> {
   const active = yield* cpu.readOnce(mmActiveCpu(mm));
   return active !== activeCpuOf(cpu);
+}
+
+/** The barrier between page-table stores and a flush. @returns whether other CPUs must be told of the flush */
+export function* orderAndLook(cpu: Cpu, mm: Mm): Steps<boolean> {
+  const { localFlush, activeCpuLook } = arm64Of(cpu).switches;
+  const elsewhere = yield* activeElsewhere(cpu, mm);
+  if (elsewhere || localFlush === 'unordered') {
+    yield* dsbIshst(cpu);
+    return elsewhere;
+  }
+  // Pairs with the barrier in noteActiveCpu.
+  if (activeCpuLook === 'ish') yield* dsbIsh(cpu);
+  else yield* dsbIshst(cpu);
+  return yield* activeElsewhere(cpu, mm);
 }
 
 /** Before TTBR0 is loaded: from here on flushes find this CPU. Pairs with the barrier before the read in a flush. */
@@ -41,7 +59,7 @@ export function* noteActiveCpu(cpu: Cpu, mm: Mm): Steps<void> {
   const self = activeCpuOf(cpu);
   let seen = yield* cpu.readOnce(cell);
   if (seen === self || seen === ACTIVE_CPU_MULTIPLE) return;
-  if (seen === NONE) seen = yield* cpu.cmpxchg(cell, NONE, self);
+  if (seen === NONE) seen = yield* cpu.cmpxchg(cell, NONE, self, 'relaxed');
   if (seen !== NONE) yield* cpu.writeOnce(cell, ACTIVE_CPU_MULTIPLE);
   if (arm64Of(cpu).switches.activeCpuBarrier) yield* dsbIshst(cpu);
 }

@@ -5,25 +5,19 @@ import {
   type Address,
   type Arena,
   ASM_GENERIC,
+  type AsidSpace,
   type Backend,
   type BackendSpec,
   type BootOptions,
+  type Cell,
   type Cpu,
+  type IdMap,
   type Mm,
+  reserveIdMap,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import {
-  type AsidAllocator,
-  type AsidMap,
-  type CpuAsid,
-  MM_CONTEXT_FIELDS,
-  mmActiveCpu,
-  mmContextId,
-  mmPinned,
-  reserveAllocator,
-  reserveAsidMap,
-  reserveCpuAsid,
-} from './asid-state.ts';
+import { type CpuAsid, MM_CONTEXT_FIELDS, mmActiveCpu, mmContextId, mmPinned, reserveCpuAsid } from './asid-state.ts';
+import { reserveAsids } from './context.ts';
 import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange } from './flush.ts';
 import { tlbFlush } from './gather.ts';
 import { arm64Isa } from './isa.ts';
@@ -39,11 +33,11 @@ export interface Arm64 extends Backend {
   /** How this kernel, and its CPUs, behave. */
   readonly switches: Arm64Switches;
   /** The ASID allocator. */
-  readonly allocator: AsidAllocator;
-  /** asid_map: ASIDs that this generation has given out, or keeps. */
-  readonly asidMap: AsidMap;
-  /** pinned_asid_map. */
-  readonly pinnedMap: AsidMap;
+  readonly asids: AsidSpace;
+  /** pinned_asid_map: ASIDs that devices use. */
+  readonly pinnedMap: IdMap;
+  /** nr_pinned_asids: how many. Under the allocator's lock. */
+  readonly nrPinned: Cell;
   /** What each CPU runs with. */
   readonly cpuAsids: readonly CpuAsid[];
   /** init_mm. */
@@ -66,6 +60,8 @@ export function arm64(switches: Arm64Switches = ARM64_LINUX_6_18): BackendSpec {
     isa,
     mmContextFields: MM_CONTEXT_FIELDS,
     link(arena: Arena, options: BootOptions, initMm: Address): Arm64 {
+      const pinnedMap = reserveIdMap(arena, 'pinned_asid_map', switches.asids);
+      const cpuAsids = Array.from({ length: options.cpus }, (_, cpu) => reserveCpuAsid(arena, cpu, initMm));
       return {
         ...ASM_GENERIC,
         id: 'arm64',
@@ -73,10 +69,10 @@ export function arm64(switches: Arm64Switches = ARM64_LINUX_6_18): BackendSpec {
         handlers: [leaveMmFunc],
         pte: switches.accessFlagsFlush === 'local' ? ARM64_PTE_LOCAL : ARM64_PTE,
         switches,
-        allocator: reserveAllocator(arena),
-        asidMap: reserveAsidMap(arena, 'asid_map', switches.asids),
-        pinnedMap: reserveAsidMap(arena, 'pinned_asid_map', switches.asids),
-        cpuAsids: Array.from({ length: options.cpus }, (_, cpu) => reserveCpuAsid(arena, cpu, initMm)),
+        asids: reserveAsids(arena, switches, pinnedMap, cpuAsids),
+        pinnedMap,
+        nrPinned: arena.reserve('nr_pinned_asids', ['']),
+        cpuAsids,
         initMm,
         initNewContext,
         switchMm,

@@ -26,6 +26,7 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   kptiUserTlbi: axis([true], [false]),
   repeatTlbi: axis(['none', 'each', 'sync']),
   localFlush: axis(['off', 'active-cpu', 'reset'], ['unordered', 'reset-late']),
+  activeCpuLook: axis(['ish', 'ishst']),
   activeCpuBarrier: axis([true], [false]),
   freedTablesDropWalks: axis([true], [false]),
   levelHint: axis(['single'], ['lowest']),

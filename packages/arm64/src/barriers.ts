@@ -7,15 +7,15 @@
  *     DSB ISH             done on every CPU, and accesses through what went are over
  *     (ISB)               kernel addresses only: this CPU fetches anew
  *
- * DSB ISHST is a full barrier here. It orders stores before everything that follows, which is what flushes rely on; that it does
- * not order earlier loads, of page-table stores of another CPU (arm64 litmus test V2I-R-DSB.ST), is not modelled. The ISB has no step: kernel
- * code runs in order on all machines, and returns to user mode are context synchronisation events.
+ * DSB ISHST orders what this CPU has stored, and not what it has read of another CPU's stores (litmus test V2I-R-DSB.ST): who flushes for another
+ * CPU relies on the page-table lock, whose acquire does (scenario arm64/flush-for-another). The ISB has no step: kernel code runs in order on
+ * all machines, and returns to user mode are context synchronisation events.
  */
 import type { Cpu, Steps } from '@mmu-gather/core/stepped';
 
 /** DSB ISHST, DSB NSHST: what this CPU stored is visible to walkers; what comes next, loads included, comes after. */
 export function dsbIshst(cpu: Cpu): Steps<void> {
-  return cpu.smpMb();
+  return cpu.smpMb('stores');
 }
 
 /** DSB ISH: the TLBIs that this CPU has broadcast are done everywhere. Those of other CPUs are not waited for. */

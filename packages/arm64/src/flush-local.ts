@@ -3,8 +3,8 @@
  *
  * A local TLBI takes effect at once here, so the barrier behind it has no step.
  */
-import { type Cpu, type Mm, pageSize, type Steps } from '@mmu-gather/core/stepped';
-import { arm64Of, asidIn, mmContextId, USER_ASID } from './asid-state.ts';
+import { asidIn, type Cpu, type Mm, pageSize, type Steps } from '@mmu-gather/core/stepped';
+import { arm64Of, mmContextId, USER_ASID } from './asid-state.ts';
 import { dsbIshst } from './barriers.ts';
 import { type Shareability, vae1, vmalle1 } from './isa.ts';
 import { ALL_PAGES, FLUSH_LOCAL_ALL, FLUSH_LOCAL_PAGE, traceFlush } from './trace.ts';

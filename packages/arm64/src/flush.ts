@@ -12,6 +12,7 @@
  *     // if CPU 0 reads the old ASID, CPU 1 begins to walk after the store is visible
  */
 import {
+  asidIn,
   type Cpu,
   entrySize,
   EVERYTHING,
@@ -21,11 +22,10 @@ import {
   type Scope,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import { activeElsewhere } from './active-cpu.ts';
-import { arm64Of, asidIn, mmContextId, USER_ASID } from './asid-state.ts';
+import { orderAndLook } from './active-cpu.ts';
+import { arm64Of, mmContextId, USER_ASID } from './asid-state.ts';
 import { dsbIsh, dsbIshst } from './barriers.ts';
 import { aside1, type Shareability, TTL_UNKNOWN, vae1 } from './isa.ts';
-import type { Arm64Switches } from './profiles.ts';
 import { maxTlbiRangePages, rangeOps, type RangeShape } from './range.ts';
 import { ALL_PAGES, FLUSH_MM, FLUSH_RANGE, traceFlush } from './trace.ts';
 
@@ -47,22 +47,14 @@ export interface FlushTarget {
   readonly where: Shareability;
 }
 
-/** Does a flush look who runs the mm, and where it must: after the barrier? */
-function looksLate(localFlush: Arm64Switches['localFlush']): boolean {
-  return localFlush !== 'off' && localFlush !== 'unordered';
-}
-
 /** Makes page-table stores visible to all walkers, and only then looks which ASID must be flushed, and where. */
 export function* beginFlush(cpu: Cpu, mm: Mm): Steps<FlushTarget> {
   const { barrierBefore, asidRead, localFlush, shareability } = arm64Of(cpu).switches;
   const early = asidRead === 'before-barrier' ? yield* cpu.readOnce(mmContextId(mm)) : 0;
-  const elsewhereEarly = localFlush === 'unordered' && (yield* activeElsewhere(cpu, mm));
-  if (barrierBefore === 'ishst') yield* dsbIshst(cpu);
+  let local = shareability === 'local';
+  if (localFlush !== 'off') local = !(yield* orderAndLook(cpu, mm));
+  else if (barrierBefore === 'ishst') yield* dsbIshst(cpu);
   const id = asidRead === 'before-barrier' ? early : yield* cpu.readOnce(mmContextId(mm));
-  const local =
-    shareability === 'local' ||
-    (localFlush === 'unordered' && !elsewhereEarly) ||
-    (looksLate(localFlush) && !(yield* activeElsewhere(cpu, mm)));
   return { asid: asidIn(id), where: local ? 'local' : 'inner' };
 }
 

@@ -3,8 +3,8 @@
  *
  * Leaves only: who frees a table of the kernel drops the walk caches of its addresses besides (__flush_tlb_kernel_pgtable).
  */
-import { type Cpu, EVERYTHING, pageSize, type Steps } from '@mmu-gather/core/stepped';
-import { arm64Of, RESERVED_ASID } from './asid-state.ts';
+import { type Cpu, EVERYTHING, pageSize, RESERVED_ASID, type Steps } from '@mmu-gather/core/stepped';
+import { arm64Of } from './asid-state.ts';
 import { dsbIsh, dsbIshst } from './barriers.ts';
 import { tlbi } from './flush.ts';
 import { vaae1, vmalle1 } from './isa.ts';

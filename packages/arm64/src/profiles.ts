@@ -64,6 +64,8 @@ export interface Arm64Switches {
    * - `reset-late`: wrong: a CPU notes itself, and then gives the mm a new ASID and forgets who has noted himself
    */
   readonly localFlush: 'off' | 'active-cpu' | 'reset' | 'unordered' | 'reset-late';
+  /** With `localFlush`: the barrier before a flush looks for the second time. */
+  readonly activeCpuLook: 'ish' | 'ishst';
   /** With `localFlush`: whether a CPU that noted itself has a barrier before it walks (DSB ISHST). False is wrong. */
   readonly activeCpuBarrier: boolean;
 
@@ -154,6 +156,7 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   kptiUserTlbi: true,
   repeatTlbi: 'none',
   localFlush: 'off',
+  activeCpuLook: 'ish',
   activeCpuBarrier: true,
   freedTablesDropWalks: true,
   levelHint: 'single',

@@ -14,6 +14,7 @@ import {
   pteDirty,
   type PteOps,
   pteWrite,
+  pteWrprotect,
   type Steps,
 } from '@mmu-gather/core/stepped';
 import { arm64Of } from './asid-state.ts';
@@ -37,7 +38,7 @@ function* setPteAt(cpu: Cpu, mm: Mm, _address: number, pte: Cell, entry: Entry):
 function* ptepSetAccessFlags(cpu: Cpu, mm: Mm, address: number, pte: Cell, old: Entry, entry: Entry): Steps<void> {
   if (old === entry) return;
   for (let seen = old; ; ) {
-    const now = yield* cpu.cmpxchg(pte, seen, entrySet(entry, seen & (ACCESSED | DIRTY)));
+    const now = yield* cpu.cmpxchg(pte, seen, entrySet(entry, seen & (ACCESSED | DIRTY)), 'relaxed');
     if (now === seen) break;
     seen = now;
   }
@@ -45,6 +46,15 @@ function* ptepSetAccessFlags(cpu: Cpu, mm: Mm, address: number, pte: Cell, old: 
   if (!written) return;
   if (arm64Of(cpu).switches.accessFlagsFlush === 'local') yield* localFlushTlbPage(cpu, mm, address);
   else yield* flushTlbPage(cpu, mm, address);
+}
+
+/** ___ptep_set_wrprotect: cmpxchg_relaxed, until the hardware has set no bit in between; a dirty bit that it has set stays. */
+function* ptepSetWrprotect(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen: Entry): Steps<void> {
+  for (let expected = seen; ; ) {
+    const now = yield* cpu.cmpxchg(pte, expected, pteWrprotect(expected), 'relaxed');
+    if (now === expected) return;
+    expected = now;
+  }
 }
 
 /** __ptep_get_and_clear: xchg_relaxed. */
@@ -62,6 +72,7 @@ export const ARM64_PTE: PteOps = {
   ...GENERIC_PTE,
   setPteAt,
   ptepGetAndClear,
+  ptepSetWrprotect,
   ptepModifyProtStart: ptepGetAndClear,
   ptepSetAccessFlags,
   pmdpEstablish,

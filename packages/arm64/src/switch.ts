@@ -17,11 +17,12 @@ import {
   Mm,
   onEachCpuCondMask,
   powerOfTwo,
+  RESERVED_ASID,
   type Steps,
   thisRq,
 } from '@mmu-gather/core/stepped';
 import { noteActiveCpu } from './active-cpu.ts';
-import { arm64Of, RESERVED_ASID, thisCpuAsid } from './asid-state.ts';
+import { arm64Of, thisCpuAsid } from './asid-state.ts';
 import { dsbIsh } from './barriers.ts';
 import { checkContext } from './context.ts';
 

@@ -1,14 +1,6 @@
 // ASIDs: who gets which, what a rollover keeps, and in which order a switch does things.
-import {
-  arm64MmContextGet,
-  arm64MmContextPut,
-  ASID_FIRST_VERSION,
-  asidIn,
-  generationIn,
-  leaveMmEverywhere,
-  mmContextId,
-} from '@mmu-gather/arm64/stepped';
-import { Mm, type Steps } from '@mmu-gather/core/stepped';
+import { arm64MmContextGet, arm64MmContextPut, leaveMmEverywhere, mmContextId } from '@mmu-gather/arm64/stepped';
+import { ASID_FIRST_VERSION, asidIn, generationIn, Mm, type Steps } from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, run } from './fake-machine.ts';
 

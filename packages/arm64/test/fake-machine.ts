@@ -177,8 +177,8 @@ export class FakeCpu {
     this.write(cell, this.read(cell) + delta);
     return this.read(cell);
   }
-  *smpMb(): Steps<void> {
-    this.#note('DSB ISHST');
+  *smpMb(of?: 'stores'): Steps<void> {
+    this.#note(of === 'stores' ? 'DSB ISHST' : 'DMB ISH');
   }
   *invalidationBarrier(): Steps<void> {
     this.#note('DSB ISH');

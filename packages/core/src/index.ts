@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export * from './address-space.ts';
+export * from './asid-allocator.ts';
 export * from './asm-generic.ts';
 export * from './backend.ts';
 export * from './boot.ts';
@@ -16,6 +17,7 @@ export * from './gather-range.ts';
 export * from './generation.ts';
 export * from './generic-tlb-flush.ts';
 export * from './geometry.ts';
+export * from './id-map.ts';
 export * from './isa.ts';
 export * from './kernel.ts';
 export * from './lazy-batch.ts';

@@ -1,9 +1,9 @@
 /**
  * Flushes of user addresses: flush_tlb_mm and its sisters (arch/riscv/mm/tlbflush.c). Whom they reach is in remote.ts.
  */
-import { type Cpu, entrySize, EVERYTHING, type Mm, pageSize, type Steps } from '@mmu-gather/core/stepped';
+import { asidIn, type Cpu, entrySize, EVERYTHING, type Mm, pageSize, type Steps } from '@mmu-gather/core/stepped';
 import { flushOnMask } from './remote.ts';
-import { asidIn, FLUSH_TLB_MAX_SIZE, mmContextId, riscvOf } from './state.ts';
+import { FLUSH_TLB_MAX_SIZE, mmContextId, riscvOf } from './state.ts';
 
 /** A range of an mm, in bytes. */
 export interface MmRange {

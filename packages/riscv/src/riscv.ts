@@ -5,6 +5,7 @@ import {
   type Address,
   type Arena,
   ASM_GENERIC,
+  type AsidSpace,
   type Backend,
   type BackendSpec,
   type BootOptions,
@@ -12,6 +13,7 @@ import {
   type Mm,
   type Steps,
 } from '@mmu-gather/core/stepped';
+import { reserveAsids } from './context.ts';
 import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange } from './flush.ts';
 import { tlbFlush } from './gather.ts';
 import { riscvIsa } from './isa.ts';
@@ -20,18 +22,7 @@ import { pteAccessible, pteNeedsFlush } from './needs-flush.ts';
 import { RISCV_LINUX_6_18, type RiscvSwitches } from './profiles.ts';
 import { RISCV_PTE } from './pte.ts';
 import { ipiFlush } from './remote.ts';
-import {
-  type AsidAllocator,
-  type AsidMap,
-  type FlushData,
-  type Hart,
-  MM_CONTEXT_FIELDS,
-  mmContextId,
-  reserveAllocator,
-  reserveAsidMap,
-  reserveFlushData,
-  reserveHart,
-} from './state.ts';
+import { type FlushData, type Hart, MM_CONTEXT_FIELDS, mmContextId, reserveFlushData, reserveHart } from './state.ts';
 import { enterLazyTlb, leaveMmEverywhere, leaveMmFunc, switchMm } from './switch.ts';
 import { tlbbatchAddPending, tlbbatchFlush, tlbbatchShouldDefer } from './tlbbatch.ts';
 
@@ -40,9 +31,7 @@ export interface Riscv extends Backend {
   /** How this kernel, and its harts, behave. */
   readonly switches: RiscvSwitches;
   /** The ASID allocator. */
-  readonly allocator: AsidAllocator;
-  /** context_asid_map. */
-  readonly asidMap: AsidMap;
+  readonly asids: AsidSpace;
   /** What each hart runs with. */
   readonly harts: readonly Hart[];
   /** Request of each hart. */
@@ -68,6 +57,7 @@ export function riscv(switches: RiscvSwitches = RISCV_LINUX_6_18): BackendSpec {
     link(arena: Arena, options: BootOptions, initMm: Address): Riscv {
       const cpus = Array.from({ length: options.cpus }, (_, cpu) => cpu);
       const queue = switches.userFlush === 'deferred' ? switches.deferQueue : 0;
+      const harts = cpus.map((cpu) => reserveHart(arena, cpu, initMm, queue));
       return {
         ...ASM_GENERIC,
         id: 'riscv',
@@ -75,9 +65,8 @@ export function riscv(switches: RiscvSwitches = RISCV_LINUX_6_18): BackendSpec {
         handlers: [ipiFlush, leaveMmFunc],
         pte: RISCV_PTE[switches.newMapping],
         switches,
-        allocator: reserveAllocator(arena),
-        asidMap: reserveAsidMap(arena, asids),
-        harts: cpus.map((cpu) => reserveHart(arena, cpu, initMm, queue)),
+        asids: reserveAsids(arena, switches, asids, harts),
+        harts,
         flushData: cpus.map((cpu) => reserveFlushData(arena, cpu)),
         initMm,
         initNewContext,

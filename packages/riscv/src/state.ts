@@ -1,18 +1,13 @@
 /**
- * What RISC-V remembers about ASIDs and flushes: of the machine and of each hart (arch/riscv/mm/context.c, tlbflush.c), and of each mm
- * (mm_context_t).
- *
- *     mm.context.id    version + ASID; 0: none yet. An ASID counts only in the version that it was given in
- *     active           what this hart runs with; 0 after a rollover has taken note of it
- *     reserved         what it ran with at the last rollover: kept for that mm, for the hart may still walk under it
- *
- * ASIDs are handed out for all harts alike, and mean something on each of them alone.
+ * What RISC-V remembers about flushes, and about ASIDs beyond core's allocator: of each hart (arch/riscv/mm/context.c, tlbflush.c), and of each
+ * mm (mm_context_t). ASIDs are handed out for all harts alike, and mean something on each of them alone.
  */
 import {
   type Address,
   type Arena,
   type Cell,
   type Cpu,
+  type CpuAsids,
   type Handle,
   type Mm,
   type Struct,
@@ -20,38 +15,11 @@ import {
 } from '@mmu-gather/core/stepped';
 import type { Riscv } from './riscv.ts';
 
-/** The first version: versions start from it and step by it (BIT(SATP_ASID_BITS)). */
-export const FIRST_VERSION: number = 1 << 16;
 /** The ASID of the boot, and of every mm where there is no allocator. */
 export const BOOT_ASID: number = 0;
-/** ASIDs in a word of the map. */
-const MAP_BITS = 31;
-
-/** The allocator. */
-export interface AsidAllocator extends Handle {
-  /** context_lock. */
-  readonly lock: Cell;
-  /** current_version. Marked: the fast path reads it without the lock. */
-  readonly version: Cell;
-  /** context_tlb_flush_pending: harts that must flush themselves before they run a task with an ASID of this version. */
-  readonly tlbFlushPending: Cell;
-  /** Where the search for a free ASID goes on. */
-  readonly curIdx: Cell;
-}
-/** Struct type of {@link AsidAllocator}. */
-export const AsidAllocator: Struct<AsidAllocator> = struct<AsidAllocator>('asids', [
-  'lock',
-  'version',
-  'tlbFlushPending',
-  'curIdx',
-]);
 
 /** What a hart runs with, and what waits for it. */
-export interface Hart extends Handle {
-  /** active_context. Marked: a rollover on another hart takes it away. */
-  readonly active: Cell;
-  /** reserved_context. Under the allocator's lock. */
-  readonly reserved: Cell;
+export interface Hart extends Handle, CpuAsids {
   /** The mm in satp, or init_mm: what the scheduler passes to switch_mm as `prev`. Only its hart looks. */
   readonly loadedMm: Cell;
   /** loaded_asid: the ASID in satp, for flushers that defer. Marked. */
@@ -109,48 +77,6 @@ export const MM_CONTEXT_FIELDS: readonly string[] = ['context.id'];
 export function mmContextId(mm: Mm): Cell {
   return mm.context;
 }
-/** The ASID in a context id. */
-export function asidIn(id: number): number {
-  return id % FIRST_VERSION;
-}
-/** The version in a context id. */
-export function versionIn(id: number): number {
-  return id - asidIn(id);
-}
-
-/** context_asid_map: ASIDs that this version has given out, or keeps. Under the allocator's lock. */
-export interface AsidMap {
-  /** The first word. */
-  readonly base: Address;
-  /** Number of words. */
-  readonly words: number;
-}
-
-/** Is an ASID taken? */
-export function testAsid(cpu: Cpu, { base }: AsidMap, asid: number): boolean {
-  return (cpu.read(base + Math.floor(asid / MAP_BITS)) & (1 << (asid % MAP_BITS))) !== 0;
-}
-/** Takes an ASID. */
-export function setAsid(cpu: Cpu, { base }: AsidMap, asid: number): void {
-  const cell = base + Math.floor(asid / MAP_BITS);
-  cpu.write(cell, cpu.read(cell) | (1 << (asid % MAP_BITS)));
-}
-
-/** Reserves the map, empty. */
-export function reserveAsidMap(arena: Arena, asids: number): AsidMap {
-  const words = Math.ceil(asids / MAP_BITS);
-  const fields = Array.from({ length: words }, (_, word) => (words === 1 ? '' : `${word}`));
-  return { base: arena.reserve('context_asid_map', fields), words };
-}
-
-/** Reserves the allocator: the first version, and nothing given out. */
-export function reserveAllocator(arena: Arena): AsidAllocator {
-  const asids = AsidAllocator.at(arena.reserve('asids', AsidAllocator.fields));
-  arena.initialise(asids.version, FIRST_VERSION);
-  arena.initialise(asids.curIdx, 1);
-  return asids;
-}
-
 /** Reserves what a hart runs with, and its queue: after boot the kernel's own tables. */
 export function reserveHart(arena: Arena, cpu: number, initMm: Address, queue: number): Hart {
   const ranges = Array.from({ length: queue }, (_, i) => FlushData.fields.map((field) => `queue[${i}].${field}`));

@@ -13,8 +13,17 @@
  * it; in between the kernel uses no user address, and speculation finds nothing new: an mm's tables are freed after a flush of every
  * hart that ever ran it.
  */
-import { type Address, type Cpu, Mm, onEachCpuCondMask, type Steps, thisRq } from '@mmu-gather/core/stepped';
-import { checkContext, contextAsid, contextFlush } from './context.ts';
+import {
+  type Address,
+  contextAsid,
+  contextFlush,
+  type Cpu,
+  Mm,
+  onEachCpuCondMask,
+  type Steps,
+  thisRq,
+} from '@mmu-gather/core/stepped';
+import { checkContext } from './context.ts';
 import { announceAsid } from './deferred.ts';
 import { localFlushTlbAll } from './flush-local.ts';
 import { BOOT_ASID, riscvOf, thisHart } from './state.ts';

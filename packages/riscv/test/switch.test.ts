@@ -1,5 +1,5 @@
-import { Mm, type Steps } from '@mmu-gather/core/stepped';
-import { asidIn, flushTlbMm, flushTlbPage, mmContextId, versionIn } from '@mmu-gather/riscv/stepped';
+import { asidIn, generationIn, Mm, type Steps } from '@mmu-gather/core/stepped';
+import { flushTlbMm, flushTlbPage, mmContextId } from '@mmu-gather/riscv/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, run } from './fake-machine.ts';
 
@@ -19,7 +19,7 @@ test(
     expect(m.takeLog().slice(2)).toEqual([
       '0: read a.context.id',
       '0: read hart[0].active',
-      '0: read asids.version',
+      '0: read asids.generation',
       '0: cmpxchg hart[0].active',
       '0: satp a 1',
     ]);
@@ -58,7 +58,7 @@ test(
     m.takeLog();
     yield* m.switchTo(1, mms[0]!);
     expect(m.takeFlush()).toEqual(['1: satp a 1 flush', '1: sfence all']);
-    const versions = mms.map((mm) => versionIn(m.words[mmContextId(mm)]!));
+    const versions = mms.map((mm) => generationIn(m.words[mmContextId(mm)]!));
     expect(versions[0]).toBe(versions[3]);
     expect(versions[1]).toBeLessThan(versions[0]!);
     expect(m.broken).toEqual([]);

@@ -13,9 +13,20 @@
  * (CnP); it holds without, too. An mm that runs nowhere may have entries under an ASID of an earlier generation: SameASIDPerTask, which is
  * defined there and not checked, does not hold.
  */
-import { type Arm64, ASID_FIRST_VERSION, asidIn, generationIn, mmContextId } from '@mmu-gather/arm64/stepped';
+import { type Arm64, mmContextId } from '@mmu-gather/arm64/stepped';
 import type { Layout, Now, Run } from '@mmu-gather/checker';
-import { type Address, type Cell, type Cpu, entryTarget, type Kernel, Mm, type Steps } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  ASID_FIRST_VERSION,
+  asidIn,
+  type Cell,
+  type Cpu,
+  entryTarget,
+  generationIn,
+  type Kernel,
+  Mm,
+  type Steps,
+} from '@mmu-gather/core/stepped';
 import { contextSwitch, exitMm, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY } from './stage.ts';
@@ -51,7 +62,7 @@ export function activeTasks(peek: Peek, arm64: Arm64, outside: (cpu: number) => 
         return `UniqueASIDActiveTask: CPUs ${other.cpu} and ${one.cpu} run two mms with ASID ${one.asid}`;
     }
     const id = peek(mmContextId(Mm.at(one.mm)));
-    const current = generationIn(id) === peek(arm64.allocator.generation);
+    const current = generationIn(id) === peek(arm64.asids.allocator.generation);
     if (current && asidIn(id) !== one.asid)
       return `SameASIDActiveTask: CPU ${one.cpu} runs with ASID ${one.asid} an mm whose ASID is ${asidIn(id)}`;
   }
@@ -100,7 +111,7 @@ function* tryToUnmap(cpu: Cpu, { mm, at0 }: Task): Steps<void> {
 }
 
 function typeInv(peek: Peek, { arm64 }: Tasks): string | undefined {
-  const generation = peek(arm64.allocator.generation);
+  const generation = peek(arm64.asids.allocator.generation);
   const ids = arm64.cpuAsids.flatMap(({ active, reserved }) => [peek(active), peek(reserved)]);
   const wrong = ids.find((id) => asidIn(id) >= arm64.switches.asids || generationIn(id) > generation);
   return wrong === undefined ? undefined : `TypeInv: ${wrong} was never given out`;
@@ -152,7 +163,7 @@ function setTasks(run: Run, kernel: Kernel): Tasks {
     run(cpu, exitMm);
   }
   const tasks = mms.map((mm) => ({ mm, at0: mappingOf(run, mm, 0) }));
-  return { arm64, tasks, generation: run(0, (cpu) => cpu.readOnce(arm64.allocator.generation)) };
+  return { arm64, tasks, generation: run(0, (cpu) => cpu.readOnce(arm64.asids.allocator.generation)) };
 }
 
 const allocator = defineScenario<Tasks>({
@@ -183,7 +194,7 @@ const allocator = defineScenario<Tasks>({
   final(peek, { arm64, generation }) {
     // Where nothing is reserved, there are more ASIDs to give out.
     if (!arm64.switches.reserveActive) return undefined;
-    const rollovers = (peek(arm64.allocator.generation) - generation) / ASID_FIRST_VERSION;
+    const rollovers = (peek(arm64.asids.allocator.generation) - generation) / ASID_FIRST_VERSION;
     return rollovers >= 2 ? undefined : `only ${rollovers} rollovers: there should be two`;
   },
   twins: [

@@ -4,9 +4,9 @@
  * The invariants of C. Marinas' model are those of arm64-asid-invariants.ts. Here O8 watches UniqueASIDPerCPU at each context load, O1 and O2
  * watch TLBEmptyInvalPTE, and the end of each execution is asked for the others.
  */
-import { type Arm64, arm64MmContextGet, asidIn, mmContextId } from '@mmu-gather/arm64/stepped';
+import { type Arm64, arm64MmContextGet, mmContextId } from '@mmu-gather/arm64/stepped';
 import type { Run } from '@mmu-gather/checker';
-import { type Cpu, type Kernel, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import { asidIn, type Cpu, type Kernel, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, mmap, shrinkPages, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
 import { ASIDS, asidsAtEnd } from './arm64-asid-invariants.ts';

@@ -106,6 +106,78 @@ const activeCpu = defineScenario<OnePage>({
   ],
 });
 
+const activeCpuIshst = defineScenario<OnePage>({
+  id: 'arm64/active-cpu-ishst',
+  title:
+    'the same where the flush looks again behind DSB ISHST only: it, too, stands between its stores and what it reads later',
+  source: 'R. Roberts, v2 of May 2026; Arm ARM, DSB',
+  cpus: 2,
+  only: ARM64_ONLY,
+  backend: { arm64: { localFlush: 'active-cpu', activeCpuLook: 'ishst' } },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0] });
+    return { ...stage, at0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm, at0 }) => [thread((cpu) => clearFlushFree(cpu, mm, at0)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'arm64/active-cpu-ishst/arrival-unordered',
+      why: 'the CPU that arrives notes itself, and nothing orders that before its first walk',
+      oracle: ['O1', 'O2'],
+      property: 'FUAF',
+      backend: { arm64: { activeCpuBarrier: false } },
+      memoryModels: ['weak'],
+    },
+  ],
+});
+
+/** Takes an entry away, and flushes it once the lock is dropped. */
+function* clearAndFlushLate(cpu: Cpu, mm: Mm, { pte, ptl }: Mapping): Steps<void> {
+  yield* cpu.spinLock(ptl);
+  yield* cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, 0, pte, 0);
+  yield* cpu.spinUnlock(ptl);
+  yield* cpu.kernel.backend.flushTlbPage(cpu, mm, 0);
+}
+
+/** Finds the entry gone, flushes for whoever took it away, and gives up the page. @param locked whether it looks under the lock */
+function* flushForAnother(cpu: Cpu, mm: Mm, { pte, ptl, page }: Mapping, locked: boolean): Steps<void> {
+  if (locked) yield* cpu.spinLock(ptl);
+  const gone = (yield* cpu.readOnce(pte)) === 0;
+  if (gone) yield* cpu.kernel.backend.flushTlbPage(cpu, mm, 0);
+  if (locked) yield* cpu.spinUnlock(ptl);
+  if (gone) yield* putPage(cpu, page);
+}
+
+const another = defineScenario<OnePage>({
+  id: 'arm64/flush-for-another',
+  title:
+    'a CPU flushes what another one has taken away and not flushed yet: DSB ISHST orders no loads, the page-table lock does',
+  source: 'herdtools7 V2I-R-DSB.ST-TLBI-DSB.ISH-ISB-R+W, V2I-W+R-CTRL-TLBI; arm64.md 5.3',
+  cpus: 3,
+  only: ARM64_ONLY,
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [2] });
+    return { ...stage, at0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm, at0 }) => [
+    thread((cpu) => clearAndFlushLate(cpu, mm, at0)),
+    thread((cpu) => flushForAnother(cpu, mm, at0, true)),
+  ],
+  twins: [
+    {
+      id: 'arm64/flush-for-another/unlocked',
+      why: 'it looks without the lock: what it has read may come after its TLBI, for which the entry is still there',
+      oracle: 'O1',
+      property: 'FUAF',
+      threads: ({ mm, at0 }) => [
+        thread((cpu) => clearAndFlushLate(cpu, mm, at0)),
+        thread((cpu) => flushForAnother(cpu, mm, at0, false)),
+      ],
+      memoryModels: ['weak'],
+    },
+  ],
+});
+
 const activeCpuMunmap = defineScenario<Stage>({
   id: 'arm64/active-cpu-munmap',
   title: 'munmap of an mm that has run on one CPU, which frees a table, while a thread of it arrives on another CPU',
@@ -284,6 +356,8 @@ const deadAsid = defineScenario<{ next: Mm; third: Mm }>({
 export const ARM64_FLUSHES: readonly AnyScenario[] = [
   storeFirst,
   activeCpu,
+  activeCpuIshst,
+  another,
   activeCpuMunmap,
   nestedFinish,
   forgottenTables,

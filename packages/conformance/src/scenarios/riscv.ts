@@ -3,9 +3,9 @@
  * are not valid.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Cpu, FAULT, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import { asidIn, type Cpu, FAULT, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, doUserAddrFault, mmAlloc, mmap, munmap, userStore } from '@mmu-gather/mm/stepped';
-import { asidIn, type Riscv } from '@mmu-gather/riscv/stepped';
+import type { Riscv } from '@mmu-gather/riscv/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
 import { pinAndPut } from './gup-fast.ts';
 import { cameFromAnotherMm, noWait, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
