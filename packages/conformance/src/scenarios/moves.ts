@@ -263,7 +263,7 @@ const faults = defineScenario<Stage>({
     {
       id: 'mremap/fault-at-both-places/no-flush',
       why: 'the old address is not flushed',
-      oracle: 'O7',
+      oracle: ['O7', 'O10'],
       property: 'SAC',
       profile: { movePtes: 'none' },
     },
