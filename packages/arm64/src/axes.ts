@@ -12,6 +12,7 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   rangeScales: COUNT,
   ttl: axis([true, false]),
   hafdbs: axis([true, false]),
+  ets2: axis([false, true]),
   kpti: axis([false, true]),
   contPtes: COUNT,
   bbml2: axis([false, true]),

@@ -115,6 +115,8 @@ export interface Arm64Cpu {
   readonly asids: number;
   /** FEAT_HAFDBS: the hardware sets access flags and dirty bits. */
   readonly hafdbs: boolean;
+  /** FEAT_ETS2 (mandatory from Armv8.8 on): walks that fault come after earlier accesses, and a DSB holds back walks. */
+  readonly ets2: boolean;
   /** The kernel gives each address space two tags. */
   readonly kpti: boolean;
   /** Entries of a block with {@link PTE_CONT}. */
@@ -124,7 +126,7 @@ export interface Arm64Cpu {
 }
 
 /** An arm64 CPU. */
-export function arm64Isa({ asids, hafdbs, kpti, contPtes, bbml2 }: Arm64Cpu): Isa {
+export function arm64Isa({ asids, hafdbs, ets2, kpti, contPtes, bbml2 }: Arm64Cpu): Isa {
   return {
     memoryModel: 'weak',
     multiCopyAtomic: true,
@@ -136,6 +138,7 @@ export function arm64Isa({ asids, hafdbs, kpti, contPtes, bbml2 }: Arm64Cpu): Is
     unorderedBroadcasts: true,
     // With DBM a store through a writable-clean entry updates the descriptor in memory, never the cached copy.
     cleanWalks: true,
+    ets2,
     accessed: hafdbs ? 'hardware' : 'software',
     dirty: hafdbs ? 'hardware' : 'software',
     instructions: INSTRUCTIONS,

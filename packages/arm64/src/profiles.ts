@@ -21,6 +21,11 @@ export interface Arm64Switches {
   readonly ttl: boolean;
   /** FEAT_HAFDBS: the hardware sets access flags and dirty bits. Without it faults do. */
   readonly hafdbs: boolean;
+  /**
+   * FEAT_ETS2: walks that fault come after earlier accesses, and a DSB holds back walks. Linux relies on neither, so either value is right; what it
+   * makes possible is asked by litmus tests (`litmus --variant ets2`).
+   */
+  readonly ets2: boolean;
   /** KPTI (unmap_kernel_at_el0): two ASIDs for each mm, the odd one for user mode, and each TLBI of user addresses twice. */
   readonly kpti: boolean;
 
@@ -142,6 +147,7 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   rangeScales: 4,
   ttl: true,
   hafdbs: true,
+  ets2: false,
   kpti: false,
   contPtes: 16,
   bbml2: false,

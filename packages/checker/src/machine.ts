@@ -147,8 +147,6 @@ export interface Standing {
 
 /** What walks of a program of bare instructions do. */
 export interface WalkOptions {
-  /** FEAT_ETS2: walks that fault come after all earlier accesses, and DSBs hold back walks. */
-  readonly ets2: boolean;
   /** Hardware of some CPU sets access flags: it may do so of its own accord, in every valid entry. */
   readonly setsAccessFlags: boolean;
   /** Rules to leave out, for tests of what each is for. */
@@ -278,7 +276,8 @@ export class Machine<E = unknown> implements Explorable {
       isa: options.backend.isa,
     });
     this.#weak = isWeak ? new WeakMemory(state, weakBase, this.#weakOptions(options, invalidations)) : undefined;
-    const { ets2 = false, without = NO_RULE } = options.walks ?? {};
+    const { without = NO_RULE } = options.walks ?? {};
+    const ets2 = options.backend.isa.ets2 === true;
     const walks = (this.#walks = walking ? new Walks(state, this.#weak!, invalidations, n, ets2, without) : undefined);
     this.#memory = new Memory(words, this.memoryModel === 'tso', this.#weak, (cpu, cell, old) =>
       this.#changed(cpu, cell, old),

@@ -91,7 +91,7 @@ function ends(threads: readonly Thread[], strategy: 'states' | 'brute'): string[
       backend: BACKEND,
       profile: LINUX_6_18,
       exact: true,
-      walks: { ets2: false, setsAccessFlags: false },
+      walks: { setsAccessFlags: false },
       pools: { mm: 0, vma: 0, page: 2, table: 2, mapping: 0, area: 0 },
     },
     {

@@ -88,6 +88,11 @@ export interface Isa {
    * one of walk caches does. Not if not given: a fault drops what it used.
    */
   readonly cachesInvalid?: 'leaves' | 'all';
+  /**
+   * FEAT_ETS2 of Arm: a walk that faults for a translation or an access flag comes after all earlier accesses of its CPU, and a DSB holds
+   * back walks. For programs of bare instructions; kernel code relies on it nowhere. Not if not given.
+   */
+  readonly ets2?: boolean;
   /** A store through an entry that was cached clean walks again, to set the dirty bit in memory; it faults if that may not be. */
   readonly cleanWalks: boolean;
   /**

@@ -175,7 +175,7 @@ function mustFit(test: LitmusTest, homes: readonly string[]): void {
   });
 }
 
-const ARM64: Isa = arm64Isa({ asids: 1, hafdbs: false, kpti: false, contPtes: 16, bbml2: true });
+const ARM64: Isa = arm64Isa({ asids: 1, hafdbs: false, ets2: false, kpti: false, contPtes: 16, bbml2: true });
 const BACKEND: BackendSpec = {
   id: 'litmus',
   isa: { ...ARM64, geometry: GEOMETRY },

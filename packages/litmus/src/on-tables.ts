@@ -83,12 +83,11 @@ export function onTables(
     {
       cpus: count,
       geometry,
-      backend: backendOf(geometry),
+      backend: backendOf(geometry, ets2 || test.ets2),
       profile: LINUX_6_18,
       memoryModel: 'weak',
       exact: true,
       walks: {
-        ets2: ets2 || test.ets2,
         setsAccessFlags: test.threads.some(({ accessFlag, dirty }) => accessFlag || dirty),
         without: new Set(without),
       },
@@ -158,8 +157,8 @@ interface Tables {
   readonly pages: readonly Address[];
 }
 
-function backendOf(geometry: Geometry): BackendSpec {
-  const cpu = arm64Isa({ asids: 1, hafdbs: false, kpti: false, contPtes: 16, bbml2: true });
+function backendOf(geometry: Geometry, ets2: boolean): BackendSpec {
+  const cpu = arm64Isa({ asids: 1, hafdbs: false, ets2, kpti: false, contPtes: 16, bbml2: true });
   const isa: Isa = { ...cpu, geometry };
   return {
     id: 'litmus',
