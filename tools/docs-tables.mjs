@@ -126,6 +126,17 @@ async function eventLogs() {
     .join('\n\n');
 }
 
+/** What the switches of the search save. */
+async function reductionTable() {
+  const { COLUMNS, reductions } = await import('./bench/reductions.ts');
+  const rows = reductions().map(({ name, verdict, counts }) => [
+    name.includes('/') ? `\`${name}\`` : name,
+    ...COLUMNS.map((column) => counts[column]?.toLocaleString('en-US') ?? ''),
+    verdict,
+  ]);
+  return table(['', ...COLUMNS, 'verdict'], rows);
+}
+
 let all;
 let patches;
 const holding = () => (all ??= compare(HOLDING()));
@@ -136,8 +147,10 @@ const rfc = () =>
     'rfc-2021-corrected',
   ]));
 const logs = await eventLogs();
+const reduced = await reductionTable();
 const TABLES = {
   'event logs': () => logs,
+  reductions: () => reduced,
   'compare totals': () => totals(holding()),
   'compare scenarios': () => scenarios(holding()),
   'compare losses': () => losses(holding()),

@@ -15,6 +15,7 @@ export default defineConfig({
       { text: 'Mutants', link: '/mutants' },
       { text: 'Litmus tests', link: '/litmus' },
       { text: 'The MMU model', link: '/mmu-model' },
+      { text: 'The search', link: '/search' },
       { text: 'Batching systems', link: '/batching' },
       { text: 'The RFC of 2021', link: '/rfc-2021' },
       { text: 'Architectures', link: '/architectures' },

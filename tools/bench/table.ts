@@ -23,16 +23,51 @@ function text(value: Value): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 }
 
-/** The middle one of several runs, after one that is not counted. Runs until `budget` milliseconds are spent, at least three times. */
-export function median<T>(work: () => T, budget = 400): { milliseconds: number; result: T } {
+/** CPU time of this thread so far, in milliseconds: what else the machine does is not in it. */
+export function cpuMilliseconds(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+/** What some work took. */
+export interface Timed<T> {
+  /** CPU time of this thread. */
+  readonly milliseconds: number;
+  /** What it returned last. */
+  readonly result: T;
+}
+
+/** One run. */
+export function once<T>(work: () => T): Timed<T> {
+  const start = cpuMilliseconds();
+  const result = work();
+  return { milliseconds: cpuMilliseconds() - start, result };
+}
+
+/** A sample takes at least so many milliseconds: the clock of a thread is coarse. */
+const SAMPLE = 20;
+
+/**
+ * The middle one of several samples of as many runs as take a while, for one run. Samples are taken until `budget` milliseconds are spent,
+ * at least three of them, after a first one that is not counted.
+ */
+export function median<T>(work: () => T, budget = 400): Timed<T> {
+  const start = cpuMilliseconds();
   let result = work();
+  let runs = 1;
+  for (; cpuMilliseconds() - start < SAMPLE; runs++) result = work();
   const times: number[] = [];
-  const end = performance.now() + budget;
-  while (times.length < 3 || (performance.now() < end && times.length < 101)) {
-    const start = performance.now();
-    result = work();
-    times.push(performance.now() - start);
+  for (const end = cpuMilliseconds() + budget; times.length < 3 || cpuMilliseconds() < end; ) {
+    const { milliseconds } = once(() => {
+      for (let i = 0; i < runs; i++) result = work();
+    });
+    times.push(milliseconds / runs);
   }
-  times.sort((a, b) => a - b);
+  times.sort((x, y) => x - y);
   return { milliseconds: times[times.length >> 1]!, result };
+}
+
+/** Whether a goal was met. */
+export function met(is: boolean): string {
+  return is ? 'yes' : 'NO';
 }

@@ -1,0 +1,44 @@
+/**
+ * The search beside its peers: executions or states, CPU time, and peak memory of a process that does nothing else. The figures of peers are
+ * from programs.ts; those of SPIN on this machine are in `spin`.
+ */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { PROGRAMS } from './programs.ts';
+import { print, type Value } from './table.ts';
+
+/** What peak.ts prints. */
+interface Peak {
+  readonly count: number;
+  readonly search: number;
+  readonly process: number;
+  readonly mebibytes: number;
+}
+
+function peak(program: string, options: object): Peak {
+  const script = fileURLToPath(new URL('peak.ts', import.meta.url));
+  const args = [script, program, JSON.stringify(options), 'forgets'];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Peak;
+}
+
+const rows: Value[][] = [];
+for (const { name, commuting, peers } of PROGRAMS) {
+  const ours = { states: peak(name, {}), dpor: peak(name, { strategy: 'dpor', commute: true }) };
+  rows.push([
+    name,
+    'ours: states',
+    `${ours.states.count} st`,
+    ours.states.process,
+    ours.states.search,
+    ours.states.mebibytes,
+  ]);
+  rows.push(['', 'ours: traces', `${ours.dpor.count} e`, ours.dpor.process, ours.dpor.search, ours.dpor.mebibytes]);
+  if (ours.dpor.count !== commuting)
+    throw new Error(`${name} has ${ours.dpor.count} traces where ${commuting} were counted`);
+  for (const peer of peers)
+    rows.push(['', peer.name, peer.count, Number.isNaN(peer.milliseconds) ? '' : peer.milliseconds, '', '']);
+}
+print(['program', 'checker', 'executions, states', 'process, CPU ms', 'search, CPU ms', 'peak MiB'], rows);
+console.log(
+  'Peak memory of peers on these programs, as measured then: loom 14-20 MiB, Nidhugg 56, GenMC 93, TLC 97-214, SPIN 135 (its default table).',
+);
