@@ -48,7 +48,10 @@ export function conformanceTests(test: TestFunction, options: ConformanceOptions
     test(`${cell.id} ${cell.arch.id} ${cell.profile.id} ${cell.memoryModel}: ${expectation(cell)}`, () => {
       const result = sharing.run(cell);
       if (result.ok) return;
-      const found = result.verdict === 'violated' ? `violated (${result.oracle}: ${result.message})` : result.verdict;
+      const found =
+        result.verdict === 'violated'
+          ? `violated (${result.oracle}: ${result.message})`
+          : `${result.verdict}${result.vacuous === undefined ? '' : `, and that proves nothing: ${result.vacuous}`}`;
       throw new Error(`expected: ${expectation(cell)}, found: ${found}\n${result.counterexample?.diagram ?? ''}`);
     });
   }

@@ -9,17 +9,22 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Group } from './groups.ts';
 import type { PlannedCell, Request } from './request.ts';
+import { weightOf } from './shard.ts';
 
 /** Runs that are shorter, in milliseconds, are not remembered: they need no estimate. */
 const WORTH = 10_000;
 /** That much measured work weighs as much as what was measured before, in milliseconds. */
 const WEIGHT = 1_000;
 
+/** A thousand steps take so many milliseconds; measured once, on a busy machine: only the order depends on it. */
+const STEPS = 18;
+
 /** Milliseconds by cell. */
 type Table = Readonly<Record<string, number>>;
 
 /** What the cells of one run take. */
 export class Costs {
+  readonly #cells: readonly PlannedCell[];
   readonly #keys: readonly string[];
   readonly #before: Table;
   readonly #now = new Map<number, number>();
@@ -30,12 +35,14 @@ export class Costs {
     const { width: _width, full: _full, ...options } = run;
     const how = JSON.stringify(options);
     this.#keys = cells.map(({ id, arch, profile, memoryModel }) => `${id}@${arch}@${profile}@${memoryModel}${how}`);
+    this.#cells = cells;
     this.#before = before;
   }
 
-  /** What a group took; as much as one second for each cell that was never measured. */
+  /** What a group took; where something of it was never measured, what its steps say, in much the same unit. */
   of(group: Group): number {
-    return group.reduce((sum, cell) => sum + (this.#before[this.#keys[cell]!] ?? 1_000), 0);
+    const known = group.map((cell) => this.#before[this.#keys[cell]!]);
+    return known.includes(undefined) ? STEPS * weightOf(this.#cells[group[0]!]!) : sum(known);
   }
 
   /** A cell begins. */
@@ -50,17 +57,17 @@ export class Costs {
 
   /** Milliseconds that the rest will take; undefined if something of it was never measured. */
   left(rest: readonly number[], jobs: number): number | undefined {
-    let sum = 0;
+    let total = 0;
     let longest = 0;
     for (const cell of rest) {
       const known = this.#before[this.#keys[cell]!];
       if (known === undefined) return undefined;
       const begun = this.#begun.get(cell);
       const open = Math.max(0, known * this.#pace() - (begun === undefined ? 0 : performance.now() - begun));
-      sum += open;
+      total += open;
       longest = Math.max(longest, open);
     }
-    return Math.max(longest, sum / jobs);
+    return Math.max(longest, total / jobs);
   }
 
   /** Remembers what was measured, if the run was long enough. Where there is no cache folder to write to, it is forgotten. */
@@ -87,6 +94,10 @@ export class Costs {
     }
     return now / before;
   }
+}
+
+function sum(values: readonly (number | undefined)[]): number {
+  return values.reduce<number>((total, value) => total + (value ?? 0), 0);
 }
 
 function path(): string {

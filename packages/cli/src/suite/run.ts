@@ -102,7 +102,7 @@ interface Parts {
 
 async function runPart(suite: Suite, { request, listener, how, stop }: Parts): Promise<Part> {
   const { jobs = 1, shard } = how;
-  const groups = dealt(groupsOf(suite.cells), shard);
+  const groups = dealt(suite.cells, groupsOf(suite.cells), shard);
   const numbers = groups.flat().toSorted((a, b) => a - b);
   const cells = numbers.map((cell) => suite.cells[cell]!);
   const checkpoint =
