@@ -82,7 +82,7 @@ export default {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['@mmu-gather/source', 'import', 'types', 'default'],
-      mainFields: ['types'],
+      mainFields: ['types', 'main'],
       extensions: ['.ts', '.js'],
     },
   },
