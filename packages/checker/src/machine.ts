@@ -68,6 +68,9 @@ const STRETCH = 1 << 12;
 /** Largest progress that a `forget` may state. */
 const MAX_PROGRESS = 1023;
 
+/** Steps of one call of `run`: far more than any setup takes. One that takes more waits for what does not come, a fault that is not mended for instance. */
+const MAX_SETUP_STEPS = 100_000;
+
 /** A program's setup violates an oracle: there is no state to begin a search in. */
 export class SetupError extends Error {
   /** Name in messages. */
@@ -754,7 +757,9 @@ export class Machine<E = unknown> implements Explorable {
     this.#bodies[cpu] = body;
     this.#weak?.reset();
     this.#start(cpu, body);
-    while (!this.#threadsDone()) {
+    for (let steps = 0; !this.#threadsDone(); steps++) {
+      if (steps === MAX_SETUP_STEPS)
+        throw new SetupError(`the setup does not end: after ${steps} steps CPU ${cpu} is at ${this.text.step(cpu)}`);
       // Drains and interrupts first: nothing is left behind when the body returns.
       let actor = 3 * this.#cpus - 1;
       while (actor >= 0 && this.choices(actor) === 0) actor--;

@@ -6,6 +6,11 @@
 /** Something that the user can mend. */
 export class Misuse extends Error {
   override readonly name = 'Misuse';
+
+  /** @param message what it quotes may have several lines */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.replaceAll(/\s*[\n\r\u2028\u2029]\s*/g, ' '), options);
+  }
 }
 
 /** The first line of what was thrown. */

@@ -54,7 +54,17 @@ export function defineArchitecture<S extends object>(form: ArchitectureForm<S>):
   const architecture = filledIn(form);
   const mistake = mistakeOf(architecture);
   if (mistake !== undefined) throw new ArchitectureError(`architecture ${JSON.stringify(form.id ?? '?')}: ${mistake}`);
-  return architecture;
+  const { kernels, explored, axes, wrongs, skips, mends } = architecture;
+  // What was checked stays as it was.
+  return {
+    ...architecture,
+    kernels: { ...kernels },
+    explored: { ...explored },
+    axes: { ...axes },
+    wrongs: { ...wrongs },
+    skips: [...skips],
+    mends: { ...mends },
+  };
 }
 
 function filledIn<S extends object>(form: ArchitectureForm<S>): Architecture {

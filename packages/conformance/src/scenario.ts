@@ -19,6 +19,7 @@ import {
   type Kernel,
   LINUX_6_18,
   type MemoryModel,
+  PAGE_SHIFT,
   type Profile,
   type Steps,
 } from '@mmu-gather/core/stepped';
@@ -135,6 +136,11 @@ export interface Scenario<E = unknown> {
 /** A scenario with its environment type forgotten, as lists hold it. */
 export type AnyScenario = Scenario<never>;
 
+/** Bits of addresses that page tables of a scenario translate: 4096 pages. */
+const MOST_BITS = 12;
+/** Objects of one kind that a CPU may allocate. */
+const MOST_OBJECTS = 1000;
+
 /** What can refute a twin. */
 const ORACLE = /^(O([1-9]|1[0-6])s?|deadlock|livelock|race|assert)$/;
 
@@ -156,6 +162,7 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
     fail("'title' is missing: say in one line what races");
   if (!Number.isInteger(scenario.cpus) || scenario.cpus < 1 || scenario.cpus > 8)
     fail(`'cpus' is ${scenario.cpus}: give a number from 1 to 8`);
+  checkSizes(scenario, fail);
   if (typeof scenario.setup !== 'function') fail("'setup' is missing: give a function (run, kernel) => env");
   if (typeof scenario.threads !== 'function')
     fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
@@ -190,6 +197,23 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
       fail(`twin '${twin.id}' names oracle '${unknown}': there are O1 to O16, deadlock, livelock, race, assert`);
   }
   return scenario as unknown as AnyScenario;
+}
+
+/** A machine that is too large to be built is no scenario. */
+function checkSizes(
+  { geometry, pools = {} }: Pick<Scenario, 'geometry' | 'pools'>,
+  fail: (what: string) => never,
+): void {
+  if (geometry !== undefined) {
+    const { bits } = geometry as Partial<Geometry>;
+    const isBits = Array.isArray(bits) && bits.length > 0 && bits.every((n) => Number.isInteger(n) && n > 0);
+    if (!isBits || bits.reduce((a, b) => a + b, 0) > MOST_BITS || geometry.pageShift !== PAGE_SHIFT)
+      fail(
+        `'geometry' must be { pageShift: ${PAGE_SHIFT}, bits: [...] } with at most ${MOST_BITS} bits in all, for instance TINY`,
+      );
+  }
+  const [pool, size] = Object.entries(pools).find(([, n]) => !Number.isInteger(n) || n < 0 || n > MOST_OBJECTS) ?? [];
+  if (pool !== undefined) fail(`'pools.${pool}' is ${String(size)}: give a number from 0 to ${MOST_OBJECTS}`);
 }
 
 /** A scenario that cannot be used; the message is one line for people. */

@@ -11,7 +11,7 @@ import {
   type Selection,
   unmatched,
 } from '@mmu-gather/conformance';
-import { Misuse } from '../misuse.ts';
+import { firstLine, Misuse } from '../misuse.ts';
 import { exportsOf } from './users-module.ts';
 
 /** What a run chooses from. */
@@ -70,7 +70,7 @@ function checked(file: string, architecture: Architecture): Architecture {
   try {
     return defineArchitecture(architecture);
   } catch (error) {
-    if (!(error instanceof ArchitectureError)) throw error;
-    throw new Misuse(`${file}: ${error.message}`, { cause: error });
+    if (error instanceof ArchitectureError) throw new Misuse(`${file}: ${error.message}`, { cause: error });
+    throw new Misuse(`${file}: a backend that cannot be read: ${firstLine(error)}`, { cause: error });
   }
 }

@@ -2,7 +2,7 @@
  * Load: a user's file to its scenarios. Whatever is wrong with it becomes one line.
  */
 import { type AnyScenario, defineScenario, ScenarioError } from '@mmu-gather/conformance';
-import { Misuse } from '../misuse.ts';
+import { firstLine, Misuse } from '../misuse.ts';
 import { exportsOf } from './users-module.ts';
 
 /** The scenarios of all files, in their order. */
@@ -40,7 +40,7 @@ function checked(file: string, scenario: AnyScenario): AnyScenario {
   try {
     return defineScenario(scenario);
   } catch (error) {
-    if (!(error instanceof ScenarioError)) throw error;
-    throw new Misuse(`${file}: ${error.message}`, { cause: error });
+    if (error instanceof ScenarioError) throw new Misuse(`${file}: ${error.message}`, { cause: error });
+    throw new Misuse(`${file}: a scenario that cannot be read: ${firstLine(error)}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-// A program's own oracle: asked in every state, whatever the search would leave out without it.
+// What a program brings: its own oracle, asked in every state whatever the search would leave out without it, and a setup that ends.
 import { type Cpu, entryTarget, type Steps } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import { type Now, type Program, search } from '../src/index.ts';
@@ -47,6 +47,19 @@ describe('in every state', () => {
   test('the first state is one', () => {
     expect(() => flags(() => 'never', true)).toThrow('before their first step the threads violate assert: never');
   });
+});
+
+test('a setup that does not end is refused', () => {
+  const program: Program<void> = {
+    setup: (run) =>
+      run(0, function* (cpu): Steps<void> {
+        while (true) yield* cpu.atomicAdd(cpu.kernel.zeroPage, 1);
+      }),
+    threads: () => [],
+  };
+  expect(() => bare(1, program)).toThrow(
+    /^the setup does not end: after 100000 steps CPU 0 is at zero_page.refcount \+= 1$/,
+  );
 });
 
 test('it sees what CPUs may hold, and who is in user mode', () => {
