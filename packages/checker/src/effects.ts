@@ -30,6 +30,7 @@ import type { Races } from './races.ts';
 import { Rcu } from './rcu.ts';
 import type { Text } from './text.ts';
 import type { UserAccess } from './user-access.ts';
+import type { LaggingWalkers } from './weak/walkers.ts';
 import type { Walks } from './weak/walks.ts';
 import { WeakEffects } from './weak/weak-effects.ts';
 import { CPU, type Words } from './words.ts';
@@ -43,8 +44,8 @@ export interface Parts {
   readonly interrupts: Interrupts;
   readonly mmu: Mmu;
   readonly user: UserAccess;
-  /** Of a program of bare instructions whose accesses are translated. */
-  readonly walks: Walks | undefined;
+  /** Under weak. */
+  readonly walkers: LaggingWalkers | Walks | undefined;
   /** Broadcasts do not wait for stores (Isa.unorderedBroadcasts). */
   readonly unorderedBroadcasts: boolean;
   readonly oracles: Oracles;
@@ -63,7 +64,7 @@ export class Effects {
   constructor(parts: Parts) {
     this.#parts = parts;
     const { words, memory } = parts;
-    this.weak = memory.weak && new WeakEffects(words, memory, memory.weak, parts.mmu, parts.walks);
+    this.weak = memory.weak && new WeakEffects(words, memory, memory.weak, parts.mmu, parts.walkers);
     const weak = this.weak;
     this.#rcu = new Rcu(
       words,
@@ -333,7 +334,7 @@ export class Effects {
     races.check(number, cell, true);
     if (now !== words.arg(number, 2)) return now;
     memory.exchange(cpu, cell, words.arg(number, 1));
-    memory.weak?.entryPurged(cell);
+    this.weak?.purged(cell);
     const scope = this.#scope(number, 3);
     if (scope.broadcast) mmu.invalidateEverywhere(scope);
     else mmu.invalidate(cpu, scope);

@@ -49,6 +49,7 @@ import { UserAccess } from './user-access.ts';
 import { AccessFlags } from './weak/access-flags.ts';
 import { Invalidations } from './weak/invalidations.ts';
 import type { WalkRule } from './weak/walk-rules.ts';
+import { LaggingWalkers, type WalkerOptions } from './weak/walkers.ts';
 import { Walks } from './weak/walks.ts';
 import { WeakMemory, type WeakOptions } from './weak/weak-memory.ts';
 import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUIET, QUIET_WORDS, Words } from './words.ts';
@@ -204,7 +205,6 @@ export class Machine<E = unknown> implements Explorable {
   readonly #isEntry: (cell: Cell) => boolean;
   readonly #isTranslation: (cell: Cell) => boolean;
   readonly #accessFlags: AccessFlags | undefined;
-  readonly #walks: Walks | undefined;
 
   constructor(options: MachineOptions, program: Program<E>) {
     const n = options.cpus;
@@ -263,9 +263,7 @@ export class Machine<E = unknown> implements Explorable {
     this.mmu = new Mmu(state, layout, options, mmuBase, this.kernel, {
       freed: (address) => objects.freed(address),
       inUser: (cpu) => this.#interrupts.inUser(cpu),
-      olderEntries: isWeak
-        ? (cpu, cell, visit) => (this.#walks ?? this.#weak!).olderEntries(cpu, cell, visit)
-        : undefined,
+      olderEntries: isWeak ? (cpu, cell, visit) => this.#weak!.walkers?.olderEntries(cpu, cell, visit) : undefined,
       freedTable: (cpu, table) =>
         this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
       foundTwice: (cpu, page) =>
@@ -278,10 +276,16 @@ export class Machine<E = unknown> implements Explorable {
       strict: options.strict === true,
       isa: options.backend.isa,
     });
-    this.#weak = isWeak ? new WeakMemory(state, weakBase, this.#weakOptions(options, invalidations)) : undefined;
+    this.#weak = isWeak ? new WeakMemory(state, weakBase, this.#weakOptions(options)) : undefined;
     const { without = NO_RULE } = options.walks ?? {};
     const ets2 = options.backend.isa.ets2 === true;
-    const walks = (this.#walks = walking ? new Walks(state, this.#weak!, invalidations, n, ets2, without) : undefined);
+    const weak = this.#weak;
+    const walks =
+      walking && weak !== undefined
+        ? new Walks(state, weak, invalidations, this.#walkerOptions(options), ets2, without)
+        : undefined;
+    const walkers = walks ?? (weak && new LaggingWalkers(weak, this.#walkerOptions(options)));
+    if (weak !== undefined) weak.walkers = walkers;
     this.#memory = new Memory(words, this.memoryModel === 'tso', this.#weak, (cpu, cell, old) =>
       this.#changed(cpu, cell, old),
     );
@@ -296,7 +300,7 @@ export class Machine<E = unknown> implements Explorable {
       user: new UserAccess(state, this.mmu, this.#memory, options.backend.isa, (cpu, page) =>
         this.#oracles.dataStored(cpu, page),
       ),
-      walks,
+      walkers,
       oracles: this.#oracles,
       text: this.text,
       violate: (oracle, message) => this.#violate(oracle, message),
@@ -829,7 +833,7 @@ export class Machine<E = unknown> implements Explorable {
     };
   }
 
-  #weakOptions(options: MachineOptions, invalidations: Cell): WeakOptions {
+  #weakOptions(options: MachineOptions): WeakOptions {
     const { layout } = this;
     const words = this.#words;
     const objects = this.#objects;
@@ -840,16 +844,13 @@ export class Machine<E = unknown> implements Explorable {
       cells: layout.words,
       multiCopyAtomic: isa.multiCopyAtomic,
       exact: options.exact === true,
-      invalidations,
+      translated: options.walks !== undefined,
       live: (cpu) => interruptible || words.running(cpu),
       objectOf: (cell) => objects.around(cell),
       targetOf: (cell, value) => {
         if (!this.#isEntry(cell)) return objects.starts(value) ? value : 0;
         return entryPresent(value) ? objects.around(entryTarget(value)) : 0;
       },
-      walks: (cpu) => this.mmu.liveRoot(cpu) !== 0 || this.mmu.kernelRoot !== 0,
-      isEntry: this.#isEntry,
-      cacheable: (entry) => entryPresent(entry) || isa.cachesInvalid !== undefined,
       race: (cell, writer, cpu, write) => {
         const one = writer < 0 ? 'a write' : `a write of CPU ${writer}`;
         this.violation ??= {
@@ -857,6 +858,15 @@ export class Machine<E = unknown> implements Explorable {
           message: `data race on ${layout.name(cell)}: CPU ${cpu} ${write ? 'writes' : 'reads'} it and does not know of ${one}`,
         };
       },
+    };
+  }
+
+  #walkerOptions({ backend: { isa } }: MachineOptions): WalkerOptions {
+    return {
+      cpus: this.#cpus,
+      walks: (cpu) => this.mmu.liveRoot(cpu) !== 0 || this.mmu.kernelRoot !== 0,
+      isEntry: this.#isEntry,
+      cacheable: (entry) => entryPresent(entry) || isa.cachesInvalid !== undefined,
     };
   }
 

@@ -94,6 +94,11 @@ export class Invalidations {
     return waited;
   }
 
+  /** Is it a cell of TLBIs? */
+  has(cell: Cell): boolean {
+    return cell >= this.#base && cell < this.#base + Invalidations.cells(this.#cpus);
+  }
+
   /** Has a CPU issued TLBIs that are not completed? */
   pending(cpu: number): boolean {
     return this.#weak.messages.newest(this.#issued(cpu)) > this.#state.words[this.#completed(cpu)]!;

@@ -19,6 +19,7 @@ import { Invalidations } from './invalidations.ts';
 import { KNOWN, MAPS } from './knowledge.ts';
 import { EMPTY_VIEW, type View } from './views.ts';
 import type { Without } from './walk-rules.ts';
+import type { WalkerOptions, Walkers } from './walkers.ts';
 import type { WeakMemory } from './weak-memory.ts';
 
 /** Not the store of any CPU: its own loads do not see it earlier than others. */
@@ -27,16 +28,25 @@ const HARDWARE = 0;
 const NOBODY = -1;
 
 /** The walks of one machine. */
-export class Walks {
+export class Walks implements Walkers {
   readonly invalidations: Invalidations;
   readonly #weak: WeakMemory;
+  readonly #options: WalkerOptions;
   readonly #ets2: boolean;
   readonly #without: Without;
 
   /** @param base cells for {@link Invalidations} */
-  constructor(state: State, weak: WeakMemory, base: Cell, cpus: number, ets2: boolean, without: Without) {
-    this.invalidations = new Invalidations(state, weak, base, cpus, without);
+  constructor(
+    state: State,
+    weak: WeakMemory,
+    base: Cell,
+    options: WalkerOptions,
+    ets2: boolean,
+    without: Without,
+  ) {
+    this.invalidations = new Invalidations(state, weak, base, options.cpus, without);
     this.#weak = weak;
+    this.#options = options;
     this.#ets2 = ets2;
     this.#without = without;
   }
@@ -164,17 +174,19 @@ export class Walks {
     return this.#without.has('tlbi-earlier-walk') ? EMPTY_VIEW : this.#weak.known.in(cpu, MAPS.passed, offset);
   }
 
-  // ---- what sets may fill with ----
+  // ---- as walkers ----
 
-  /**
-   * Calls back with older values of an entry that the walker of a CPU may still read if it knows of all completed TLBIs, and the CPUs, as a
-   * mask, whose broadcasts will have removed them when they are done.
-   */
+  /** As if the walker knew of all completed TLBIs. */
   olderEntries(cpu: number, entry: Cell, visit: (value: Entry, doomed: number) => void): void {
     const { messages } = this.#weak;
     const newest = messages.newest(entry);
     for (let i = this.invalidations.oldest(cpu, entry); i < newest; i++)
       visit(messages.at(entry, i).value, this.invalidations.doomedBy(entry, i));
+  }
+
+  /** All of an entry, and of TLBIs: a walk may come early. */
+  oldestKept(cell: Cell): number {
+    return this.#options.isEntry(cell) || this.invalidations.has(cell) ? 0 : this.#weak.messages.newest(cell);
   }
 
   // ---- updates of entries ----

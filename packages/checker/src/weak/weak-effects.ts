@@ -6,8 +6,7 @@
  * sender knew, and back what the handler knew; grace periods and readers order as their law says (rcu.ts). Loading a context
  * or invalidating own entries orders no memory; waiting for broadcasts is a full fence.
  *
- * Page walks lag, too: they may read any value of an entry that their CPU's loads may read. A broadcast that was waited for tells all
- * walkers of what its issuer knew when it was issued (of all entries, whatever it covers).
+ * Page walks lag, too (walkers.ts).
  */
 import type { Cell } from '@mmu-gather/core/stepped';
 import { FENCE_KINDS, fenceClass, operate, rmwOrder } from '../bare-steps.ts';
@@ -18,7 +17,8 @@ import { CPU, type Words } from '../words.ts';
 import { KNOWN } from './knowledge.ts';
 import { Translated } from './translated.ts';
 import { EMPTY_VIEW, type View } from './views.ts';
-import type { Walks } from './walks.ts';
+import { LaggingWalkers } from './walkers.ts';
+import { Walks } from './walks.ts';
 import { type AccessAfter, AFTER_NOTHING, type Acquiring, ACQUIRING, type WeakMemory } from './weak-memory.ts';
 
 /** What a load may read, as choices: the newest first. */
@@ -36,13 +36,15 @@ export class WeakEffects {
   readonly #memory: Memory;
   readonly #weak: WeakMemory;
   readonly #translated: Translated | undefined;
+  /** Of kernel code. */
+  readonly #walkers: LaggingWalkers | undefined;
 
-  /** @param walks of a program whose accesses are translated */
-  constructor(words: Words, memory: Memory, weak: WeakMemory, mmu: Mmu, walks: Walks | undefined) {
+  constructor(words: Words, memory: Memory, weak: WeakMemory, mmu: Mmu, walkers: LaggingWalkers | Walks | undefined) {
     this.#words = words;
     this.#memory = memory;
     this.#weak = weak;
-    this.#translated = walks && new Translated(words, memory, mmu, weak, walks);
+    this.#translated = walkers instanceof Walks ? new Translated(words, memory, mmu, weak, walkers) : undefined;
+    this.#walkers = walkers instanceof LaggingWalkers ? walkers : undefined;
   }
 
   /** Number of outcomes of a pending step; undefined if the memory model has no say. */
@@ -123,6 +125,11 @@ export class WeakEffects {
           this.#order(number, cpu)
         );
     }
+  }
+
+  /** An entry was changed and purged in one step. */
+  purged(entry: Cell): void {
+    this.#walkers?.purged(entry);
   }
 
   /** A CPU is about to take the oldest call of its queue. */
@@ -328,12 +335,12 @@ export class WeakEffects {
         known.fullFence(cpu);
         return undefined;
       case OP.invalidate:
-        if (isBroadcast(this.#words.arg(number, 1))) this.#weak.broadcast(cpu);
-        else this.#weak.crossCall(cpu, scopeCpus(this.#words.arg(number, 1)));
+        if (isBroadcast(this.#words.arg(number, 1))) this.#walkers?.broadcast(cpu);
+        else this.#walkers?.crossCall(cpu, scopeCpus(this.#words.arg(number, 1)));
         return undefined;
       case OP.invalidationBarrier:
         known.fullFence(cpu);
-        this.#weak.broadcastsDone(cpu);
+        this.#walkers?.broadcastsDone(cpu);
         return undefined;
       case OP.smpWmb:
         this.#weak.storeFence(cpu);

@@ -25,11 +25,12 @@
  * Any number of stores may be unknown to somebody. So a loop that stores in each round, beside a CPU that synchronises with nobody, has ever
  * new states: such a search ends by its limit, `incomplete` (`truncate/fault` retries by taking and dropping a reference).
  */
-import type { Address, Cell, Entry } from '@mmu-gather/core/stepped';
+import type { Address, Cell } from '@mmu-gather/core/stepped';
 import type { State } from '../state.ts';
 import { Knowledge, KNOWN, MAPS, RESERVED } from './knowledge.ts';
 import { markOf, type Message, Messages, PLAIN, RMW, writerOf } from './messages.ts';
 import { EMPTY_VIEW, type View, Views } from './views.ts';
+import type { Walkers } from './walkers.ts';
 
 /** What the rules depend on. */
 export interface WeakOptions {
@@ -45,14 +46,8 @@ export interface WeakOptions {
   objectOf(cell: Cell): Address;
   /** The object that a value read from a cell points to; 0 if to none. */
   targetOf(cell: Cell, value: number): Address;
-  /** May the walker of this CPU read entries? */
-  walks(cpu: number): boolean;
-  /** Is it a page-table entry? */
-  isEntry(cell: Cell): boolean;
-  /** Accesses of the program are translated (`exact` only): where its TLBIs stand ({@link Invalidations}); 0 if they are not. */
-  readonly invalidations: Cell;
-  /** May this value of an entry be cached? */
-  cacheable(entry: Entry): boolean;
+  /** Accesses of the program are translated, and walks have an order of their own (walks.ts); `exact` only. */
+  readonly translated: boolean;
   /** Two accesses of a cell are not ordered, and one of them is plain: a data race between this CPU and the one that wrote. */
   race(cell: Cell, writer: number, cpu: number, write: boolean): void;
 }
@@ -90,6 +85,8 @@ export class WeakMemory {
   readonly views: Views = new Views();
   readonly messages: Messages;
   readonly known: Knowledge;
+  /** Who reads page-table entries besides, if anybody does. */
+  walkers: Walkers | undefined;
   readonly #options: WeakOptions;
   readonly #fromReads: boolean;
   /** Kernel code: words that are locks, and words that are loaded. */
@@ -104,7 +101,7 @@ export class WeakMemory {
   constructor(state: State, base: number, options: WeakOptions) {
     this.#options = options;
     this.#fromReads = options.multiCopyAtomic && options.exact;
-    this.known = new Knowledge(state, this.views, base, options.cpus, !this.#fromReads, options.invalidations !== 0);
+    this.known = new Knowledge(state, this.views, base, options.cpus, !this.#fromReads, options.translated);
     this.messages = new Messages(state, this.views, base + Knowledge.words(options.cpus));
   }
 
@@ -425,76 +422,6 @@ export class WeakMemory {
     return Math.max(this.views.at(this.known.get(cpu, KNOWN.loads), cell), this.views.at(addr, cell)) >= newest;
   }
 
-  // ---- page walks ----
-
-  #oldestWalk(cpu: number, cell: Cell): number {
-    const { views, known } = this;
-    return Math.max(views.at(known.get(cpu, KNOWN.loads), cell), views.at(known.get(cpu, KNOWN.walks), cell));
-  }
-
-  /**
-   * Calls back with older values of an entry that the walker of a CPU may still read, and the CPUs, as a mask, whose broadcasts will
-   * have told it of newer ones when they are done.
-   */
-  olderEntries(cpu: number, cell: Cell, visit: (entry: Entry, doomed: number) => void): void {
-    const newest = this.messages.newest(cell);
-    for (let i = this.#oldestWalk(cpu, cell); i < newest; i++) {
-      const { value } = this.messages.at(cell, i);
-      if (!this.#options.cacheable(value)) continue;
-      let doomed = 0;
-      for (let issuer = 0; issuer < this.#options.cpus; issuer++)
-        if (this.views.at(this.known.get(issuer, KNOWN.broadcast), cell) > i) doomed |= 1 << issuer;
-      visit(value, doomed);
-    }
-  }
-
-  /** A CPU has others invalidate at once (`Scope.cpus`): their walkers know of the entries that it knows of now. */
-  crossCall(cpu: number, targets: number): void {
-    const entries = this.#entriesKnown(cpu);
-    for (let other = 0; other < this.#options.cpus; other++)
-      if ((targets & (1 << other)) !== 0) this.known.add(other, KNOWN.walks, entries);
-  }
-
-  #entriesKnown(cpu: number): View {
-    const known = this.known.get(cpu, KNOWN.loads);
-    return this.views.lists.map(known, (index, cell) => (this.#options.isEntry(cell) ? index : 0));
-  }
-
-  /** A CPU broadcasts an invalidation: when it is done, all walkers know of the entries that the CPU knows of now. */
-  broadcast(cpu: number): void {
-    this.known.add(cpu, KNOWN.broadcast, this.#entriesKnown(cpu));
-  }
-
-  /** A CPU has waited for its broadcasts. */
-  broadcastsDone(cpu: number): void {
-    const entries = this.known.get(cpu, KNOWN.broadcast);
-    for (let other = 0; other < this.#options.cpus; other++) this.known.add(other, KNOWN.walks, entries);
-    this.known.set(cpu, KNOWN.broadcast, EMPTY_VIEW);
-  }
-
-  /** An entry was changed and purged in one step: all walkers know of that. */
-  entryPurged(cell: Cell): void {
-    const entry = this.views.of(cell, this.messages.newest(cell));
-    for (let cpu = 0; cpu < this.#options.cpus; cpu++) this.known.add(cpu, KNOWN.walks, entry);
-  }
-
-  /** The oldest message of an entry that some walker may read and cache. */
-  #oldestForWalkers(cell: Cell): number {
-    const newest = this.messages.newest(cell);
-    // A walk may come early.
-    if (this.#options.invalidations !== 0 && (this.#options.isEntry(cell) || cell >= this.#options.invalidations))
-      return 0;
-    if (!this.#options.isEntry(cell)) return newest;
-    let oldest = newest;
-    for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
-      if (!this.#options.walks(cpu)) continue;
-      let i = this.#oldestWalk(cpu, cell);
-      while (i < oldest && !this.#options.cacheable(this.messages.at(cell, i).value)) i++;
-      oldest = Math.min(oldest, i);
-    }
-    return oldest;
-  }
-
   // ---- what everybody knows ----
 
   /** What a view knows came before all messages of a cell newer than one, and those to come. */
@@ -527,7 +454,7 @@ export class WeakMemory {
     }
     for (const cpu of live) known.reduce(cpu);
     for (const cell of messages.open) {
-      let oldest = this.#oldestForWalkers(cell);
+      let oldest = this.walkers?.oldestKept(cell) ?? messages.newest(cell);
       for (const cpu of live) oldest = Math.min(oldest, this.oldest(cpu, cell, EMPTY_VIEW, 'relaxed'));
       if (oldest > 0) {
         this.#forgetCell(cell, oldest);
