@@ -37,6 +37,7 @@ export * from './page-cache.ts';
 export * from './page.ts';
 export * from './page-table.ts';
 export * from './page-vma-mapped.ts';
+export * from './pageout.ts';
 export * from './pagewalk.ts';
 export * from './pfnmap.ts';
 export * from './rmap.ts';

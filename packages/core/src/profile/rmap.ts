@@ -33,6 +33,8 @@ export interface RmapSwitches {
   readonly reclaimBatch: boolean;
   /** Whether reclaim flushes deferrals of dirty entries before it writes a page out (try_to_unmap_flush_dirty; trace T20). */
   readonly pageoutFlush: 'dirty' | 'none';
+  /** Whether MADV_PAGEOUT makes young entries old first, and flushes them in the end (up to 6.9), or reclaim is told not to mind. */
+  readonly pageoutAges: boolean;
   /** Whether reclaim frees pages after try_to_unmap_flush, or (wrong) before it. */
   readonly reclaimFree: 'after-flush' | 'before-flush';
   /** Whether KSM write-protects again an entry that is read-only and clean while a flush is pending (4.14 on; trace T11). */
@@ -74,6 +76,7 @@ export const RMAP_5_11: RmapSwitches = {
   batchedLarge: 0x3fff,
   reclaimBatch: true,
   pageoutFlush: 'dirty',
+  pageoutAges: true,
   reclaimFree: 'after-flush',
   ksmPending: true,
   migrateFlush: 'before-copy',
@@ -85,7 +88,11 @@ export const RMAP_5_11: RmapSwitches = {
 };
 
 /** What Linux 6.18 changed. */
-export const RMAP_6_18: Partial<RmapSwitches> = { delayedRmap: true, batchedPending: 'counters' };
+export const RMAP_6_18: Partial<RmapSwitches> = {
+  delayedRmap: true,
+  batchedPending: 'counters',
+  pageoutAges: false,
+};
 
 /** Values of the switches. */
 export const RMAP_AXES: Axes<RmapSwitches> = {
@@ -96,6 +103,7 @@ export const RMAP_AXES: Axes<RmapSwitches> = {
   batchedLarge: COUNT,
   reclaimBatch: axis([true, false]),
   pageoutFlush: axis(['dirty'], ['none']),
+  pageoutAges: axis([true, false]),
   reclaimFree: axis(['after-flush'], ['before-flush']),
   ksmPending: axis([true], [false]),
   migrateFlush: axis(['before-copy'], ['after-copy']),

@@ -24,6 +24,7 @@ export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   pteMap: '6.5',
   retract: '6.5',
   gatherBatch: '6.9',
+  pageoutAges: '6.10',
   coldHuge: '6.13',
   ptReclaim: '6.14',
   tableFree: '6.14',

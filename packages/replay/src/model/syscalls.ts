@@ -31,7 +31,6 @@ import type { SyscallAction } from '../schedule/action.ts';
 import type { Descriptors } from './descriptors.ts';
 import { madviseRemove, sysFallocate, sysFtruncate, sysMsync, sysShmat, sysShmdt } from './file-syscalls.ts';
 import type { Files } from './files.ts';
-import { pageoutCalls } from './pageout.ts';
 import type { Host } from './host.ts';
 import { type Call, call, quietly } from './library.ts';
 import type { Spaces } from './space.ts';
@@ -118,6 +117,7 @@ function sysMadvise(context: Context, caller: Caller, { operation, args }: Sysca
   const { cpu, mm } = caller;
   const [start = 0, length = 0, advice = 0] = args;
   const end = start + pageAlign(cpu, length);
+  const onDisk = (file: number): boolean => context.files.isOnDisk(file);
   switch (advice) {
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED:
@@ -134,7 +134,7 @@ function sysMadvise(context: Context, caller: Caller, { operation, args }: Sysca
       if (context.host.thp === 'never') return [];
       return [call((lib, port) => lib.hugepageMadvise(port, mm, start, length, advice === MADV_HUGEPAGE))];
     case MADV_PAGEOUT:
-      return pageoutCalls(cpu, mm, start, end, context.files);
+      return [call((lib, port) => lib.madvisePageout(port, mm, start, length, ({ file }) => onDisk(cpu.read(file))))];
     case MADV_COLLAPSE:
       if (context.host.thp === 'never') return [];
       return hugeRanges(cpu, start, length).map((at) => call((lib, port) => lib.collapseHugePage(port, mm, at)));
