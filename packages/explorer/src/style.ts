@@ -73,7 +73,7 @@ th { color: var(--dim); font-weight: 600; font-size: 0.85rem; }
 .lanes .parting td { background: var(--good-back); font-size: 0.85rem; }
 .state { position: sticky; top: 3.4rem; max-height: calc(100vh - 3.6rem); overflow: auto; align-self: start; padding-bottom: 1rem; }
 .stack { display: grid; gap: 0.6rem; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.6rem; }
+.grid { display: grid; align-items: start; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.6rem; }
 .card { background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: 0.55rem 0.8rem; min-width: 0; }
 .card.steps { border-color: var(--accent); }
 .card td { overflow-wrap: anywhere; }
@@ -94,6 +94,7 @@ p.label { margin: 0.4rem 0 0.1rem; font-size: 0.85rem; }
 .text code { overflow-wrap: anywhere; }
 .index td, .index th { padding: 0.45rem 0.8rem 0.45rem 0; border-bottom: 1px solid var(--edge); }
 .index td small { display: block; }
+.index td:nth-child(n + 2):nth-child(-n + 4) { white-space: nowrap; }
 .index strong { color: var(--bad); }
 a { color: var(--accent); }
 @media (max-width: 1000px) { main { grid-template-columns: minmax(0, 1fr); } .state { position: static; max-height: none; } }
