@@ -96,15 +96,20 @@ export function* flushTlbMm(cpu: Cpu, mm: Mm): Steps<void> {
 
 /** flush_tlb_page: the leaf of one page. */
 export function* flushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void> {
-  yield* flushTlbPageNosync(cpu, mm, address, FLUSH_RANGE);
+  yield* flushTlbPageNosync(cpu, mm, address, FLUSH_RANGE, TTL_UNKNOWN);
   yield* endFlush(cpu);
 }
 
-/** flush_tlb_page_nosync: the same without waiting. @param kind what it is in events */
-export function* flushTlbPageNosync(cpu: Cpu, mm: Mm, address: number, kind: number): Steps<void> {
+/**
+ * flush_tlb_page_nosync: the same without waiting.
+ * @param kind what it is in events
+ * @param level of the entry, if it is hinted at, or {@link TTL_UNKNOWN}
+ */
+export function* flushTlbPageNosync(cpu: Cpu, mm: Mm, address: number, kind: number, level: number): Steps<void> {
   const { asid, where } = yield* beginFlush(cpu, mm);
   const page = { start: address, end: address + pageSize(cpu.kernel.geometry) };
-  yield* tlbiUser(cpu, asid, (tag) => vae1(tag, page, true, where));
+  const ttl = arm64Of(cpu).switches.ttl ? level : TTL_UNKNOWN;
+  yield* tlbiUser(cpu, asid, (tag) => vae1(tag, page, true, where, ttl));
   traceFlush(cpu, kind, asid, 1);
 }
 

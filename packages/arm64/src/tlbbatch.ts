@@ -26,9 +26,12 @@ export function* tlbbatchShouldDefer(cpu: Cpu, _mm: Mm): Steps<boolean> {
   return tlbbatch && repeatTlbi !== 'each' && batchedPending !== 'generation' && batchedPending !== 'cpumask';
 }
 
+/** Level of the entries that reclaim defers, as hints count: 3 of the architecture. */
+const BASE_PAGE = 0;
+
 /** arch_tlbbatch_add_pending: under the PTL of the entry that was cleared. There are no generations. */
 export function* tlbbatchAddPending(cpu: Cpu, _batch: TlbBatch, mm: Mm, address: number): Steps<number> {
-  yield* flushTlbPageNosync(cpu, mm, address, FLUSH_DEFERRED);
+  yield* flushTlbPageNosync(cpu, mm, address, FLUSH_DEFERRED, BASE_PAGE);
   return 0;
 }
 

@@ -125,7 +125,13 @@ test(
     expect(yield* m.arm64.tlbbatchAddPending(port, batch, mm, 0)).toBe(0);
     yield* m.arm64.tlbbatchAddPending(port, batch, mm, 0x5000);
     yield* m.arm64.tlbbatchFlush(port, batch);
-    expect(m.takeFlush()).toEqual(['DSB ISHST', 'VALE1IS 1 [0,1)', 'DSB ISHST', 'VALE1IS 1 [5,6)', 'DSB ISH']);
+    expect(m.takeFlush()).toEqual([
+      'DSB ISHST',
+      'VALE1IS 1 [0,1) level 0',
+      'DSB ISHST',
+      'VALE1IS 1 [5,6) level 0',
+      'DSB ISH',
+    ]);
     expect(m.arm64.flushTlbBatchedPending).toBeNull();
     const twice = new FakeMachine({ repeatTlbi: 'each' });
     expect(yield* twice.arm64.tlbbatchShouldDefer(twice.cpus[0]!.port, mm)).toBe(false);

@@ -8,7 +8,6 @@ import type { RiscvSwitches } from './profiles.ts';
 export const RISCV_AXES: Axes<RiscvSwitches> = {
   asids: COUNT,
   svadu: axis([true, false]),
-  svinval: axis([false, true]),
   cachesInvalid: axis(['leaves', 'never', 'all']),
   rfence: axis(['sbi', 'ipi']),
   waitForIpis: axis([true], [false]),

@@ -5,7 +5,8 @@
  *     up to the threshold    one for each stride; with Svinval they are ordered once (SFENCE.W.INVAL, SINVAL.VMA ..., SFENCE.INVAL.IR)
  *     more                   SFENCE.VMA of the ASID: walk caches, too
  *
- * The order of SINVAL.VMA against stores has no step: here each takes effect at once, as on simple harts, which have no use for the two others.
+ * Svinval is no switch: the order of SINVAL.VMA against stores has no step. Each takes effect at once, as on simple harts, which have no use for
+ * SFENCE.W.INVAL and SFENCE.INVAL.IR.
  */
 import { ALL_ASIDS, type Cpu, type Scope, type Steps } from '@mmu-gather/core/stepped';
 import { sfenceAll, sfenceAsid, sfencePage, sfencePageAsid } from './isa.ts';

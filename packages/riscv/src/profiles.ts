@@ -13,8 +13,6 @@ export interface RiscvSwitches {
   readonly asids: number;
   /** Svadu: the hardware sets accessed and dirty bits. Without it faults do. */
   readonly svadu: boolean;
-  /** Svinval: a flush of several pages orders once instead of at each page. Only counts of instructions differ here. */
-  readonly svinval: boolean;
   /**
    * Whether entries that are not valid may be cached, which the manual allows. `leaves`: a fence with the address drops them; `all`: above
    * the lowest level only one of the ASID does; `never`: harts with Svvptc, which soon forget them.
@@ -112,7 +110,6 @@ export interface RiscvSwitches {
 export const RISCV_LINUX_5_11: RiscvSwitches = {
   asids: 65536,
   svadu: true,
-  svinval: false,
   cachesInvalid: 'leaves',
   rfence: 'sbi',
   waitForIpis: true,
@@ -147,7 +144,6 @@ export const RISCV_LINUX_6_1: RiscvSwitches = { ...RISCV_LINUX_5_11, asidAllocat
 /** Linux 6.12. */
 export const RISCV_LINUX_6_12: RiscvSwitches = {
   ...RISCV_LINUX_6_1,
-  svinval: true,
   rfence: 'ipi',
   threshold: 64,
   hugeStride: true,

@@ -2,7 +2,7 @@
  * Reclaim on arm64 tells all CPUs at once, under the PTL, and waits later: who else may rely on what, and what the wait is worth on another
  * CPU (arch/arm64/include/asm/tlbflush.h arch_tlbbatch_*, 6.6 on).
  */
-import { FLUSH_RANGE, flushTlbPageNosync } from '@mmu-gather/arm64/stepped';
+import { FLUSH_RANGE, flushTlbPageNosync, TTL_UNKNOWN } from '@mmu-gather/arm64/stepped';
 import type { Layout } from '@mmu-gather/checker';
 import {
   ACCESSED,
@@ -121,7 +121,7 @@ function* age(cpu: Cpu, mm: Mm, { pte, ptl }: Mapping): Steps<void> {
   yield* cpu.spinLock(ptl);
   const entry = yield* ptepGet(cpu, pte);
   yield* cpu.cmpxchg(pte, entry, entryClear(entry, ACCESSED));
-  yield* flushTlbPageNosync(cpu, mm, 0, FLUSH_RANGE);
+  yield* flushTlbPageNosync(cpu, mm, 0, FLUSH_RANGE, TTL_UNKNOWN);
   yield* cpu.spinUnlock(ptl);
 }
 
