@@ -170,7 +170,7 @@ test(
       '0: ipi 2',
       '2: TTBR0 reserved 0',
       '0: TTBR0 reserved 0',
-      '0: wait',
+      '0: wait for ipis',
     ]);
   }),
 );

@@ -52,7 +52,12 @@ test(
   run(function* (): Steps<void> {
     const { m, mm } = yield* ran([0, 2]);
     yield* flushTlbPage(m.port(0), mm, PAGE);
-    expect(m.takeFlush()).toEqual(['0: ipi 2', '2: sfence page 1 asid 1', '0: sfence page 1 asid 1', '0: wait']);
+    expect(m.takeFlush()).toEqual([
+      '0: ipi 2',
+      '2: sfence page 1 asid 1',
+      '0: sfence page 1 asid 1',
+      '0: wait for ipis',
+    ]);
     const sbi = yield* ran([0, 2], { rfence: 'sbi' });
     yield* flushTlbMm(sbi.m.port(0), sbi.mm);
     expect(sbi.m.takeFlush()).toEqual(['0: harts 1: sfence all asid 1', '0: harts 100: sfence all asid 1']);
@@ -72,7 +77,7 @@ test(
       '1: ipi 2',
       '2: sfence page 0',
       '1: sfence page 0',
-      '1: wait',
+      '1: wait for ipis',
     ]);
   }),
 );
@@ -113,7 +118,7 @@ test(
     yield* m.switchTo(2, mm);
     m.takeLog();
     yield* backend.tlbbatchFlush(m.port(0), batch);
-    expect(m.takeFlush()).toEqual(['0: ipi 1', '1: sfence all', '0: sfence all', '0: wait']);
+    expect(m.takeFlush()).toEqual(['0: ipi 1', '1: sfence all', '0: sfence all', '0: wait for ipis']);
     expect(batch.cpumask).toBe(0);
   }),
 );
