@@ -77,7 +77,7 @@ describe('list', () => {
       const parsed = JSON.parse(json.out) as Record<string, Record<string, unknown>[]>;
       const rows = parsed[what]!;
       expect(parsed).toMatchObject({ schema: 1 });
-      expect(table.out.trimEnd().split('\n')).toHaveLength(1 + rows.length);
+      expect(table.out.split('\n\n')[0]!.trimEnd().split('\n')).toHaveLength(1 + rows.length);
       for (const row of rows) expect(table.out).toContain(String(Object.values(row)[0]));
     },
   );

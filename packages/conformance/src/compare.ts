@@ -134,8 +134,10 @@ export function compare(
   const specs = selected(selection, archs);
   const compared: ComparedCell[] = [];
   const counted: Counted[] = [];
-  const originals = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
-  for (const cell of cells(scenarios.map(workload), archs, selection)) {
+  // Bare hardware runs no code of a profile.
+  const workloads = scenarios.filter(({ abstract }) => abstract !== true);
+  const originals = new Map(workloads.map((scenario) => [scenario.id, scenario]));
+  for (const cell of cells(workloads.map(workload), archs, selection)) {
     if (!onCell(cell)) break;
     const broken = brokenIn(originals.get(cell.id)!, cell);
     compared.push({

@@ -8,7 +8,8 @@ import { boundOf, brokenIn, brokenOn, goesWrong, mendedBy, mendedIn, whyNot } fr
 import type { Whereabouts } from './keys.ts';
 import { matches } from './pattern.ts';
 import { type Broken, DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
-import type { AnyScenario, BackendOverrides, Bound, Property, Scenario, Twin, Where } from './scenario.ts';
+import type { Property } from './property.ts';
+import type { AnyScenario, BackendOverrides, Bound, Scenario, Twin, Where } from './scenario.ts';
 
 /** What selects cells. */
 export interface Selection {

@@ -24,11 +24,10 @@ import {
   type Steps,
 } from '@mmu-gather/core/stepped';
 import type { Body, Layout, Now, PoolSizes, Run } from '@mmu-gather/checker';
+import { bugOf } from './bugs/catalogue.ts';
+import type { Property } from './property.ts';
 import type { Sometimes } from './vacuity.ts';
 import { type Wrong, WRONGS } from './wrongs.ts';
-
-/** Properties in the words of the bug catalogue. */
-export type Property = 'SAC' | 'FUAF' | 'TUAF' | 'LOSTW' | 'WPX' | 'ALIAS' | 'MISS' | 'ORD' | 'LIVE';
 
 /** Switches of a backend that a scenario or twin overrides, by backend id (`x86`). */
 export type BackendOverrides = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -95,6 +94,10 @@ export interface Scenario<E = unknown> {
   readonly title: string;
   /** Where it comes from: commit, mail, catalogue entry. */
   readonly source?: string;
+  /** The historical bug that it shows, by its id in the catalogue (`B02`). */
+  readonly bug?: string;
+  /** Whether it stands at the level of the hardware: threads of port calls, and none of the kernel code that had the bug. */
+  readonly abstract?: boolean;
   /** Number of CPUs. */
   readonly cpus: number;
   /** Shape of page tables; two levels of two entries if not given. */
@@ -170,7 +173,8 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
     if (scenario[hook] !== undefined && typeof scenario[hook] !== 'function') fail(`'${hook}' must be a function`);
   checkSwitches('it', scenario.profile);
   checkSwitches("its 'where'", scenario.where?.profile);
-  const { only, bound } = scenario;
+  const { only, bound, bug } = scenario;
+  if (bug !== undefined && bugOf(bug) === undefined) fail(`'bug' is '${bug}', which the catalogue does not have`);
   if (only !== undefined && (!Array.isArray(only.archs) || only.archs.length === 0 || !only.why))
     fail("'only' needs 'archs' and 'why': for which architectures it is, and why not for the others");
   if (bound !== undefined && (!Number.isSafeInteger(bound.states) || bound.states < 1 || !bound.why))

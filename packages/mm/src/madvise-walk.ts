@@ -81,14 +81,16 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
  * takes the PTL meanwhile must find it (trace T30). mmap_lock keeps the table.
  */
 function* dropPtlToSplit(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
-  const ends = cpu.kernel.profile.madviseRelock === 'ends-bracket';
+  const { madviseRelock, madviseDrains } = cpu.kernel.profile;
+  const ends = madviseRelock === 'ends-bracket';
   const ptl = ptlPtr(cpu, table);
   if (ends) yield* tlbEndPtes(cpu, tlb, table);
   yield* archLeaveLazyMmuMode(cpu);
   yield* cpu.spinUnlock(ptl);
   yield* cpu.spinLock(ptl);
   if (ends) yield* tlbStartPtes(cpu, tlb);
-  yield* flushTlbBatchedPending(cpu, tlb.mm);
+  // Reclaim may have emptied the next entries while nobody held the lock (bug B12).
+  if (madviseDrains === 'each-lock') yield* flushTlbBatchedPending(cpu, tlb.mm);
   yield* archEnterLazyMmuMode(cpu);
 }
 

@@ -197,7 +197,7 @@ function* zapPresentPte(
     yield* pageMarkDirty(cpu, page);
     // tlb_delay_rmap: only a page that the gather keeps.
     delayed = profile.delayedRmap && backend.gathersPages;
-    if (delayed || !profile.delayedRmap) force = FORCE_FLUSH;
+    if (delayed || (!profile.delayedRmap && profile.zapDirtyFlush === 'under-lock')) force = FORCE_FLUSH;
   }
   if (delayed) dirty.push(page);
   else yield* pageRemoveRmap(cpu, page);

@@ -5,6 +5,7 @@ import {
   type AnyScenario,
   ARCHITECTURES,
   type Architecture,
+  countBugs,
   DEFAULT_PROFILES,
   KERNELS,
   mendedBy,
@@ -12,6 +13,7 @@ import {
   PROFILES,
   type ProfileSpec,
   SCENARIOS,
+  shownBugs,
   type Twin,
   whyNot,
 } from '@mmu-gather/conformance';
@@ -28,6 +30,10 @@ import { ORACLES } from '../oracles.ts';
 interface List {
   readonly head: readonly string[];
   readonly rows: readonly Readonly<Record<string, string | boolean | readonly (string | boolean)[]>>[];
+  /** Numbers of all rows by kind, for JSON. */
+  readonly counts?: Readonly<Record<string, number>>;
+  /** The same in a line, for people. */
+  readonly summary?: string;
 }
 
 /** What can be listed. */
@@ -55,13 +61,13 @@ export function list(name: ListName, json: boolean, arch?: string): void {
     const names = ARCHITECTURES.map(({ id }) => id);
     throw new Misuse(`--arch: there is no '${arch}':${suggestion(arch!, names)} there are: ${names.join(', ')}`);
   }
-  const { head, rows } = LISTS[name](arch === undefined ? [] : of);
+  const { head, rows, counts, summary } = LISTS[name](arch === undefined ? [] : of);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ schema: 1, [name]: rows }, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ schema: 1, [name]: rows, ...(counts && { counts }) }, null, 2)}\n`);
     return;
   }
   const cells = rows.map((row) => head.map((key) => text(row[key])));
-  process.stdout.write(`${tableOf(head, cells, terminal())}\n`);
+  process.stdout.write(`${tableOf(head, cells, terminal())}\n${summary === undefined ? '' : `\n${summary}\n`}`);
 }
 
 function text(value: string | boolean | readonly (string | boolean)[] | undefined): string {
@@ -176,16 +182,27 @@ function oracles(): List {
 }
 
 function bugs(): List {
-  const rows = SCENARIOS.filter((scenario) => scenario.id.startsWith('bug:')).map((scenario) => ({
-    bug: scenario.id.replace(/^bug:/, '').replace(/\/.*$/, ''),
-    property: [...new Set(scenario.twins.flatMap((twin) => twin.property ?? []))],
-    source: scenario.source ?? '',
-    title: scenario.title,
-    archs: archsOf(scenario),
-    fixed: scenario.id,
-    buggy: scenario.twins.map((twin) => twin.id),
+  const shown = shownBugs(SCENARIOS);
+  const rows = shown.map(({ bug, kind, scenarios: shownBy, buggy, rungs }) => ({
+    bug: bug.id,
+    year: bug.year === undefined ? '-' : String(bug.year),
+    property: bug.properties,
+    kind,
+    title: bug.title,
+    what: bug.notModelled === undefined ? bug.title : `${bug.title} (${bug.notModelled})`,
+    archs: ARCHITECTURES.filter((arch) => scenarios.some((each) => whyNot(arch, each) === undefined)).map(
+      ({ id }) => id,
+    ),
+    source: bug.source,
+    scope: bug.scope,
+    fixed: shownBy.map(({ id }) => id),
+    buggy: buggy.map(({ id }) => id),
+    rungs: rungs.map(({ id }) => id),
+    ...(bug.notModelled === undefined ? {} : { notModelled: bug.notModelled }),
   }));
-  return { head: ['bug', 'property', 'source', 'title'], rows };
+  const counts = countBugs(shown);
+  const summary = `${counts.code} run on code of this project, ${counts.abstract} at the level of the hardware; not modelled: ${counts['not modelled']}`;
+  return { head: ['bug', 'year', 'property', 'kind', 'archs', 'what'], rows, counts, summary };
 }
 
 /** Sites of mutants by package and kind. @param of the architecture whose code it is; none: all of it */

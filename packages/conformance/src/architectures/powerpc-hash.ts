@@ -54,6 +54,7 @@ export const POWERPC_HASH: Architecture = {
       'T11/dec-first',
       'T16/no-flush',
       'T23/not-accessible',
+      'bug:B01/buggy',
       'bug:B03/buggy',
       'munmap/*/free-first',
       'mprotect/*/no-flush',
@@ -103,6 +104,7 @@ export const POWERPC_HASH: Architecture = {
     ...mendsOf(
       'an address of the kernel is flushed where it is unmapped',
       'T25/naive',
+      'bug:B72/buggy',
       'vmap/no-address-left/at-once',
       'T25/attributes/no-flush',
       'vmap/flush-before-remap/ended-later',

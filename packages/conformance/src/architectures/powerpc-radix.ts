@@ -107,6 +107,8 @@ export const POWERPC_RADIX: Architecture = {
       'the last gather flushes to a generation that was recorded (RFC 15 as posted), by a function of its own, with RIC 2',
     'T19/broadcast/naive@linux-5.11':
       'a collapse interrupts every CPU of the mm itself (serialize_against_pte_lookup, up to 6.0)',
+    'bug:B36/buggy@linux-5.11':
+      'a collapse interrupts every CPU of the mm itself (serialize_against_pte_lookup, up to 6.0)',
     'munmap/both-ways/irqs-off': 'a broadcast does not wait for another CPU to take an interrupt',
     'nested-counters/zap-twice/own-hull':
       'an empty hull ends before it begins, which is a range too large: all is flushed',

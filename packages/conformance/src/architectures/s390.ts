@@ -44,6 +44,7 @@ const LATE: readonly string[] = [
   'rfc/D1-table/*',
   'rfc/D1-vma/*',
   'generations/merge-dropped/record-late',
+  'bug:B01/buggy',
   'bug:B02/buggy',
   'bug:B03/buggy',
   'mprotect/*/no-flush',
@@ -55,6 +56,7 @@ const LATE: readonly string[] = [
   'migration/*/copy-first',
   'clear-refs/*',
   'T9/naive',
+  'bug:B18/*',
   'writeback/*',
   'dirty-helpers/*',
   'mremap/running-thread/*',
@@ -144,6 +146,7 @@ export const S390: Architecture = {
     ...mendsOf(
       'vunmap purges each entry on all CPUs, for all are attached to init_mm here: see s390/vunmap-alone',
       'T25/*',
+      'bug:B72/*',
       'vmap/no-address-left/at-once',
       'vmap/flush-before-remap/ended-later',
     ),

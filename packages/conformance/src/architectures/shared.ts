@@ -77,7 +77,7 @@ export const FREE_FIRST_TWINS: readonly string[] = [
   'storm/reclaim-beside-gather/free-first',
 ];
 /** Unlink VMAs before the finish has flushed. */
-export const UNLINK_FIRST_TWINS: readonly string[] = ['T15/naive', 'T15/unlink/late'];
+export const UNLINK_FIRST_TWINS: readonly string[] = ['T15/naive', 'T15/unlink/late', 'bug:B17/buggy'];
 /** Wrong in what they do with flushes that reclaim has deferred. */
 export const RECLAIM_TWINS: readonly string[] = [
   'bug:B02/buggy',

@@ -72,6 +72,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'T23/*',
     'T26/*',
     'T7/*',
+    'bug:B01/buggy',
     'bug:B02/buggy',
     'bug:B03/buggy',
     'clear-refs/*/none-noted',

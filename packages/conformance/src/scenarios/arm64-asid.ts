@@ -77,6 +77,7 @@ const rollover = defineScenario<Mms>({
 
 const exchange = defineScenario<Mms>({
   id: 'bug:B78/fixed',
+  bug: 'B78',
   title: 'the fast path takes its ASID unless a rollover has been there; two rollovers go on beside it',
   source: 'a8ffaaa060b8 (4.16)',
   cpus: 2,

@@ -39,6 +39,7 @@ export function* clearFlushFree(cpu: Cpu, mm: Mm, { pte, ptl, page }: Mapping): 
 
 const storeFirst = defineScenario<OnePage>({
   id: 'bug:B63/fixed',
+  bug: 'B63',
   title: 'a page-table store is visible to all walkers before the TLBI (DSB ISHST)',
   source: '3b756ccddb8a (csky); arch/arm64/include/asm/tlbflush.h',
   cpus: 2,
@@ -223,6 +224,7 @@ const nestedFinish = defineScenario<Stage>({
 
 const forgottenTables = defineScenario<Stage>({
   id: 'bug:B07/fixed',
+  bug: 'B07',
   title: 'munmap frees a table beside another gather: the forced flush drops walk caches, too',
   source: '7a30df49f63a (5.2)',
   cpus: 3,
@@ -272,6 +274,7 @@ const level = defineScenario<Stage>({
 
 const largestRange = defineScenario<Stage>({
   id: 'bug:B66/fixed',
+  bug: 'B66',
   title: 'munmap of the largest range that one operation covers (four pages here, 8 GiB in hardware)',
   source: 'e3ba51ab24fd (6.9)',
   cpus: 2,

@@ -127,6 +127,7 @@ function* age(cpu: Cpu, mm: Mm, { pte, ptl }: Mapping): Steps<void> {
 
 const aged = defineScenario<Reclaimed>({
   id: 'bug:B81/fixed',
+  bug: 'B81',
   title: 'an entry is aged, and then unmapped: that it is old does not say that no TLB holds it',
   source: '07509e10dcc7 (5.10)',
   cpus: 2,

@@ -51,6 +51,8 @@ function* enterGuest(cpu: Cpu, guest: Guest, generationFirst: boolean): Steps<vo
 
 const vmid = defineScenario<Guest>({
   id: 'bug:B83/fixed',
+  bug: 'B83',
+  abstract: true,
   title: 'two CPUs enter one virtual machine after a rollover of VMIDs: with one VMID',
   source: 'f0cf47d939d0 (2018)',
   cpus: 2,

@@ -10,10 +10,11 @@ import type { MappedStage } from './mapping-stage.ts';
 import { cameFromAnotherMm, PAGE, setStage, type Stage, toUser } from './stage.ts';
 import { emptyFileTable } from './tables.ts';
 
-const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
+/** x86 with INVLPGB; the others broadcast anyway. */
+export const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
 
 /** Architectures that can tell all CPUs without an interrupt. */
-const BROADCASTING: Only = {
+export const BROADCASTING: Only = {
   archs: ['x86', 'arm64', 'powerpc-radix', 's390'],
   why: 'a flush is told to all CPUs without an interrupt',
 };

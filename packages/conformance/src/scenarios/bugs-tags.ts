@@ -62,6 +62,8 @@ const lazyReturns = (recheck: boolean) => (mm: Bare) => [
 
 const b20 = defineScenario<Bare>({
   id: 'bug:B20/fixed',
+  bug: 'B20',
+  abstract: true,
   title: 'a CPU comes back from lazy mode to an mm that has got another ASID meanwhile, and takes that',
   source: '8678c1f04277 ([ARM] Fix ASID version switch)',
   cpus: 2,
@@ -89,6 +91,8 @@ const purges = (tag: (cpu: Cpu, mm: Bare) => Steps<number>) => (mm: Bare) => [
 
 const b48 = defineScenario<Bare>({
   id: 'bug:B48/fixed',
+  bug: 'B48',
+  abstract: true,
   title:
     'a kernel thread purges a page of the mm that it borrows, which runs elsewhere under another context number by now',
   source: 'cfbb1426bd76 (Hole in IA64 TLB flushing from system threads)',

@@ -12,6 +12,7 @@ interface Reclaimed extends Stage {
 
 const b02 = defineScenario<Reclaimed>({
   id: 'bug:B02/fixed',
+  bug: 'B02',
   title: "reclaim's batched unmap must not hide an entry from mprotect",
   source: '3ea277194daa (2017)',
   cpus: 3,
@@ -38,6 +39,7 @@ const b02 = defineScenario<Reclaimed>({
 
 const b03 = defineScenario<Stage>({
   id: 'bug:B03/fixed',
+  bug: 'B03',
   title: 'two parallel MADV_DONTNEED: the second must not return while its own TLB still holds the page',
   source: '99baac21e458 (2017)',
   cpus: 2,
@@ -59,6 +61,7 @@ const b03 = defineScenario<Stage>({
 
 const b13 = defineScenario<Stage>({
   id: 'bug:B13/fixed',
+  bug: 'B13',
   title: 'a CPU amid switch_mm is a target of flushes',
   source: 'CVE-2025-37964, fea4e317f9e7 (2025)',
   cpus: 2,
@@ -93,6 +96,7 @@ const b13 = defineScenario<Stage>({
 
 const b31 = defineScenario<Stage>({
   id: 'bug:B31/fixed',
+  bug: 'B31',
   title: 'mm_cpumask against page walks: a full barrier on both sides',
   source: 'CVE-2016-2069, 71b3c126e611 (2016)',
   cpus: 2,
@@ -124,6 +128,7 @@ const b31 = defineScenario<Stage>({
 
 const b33 = defineScenario<Stage>({
   id: 'bug:B33/fixed',
+  bug: 'B33',
   title: 'a lazy CPU that returns to the mm after its page table was freed',
   source: 'b956575bed91 (2017), 2ff6ddf19c0e (2018)',
   cpus: 2,

@@ -11,9 +11,15 @@ import { ARM64_RECLAIM } from './arm64-reclaim.ts';
 import { ARM64_VMIDS } from './arm64-vmid.ts';
 import { BROADCASTS } from './broadcast.ts';
 import { BUGS } from './bugs.ts';
+import { BUGS_OF_DEFERRALS } from './bugs-deferred.ts';
+import { BUGS_OF_DEVICES } from './bugs-devices.ts';
+import { BUGS_OF_GUESTS } from './bugs-guests.ts';
+import { BUGS_OF_SWITCHES } from './bugs-switch.ts';
 import { BUGS_OF_TAGS } from './bugs-tags.ts';
+import { BUGS_OF_WALKERS } from './bugs-walkers.ts';
 import { CLEAR_FLUSH } from './clear-flush.ts';
 import { CLEAR_REFS } from './clear-refs.ts';
+import { CONTROLS } from './controls.ts';
 import { COLLAPSE } from './collapse.ts';
 import { GUP_FAST } from './gup-fast.ts';
 import { HUGE } from './huge.ts';
@@ -83,7 +89,13 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MERGES,
   ...RFC_SCENARIOS,
   ...BUGS,
+  ...BUGS_OF_DEFERRALS,
   ...BUGS_OF_TAGS,
+  ...BUGS_OF_SWITCHES,
+  ...BUGS_OF_WALKERS,
+  ...BUGS_OF_GUESTS,
+  ...BUGS_OF_DEVICES,
+  ...CONTROLS,
   ...TABLE_BUGS,
   ...MUNMAP,
   ...RIGHTS,

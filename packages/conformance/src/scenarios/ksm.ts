@@ -8,9 +8,11 @@ import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage, newThread } from './stage.ts';
 
-interface Twins extends Stage {
+/** Two pages that KSM may make one. */
+export interface Twins extends Stage {
   /** Page 1, merged already. */
   readonly kpage: Address;
+  /** Page 0, which may follow. */
   readonly p0: Mapping;
 }
 
@@ -19,7 +21,7 @@ interface Twins extends Stage {
  * @param kthreads CPUs that run a kernel thread, as ksmd is
  * @param users CPUs that run user code of the mm; CPU 0 is in the kernel
  */
-function alike(kthreads: readonly number[], users: readonly number[]): (run: Run) => Twins {
+export function alike(kthreads: readonly number[], users: readonly number[]): (run: Run) => Twins {
   return (run) => {
     const stage = setStage(run, { pages: 4, touched: [], running: [0] });
     const { mm } = stage;
@@ -79,7 +81,7 @@ const store = defineScenario<Twins>({
  * Two deferrals at once, as MADV_FREE and userfaultfd's write-protection make them under mmap_lock for read: together they
  * leave an entry that is read-only and clean, while a CPU may hold one that is neither.
  */
-function demote({ mm, p0 }: Twins): Body {
+export function demote({ mm, p0 }: Twins): Body {
   return thread((cpu) => changeDeferred(cpu, mm, p0, 0, (entry) => entryClear(entry, RW | DIRTY | SAVED_DIRTY)));
 }
 

@@ -49,9 +49,10 @@ function revoking({ mapping, pages }: MappedStage): Body {
 }
 
 /** The race of T14, by either of its names. Within one table: that keeps it small. T14/cleaned moves to another one. */
-const movedAndFreed = (id: string, naive: string, source: string): AnyScenario =>
+const movedAndFreed = (id: string, naive: string, source: string, bug?: string): AnyScenario =>
   defineScenario<MappedStage>({
     id,
+    ...(bug === undefined ? {} : { bug }),
     title: 'mremap moves a page of a file that is unmapped and freed through its new address',
     source,
     cpus: 2,
@@ -73,7 +74,7 @@ const t14 = movedAndFreed(
   'T14/naive',
   'eb66ae030829 (2018): properly flush TLB before releasing the page',
 );
-const b04 = movedAndFreed('bug:B04/fixed', 'bug:B04/buggy', 'CVE-2018-18281, eb66ae030829 (2018)');
+const b04 = movedAndFreed('bug:B04/fixed', 'bug:B04/buggy', 'CVE-2018-18281, eb66ae030829 (2018)', 'B04');
 
 const t14Gather = defineScenario<MappedStage>({
   id: 'T14/gather',

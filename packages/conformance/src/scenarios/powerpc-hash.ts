@@ -34,6 +34,7 @@ import {
   vmap,
 } from '@mmu-gather/mm/stepped';
 import type { Hash, HashSwitches } from '@mmu-gather/powerpc/stepped';
+import type { Property } from '../property.ts';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
@@ -46,14 +47,21 @@ function hash(switches: Partial<HashSwitches>): BackendOverrides {
 }
 
 /** A twin that differs by switches of the hash MMU. */
-function wrongHash<E>(id: string, why: string, switches: Partial<HashSwitches>, oracle: readonly string[]): Twin<E> {
-  return { id, why, oracle, property: 'SAC', backend: hash(switches) };
+function wrongHash<E>(
+  id: string,
+  why: string,
+  switches: Partial<HashSwitches>,
+  oracle: readonly string[],
+  property: Property = 'SAC',
+): Twin<E> {
+  return { id, why, oracle, property, backend: hash(switches) };
 }
 
 // ---- what is collected, and the PTL ----
 
 const b49 = defineScenario<Stage>({
   id: 'bug:B49/fixed',
+  bug: 'B49',
   title: 'a page is zapped, and another CPU maps it anew (MADV_POPULATE_WRITE) as soon as the PTL is dropped',
   source: 'a741e6796957 ([POWERPC] Make tlb flush batch use lazy MMU mode), 2007; bug B49',
   cpus: 2,
@@ -167,6 +175,7 @@ function* mayMove(cpu: Cpu, where: Cell): Steps<boolean> {
 
 const b50 = defineScenario<KernelPage>({
   id: 'bug:B50/fixed',
+  bug: 'B50',
   title:
     'a task clears an entry of the kernel in a section, without a lock, and may be moved to another CPU before it ends',
   source: 'b9ef323ea168 (6.1); mm/memory.c apply_to_page_range; bug B50',
@@ -196,6 +205,7 @@ const b50 = defineScenario<KernelPage>({
       'the task leaves what it has collected behind, and ends its section with the empty batch of the other CPU',
       { lazyPreemption: true, switchDrains: false },
       ['O15'],
+      'MISS',
     ),
   ],
 });
@@ -207,6 +217,7 @@ function batchOf(cpu: Cpu): LazyBatch {
 
 const b50Enter = defineScenario<KernelPage>({
   id: 'bug:B50/enter/fixed',
+  bug: 'B50',
   title: 'a task looks for the batch of its CPU to begin a section, and may be moved to another CPU before it does',
   source: 'b9ef323ea168 (6.1); arch_enter_lazy_mmu_mode of 6.0',
   cpus: 2,
@@ -244,6 +255,7 @@ const b50Enter = defineScenario<KernelPage>({
       "the task begins the section of the CPU where it was: whoever runs there collects from now on, and nobody ends it (also with __switch_to's drain)",
       { lazyPreemption: true },
       ['O15'],
+      'MISS',
     ),
   ],
 });

@@ -42,6 +42,7 @@ export const S390_ONLY: Only = {
 
 const arrives = defineScenario<Stage>({
   id: 'bug:B80/fixed',
+  bug: 'B80',
   title:
     'a page is unmapped lazily, by the only CPU that is attached, while a thread of the mm is switched in elsewhere: it waits, and pays',
   source: '53e857f30867 (s390/mm,tlb: race of lazy TLB flush vs. recreation of TLB entries)',
@@ -211,6 +212,7 @@ const D1 = [
 
 const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
   id: 'bug:B79/fixed',
+  bug: 'B79',
   title: 'a flush of the whole mm takes CPUs out of mm_cpumask that are attached no more, while one of them leaves',
   source: 'b3e5dc45fd1e (s390/mm: fix local TLB flushing vs. detach of an mm address space)',
   cpus: 2,
@@ -316,6 +318,7 @@ const paidByAnother = defineScenario<Stage>({
 
 const debt = defineScenario<Stage>({
   id: 'bug:B44/fixed',
+  bug: 'B44',
   title: 'a thread that is switched in pays what is owed, while the other CPU unlinks a table, which is owed too',
   source: '60f07c8ec5fa (s390/mm: fix race on mm->context.flush_mm)',
   cpus: 2,
@@ -325,17 +328,17 @@ const debt = defineScenario<Stage>({
   threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => toUser(cpu, mm))],
   twins: [
     {
-      id: 'bug:B44/purge-first',
+      id: 'bug:B44/buggy',
       why: 'the flag is cleared after the purge: what was owed in between is forgotten',
       oracle: ['O1', 'O4', 'O10', 'O12'],
       property: 'MISS',
       backend: { s390: { debtClear: 'purge-first' } },
     },
     {
-      id: 'bug:B44/flag-first',
+      id: 'bug:B44/rung-flag-first',
       why: 'the flag is cleared before the purge, without a lock: who finds it clear goes on before the purge',
       oracle: ['O1', 'O4', 'O10'],
-      property: 'SAC',
+      property: 'MISS',
       backend: { s390: { debtClear: 'flag-first' } },
     },
   ],

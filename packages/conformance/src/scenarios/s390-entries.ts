@@ -204,7 +204,7 @@ function kernelPage(run: Run): KernelPage {
 }
 
 const flushAll = defineScenario<KernelPage>({
-  id: 'bug:s390-B7/fixed',
+  id: 's390/flush-tlb-all',
   title:
     'an entry of the kernel is emptied by a store, and all kernel addresses are flushed, before its page is given away',
   source: '64e2f60f355e (s390: Disable ARCH_WANT_OPTIMIZE_HUGETLB_VMEMMAP, October 2025): there was no flush_tlb_all',
@@ -224,7 +224,7 @@ const flushAll = defineScenario<KernelPage>({
   ],
   twins: [
     {
-      id: 'bug:s390-B7/buggy',
+      id: 's390/flush-tlb-all/empty',
       why: 'flush_tlb_all does nothing on s390: other CPUs write through the old entry',
       oracle: 'O15',
       property: 'SAC',

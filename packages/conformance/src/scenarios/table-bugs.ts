@@ -25,6 +25,7 @@ interface HugeMapping extends Stage {
 
 const b25 = defineScenario<HugeMapping>({
   id: 'bug:B25/fixed',
+  bug: 'B25',
   title:
     'NUMA hinting changes a huge entry while MADV_DONTNEED looks at it without the lock: it is never none in between',
   source: 'ced108037c2a (2017)',
@@ -58,6 +59,7 @@ const b25 = defineScenario<HugeMapping>({
 
 const b32 = defineScenario<Stage>({
   id: 'bug:B32/fixed',
+  bug: 'B32',
   title: 'a table is freed without a batch, while a lazy CPU may speculate through it',
   source: 'd86564a2f085, a6f572084fbe (2018)',
   cpus: 2,
@@ -84,6 +86,7 @@ const b32 = defineScenario<Stage>({
 
 const b88 = defineScenario<Stage>({
   id: 'bug:B88/fixed',
+  bug: 'B88',
   title: 'a table is freed without a batch on radix, where walks are cached apart: the flush drops them, too',
   source: '0ed1325967ab (2020)',
   cpus: 2,
@@ -111,6 +114,7 @@ const b88 = defineScenario<Stage>({
 
 const b85 = defineScenario<MappedStage>({
   id: 'bug:B85/fixed',
+  bug: 'B85',
   title: 'mremap moves a whole table of a file while retract_page_tables takes it away: it looks again under the locks',
   source: 'CVE-2024-50066, 6fa1066fc5d0 (2024)',
   cpus: 2,

@@ -129,5 +129,42 @@ const generation = defineScenario<Mapped>({
   ],
 });
 
+/** The stack of a task goes with the task, another one gets its addresses, and is moved to another CPU. */
+const stack = defineScenario<Mapped>({
+  id: 'bug:B72/fixed',
+  bug: 'B72',
+  title:
+    'addresses and frame of a stack of the kernel are given back, and a new stack is mapped there for a task that runs elsewhere',
+  source: 'Asterinas 1952 and 3630 and others (2025), as vunmap and vmap would have it',
+  cpus: 2,
+  profile: { vmapLazyPages: 0, vmapReuse: 'purge' },
+  setup: mapped(2, 1),
+  threads: ({ frames, at }) => [
+    thread(function* (cpu) {
+      yield* vunmap(cpu, at[0]!);
+      yield* vmap(cpu, [frames[1]!]);
+      // Only now: the frame stays with whoever flushes.
+      yield* cpu.free('page', frames[0]!);
+    }),
+    thread((cpu) => cpu.kernelRead(at[0]!)),
+  ],
+  twins: [
+    {
+      id: 'bug:B72/buggy',
+      why: 'both are used again at once, and no other CPU is flushed: its task runs on the stack of before',
+      oracle: 'O15',
+      property: 'FUAF',
+      profile: { vmapReuse: 'at-once' },
+    },
+    {
+      id: 'bug:B72/rung-no-wait',
+      why: 'other CPUs are flushed, and nobody waits for it',
+      oracle: 'O15',
+      property: 'FUAF',
+      wrong: 'kernel-no-wait',
+    },
+  ],
+});
+
 /** All of them. */
-export const VMAP: readonly AnyScenario[] = [t25, full, attributes, generation];
+export const VMAP: readonly AnyScenario[] = [t25, full, attributes, generation, stack];

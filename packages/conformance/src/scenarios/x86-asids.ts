@@ -325,6 +325,7 @@ function kernelMapping(run: Run): Mapped {
 
 const b75 = defineScenario<Mapped>({
   id: 'bug:B75/fixed',
+  bug: 'B75',
   title: 'an address of the kernel is flushed, and handed out again: its entries are global',
   source: 'ce0b15d11ad8 (2023); Intel SDM 4.10.4',
   cpus: 2,

@@ -70,6 +70,11 @@ export interface DeferralSwitches {
   /** What they do with the open bracket then: end it and start anew, or (RFC 13, 15 as posted, wrong: D10, trace T30) nothing. */
   readonly madviseRelock: 'ends-bracket' | 'stays-open';
   /**
+   * When they settle what reclaim has emptied and not flushed: each time that they have taken the PTL (6.16 on, 383c4613c67c), or (wrong,
+   * bug B12) only when they take it first.
+   */
+  readonly madviseDrains: 'each-lock' | 'first-lock';
+  /**
    * When a CPU leaves reclaim's mask (RFC 20):
    * - `arrival`: when a request arrives, before it looks at what to flush. With `batchedTargets: 'shared'` right for user accesses
    *   only: until the handler has flushed, an NMI that reads user memory could still use a page that is freed meanwhile (O1s)
@@ -107,6 +112,7 @@ export const DEFERRAL_5_11: DeferralSwitches = {
   forkMmGens: 'none',
   madviseSplits: false,
   madviseRelock: 'ends-bracket',
+  madviseDrains: 'first-lock',
   batchedAck: 'arrival',
   batchedOr: 'always',
   batchedTargets: 'own',
@@ -116,7 +122,7 @@ export const DEFERRAL_5_11: DeferralSwitches = {
 };
 
 /** What Linux 6.18 changed. */
-export const DEFERRAL_6_18: Partial<DeferralSwitches> = {};
+export const DEFERRAL_6_18: Partial<DeferralSwitches> = { madviseDrains: 'each-lock' };
 
 /** Values of the switches. */
 export const DEFERRAL_AXES: Axes<DeferralSwitches> = {
@@ -133,6 +139,7 @@ export const DEFERRAL_AXES: Axes<DeferralSwitches> = {
   forkMmGens: axis(['none', 'deferred'], ['completed']),
   madviseSplits: axis([false, true]),
   madviseRelock: axis(['ends-bracket'], ['stays-open']),
+  madviseDrains: axis(['each-lock'], ['first-lock']),
   batchedAck: axis(['arrival', 'before-full-flush'], ['after-full-flush']),
   batchedOr: axis(['always', 'if-missing']),
   batchedTargets: axis(['own', 'shared']),

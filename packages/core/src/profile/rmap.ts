@@ -7,6 +7,11 @@ import { type Axes, axis, COUNT } from './axis.ts';
 export interface RmapSwitches {
   /** Whether a dirty file page keeps its rmap reference until after the flush (6.2 on; without: trace T9). */
   readonly delayedRmap: boolean;
+  /**
+   * Without `delayedRmap`, when the entry of a dirty file page that was zapped is flushed: before the PTL is dropped (3.15 on,
+   * 1cf35d47712d), or with the batch, after it (wrong: bug B18).
+   */
+  readonly zapDirtyFlush: 'under-lock' | 'after-unlock';
   /** Whether pte_accessible counts a PROTNONE entry as accessible while a flush is pending (3.13 on; bug B06). */
   readonly accessiblePending: boolean;
   /**
@@ -70,6 +75,7 @@ export interface RmapSwitches {
 /** As in Linux 5.11. */
 export const RMAP_5_11: RmapSwitches = {
   delayedRmap: false,
+  zapDirtyFlush: 'under-lock',
   accessiblePending: true,
   accessibleEntry: 'old',
   batchedPending: 'flag',
@@ -97,6 +103,7 @@ export const RMAP_6_18: Partial<RmapSwitches> = {
 /** Values of the switches. */
 export const RMAP_AXES: Axes<RmapSwitches> = {
   delayedRmap: axis([true], [false]),
+  zapDirtyFlush: axis(['under-lock'], ['after-unlock']),
   accessiblePending: axis([true], [false]),
   accessibleEntry: axis(['old'], ['slot']),
   batchedPending: axis(['counters', 'two-words', 'generation', 'cpumask'], ['flag', 'none']),

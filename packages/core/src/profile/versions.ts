@@ -31,6 +31,7 @@ export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   tableRemoveOne: '6.14',
   madviseGather: '6.16',
   vmapSections: '6.16',
+  madviseDrains: '6.16',
   pfnmapFlush: '6.16',
 };
 
