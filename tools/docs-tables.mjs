@@ -3,14 +3,17 @@
 //
 //     <!-- generated: NAME -->  ...  <!-- /generated -->
 //
-// Without arguments: says which pages are not what they would be. With --write: writes them.
+// Without arguments: says which pages are not what they would be; the races in docs/bugs.md are not searched for then. With --write: writes
+// them. With names of pages (bugs.md): these alone.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bugsPage } from './docs-bugs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const write = process.argv.includes('--write');
+const named = process.argv.slice(2).filter((argument) => argument !== '--write');
 const COUNTS = { flushes: 'flushes', ipis: 'IPIs', entries: 'entries', redundant: 'redundant', stale: 'stale' };
 
 /** Runs the command, and returns the JSON that it prints. */
@@ -114,8 +117,8 @@ function replayed(profiles) {
 }
 
 /** What one workload asks of the hardware on each architecture, an operation at a time. */
-async function eventLogs() {
-  const { ARCHITECTURES, eventLog } = await import('../packages/conformance/dist/index.js');
+function eventLogs() {
+  const { ARCHITECTURES, eventLog } = suite;
   const logs = ARCHITECTURES.map((arch) => [arch.id, eventLog(arch)]);
   const lines = (of) => (of.length === 0 ? 'nothing' : of.join('<br>'));
   return logs[0][1]
@@ -146,10 +149,13 @@ const rfc = () =>
     ...[0, 1, 2, 3, 4, 6, 8, 9, 13, 15, 16, 17, 19].map((n) => `rfc-2021-corrected@${n}`),
     'rfc-2021-corrected',
   ]));
-const logs = await eventLogs();
+// Diagrams name the sources.
+process.setSourceMapsEnabled(true);
+const suite = await import('../packages/conformance/dist/index.js');
 const reduced = await reductionTable();
 const TABLES = {
-  'event logs': () => logs,
+  bugs: (old) => bugsPage(suite, write ? undefined : old),
+  'event logs': eventLogs,
   reductions: () => reduced,
   'compare totals': () => totals(holding()),
   'compare scenarios': () => scenarios(holding()),
@@ -162,13 +168,13 @@ const TABLES = {
 
 /** A page with every block filled. */
 function filled(page, text) {
-  return text.replaceAll(/(<!-- generated: (.*?) -->\n)[^]*?(<!-- \/generated -->)/g, (_, begin, name, end) => {
+  return text.replaceAll(/(<!-- generated: (.*?) -->\n)([^]*?)(<!-- \/generated -->)/g, (_, begin, name, old, end) => {
     if (!(name in TABLES)) throw new Error(`${page}: no table '${name}': there are ${Object.keys(TABLES).join(', ')}`);
-    return `${begin}\n${TABLES[name]()}\n\n${end}`;
+    return `${begin}\n${TABLES[name](old)}\n\n${end}`;
   });
 }
 
-for (const page of readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))) {
+for (const page of named.length > 0 ? named : readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))) {
   const path = join(root, 'docs', page);
   const text = readFileSync(path, 'utf8');
   const next = filled(page, text);

@@ -1,6 +1,7 @@
 // The catalogue of historical bugs: each is run or says why not, and what a buggy form violates is what the catalogue says.
 import { describe, expect, test } from 'vitest';
-import { BUG_CATALOGUE, countBugs, SCENARIOS, SHOWN_BY, shownBugs } from '../src/index.ts';
+import type { OracleId } from '@mmu-gather/core/stepped';
+import { BUG_CATALOGUE, cells, countBugs, runCell, SCENARIOS, SHOWN_BY, shownBugs, X86 } from '../src/index.ts';
 
 const shown = shownBugs(SCENARIOS);
 
@@ -42,4 +43,12 @@ test('counts', () => {
   const { code, abstract, ...rest } = countBugs(shown);
   expect(code + abstract).toBeGreaterThanOrEqual(40);
   expect(rest['not modelled']).toBe(46 - code - abstract);
+});
+
+// Control N5: reclaim flushes before it frees, so these bugs lose permissions, and never a page.
+test.each(['bug:B02/buggy', 'bug:B12/buggy'])('%s lets nobody use a page that is free', (id) => {
+  const [cell] = cells(SCENARIOS, [X86], { profiles: ['linux-6.18'], scenarios: [id] });
+  expect(runCell(cell!)).toMatchObject({ verdict: 'violated', property: 'SAC' });
+  const others = Object.keys(SHOWN_BY).filter((each) => /^O/.test(each) && each !== 'O1') as OracleId[];
+  expect(runCell(cell!, { oraclesOff: others })).toMatchObject({ verdict: 'holds', exhaustive: true });
 });

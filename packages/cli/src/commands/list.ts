@@ -190,9 +190,7 @@ function bugs(): List {
     kind,
     title: bug.title,
     what: bug.notModelled === undefined ? bug.title : `${bug.title} (${bug.notModelled})`,
-    archs: ARCHITECTURES.filter((arch) => scenarios.some((each) => whyNot(arch, each) === undefined)).map(
-      ({ id }) => id,
-    ),
+    archs: ARCHITECTURES.filter((arch) => shownBy.some((each) => whyNot(arch, each) === undefined)).map(({ id }) => id),
     source: bug.source,
     scope: bug.scope,
     fixed: shownBy.map(({ id }) => id),

@@ -39,6 +39,7 @@ export const RANGES_ARE_FOLDED: NonNullable<ProfileSpec['mends']> = {
 
 /** Where finishes, reclaim and MADV_COLD do what the aggressive profile has them do. */
 export const DEFERRED_FURTHER: NonNullable<ProfileSpec['mends']> = {
+  'bug:B12/buggy': 'a finish looks for changes in the ring, and finds those of reclaim there',
   'T8/dec-first': 'a finish looks for changes in the ring, whether their gather is still counted or not',
   'storm/reclaim-beside-gather/hidden@x86': 'what reclaim changed is in the ring, where the zap finds it',
   'rfc/D6': 'MADV_COLD does not flush, so no CPU leaves the mask for it',

@@ -105,6 +105,13 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
   },
   {
     from: 9,
+    why: 'D1: the comparison is inverted',
+    scenarios: {
+      'control:N3': 'O9',
+    },
+  },
+  {
+    from: 9,
     why: 'D2: the cleared slot is asked',
     scenarios: {
       'T14/gather-cleaned': 'O3',
@@ -116,6 +123,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'ksm/merge': 'O9',
       'ksm/store': 'O9',
       'T9/fixed': 'O3',
+      'control:N1': 'O9',
       'bug:B18/fixed': 'O3',
       'writeback/running-thread': 'O9',
       'writeback/store': 'O9',

@@ -35,6 +35,8 @@ const release =
       yield* shootdown(cpu, flushed(cpu));
       yield* cpu.free('page', frames[0]!);
     }),
+    // A batch of commands that uses the buffer, and one that does not.
+    thread((cpu) => cpu.userWrite(0, 2)),
   ];
 
 const b54 = defineScenario<Space>({

@@ -270,6 +270,8 @@ const vfree =
       yield* shootdown(cpu, { cpus: told(cpu) });
       yield* cpu.free('table', env.table);
     }),
+    // A request of the device, which is translated in the middle of that.
+    thread((cpu) => cpu.userRead(0)),
   ];
 
 const b56 = defineScenario<Space>({
