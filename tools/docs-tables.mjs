@@ -152,7 +152,11 @@ const rfc = () =>
 // Diagrams name the sources.
 process.setSourceMapsEnabled(true);
 const suite = await import('../packages/conformance/dist/index.js');
-const reduced = await reductionTable();
+const pages = named.length > 0 ? named : readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const texts = new Map(pages.map((page) => [page, readFileSync(join(root, 'docs', page), 'utf8')]));
+const reduced = [...texts.values()].some((text) => text.includes('<!-- generated: reductions -->'))
+  ? await reductionTable()
+  : '';
 const TABLES = {
   bugs: (old) => bugsPage(suite, write ? undefined : old),
   'event logs': eventLogs,
@@ -174,9 +178,8 @@ function filled(page, text) {
   });
 }
 
-for (const page of named.length > 0 ? named : readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))) {
+for (const [page, text] of texts) {
   const path = join(root, 'docs', page);
-  const text = readFileSync(path, 'utf8');
   const next = filled(page, text);
   if (next === text) continue;
   if (write) {
