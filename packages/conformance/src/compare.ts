@@ -18,9 +18,9 @@ import { staleness } from './staleness.ts';
 
 /** What is counted. */
 export interface Counts {
-  /** Calls of a flush function of the backend that invalidated or interrupted. */
+  /** Calls of a flush function of the backend, changes of entries, and ends of lazy MMU sections that invalidated or interrupted. */
   readonly flushes: number;
-  /** Interrupts sent. */
+  /** Interrupts sent; on sparc64 mondos, too. */
   readonly ipis: number;
   /** Cached pages that invalidations dropped, on each CPU that may have held them. */
   readonly entries: number;
