@@ -65,10 +65,16 @@ export interface Locality {
   wasLocal(): boolean;
 }
 
+/** CPUs that run the same code, and that nothing else tells apart. */
+export interface AlikeCpus {
+  /** Their numbers. */
+  readonly cpus: readonly number[];
+}
+
 /** CPUs that may be taken for one another (symmetry.ts). */
 export interface Alike {
-  /** Groups of CPUs whose code is the same, and which nothing else tells apart. */
-  readonly groups: readonly { readonly cpus: readonly number[] }[];
+  /** The groups. */
+  readonly groups: readonly AlikeCpus[];
   /** First half of a key that is the same in states that differ in which of them is which; as `look` found it. */
   readonly low: number;
   /** Second half. */

@@ -18,6 +18,7 @@ export type { Frames } from './mmu/page-tables.ts';
 export type { Held, Removal } from './mmu/removals.ts';
 export { MAX_MESSAGES } from './mmu/values.ts';
 export * from './process.ts';
+export * from './script.ts';
 export * from './search/index.ts';
 export { State } from './state.ts';
 export { Text } from './text.ts';

@@ -27,7 +27,7 @@ import {
   Page,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import type { Explorable, Locality, Touch, Violation } from './explorable.ts';
+import type { Alike, Explorable, Locality, Touch, Violation } from './explorable.ts';
 import { Effects } from './effects.ts';
 import { deliveryFootprint, drainFootprint, type FootprintHost, stepFootprint } from './footprint.ts';
 import { Interrupts } from './interrupts.ts';
@@ -175,7 +175,7 @@ export class Machine<E = unknown> implements Explorable {
   /** Names for people. */
   readonly text: Text;
   readonly locality: Locality | undefined;
-  readonly alike: Symmetry | undefined;
+  readonly alike: Alike | undefined;
   violation: Violation | undefined;
   /** Called at each tracepoint of the kernel code, if set. */
   onTrace: ((cpu: number, event: string, values: readonly number[]) => void) | undefined;
@@ -186,6 +186,7 @@ export class Machine<E = unknown> implements Explorable {
   #begun = false;
   readonly #cpus: number;
   readonly #words: Words;
+  readonly #pauses = new Pauses();
   readonly #memory: Memory;
   readonly #weak: WeakMemory | undefined;
   readonly #races: Races;
@@ -237,7 +238,7 @@ export class Machine<E = unknown> implements Explorable {
     const state = (this.state = new State(quiet + 2 * n * QUIET_WORDS, quiet));
     for (const [cell, value] of layout.initial) state.set(cell, value);
 
-    const words = (this.#words = new Words(state, n, cpuBase, processBase));
+    const words = (this.#words = new Words(state, n, cpuBase, processBase, this.#pauses));
     const objects = (this.#objects = new Objects(words, layout, objectBase));
     this.#interrupts = new Interrupts(words);
     const isEntry = (cell: Cell): boolean => layout.isEntry(options, cell);
@@ -522,7 +523,7 @@ export class Machine<E = unknown> implements Explorable {
 
   /** Where code calls the pending step of a process, `mm/munmap.ts:12`; '' if sites are not noted, or it is no call of code. */
   stepSite(process: number): string {
-    return this.#words.pauses.site(this.#words.quiet(process, QUIET.pause));
+    return this.#pauses.site(this.#words.quiet(process, QUIET.pause));
   }
 
   /** Number of stores that wait in a CPU's buffer. */
@@ -893,7 +894,7 @@ export class Machine<E = unknown> implements Explorable {
       claimsOf: (process) => this.#localSteps.noting(process.number, this.#oracles.claimsOf(process.cpuId)),
       forget: (process, progress, live) => this.#forget(process.number, progress, live),
       trace: (process, event, values) => this.onTrace?.(process.cpuId, event, values),
-      pauses: this.#words.pauses,
+      pauses: this.#pauses,
       logLength: (process) =>
         this.#words.quiet(process.number, QUIET.logLength) - this.#words.quiet(process.number, QUIET.logBase),
       logged: (process, i) => this.#logs[process.number]![this.#words.quiet(process.number, QUIET.logBase) + i]!,

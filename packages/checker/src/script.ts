@@ -22,12 +22,46 @@ export const ENDING = {
   thrown: 3,
 } as const;
 
+/** A plain store. */
+export interface WriteDeed {
+  /** Which deed. */
+  readonly kind: 'write';
+  /** Where. */
+  readonly cell: Cell;
+  /** What. */
+  readonly value: number;
+}
+
+/** Code says what it still knows (bare.ts). */
+export interface ForgetDeed {
+  /** Which deed. */
+  readonly kind: 'forget';
+  /** Where it is. */
+  readonly progress: number;
+  /** What it knows. */
+  readonly live: readonly number[];
+}
+
+/** A claim. */
+export interface ClaimDeed {
+  /** Which deed. */
+  readonly kind: 'claim';
+  /** Asks the oracles. */
+  readonly check: (claims: Claims) => void;
+}
+
+/** A tracepoint. */
+export interface TraceDeed {
+  /** Which deed. */
+  readonly kind: 'trace';
+  /** Its name. */
+  readonly event: string;
+  /** Its values. */
+  readonly values: readonly number[];
+}
+
 /** What code does without being fed anything for it. */
-export type Deed =
-  | { readonly kind: 'write'; readonly cell: Cell; readonly value: number }
-  | { readonly kind: 'forget'; readonly progress: number; readonly live: readonly number[] }
-  | { readonly kind: 'claim'; readonly check: (claims: Claims) => void }
-  | { readonly kind: 'trace'; readonly event: string; readonly values: readonly number[] };
+export type Deed = WriteDeed | ForgetDeed | ClaimDeed | TraceDeed;
 
 /** One passage. */
 export class Passage {

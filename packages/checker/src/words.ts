@@ -3,7 +3,7 @@
  *
  *     [ arena | CPUs | objects | mmu | oracles | processes ][ quiet: logs, pending steps, plain accesses ]
  */
-import { Pauses } from './script.ts';
+import type { Pauses } from './script.ts';
 import type { State } from './state.ts';
 
 /** One store buffer holds this many stores; a CPU whose buffer is full waits for a drain. Real ones hold about 50. */
@@ -86,7 +86,7 @@ export const QUIET: Readonly<
   logBase: 1,
   /** History at the last enterKernel: two words. */
   savedHistory: 2,
-  /** The step it is paused before: its number among {@link Words.pauses}. */
+  /** The step it is paused before: its number among all {@link Pauses}. */
   pause: 4,
   /** Plain accesses since its last step: count, then cell * 2 + (1 if a store). */
   segmentLength: 5,
@@ -106,12 +106,13 @@ export class Words {
   readonly state: State;
   /** Number of CPUs. */
   readonly cpus: number;
-  /** The steps that processes were seen to pause before. */
-  readonly pauses: Pauses = new Pauses();
   readonly #cpuBase: number;
   readonly #processBase: number;
+  readonly #pauses: Pauses;
 
-  constructor(state: State, cpus: number, cpuBase: number, processBase: number) {
+  /** @param pauses the steps that processes were seen to pause before */
+  constructor(state: State, cpus: number, cpuBase: number, processBase: number, pauses: Pauses) {
+    this.#pauses = pauses;
     this.state = state;
     this.cpus = cpus;
     this.#cpuBase = cpuBase;
@@ -148,10 +149,10 @@ export class Words {
   }
   /** Kind of the step that a process is paused before. */
   kind(process: number): number {
-    return this.pauses.kind(this.quiet(process, QUIET.pause));
+    return this.#pauses.kind(this.quiet(process, QUIET.pause));
   }
   /** An argument of that step. */
   arg(process: number, i: number): number {
-    return this.pauses.arg(this.quiet(process, QUIET.pause), i);
+    return this.#pauses.arg(this.quiet(process, QUIET.pause), i);
   }
 }

@@ -58,6 +58,7 @@ export { bounded, type BoundedOptions } from './bounded.ts';
 export { brute } from './brute.ts';
 export { counterexample, type Counterexample, type CounterexampleOptions, shorten } from './counterexample.ts';
 export { dpor, type DporOptions } from './dpor.ts';
+export type { Dependence } from './footprint.ts';
 export { decodeId, encodeId, IdError } from './id.ts';
 export { neighbour, type Neighbour } from './neighbour.ts';
 export { type Path, turnCost } from './path.ts';
