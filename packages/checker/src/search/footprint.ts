@@ -12,9 +12,9 @@ import type { Explorable, Touch, TouchMode } from '../explorable.ts';
 
 /** When two touches of one location conflict. */
 export interface Dependence {
-  /** Number of a way to touch; `write` must be {@link WRITE}. */
+  /** Number of a way to touch; `write` is 1. */
   readonly modes: Readonly<Record<TouchMode, number>>;
-  /** Do they? What has number {@link WRITE} must conflict with everything. */
+  /** Do they? A `write` does with everything. */
   conflict(a: number, b: number): boolean;
 }
 
