@@ -80,10 +80,12 @@ function commands(done: (code: number) => void): Command {
     .option('--json', 'print JSON')
     .option('--junit <file>', 'write JUnit XML, too')
     .option('--coverage [file]', 'what was exercised, of shards that were run with --coverage')
+    .option('--html <folder>', 'write a page for each violation that is not expected, and an index')
+    .option('--twins', 'with --html: also for wrong twins, which are refuted as they should be')
     .addHelpText('after', example('merge-reports shard-1.json shard-2.json --junit suite.xml'))
     .action(async (files: string[], options: MergeOptions) => {
       const { runMerge } = await import('./commands/merge.ts');
-      done(runMerge(files, options));
+      done(await runMerge(files, options));
     });
 
   program

@@ -46,6 +46,11 @@ test('there is no estimate as long as something was never measured', () => {
   expect(costs.left([3, 4], 1)).toBe(9);
   const limited = new Costs(cells, { ...RUN, maxStates: 9 }, before([1, 2, 3, 4, 5]));
   expect(limited.left([3, 4], 1)).toBeUndefined();
+  // One that takes longer than it did.
+  costs.began(3);
+  const end = performance.now() + 10;
+  while (performance.now() < end);
+  expect(costs.left([3, 4], 1)).toBeUndefined();
 });
 
 test('an estimate goes by the threads, the longest cell, and how fast it is now', () => {

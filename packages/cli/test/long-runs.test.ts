@@ -1,7 +1,7 @@
 /**
  * Long runs: threads, shards and checkpoints change nothing of what is reported, but for times.
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '@mmu-gather/conformance';
 import { describe, expect, test } from 'vitest';
@@ -114,6 +114,22 @@ describe('shards', () => {
     expect(await refused('cut.json')).toContain('cut.json: no JSON');
     expect(await refused('gone.json')).toContain('gone.json: no such file');
   });
+});
+
+test('merged reports have pages, where the sources are those of the run', SLOW, async () => {
+  const args = 'conformance --arch x86 --profile linux-6.18 --scenario T3/naive --shard 1/1 --json'.split(' ');
+  const { out } = await mmuGather(args);
+  const report = JSON.parse(out) as Report;
+  const identity = { ...report.run.identity, code: 'other' };
+  const cwd = folder({ 'one.json': out, 'old.json': JSON.stringify({ ...report, run: { ...report.run, identity } }) });
+  const [merged, refused] = await Promise.all([
+    mmuGather(['merge-reports', 'one.json', '--html', 'pages'], { cwd }),
+    mmuGather(['merge-reports', 'old.json', '--html', 'none'], { cwd }),
+  ]);
+  expect(merged.out).toContain('1 page and index.html in pages');
+  expect(readdirSync(join(cwd, 'pages'))).toEqual(['T3-naive-x86-linux-6.18-tso.html', 'index.html']);
+  expect(refused).toMatchObject({ code: 2, out: '' });
+  expect(refused.err).toContain('--html: the code has changed');
 });
 
 describe('a checkpoint', () => {

@@ -118,6 +118,14 @@ export interface Summary {
   readonly bounded: number;
 }
 
+/** A file as it was. */
+export interface GivenFile {
+  /** As it was named. */
+  readonly name: string;
+  /** Hash of its text. */
+  readonly hash: string;
+}
+
 /** What a run was asked for, and of which code: two parts of one run have the same. */
 export interface Identity {
   /** Version of the command. */
@@ -126,8 +134,10 @@ export interface Identity {
   readonly code: string;
   /** The command, without options: `mmu-gather check mine.ts`. */
   readonly command: string;
-  /** Hashes of the files that it was given. */
-  readonly files: readonly string[];
+  /** The files of scenarios that it was given. */
+  readonly files: readonly GivenFile[];
+  /** The files of backends that it was given. */
+  readonly backends: readonly GivenFile[];
   /** What selects cells, by option. */
   readonly selection: Readonly<Record<string, unknown>>;
   /** How cells are run, by option. */

@@ -2,16 +2,25 @@
  * `merge-reports`: the reports of all shards of a run to the one that the whole run would have made.
  */
 import { readFileSync } from 'node:fs';
-import { type CellResult, type Report, type RunInfo, type ShardInfo, summaryOf } from '@mmu-gather/conformance';
+import {
+  type CellResult,
+  type Identity,
+  type Report,
+  type RunInfo,
+  type ShardInfo,
+  summaryOf,
+} from '@mmu-gather/conformance';
 import { SuiteReport } from '../human/suite-report.ts';
 import { terminal } from '../human/terminal.ts';
 import { firstLine, Misuse } from '../misuse.ts';
+import { type PagesOptions, preparePages, writePages } from '../pages/pages.ts';
 import { type Files, mustBeWritable, writeFiles } from '../reports/files.ts';
 import { codeOf, outcomeOf } from '../reports/report.ts';
-import { difference } from '../suite/identity.ts';
+import { difference, identityOf, requestOf } from '../suite/identity.ts';
+import type { Request } from '../suite/request.ts';
 
 /** Options of the command. */
-export interface MergeOptions extends Files {
+export interface MergeOptions extends Files, PagesOptions {
   readonly verbose?: boolean;
   readonly json?: boolean;
 }
@@ -24,10 +33,13 @@ interface Part {
 }
 
 /** Runs the command. Returns the exit code that the whole run would have had. */
-export function runMerge(files: readonly string[], options: MergeOptions): number {
+export async function runMerge(files: readonly string[], options: MergeOptions): Promise<number> {
   const report = merged(files.map(read));
   if (options.coverage !== undefined && !report.results.some(({ exercise }) => exercise !== undefined))
     throw new Misuse('--coverage: these shards did not ask for it: run them with --coverage');
+  const request = requestOf(report.run.identity);
+  if (options.html !== undefined) mustBeHere(report.run.identity, request);
+  preparePages(options);
   mustBeWritable(options);
   const outcome = outcomeOf(report);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
@@ -40,7 +52,15 @@ export function runMerge(files: readonly string[], options: MergeOptions): numbe
     process.stdout.write(human.end(outcome));
   }
   writeFiles(report, options);
+  const pages = await writePages(options, request, report.results, report.run.identity.command);
+  if (pages !== undefined && options.json !== true) process.stdout.write(`${pages}\n`);
   return codeOf(outcome);
+}
+
+/** Pages take each execution again: that needs the sources and files of the run. */
+function mustBeHere(identity: Identity, request: Request): void {
+  const why = difference(identity, identityOf(request));
+  if (why !== undefined) throw new Misuse(`--html: ${why}: merge where the shards were run`);
 }
 
 /** The parts, put together. @throws Misuse if they are not all the parts of one run */

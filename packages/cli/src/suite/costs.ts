@@ -55,7 +55,7 @@ export class Costs {
     this.#now.set(cell, milliseconds);
   }
 
-  /** Milliseconds that the rest will take; undefined if something of it was never measured. */
+  /** Milliseconds that the rest will take; undefined if something of it was never measured, or takes longer than it did. */
   left(rest: readonly number[], jobs: number): number | undefined {
     let total = 0;
     let longest = 0;
@@ -63,7 +63,8 @@ export class Costs {
       const known = this.#before[this.#keys[cell]!];
       if (known === undefined) return undefined;
       const begun = this.#begun.get(cell);
-      const open = Math.max(0, known * this.#pace() - (begun === undefined ? 0 : performance.now() - begun));
+      const open = known * this.#pace() - (begun === undefined ? 0 : performance.now() - begun);
+      if (begun !== undefined && open < 0) return undefined;
       total += open;
       longest = Math.max(longest, open);
     }

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Identity } from '@mmu-gather/conformance';
+import type { GivenFile, Identity } from '@mmu-gather/conformance';
 import type { Request } from './request.ts';
 import { PACKAGES } from './site.ts';
 
@@ -19,10 +19,17 @@ export function identityOf({ files, backends, selection, run }: Request): Identi
     version: version(),
     code: hashOfSources(),
     command: commandOf(files, backends),
-    files: [...files, ...backends].map(hashOf),
+    files: files.map(given),
+    backends: backends.map(given),
     selection: { ...selection },
     options,
   };
+}
+
+/** The request that an identity is of. */
+export function requestOf({ files, backends, selection, options }: Identity): Request {
+  const names = (of: readonly GivenFile[]): string[] => of.map(({ name }) => name);
+  return { files: names(files), backends: names(backends), selection, run: options };
 }
 
 /** The command that runs these, without options. */
@@ -41,7 +48,7 @@ export function difference(one: Identity, other: Identity): string | undefined {
     const key = Object.keys({ ...then, ...now }).find((name) => said(then[name]) !== said(now[name]));
     if (key !== undefined) return `${key} ${said(then[key])} there, ${said(now[key])} here`;
   }
-  if (!isSame('files')) return 'the files have changed';
+  if (!isSame('files') || !isSame('backends')) return 'the files have changed';
   return isSame('code') ? undefined : 'the code has changed';
 }
 
@@ -83,11 +90,11 @@ function sourcesIn(folder: string): string[] {
   }
 }
 
-/** Of a file that cannot be read: the planning says so. */
-function hashOf(file: string): string {
+/** A file that cannot be read has no hash: the planning says so. */
+function given(name: string): GivenFile {
   try {
-    return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+    return { name, hash: createHash('sha256').update(readFileSync(name)).digest('hex').slice(0, 16) };
   } catch {
-    return 'none';
+    return { name, hash: '' };
   }
 }
