@@ -36,14 +36,7 @@ export class Walks implements Walkers {
   readonly #without: Without;
 
   /** @param base cells for {@link Invalidations} */
-  constructor(
-    state: State,
-    weak: WeakMemory,
-    base: Cell,
-    options: WalkerOptions,
-    ets2: boolean,
-    without: Without,
-  ) {
+  constructor(state: State, weak: WeakMemory, base: Cell, options: WalkerOptions, ets2: boolean, without: Without) {
     this.invalidations = new Invalidations(state, weak, base, options.cpus, without);
     this.#weak = weak;
     this.#options = options;
