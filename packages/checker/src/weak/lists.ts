@@ -12,7 +12,9 @@ const EMPTY = new Int32Array(0);
 /** All lists of one machine. */
 export class Lists {
   readonly #lists: Int32Array[] = [EMPTY];
-  readonly #numbers = new Map<string, number>([['', 0]]);
+  /** The newest list with a hash; and before each list the one with the same hash, or 0. */
+  readonly #newest = new Map<number, number>();
+  readonly #before: number[] = [0];
 
   /** The list with a number. Not to be written to. */
   of(number: number): Int32Array {
@@ -21,12 +23,15 @@ export class Lists {
 
   /** The number of a list. */
   number(list: readonly number[]): number {
-    const text = list.join();
-    let number = this.#numbers.get(text);
-    if (number === undefined) {
-      this.#numbers.set(text, (number = this.#lists.length));
-      this.#lists.push(Int32Array.from(list));
-    }
+    if (list.length === 0) return 0;
+    const hash = hashOf(list);
+    const newest = this.#newest.get(hash) ?? 0;
+    for (let number = newest; number !== 0; number = this.#before[number]!)
+      if (isSame(this.#lists[number]!, list)) return number;
+    const number = this.#lists.length;
+    this.#newest.set(hash, number);
+    this.#before.push(newest);
+    this.#lists.push(Int32Array.from(list));
     return number;
   }
 
@@ -60,4 +65,20 @@ export class Lists {
     }
     return this.number(next);
   }
+}
+
+/** In 31 bits: small numbers are cheap keys. */
+function hashOf(list: readonly number[]): number {
+  let h = list.length;
+  for (let i = 0; i < list.length; i++) {
+    h = Math.imul(h ^ list[i]!, 0x9e3779b1);
+    h ^= h >>> 15;
+  }
+  return h & 0x3fffffff;
+}
+
+function isSame(a: Int32Array, b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -129,12 +129,18 @@ export class Messages {
     const list = this.#list(cell);
     const newest = this.newest(cell);
     const next: number[] = [];
+    let same = drop === 0;
+    const changed = (old: View, message: number): View => {
+      const view = change(old, message);
+      same &&= view === old;
+      return view;
+    };
     for (let i = drop; i < newest; i++)
-      next.push(list[OLDER * i]!, change(list[OLDER * i + 1]!, i), list[OLDER * i + 2]!);
+      next.push(list[OLDER * i]!, changed(list[OLDER * i + 1]!, i), list[OLDER * i + 2]!);
     const rest = OLDER * newest;
-    next.push(change(list[rest] ?? EMPTY_VIEW, newest), list[rest + 1] ?? 0);
-    next.push(change(list[rest + 2] ?? EMPTY_VIEW, newest + 1));
-    this.#set(cell, next);
+    next.push(changed(list[rest] ?? EMPTY_VIEW, newest), list[rest + 1] ?? 0);
+    next.push(changed(list[rest + 2] ?? EMPTY_VIEW, newest + 1));
+    if (!same) this.#set(cell, next);
   }
 
   #set(cell: Cell, list: number[]): void {
