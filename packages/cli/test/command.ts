@@ -27,10 +27,8 @@ export interface Ran {
 export interface How {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Interrupts it once this is seen on standard output, */
+  /** Interrupts it once this is seen on standard output or standard error. */
   readonly interruptAt?: string;
-  /** or after so many milliseconds. */
-  readonly interruptAfter?: number;
   /** Kills it, as kill -9 does, once this is so. */
   readonly killWhen?: () => boolean;
   /** Runs the sources instead. */
@@ -59,13 +57,18 @@ export function mmuGather(args: readonly string[], how: How = {}): Promise<Ran> 
     if (!interrupted) child.kill('SIGINT');
     interrupted = true;
   };
-  if (how.interruptAfter !== undefined) setTimeout(interrupt, how.interruptAfter);
   const poll = setInterval(() => how.killWhen?.() === true && child.kill('SIGKILL'), 10);
+  const look = (text: string): void => {
+    if (how.interruptAt !== undefined && text.includes(how.interruptAt)) interrupt();
+  };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
-    if (how.interruptAt !== undefined && out.includes(how.interruptAt)) interrupt();
+    look(out);
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+    look(err);
+  });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
