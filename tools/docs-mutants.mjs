@@ -60,7 +60,7 @@ const fileOf = (arch) => join(folder, `${arch}.tsv`);
 
 function read(arch) {
   if (!existsSync(fileOf(arch))) return [];
-  const [head, ...lines] = readFileSync(fileOf(arch), 'utf8').trimEnd().split('\n');
+  const [head, ...lines] = readFileSync(fileOf(arch), 'utf8').replace(/\n$/, '').split('\n');
   if (head.split('\t').join() !== COLUMNS.join()) return [];
   return lines.map((line) => Object.fromEntries(line.split('\t').map((cell, i) => [COLUMNS[i], cell])));
 }

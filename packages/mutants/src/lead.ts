@@ -1,6 +1,6 @@
 /**
  * Lead: a campaign on one architecture. First all cells without mutants: what they reach, and what they cost. Then each mutant in the
- * cells that reach it, the cheapest first, until one kills it.
+ * cells that reach it, each scenario once and the cheapest first, until one kills it.
  */
 import type { Baseline, KillKind } from './campaign.ts';
 import { Crew, LOST } from './crew.ts';
@@ -34,7 +34,7 @@ export interface CampaignOptions {
 export const MOST_STATES = 2_000;
 
 /** Some seconds of one core. */
-export const BUDGET = 25_000;
+export const BUDGET = 50_000;
 
 /** Kernels, and the designs that take code of their own. */
 export const PROFILES: readonly string[] = ['linux-5.11', 'linux-6.18', 'flush-ring', 'async-queue', 'sync-finish'];
@@ -182,10 +182,12 @@ export class Lead {
     if (mutation.weakOnly && !this.#crew.weak && mutants[1] === undefined) return { ...none, verdict: 'ordered' };
     const hint = this.#options.hints?.get(mutation.key);
     const first = reaching.filter(({ scenario, profile }) => hint === `${scenario}@${profile}`);
-    const trials = [...first, ...reaching.filter((cell) => !first.includes(cell))].map(({ cell, states }) => ({
-      cell,
-      states,
-    }));
+    const trials = [...first, ...inRounds(reaching).filter((cell) => !first.includes(cell))].map(
+      ({ cell, states }) => ({
+        cell,
+        states,
+      }),
+    );
     const { budget = BUDGET } = this.#options;
     const answer = await this.#crew.ask({ kind: 'try', mutants, trials, budget });
     if (answer === LOST || answer.kind !== 'tried') {
@@ -230,6 +232,18 @@ export class Lead {
   async close(): Promise<void> {
     await this.#crew.dismiss();
   }
+}
+
+/** Each scenario once, the cheapest first; then each in another profile; and so on: what one scenario misses, another one finds sooner. */
+function inRounds(cells: readonly Baseline[]): Baseline[] {
+  const rounds: Baseline[][] = [];
+  const seen = new Map<string, number>();
+  for (const cell of cells) {
+    const round = seen.get(cell.scenario) ?? 0;
+    seen.set(cell.scenario, round + 1);
+    (rounds[round] ??= []).push(cell);
+  }
+  return rounds.flat();
 }
 
 /** `x86` of `x86/flush.ts`. */

@@ -1,0 +1,14 @@
+/**
+ * Claims about core.
+ */
+import type { Claim } from '../claim.ts';
+
+/** What covers mutants of core. */
+export const CORE_CLAIMS: readonly Claim[] = [
+  {
+    mutant: 'core/mmu-gather.ts tlbRemoveTable: tlb.cleared |= 1 << (level + 1): left out',
+    coveredBy: 'core/mmu-gather.ts tlbRemoveTable: tlb.freedTables = true: left out',
+    archs: ['x86'],
+    why: 'freed_tables alone asks for a flush, and x86 drops the walk path whatever the level',
+  },
+];
