@@ -30,8 +30,8 @@ const KILLED: readonly (readonly [key: string, ...oracles: string[]])[] = [
 let lead: Lead;
 beforeAll(async () => {
   const scenarios = ['munmap/*', 'broadcast/munmap', 'bug:B33/fixed'];
-  lead = await Lead.start({ arch: 'x86', profiles: ['linux-6.18'], scenarios, jobs: 1 }, mutations);
-}, 60_000);
+  lead = await Lead.start({ arch: 'x86', profiles: ['linux-5.11', 'linux-6.18'], scenarios, jobs: 1 }, mutations);
+}, 300_000);
 afterAll(() => lead.close());
 
 function fateOf(key: string): Promise<Fate> {
@@ -62,6 +62,13 @@ test('claims name mutants that exist, and none twice', () => {
   const missing = CLAIMS.flatMap(({ mutant, coveredBy }) => [mutant, coveredBy]).filter((key) => !keys.has(key));
   expect(missing).toEqual([]);
   expect(new Set(CLAIMS.map(({ mutant, archs }) => `${mutant} ${archs?.join()}`)).size).toBe(CLAIMS.length);
+});
+
+test.each(CLAIMS)('covered: $mutant', async ({ mutant, coveredBy }) => {
+  const numbers = [mutant, coveredBy].map((key) => mutations.findIndex((mutation) => mutation.key === key));
+  const alone = await lead.fate([numbers[0]!]);
+  expect(alone).toMatchObject({ verdict: 'survived' });
+  expect(await lead.fate([numbers[0]!, numbers[1]!])).toMatchObject({ verdict: 'killed', kill: { by: 'oracle' } });
 });
 
 test('keys are unique', () => {
