@@ -38,10 +38,15 @@ function* activeElsewhere(cpu: Cpu, mm: Mm): Steps<boolean> {
   return active !== activeCpuOf(cpu);
 }
 
-/** The barrier between page-table stores and a flush. @returns whether other CPUs must be told of the flush */
-export function* orderAndLook(cpu: Cpu, mm: Mm): Steps<boolean> {
+/**
+ * The barrier between page-table stores and a flush.
+ * @param ordered there is one; without it is wrong
+ * @returns whether other CPUs must be told of the flush
+ */
+export function* orderAndLook(cpu: Cpu, mm: Mm, ordered: boolean): Steps<boolean> {
   const { localFlush, activeCpuLook } = arm64Of(cpu).switches;
   const elsewhere = yield* activeElsewhere(cpu, mm);
+  if (!ordered) return elsewhere;
   if (elsewhere || localFlush === 'unordered') {
     yield* dsbIshst(cpu);
     return elsewhere;

@@ -51,9 +51,10 @@ export interface FlushTarget {
 export function* beginFlush(cpu: Cpu, mm: Mm): Steps<FlushTarget> {
   const { barrierBefore, asidRead, localFlush, shareability } = arm64Of(cpu).switches;
   const early = asidRead === 'before-barrier' ? yield* cpu.readOnce(mmContextId(mm)) : 0;
+  const ordered = barrierBefore === 'ishst';
   let local = shareability === 'local';
-  if (localFlush !== 'off') local = !(yield* orderAndLook(cpu, mm));
-  else if (barrierBefore === 'ishst') yield* dsbIshst(cpu);
+  if (localFlush !== 'off') local = !(yield* orderAndLook(cpu, mm, ordered)) || local;
+  else if (ordered) yield* dsbIshst(cpu);
   const id = asidRead === 'before-barrier' ? early : yield* cpu.readOnce(mmContextId(mm));
   return { asid: asidIn(id), where: local ? 'local' : 'inner' };
 }

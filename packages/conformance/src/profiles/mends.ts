@@ -35,6 +35,7 @@ export const DEFERRALS_ARE_SCANNED: NonNullable<ProfileSpec['mends']> = {
 /** Where a flush folds what is not completed yet: one that comes late, or out of order, has the earlier ranges in it. */
 export const RANGES_ARE_FOLDED: NonNullable<ProfileSpec['mends']> = {
   'T24/naive': 'the second flush finds the first one in the ring, and is a full one, too',
+  'masks/flush-interrupted/gap@x86': 'a flush finds the earlier range in the ring',
 };
 
 /** Where finishes, reclaim and MADV_COLD do what the aggressive profile has them do. */

@@ -211,6 +211,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'T4/fixed': 'O4',
       'generations/skip-with-tables': 'O4',
       'bug:B33/fixed': 'O4',
+      'masks/leave-and-arrive': 'O4',
       'vma-lock/mremap': 'O4',
       'mremap/running-thread': 'O4',
       'mremap/gather': ['O4', 'O7'],

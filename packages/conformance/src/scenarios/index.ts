@@ -34,6 +34,7 @@ import { LIFECYCLE } from './lifecycle.ts';
 import { MERGES } from './merge.ts';
 import { MIGRATION } from './migration.ts';
 import { MOVES } from './moves.ts';
+import { MASKS } from './masks.ts';
 import { MUNMAP } from './munmap.ts';
 import { PFNMAP } from './pfnmap.ts';
 import { RADIX_FLUSHES } from './powerpc-radix-flush.ts';
@@ -98,6 +99,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...CONTROLS,
   ...TABLE_BUGS,
   ...MUNMAP,
+  ...MASKS,
   ...RIGHTS,
   ...LIFECYCLE,
   ...LAZY_MMU,

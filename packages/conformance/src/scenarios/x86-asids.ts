@@ -208,7 +208,7 @@ const isolatedGlobal = defineScenario<Stage>({
     {
       id: 'global-asid/pti/kernel-only',
       why: "only the kernel's PCID is named",
-      oracle: ['O1', 'O2', 'O10'],
+      oracle: ['O1', 'O2', 'O10', 'O11'],
       property: 'MISS',
       backend: { x86: { ptiUserFlush: false } },
     },
