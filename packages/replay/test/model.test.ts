@@ -63,6 +63,13 @@ async function predictions(...lines: (Line | Line[])[]): Promise<string[]> {
   );
 }
 
+/** The same on another kernel. */
+async function predictionsOn(kernel: string, ...lines: (Line | Line[])[]): Promise<string[]> {
+  await run(...lines);
+  const { mismatches } = await replay(join(folder, 'trace.txt'), { exact: true, facts: { kernel } });
+  return mismatches.map(({ operation, predicted }) => `${operation} ${predicted!.reason}/${predicted!.pages}`);
+}
+
 async function run(...lines: (Line | Line[])[]): Promise<ReplayReport> {
   const path = join(folder, 'trace.txt');
   const text = lines.flat().map((make, i) => make(1_000_000 + i));
@@ -111,6 +118,27 @@ describe('one task', () => {
     expect(report.mismatches[0]!.cause).toMatch(
       /a mapping that the recording does not hold.*nothing in the recording mapped it/,
     );
+  });
+
+  test('the execve of a vfork child took effect when its parent goes on', async () => {
+    const child = [
+      enter(10, 0, 'vfork()'),
+      newtask(10, 0, 11, 0x4100),
+      switchTo(0, 10, 11),
+      enter(11, 0, 'execve(filename: 0x1000, argv: 0, envp: 0)'),
+    ];
+    const rest = [
+      exit(10, 0, 'vfork', 11),
+      switchTo(0, 10, 11),
+      line(11, 0, 'sched_process_exec: filename=x pid=11 old_pid=11'),
+      exit(11, 0, 'execve'),
+    ];
+    // Another address space is loaded, so the switch back loads the parent's again.
+    expect(await predictions(touch(10, 0, 0x7ffff7fe4000, 1), child, switchTo(0, 11, 10, 'R'), rest)).toEqual([
+      'execve 0 0/-1',
+      'switch 0 0/0',
+      'switch 0 0/0',
+    ]);
   });
 
   test('exec loads; with randomised addresses it also moves the stack', async () => {
@@ -246,6 +274,30 @@ describe('one task', () => {
       ),
     ).toEqual(['madvise 0 3/1']);
     expect(await predictions(huge, advise(HUGE, 15), range(10, 0, 'munmap', AT, HUGE))).toEqual(['munmap 0 3/1']);
+  });
+
+  test('twenty huge pages fill no gather, and as many small ones do', async () => {
+    const all = [
+      ...mmap(10, 0, AT, 20 * HUGE),
+      ...advise(20 * HUGE, 14),
+      ...Array.from({ length: 20 }, (_, i) => fault(10, 0, AT + i * HUGE, 6)),
+    ];
+    expect(await predictions(all, advise(20 * HUGE, 4))).toEqual(['madvise 0 3/20']);
+    const small = mmap(10, 0, AT, 9_700 * 4096, 3, 0x8022);
+    expect(await predictions(small, advise(9_700 * 4096, 4))).toEqual(['madvise 0 3/-1', 'madvise 0 3/22']);
+  });
+
+  test('huge pages and MADV_PAGEOUT by kernel version', async () => {
+    const huge = [...mmap(10, 0, AT, HUGE), ...advise(HUGE, 14), fault(10, 0, AT, 6)];
+    // pmdp_invalidate flushes at once, then the gather.
+    expect(await predictionsOn('6.12', huge, advise(HUGE, 20))).toEqual(['madvise 3/-1', 'madvise 3/1']);
+    expect(await predictionsOn('6.18', huge, advise(HUGE, 20))).toEqual(['madvise 3/1']);
+    const protect = (prot: number): Line[] => range(10, 0, 'mprotect', AT, HUGE, `, prot: ${prot}`);
+    expect(await predictionsOn('6.1', huge, protect(1), protect(3))).toEqual(['mprotect 3/1']);
+    expect(await predictionsOn('6.12', huge, protect(1), protect(3))).toEqual(['mprotect 3/1', 'mprotect 3/1']);
+    const ones = Array(3).fill('madvise 3/1');
+    expect(await predictionsOn('6.1', shared(5), write(3), pageout)).toEqual([...ones, 'madvise 3/3']);
+    expect(await predictionsOn('6.12', shared(5), write(3), pageout)).toEqual(ones);
   });
 
   test('the heap shrinks', async () => {

@@ -88,7 +88,9 @@ function filterOf(pattern: string | true, mutations: readonly Mutation[]): (muta
   const wanted = ({ site }: Mutation): boolean => shape.test(site.file);
   if (mutations.some(wanted)) return wanted;
   const files = [...new Set(mutations.map(({ site }) => site.file))];
-  throw new Misuse(`--mutants: no file '${pattern}' has any:${suggestion(pattern, files)} for instance 'x86/*'`);
+  throw new Misuse(
+    `--mutants: no file with mutants matches '${pattern}':${suggestion(pattern, files)} give one such as 'x86/*'`,
+  );
 }
 
 async function campaign(

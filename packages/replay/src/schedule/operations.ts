@@ -2,7 +2,8 @@
  * Operations: which system call, fault, switch or exit an event belongs to, and when each takes effect.
  *
  *     takes effect    at the first request to flush that it queued or ran itself (csd events), where that was recorded;
- *                     else a fault, a switch and an exit at their first event, a system call at its last
+ *                     else a fault, a switch and an exit at their first event, a system call at its last; execve before what shows
+ *                     that the new address space is in use: a write to it, the old one's end, a vfork parent that goes on
  *
  * Recorded flushes get their operation here, and decide nothing.
  */
