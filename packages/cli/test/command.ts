@@ -2,13 +2,24 @@
  * The command as a child process, as it was built: the test target depends on the build.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+
+/** Folders of this test file. */
+const made: string[] = [];
+afterAll(() => made.forEach((path) => rmSync(path, { recursive: true, force: true })));
+
+function temporary(): string {
+  const path = mkdtempSync(join(tmpdir(), 'mmu-gather-'));
+  made.push(path);
+  return path;
+}
 
 /** A cache folder of the tests' own. */
-const CACHE = mkdtempSync(join(tmpdir(), 'mmu-gather-cache-'));
+const CACHE = temporary();
 
 /** Recordings of the replay package. */
 export const FIXTURES: string = fileURLToPath(new URL('../../replay/test/fixtures/', import.meta.url));
@@ -80,7 +91,7 @@ export function mmuGather(args: readonly string[], how: How = {}): Promise<Ran> 
 
 /** A new folder, far from any package, with these files. */
 export function folder(files: Readonly<Record<string, string>>): string {
-  const path = mkdtempSync(join(tmpdir(), 'mmu-gather-'));
+  const path = temporary();
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
   return path;
 }

@@ -1,7 +1,7 @@
 /**
  * Pages in a real browser: stepped through, with what each step must show, and nothing in the console.
  */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -37,6 +37,7 @@ function pageOf(scenario: string): CounterexamplePage {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'mmu-gather-pages-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 const race = pageOf('bug:B13/buggy');
 const last = race.film.steps.length;
 
