@@ -24,6 +24,7 @@ const check = (text: string, ...options: string[]) =>
 
 interface Coverage {
   readonly sites: string[];
+  readonly untaken: string[];
   readonly both: [string, string][];
   readonly one: [string, string][];
   readonly cells: { readonly scenario: string; readonly both: [string, string][] }[];
@@ -38,9 +39,14 @@ describe('coverage', () => {
       mmuGather([...args, '--coverage', 'coverage.json', '--json'], { cwd }),
       mmuGather([...args, '--json']),
     ]);
-    const { sites, both, one, cells } = JSON.parse(readFileSync(join(cwd, 'coverage.json'), 'utf8')) as Coverage;
+    const { sites, untaken, both, one, cells } = JSON.parse(
+      readFileSync(join(cwd, 'coverage.json'), 'utf8'),
+    ) as Coverage;
     expect(sites.length).toBeGreaterThan(20);
     for (const site of sites) expect(site).toMatch(/^[\w-]+\/[\w/-]+\.ts:\d+$/);
+    for (const site of untaken) expect(site).toMatch(/^(core|mm|x86)\/[\w/-]+\.ts:\d+$/);
+    expect(untaken).toContainEqual(expect.stringMatching(/^mm\/fork\.ts/));
+    expect(untaken.filter((site) => sites.includes(site))).toEqual([]);
     expect(both).toContainEqual([expect.stringMatching(/^core\/pte-ops\.ts:\d+$/), 'page walk']);
     expect(one).toContainEqual([expect.stringMatching(/^core\/generation/), expect.stringMatching(/^x86\/flush-func/)]);
     expect(cells.map((cell) => cell.scenario)).toEqual(['T3/fixed', 'munmap/tables']);
@@ -63,7 +69,9 @@ describe('coverage', () => {
       cwd: files,
     });
     const section = /\nscenario +arch .*\nT3\/fixed +x86 +linux-6\.18 +\d+ +\d+ +\d+\n[^]* before .*, never after it\n/;
-    expect(shown.out).toMatch(/^\d+ sites exercised; of \d+ racing pairs \d+ were seen in both orders\.$/m);
+    expect(shown.out).toMatch(
+      /^\d+ sites exercised, \d+ of the same packages not\.\nOf \d+ racing pairs \d+ were seen in both orders\.$/m,
+    );
     expect(section.exec(merged.out)?.[0]).toBe(section.exec(shown.out)![0]);
     const none = await mmuGather([...args, '--shard', '1/1', '--json'], { cwd });
     const plain = folder({ 'plain.json': none.out });

@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { Instrumented, type Sources } from './instrument.ts';
+import { Instrumented } from './instrument.ts';
+import type { Sources } from './modules.ts';
 import { install, Switchboard } from './switchboard.ts';
 
 /** Selects a package's sources, see its package.json. */

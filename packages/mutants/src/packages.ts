@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Sources } from './instrument.ts';
+import type { Sources } from './modules.ts';
 
 /** The packages whose code the suite checks: what it depends on and has a stepped build. */
 export function suitePackages(): Sources[] {

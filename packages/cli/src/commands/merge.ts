@@ -14,6 +14,7 @@ import { SuiteReport } from '../human/suite-report.ts';
 import { terminal } from '../human/terminal.ts';
 import { firstLine, Misuse } from '../misuse.ts';
 import { type PagesOptions, preparePages, writePages } from '../pages/pages.ts';
+import { coverageOf } from '../reports/coverage.ts';
 import { type Files, mustBeWritable, writeFiles } from '../reports/files.ts';
 import { codeOf, outcomeOf } from '../reports/report.ts';
 import { difference, identityOf, requestOf } from '../suite/identity.ts';
@@ -42,16 +43,16 @@ export async function runMerge(files: readonly string[], options: MergeOptions):
   preparePages(options);
   mustBeWritable(options);
   const outcome = outcomeOf(report);
+  const coverage = options.coverage === undefined ? undefined : await coverageOf(report);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else {
     const strategy = report.results[0]?.strategy ?? 'states';
-    const shown = { strategy, verbose: options.verbose === true, coverage: options.coverage === true };
-    const human = new SuiteReport(shown, terminal());
+    const human = new SuiteReport({ strategy, verbose: options.verbose === true }, terminal());
     process.stdout.write(human.planned(outcome.cells));
     for (const [i, cell] of outcome.cells.entries()) process.stdout.write(human.finished(cell, outcome.results[i]));
-    process.stdout.write(human.end(outcome));
+    process.stdout.write(human.end(outcome, options.coverage === true ? coverage : undefined));
   }
-  writeFiles(report, options);
+  writeFiles(report, options, coverage);
   const pages = await writePages(options, request, report.results, report.run.identity.command);
   if (pages !== undefined && options.json !== true) process.stdout.write(`${pages}\n`);
   return codeOf(outcome);

@@ -9,6 +9,7 @@ import { SuiteReport } from '../human/suite-report.ts';
 import { terminal } from '../human/terminal.ts';
 import { Misuse } from '../misuse.ts';
 import { preparePages, writePages } from '../pages/pages.ts';
+import { coverageOf } from '../reports/coverage.ts';
 import { mustBeWritable, writeFiles } from '../reports/files.ts';
 import { codeOf, reportOf } from '../reports/report.ts';
 import { howOf, mustFit, requestOf, type SuiteOptions } from '../suite/options.ts';
@@ -43,18 +44,13 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
   }
   mustBeWritable(options);
   const how = howOf(options, availableParallelism());
-  const human = new SuiteReport(
-    {
-      strategy: options.strategy ?? 'states',
-      verbose: options.verbose === true,
-      coverage: options.coverage === true,
-    },
-    screen,
-  );
+  const human = new SuiteReport({ strategy: options.strategy ?? 'states', verbose: options.verbose === true }, screen);
   const outcome = await run(request, options.json === true ? {} : human, how);
   const report = reportOf(outcome);
-  process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : human.end(outcome));
-  writeFiles(report, options);
+  const coverage = options.coverage === undefined ? undefined : await coverageOf(report);
+  const shown = options.coverage === true ? coverage : undefined;
+  process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : human.end(outcome, shown));
+  writeFiles(report, options, coverage);
   await pages(outcome, '');
   return codeOf(outcome);
 

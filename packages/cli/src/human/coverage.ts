@@ -1,13 +1,18 @@
 /**
- * Coverage: what a run has exercised, for people: a row a scenario, and the racing pairs of which only one order was seen.
+ * Coverage: what a run has exercised, for people: a row a scenario, the sites that no cell has taken, and the racing pairs of which
+ * only one order was seen.
  */
 import type { Coverage } from '../reports/coverage.ts';
 import { tableOf } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { number, plural, wrap } from './text.ts';
 
-/** @param verbose name every pair of which one order was seen */
-export function coverageText({ sites, both, one, cells }: Coverage, verbose: boolean, terminal: Terminal): string {
+/** @param verbose name every site that was not taken, and every pair of which one order was seen */
+export function coverageText(
+  { sites, untaken, both, one, cells }: Coverage,
+  verbose: boolean,
+  terminal: Terminal,
+): string {
   const rows = cells.map((cell) => [
     cell.scenario,
     cell.arch,
@@ -16,13 +21,25 @@ export function coverageText({ sites, both, one, cells }: Coverage, verbose: boo
     number(cell.both.length),
     number(cell.one.length),
   ]);
-  const names = verbose || one.length === 0 ? '' : '; --verbose names the others';
-  const sum = `${plural(sites.length, 'site')} exercised; of ${plural(both.length + one.length, 'racing pair')} ${number(both.length)} were seen in both orders${names}.`;
-  const pairs = verbose ? one.map(([first, second]) => `  ${first} before ${second}, never after it`) : [];
+  const names = verbose || one.length + untaken.length === 0 ? '' : '; --verbose names the others';
+  const taken = `${plural(sites.length, 'site')} exercised, ${number(untaken.length)} of the same packages not.`;
+  const raced = `Of ${plural(both.length + one.length, 'racing pair')} ${number(both.length)} were seen in both orders${names}.`;
+  const pairs = one.map(([first, second]) => `  ${first} before ${second}, never after it`);
   return [
     tableOf(['scenario', 'arch', 'profile', 'sites', 'both orders', 'one order'], rows, terminal),
     '',
-    wrap(sum, terminal.columns),
-    ...pairs,
+    wrap(taken, terminal.columns),
+    wrap(raced, terminal.columns),
+    ...(verbose ? [...byFile(untaken).map((file) => wrap(`not exercised: ${file}`, terminal.columns)), ...pairs] : []),
   ].join('\n');
+}
+
+/** `mm/munmap.ts 12, 15` */
+function byFile(sites: readonly string[]): string[] {
+  const files = new Map<string, string[]>();
+  for (const site of sites) {
+    const [file, line] = site.split(':') as [string, string];
+    files.set(file, [...(files.get(file) ?? []), line]);
+  }
+  return [...files].map(([file, lines]) => `${file} ${lines.join(', ')}`);
 }

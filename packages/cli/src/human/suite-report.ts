@@ -2,8 +2,7 @@
  * Suite report: a run for people. The table as results come in, then the races worth showing, what does not apply, and the sum.
  */
 import type { CellResult, StrategyName } from '@mmu-gather/conformance';
-import { coverageOf } from '../reports/coverage.ts';
-import { reportOf } from '../reports/report.ts';
+import type { Coverage } from '../reports/coverage.ts';
 import type { PlannedCell } from '../suite/request.ts';
 import type { Listener, Outcome } from '../suite/run.ts';
 import { coverageText } from './coverage.ts';
@@ -18,8 +17,6 @@ export interface Shown {
   readonly strategy: StrategyName;
   /** Name what is only counted otherwise: what does not apply, pairs of which one order was seen. */
   readonly verbose: boolean;
-  /** What was exercised. */
-  readonly coverage: boolean;
 }
 
 /** The report of one run. */
@@ -42,14 +39,14 @@ export class SuiteReport implements Listener {
     return `${this.#table!.row(cell, result)}\n`;
   }
 
-  /** What follows the table. */
-  end(outcome: Outcome): string {
+  /** What follows the table. @param coverage what was exercised, if that is shown */
+  end(outcome: Outcome, coverage?: Coverage): string {
     const { cells, notApplicable, run } = outcome;
-    const { verbose, coverage } = this.#shown;
+    const { verbose } = this.#shown;
     const parts = [
       ...races(outcome, run.identity.command, this.#screen),
       notApplicableText(notApplicable, cells, verbose, this.#screen),
-      ...(coverage ? [coverageText(coverageOf(reportOf(outcome)), verbose, this.#screen)] : []),
+      ...(coverage === undefined ? [] : [coverageText(coverage, verbose, this.#screen)]),
       ...(cells.length > 0 ? [summary(sumOf(outcome), this.#screen)] : []),
     ];
     return parts

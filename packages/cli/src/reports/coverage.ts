@@ -12,6 +12,8 @@ export interface Coverage {
   readonly schema: 1;
   /** Places of port calls whose steps were taken. */
   readonly sites: readonly string[];
+  /** Those whose steps were not taken, in the packages of which some were. Code of other profiles is among them. */
+  readonly untaken: readonly string[];
   /** Racing pairs that were seen in both orders. */
   readonly both: readonly Pair[];
   /** Those that were seen in one order only, the first site first; or in each order, but in no cell in both. */
@@ -27,14 +29,22 @@ export interface CellCoverage extends Pick<CellResult, 'scenario' | 'arch' | 'pr
   readonly one: readonly Pair[];
 }
 
-/** The coverage of a run. */
-export function coverageOf({ results }: Pick<Report, 'results'>): Coverage {
+/** The coverage of a run. Only who asks for it loads what finds the sites. */
+export async function coverageOf({ results }: Pick<Report, 'results'>): Promise<Coverage> {
+  const { portCalls, suitePackages } = await import('@mmu-gather/mutants');
   const seen = results.flatMap(({ exercise }) => exercise ?? []);
   const both = unique(seen.flatMap((exercise) => exercise.both));
   const certain = new Set(both.map(keyOf));
   const one = unique(seen.flatMap((exercise) => exercise.one)).filter((pair) => !certain.has(keyOf(pair)));
-  const sites = [...new Set(seen.flatMap((exercise) => exercise.sites))].toSorted();
-  return { schema: 1, sites, both, one, cells: results.flatMap(cellOf) };
+  const sites = new Set(seen.flatMap((exercise) => exercise.sites));
+  const packages = new Set([...sites].map(packageOf));
+  const untaken = portCalls(suitePackages()).filter((site) => packages.has(packageOf(site)) && !sites.has(site));
+  return { schema: 1, sites: [...sites].toSorted(), untaken, both, one, cells: results.flatMap(cellOf) };
+}
+
+/** `mm` of `mm/munmap.ts:12` */
+function packageOf(site: string): string {
+  return site.slice(0, site.indexOf('/'));
 }
 
 function cellOf(result: CellResult): CellCoverage[] {

@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Report } from '@mmu-gather/conformance';
 import { firstLine, Misuse } from '../misuse.ts';
-import { coverageOf } from './coverage.ts';
+import type { Coverage } from './coverage.ts';
 import { junitOf } from './junit.ts';
 
 /** Which files to write. */
@@ -14,10 +14,10 @@ export interface Files {
   readonly coverage?: string | true;
 }
 
-/** Writes them. @throws Misuse if one cannot be written */
-export function writeFiles(report: Report, { junit, coverage }: Files): void {
+/** Writes them. @param exercised what was exercised, if `coverage` asks for it. @throws Misuse if one cannot be written */
+export function writeFiles(report: Report, { junit, coverage }: Files, exercised: Coverage | undefined): void {
   if (junit !== undefined) write('--junit', junit, junitOf(report));
-  if (typeof coverage === 'string') write('--coverage', coverage, `${JSON.stringify(coverageOf(report), null, 2)}\n`);
+  if (typeof coverage === 'string') write('--coverage', coverage, `${JSON.stringify(exercised, null, 2)}\n`);
 }
 
 /** Fails early if a file cannot be written: nobody wants to hear that after an hour. */
