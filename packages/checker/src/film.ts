@@ -8,7 +8,8 @@
 import { type Address, type Cell, entryPresent, entryTarget, Mm, PSE } from '@mmu-gather/core/stepped';
 import { explain, type PathStep, type Row } from './diagram.ts';
 import type { Violation } from './explorable.ts';
-import type { Machine, Standing } from './machine.ts';
+import type { Machine } from './machine.ts';
+import type { Standing } from './standing.ts';
 
 /** An entry that a CPU may hold. */
 export interface FilmedEntry {

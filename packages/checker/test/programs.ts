@@ -23,7 +23,9 @@ import {
 } from '@mmu-gather/core/stepped';
 import { bareOf } from '../src/bare.ts';
 import type { Layout } from '../src/layout.ts';
-import { Machine, type MachineOptions, type Program } from '../src/machine.ts';
+import { Machine } from '../src/machine.ts';
+import type { MachineOptions } from '../src/machine-options.ts';
+import type { Program } from '../src/program.ts';
 
 /** No architecture: programs of bare memory accesses, and interrupts if there are handlers. */
 export function bareBackend(

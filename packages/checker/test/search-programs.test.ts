@@ -5,7 +5,8 @@
 import type { Cpu, Steps } from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
 import { bareOf } from '../src/bare.ts';
-import type { Machine, Program } from '../src/machine.ts';
+import type { Machine } from '../src/machine.ts';
+import type { Program } from '../src/program.ts';
 import { counterexample, search, type Strategy } from '../src/search/index.ts';
 import { bare, gather, handshake, ring } from './programs.ts';
 

@@ -23,7 +23,8 @@ import {
   type Steps,
   USER,
 } from '@mmu-gather/core/stepped';
-import type { Machine, Run } from '../src/machine.ts';
+import type { Machine } from '../src/machine.ts';
+import type { Run } from '../src/program.ts';
 import { below, type Chance } from '../src/search/chance.ts';
 import { bare } from './programs.ts';
 
