@@ -4,6 +4,7 @@
 import { collapseHugePage, contextSwitch, doUserAddrFault, munmap, retractPageTables } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
+import { COLLAPSED, RETRACTED } from './outcomes.ts';
 import { PAGE, type Stage } from './stage.ts';
 import { type MappedStage } from './mapping-stage.ts';
 import { emptyFileTable } from './tables.ts';
@@ -15,6 +16,7 @@ const running = defineScenario<Stage>({
   cpus: 2,
   setup: (run) => setHugeStage(run, { mapped: 'small' }),
   threads: ({ mm }) => [thread((cpu) => collapseHugePage(cpu, mm, 0))],
+  sometimes: [COLLAPSED],
   twins: [
     {
       id: 'collapse/running-thread/no-flush',
@@ -39,6 +41,7 @@ const fault = defineScenario<Stage>({
       yield* cpu.enterUser(0);
     }),
   ],
+  sometimes: [COLLAPSED],
   twins: [
     {
       id: 'collapse/fault/no-flush',
@@ -88,6 +91,7 @@ const retract = defineScenario<MappedStage>({
     return stage;
   },
   threads: ({ mapping }) => [thread((cpu) => retractPageTables(cpu, mapping, 0))],
+  sometimes: [RETRACTED],
   twins: [
     {
       id: 'T18/retract/naive',
@@ -110,6 +114,7 @@ const vmaLock = defineScenario<Stage>({
     thread((cpu) => collapseHugePage(cpu, mm, 0)),
     thread((cpu) => doUserAddrFault(cpu, mm, PAGE, true)),
   ],
+  sometimes: [COLLAPSED],
   twins: [
     {
       id: 'collapse/vma-lock/unlocked',

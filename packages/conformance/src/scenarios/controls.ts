@@ -35,6 +35,7 @@ import { GRANT, granting } from './bugs-devices.ts';
 import { pinAndPut } from './gup-fast.ts';
 import { alike, demote, type Twins } from './ksm.ts';
 import type { MappedStage } from './mapping-stage.ts';
+import { MERGED, RECLAIMED, RETRACTED } from './outcomes.ts';
 import { type Mapping, mappingOf, newThread, PAGE, setStage, type Stage } from './stage.ts';
 import { emptyFileTable } from './tables.ts';
 
@@ -59,6 +60,7 @@ const n1 = defineScenario<Twins>({
     return env;
   },
   threads: (env) => [demote(env), thread((cpu) => ksmMerge(cpu, { mm: env.mm, address: 0 }, env.kpage))],
+  sometimes: [MERGED],
   twins: [
     {
       id: 'control:N1/dirty',
@@ -129,6 +131,7 @@ const n3 = defineScenario<Stage & { readonly p0: Mapping }>({
     thread((cpu) => changeProtNuma(cpu, mm, 0, PAGE)),
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
   ],
+  sometimes: [RECLAIMED],
   twins: [
     {
       id: 'control:N3/naive',
@@ -155,6 +158,7 @@ const n4 = defineScenario<MappedStage>({
     thread((cpu) => retractPageTables(cpu, mapping, 0)),
     thread((cpu) => pinAndPut(cpu, mm, 0)),
   ],
+  sometimes: [RETRACTED],
   twins: [
     {
       id: 'control:N4/broadcast',

@@ -19,6 +19,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
+import { COLLAPSED, RETRACTED } from './outcomes.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
 import { type MappedStage } from './mapping-stage.ts';
 import { emptyFileTable } from './tables.ts';
@@ -43,6 +44,7 @@ const t19 = defineScenario<MappedStage>({
     thread((cpu) => retractPageTables(cpu, mapping, 0)),
     thread((cpu) => pinAndPut(cpu, mm, 0)),
   ],
+  sometimes: [RETRACTED],
   twins: [
     {
       id: 'T19/naive',
@@ -66,6 +68,7 @@ const t19Ipi = defineScenario<MappedStage>({
     thread((cpu) => retractPageTables(cpu, mapping, 0)),
     thread((cpu) => pinAndPut(cpu, mm, 0)),
   ],
+  sometimes: [RETRACTED],
   twins: [
     {
       id: 'T19/flush-is-ipi/no-wait',
@@ -191,6 +194,7 @@ const collapse = defineScenario<Pinned>({
   },
   threads: ({ mm }) => [thread((cpu) => collapseHugePage(cpu, mm, 0)), thread((cpu) => gupFast(cpu, mm, 0, true))],
   final: pinnedIsMapped,
+  sometimes: [COLLAPSED],
   twins: [
     {
       id: 'gup-fast/collapse/no-count',

@@ -6,6 +6,7 @@ import { type Address, DIRTY, entryClear, RW, SAVED_DIRTY } from '@mmu-gather/co
 import { changeProtNuma, contextSwitch, ksmMakeStable, ksmMerge, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
+import { MERGED, MOVED, STAYED } from './outcomes.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage, newThread } from './stage.ts';
 
 /** Two pages that KSM may make one. */
@@ -42,6 +43,7 @@ const merge = defineScenario<Twins>({
   cpus: 2,
   setup: alike([0], [1]),
   threads: ({ mm, kpage }) => [thread((cpu) => ksmMerge(cpu, { mm, address: 0 }, kpage))],
+  sometimes: [MERGED],
   twins: [
     {
       id: 'ksm/merge/slot',
@@ -66,6 +68,7 @@ const store = defineScenario<Twins>({
       yield* userStore(cpu, mm, 0, 7);
     }),
   ],
+  sometimes: [MOVED, STAYED],
   twins: [
     {
       id: 'ksm/store/slot',
@@ -93,6 +96,7 @@ const t11 = defineScenario<Twins>({
   profile: { anonReuse: 'only-reference' },
   setup: alike([0, 1], [2]),
   threads: (env) => [demote(env), thread((cpu) => ksmMerge(cpu, { mm: env.mm, address: 0 }, env.kpage))],
+  sometimes: [MERGED],
   twins: [
     {
       id: 'T11/naive',
@@ -122,6 +126,7 @@ const t23 = defineScenario<Twins>({
     thread((cpu) => changeProtNuma(cpu, mm, 0, PAGE)),
     thread((cpu) => ksmMerge(cpu, { mm, address: 0 }, kpage)),
   ],
+  sometimes: [MERGED],
   twins: [
     {
       id: 'T23/naive',

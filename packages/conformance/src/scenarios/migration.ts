@@ -3,6 +3,7 @@
  */
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { migratePages, userStore } from '@mmu-gather/mm/stepped';
+import { MOVED } from './outcomes.ts';
 import { type Mapping, mappingOf, noWait, PAGE, setStage, type Stage } from './stage.ts';
 
 interface TwoPages extends Stage {
@@ -27,6 +28,7 @@ const running = defineScenario<TwoPages>({
       ]),
     ),
   ],
+  sometimes: [MOVED],
   twins: [
     {
       id: 'migration/running-thread/copy-first',
@@ -55,6 +57,7 @@ const store = defineScenario<TwoPages>({
       yield* userStore(cpu, mm, 0, 7);
     }),
   ],
+  sometimes: [MOVED],
   twins: [
     {
       id: 'migration/store/copy-first',

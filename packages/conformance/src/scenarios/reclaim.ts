@@ -7,6 +7,7 @@ import { VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
 import { contextSwitch, madviseDontneed, shrinkPages } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
+import { RECLAIMED } from './outcomes.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from './stage.ts';
 
 interface Reclaimed extends Stage {
@@ -23,6 +24,7 @@ const t20 = defineScenario<Reclaimed>({
     return { ...stage, p0: mappingOf(run, stage.mm, 0) };
   },
   threads: ({ mm, p0 }) => [thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }]))],
+  sometimes: [RECLAIMED],
   twins: [
     {
       id: 'T20/naive',
