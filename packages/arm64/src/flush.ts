@@ -27,7 +27,7 @@ import { arm64Of, mmContextId, USER_ASID } from './asid-state.ts';
 import { dsbIsh, dsbIshst } from './barriers.ts';
 import { aside1, type Shareability, TTL_UNKNOWN, vae1 } from './isa.ts';
 import { maxTlbiRangePages, rangeOps, type RangeShape } from './range.ts';
-import { ALL_PAGES, FLUSH_MM, FLUSH_RANGE, traceFlush } from './trace.ts';
+import { ALL_PAGES, FLUSH_MM, FLUSH_PAGE, FLUSH_RANGE, traceFlush, traceRange } from './trace.ts';
 
 /** What one flush drops of an address range. */
 export interface FlushRange extends Extent {
@@ -97,7 +97,7 @@ export function* flushTlbMm(cpu: Cpu, mm: Mm): Steps<void> {
 
 /** flush_tlb_page: the leaf of one page. */
 export function* flushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void> {
-  yield* flushTlbPageNosync(cpu, mm, address, FLUSH_RANGE, TTL_UNKNOWN);
+  yield* flushTlbPageNosync(cpu, mm, address, FLUSH_PAGE, TTL_UNKNOWN);
   yield* endFlush(cpu);
 }
 
@@ -111,7 +111,7 @@ export function* flushTlbPageNosync(cpu: Cpu, mm: Mm, address: number, kind: num
   const page = { start: address, end: address + pageSize(cpu.kernel.geometry) };
   const ttl = arm64Of(cpu).switches.ttl ? level : TTL_UNKNOWN;
   yield* tlbiUser(cpu, asid, (tag) => vae1(tag, page, true, where, ttl));
-  traceFlush(cpu, kind, asid, 1);
+  traceFlush(cpu, kind, asid, 1, address);
 }
 
 /**
@@ -120,12 +120,10 @@ export function* flushTlbPageNosync(cpu: Cpu, mm: Mm, address: number, kind: num
  */
 export function flushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, level: number): Steps<void> {
   const { rangeDropsWalks } = arm64Of(cpu).switches;
-  if (level > 0) {
-    const stride = entrySize(cpu.kernel.geometry, level);
-    return flushRange(cpu, mm, { start, end, stride, leafOnly: !rangeDropsWalks, level });
-  }
-  const stride = pageSize(cpu.kernel.geometry);
-  return flushRange(cpu, mm, { start, end, stride, leafOnly: !rangeDropsWalks, level: TTL_UNKNOWN });
+  const stride = entrySize(cpu.kernel.geometry, level);
+  traceRange(cpu, start, end, stride);
+  const hint = level > 0 ? level : TTL_UNKNOWN;
+  return flushRange(cpu, mm, { start, end, stride, leafOnly: !rangeDropsWalks, level: hint });
 }
 
 /**
@@ -154,7 +152,7 @@ export function* flushRange(cpu: Cpu, mm: Mm, range: FlushRange): Steps<void> {
   }
   const { asid, where } = yield* beginFlush(cpu, mm);
   yield* issueRange(cpu, asid, where, range);
-  traceFlush(cpu, FLUSH_RANGE, asid, pagesIn(cpu, range));
+  traceFlush(cpu, FLUSH_RANGE, asid, pagesIn(cpu, range), range.start);
   yield* endFlush(cpu);
 }
 

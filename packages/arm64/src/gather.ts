@@ -13,6 +13,7 @@ import { type Cpu, entrySize, type MmuGather, type Steps, tlbGetUnmapLevel } fro
 import { arm64Of } from './asid-state.ts';
 import { flushRange, flushTlbMm } from './flush.ts';
 import { TTL_UNKNOWN } from './isa.ts';
+import { traceGather } from './trace.ts';
 
 /** tlb_get_level: the level to hint at. Of freed tables nothing is known: hints are for leaves. */
 export function tlbGetLevel(cpu: Cpu, tlb: MmuGather): number {
@@ -25,6 +26,7 @@ export function tlbGetLevel(cpu: Cpu, tlb: MmuGather): number {
 export function* tlbFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const { freedTablesDropWalks, fullmmFlush } = arm64Of(cpu).switches;
   const tables = tlb.freedTables && freedTablesDropWalks;
+  traceGather(cpu, tlb);
   if (tlb.fullmm) {
     if (tables || fullmmFlush === 'always') yield* flushTlbMm(cpu, tlb.mm);
     return;

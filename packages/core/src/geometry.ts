@@ -21,6 +21,8 @@ export interface Geometry {
    * unmapped, and the gather records that (seen on 6.18). A level folded at compile time leaves no trace.
    */
   readonly foldedTop?: boolean;
+  /** First address past user space, where user space is not the lower half of what the tables map (arm64: all of it). */
+  readonly userEnd?: number;
 }
 
 /** x86-64 with four levels, arm64 with 4 KiB pages and 48 bits. */
@@ -75,6 +77,7 @@ export function entryAddrEnd(geometry: Geometry, level: number, address: number,
 
 /** First address past user space (TASK_SIZE). Real four-level machines give the upper half to the kernel. */
 export function taskSize(geometry: Geometry): number {
+  if (geometry.userEnd !== undefined) return geometry.userEnd;
   const all = entrySize(geometry, geometry.bits.length);
   return all >= 2 ** 48 ? 2 ** 47 - pageSize(geometry) : all;
 }

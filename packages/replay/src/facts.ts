@@ -4,39 +4,32 @@
  * A recording does not hold its kernel's version, ASID slots or flush ceiling. `machineOf` turns facts into what boots on
  * the counting machine; every fact that was not given is listed, so that a report can say what it rests on.
  */
-import {
-  type BootOptions,
-  FOUR_LEVELS,
-  FOUR_LEVELS_FOLDED,
-  type Geometry,
-  LINUX_5_11,
-  LINUX_6_1,
-  LINUX_6_12,
-  LINUX_6_18,
-  type Profile,
-} from '@mmu-gather/core';
+import { type BootOptions, LINUX_5_11, LINUX_6_1, LINUX_6_12, LINUX_6_18, type Profile } from '@mmu-gather/core';
 import type { BootOptions as SteppedBootOptions } from '@mmu-gather/core/stepped';
-import { x86, X86_LINUX_5_11, X86_LINUX_6_1, X86_LINUX_6_12, X86_LINUX_6_18, type X86Switches } from '@mmu-gather/x86';
-import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
+import type { X86Switches } from '@mmu-gather/x86';
+import type { Architecture } from './arch/arch.ts';
+import { type ArchId, KITS } from './arch/kits.ts';
 
 /** Where huge pages appear by themselves (transparent_hugepage/enabled). */
 export type HugePages = 'always' | 'madvise' | 'never';
 
 /** What is known of a machine; nothing is required. */
 export interface MachineFacts {
+  /** Whose recording it is: `x86`, `arm64`, `powerpc-radix` or `powerpc-hash`. */
+  readonly arch?: ArchId;
   /** Kernel version, `6.18.44` or `6.1.0-50-amd64`. */
   readonly kernel?: string;
   /** Number of CPUs; else what the recording's header says. */
   readonly cpus?: number;
-  /** X86_FEATURE_PCID. */
+  /** x86: X86_FEATURE_PCID. */
   readonly pcid?: boolean;
-  /** TLB_NR_DYN_ASIDS. */
+  /** x86: TLB_NR_DYN_ASIDS. */
   readonly dynAsids?: number;
-  /** tlb_single_page_flush_ceiling. */
+  /** x86 and powerpc-radix: tlb_single_page_flush_ceiling. */
   readonly ceiling?: number;
   /** Jiffies in a second. */
   readonly hz?: number;
-  /** Whether the kernel was built for five page-table levels and runs on four. */
+  /** x86: whether the kernel was built for five page-table levels and runs on four. */
   readonly foldedLevels?: boolean;
   /** transparent_hugepage/enabled. */
   readonly hugePages?: HugePages;
@@ -62,6 +55,8 @@ export interface Assumed {
 
 /** What boots, and on which assumptions. */
 export interface Machine {
+  /** Whose recording it is. */
+  readonly arch: Architecture;
   /** What boots. */
   readonly boot: BootOptions;
   /** The same for the stepped build. */
@@ -78,6 +73,7 @@ export interface Machine {
 
 /** Stands in for each fact that is not given: a current distribution kernel on a current machine. */
 export const DEFAULT_FACTS: Required<MachineFacts> = {
+  arch: 'x86',
   kernel: '6.18',
   cpus: 2,
   pcid: true,
@@ -90,18 +86,18 @@ export const DEFAULT_FACTS: Required<MachineFacts> = {
 };
 
 /** Kernels by the first version that behaves like them, newest first: major * 1000 + minor. */
-const VERSIONS: readonly (readonly [since: number, profile: Profile, switches: X86Switches])[] = [
-  [6013, LINUX_6_18, X86_LINUX_6_18],
-  [6002, LINUX_6_12, X86_LINUX_6_12],
-  [6000, LINUX_6_1, X86_LINUX_6_1],
-  [0, LINUX_5_11, X86_LINUX_5_11],
+const VERSIONS: readonly (readonly [since: number, profile: Profile, id: string])[] = [
+  [6013, LINUX_6_18, 'linux-6.18'],
+  [6002, LINUX_6_12, 'linux-6.12'],
+  [6000, LINUX_6_1, 'linux-6.1'],
+  [0, LINUX_5_11, 'linux-5.11'],
 ];
 
-/** The newest profile and switches that are not newer than a version. */
-function versionOf(kernel: string): { profile: Profile; switches: X86Switches } {
+/** The newest profile that is not newer than a version, and its id. */
+function versionOf(kernel: string): { profile: Profile; id: string } {
   const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10));
-  const [, profile, switches] = VERSIONS.find(([since]) => major * 1000 + minor >= since) ?? VERSIONS.at(-1)!;
-  return { profile, switches };
+  const [, profile, id] = VERSIONS.find(([since]) => major * 1000 + minor >= since) ?? VERSIONS.at(-1)!;
+  return { profile, id };
 }
 
 /**
@@ -120,25 +116,20 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
     assumed.push({ fact, value: fallback });
     return fallback;
   }
+  const kit = KITS[given('arch', DEFAULT_FACTS.arch)];
   const version = versionOf(given('kernel', DEFAULT_FACTS.kernel));
   // How far MADV_DONTNEED frees tables depends on where VMAs end.
   const profile: Profile = { ...version.profile, vmaMerge: true, ...whatIf.profile };
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
-  const geometry: Geometry = given('foldedLevels', DEFAULT_FACTS.foldedLevels) ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
-  const all: X86Switches = {
-    ...version.switches,
-    ...whatIf.x86,
-    hz,
-    pcid: given('pcid', DEFAULT_FACTS.pcid),
-    dynAsids: given('dynAsids', DEFAULT_FACTS.dynAsids),
-    ceiling: given('ceiling', DEFAULT_FACTS.ceiling),
-  };
+  const fact = <F extends keyof MachineFacts>(name: F): Required<MachineFacts>[F] => given(name, DEFAULT_FACTS[name]);
+  const { geometry, direct, stepped } = kit.link(version.id, fact, hz, whatIf);
   return {
-    boot: { cpus, geometry, backend: x86(all), profile },
-    steppedBoot: { cpus, geometry, backend: steppedX86(all), profile },
+    arch: kit.arch,
+    boot: { cpus, geometry, backend: direct, profile },
+    steppedBoot: { cpus, geometry, backend: stepped, profile },
     hz,
-    thp: given('hugePages', DEFAULT_FACTS.hugePages),
+    thp: kit.hugePages ? given('hugePages', DEFAULT_FACTS.hugePages) : 'never',
     aslr: facts.aslr ?? null,
     assumed,
   };

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { type ArchId, ARCH_IDS } from './arch/kits.ts';
 export * from './facts.ts';
 export * from './read/error.ts';
 export * from './read/event.ts';
@@ -12,7 +13,6 @@ export * from './replay.ts';
 export {
   type Cut,
   type Mismatch,
-  REASONS,
   type ReplayReport,
   type Score,
   type FlushValues,

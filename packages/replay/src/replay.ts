@@ -58,8 +58,11 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     settlings = [settlings[1]!, settlings[2]!, model.now];
   };
   for await (const batch of trace.batches()) {
-    schedule.take(batch);
-    model.learn(batch);
+    const said = batch.map((event) =>
+      event.kind === 'lost' || event.kind === 'truncated' ? event : machine.arch.recorded(event),
+    );
+    schedule.take(said);
+    model.learn(said);
     events += batch.length;
     drain(false);
     if (options.onProgress?.(events) === false) break;
@@ -70,6 +73,8 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   return {
     schema: 1,
     file: path,
+    arch: machine.arch.id,
+    reasons: machine.arch.names,
     events,
     ...scores(ledger, model.begun, ticks),
     interrupts: interruptScore(interrupts, model.begun),

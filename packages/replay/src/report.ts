@@ -40,6 +40,8 @@ export interface FlushValues {
   readonly reason: number;
   /** -1: everything. */
   readonly pages: number;
+  /** Addresses and operands, on architectures whose recordings have them. */
+  readonly where?: string;
 }
 
 /** One difference. */
@@ -76,6 +78,10 @@ export interface ReplayReport extends Score {
   readonly schema: 1;
   /** The recording. */
   readonly file: string;
+  /** The architecture whose recording it is. */
+  readonly arch: string;
+  /** What is compared, by number of the reason: on x86 the reasons of tlb_flush, elsewhere what recordings have in its place. */
+  readonly reasons: Readonly<Record<number, string>>;
   /** Events of the whole recording. */
   readonly events: number;
   /** By number of the reason. */
@@ -102,16 +108,6 @@ export interface ReplayReport extends Score {
   readonly truncated: Cut | null;
 }
 
-/** Names of the reasons (include/trace/events/tlb.h). */
-export const REASONS: readonly string[] = [
-  'task switch',
-  'remote shootdown',
-  'local shootdown',
-  'local MM shootdown',
-  'remote IPI send',
-  'remote wrong CPU',
-];
-
 function scoreOf({ recorded, predicted, matched, allowed, excused, members, sets }: Tally): Score {
   const share = (part: number, of: number): number => (of === 0 ? 1 : part / of);
   return {
@@ -136,7 +132,7 @@ function total(tallies: ReadonlyMap<number, Tally>): Score {
 }
 
 function values(flush: Flush): FlushValues {
-  return { reason: flush.reason, pages: flush.pages };
+  return { reason: flush.reason, pages: flush.pages, ...(flush.where === undefined ? {} : { where: flush.where }) };
 }
 
 function mismatchOf(difference: Difference, ticksPerSecond: number): Mismatch {
@@ -189,7 +185,7 @@ export function summary(report: ReplayReport, most = 10): string {
     row('all', report),
   ];
   for (const [reason, score] of Object.entries(report.byReason)) {
-    lines.push(row(`  ${REASONS[Number(reason)] ?? `reason ${reason}`}`, score));
+    lines.push(row(`  ${report.reasons[Number(reason)] ?? `reason ${reason}`}`, score));
   }
   if (report.interrupts !== null) lines.push(row('interrupts', report.interrupts));
   if (report.before !== null) lines.push(row('before the mark', report.before));
@@ -204,7 +200,7 @@ export function summary(report: ReplayReport, most = 10): string {
   if (report.mismatches.length > 0) lines.push('', `${report.mismatches.length} mismatches${most > 0 ? ':' : ''}`);
   for (const mismatch of report.mismatches.slice(0, most)) {
     const { time, cpu, line, cause } = mismatch;
-    lines.push(`  ${time.toFixed(6)} cpu ${cpu} line ${line}: ${flushText(mismatch)}`, `    ${cause}`);
+    lines.push(`  ${time.toFixed(6)} cpu ${cpu} line ${line}: ${flushText(mismatch, report.reasons)}`, `    ${cause}`);
   }
   if (most > 0 && report.mismatches.length > most) lines.push(`  and ${report.mismatches.length - most} more`);
   return lines.flatMap(fold).join('\n');
@@ -223,11 +219,12 @@ function shares({ recall, precision, allowedRecall, allowedPrecision, allowed, w
   return allowed === 0 && allowedPrecision === precision ? ['', exact] : ['', exact, open];
 }
 
-function flushText({ recorded, predicted }: Mismatch): string {
-  const text = ({ reason, pages }: FlushValues): string => `${REASONS[reason] ?? reason} ${pages < 0 ? 'all' : pages}`;
+function flushText({ recorded, predicted }: Mismatch, reasons: Readonly<Record<number, string>>): string {
+  const much = ({ pages, where = '' }: FlushValues): string => `${pages < 0 ? 'all' : pages} ${where}`.trimEnd();
+  const text = (flush: FlushValues): string => `${reasons[flush.reason] ?? flush.reason} ${much(flush)}`;
   if (recorded === undefined) return `predicted only: ${text(predicted!)}`;
   if (predicted === undefined) return `recorded only: ${text(recorded)}`;
-  return `recorded ${text(recorded)}, predicted ${predicted.pages < 0 ? 'all' : predicted.pages}`;
+  return `recorded ${text(recorded)}, predicted ${much(predicted)}`;
 }
 
 const COLUMNS = 80;

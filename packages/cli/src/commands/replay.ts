@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { ARCHITECTURES, selected } from '@mmu-gather/conformance';
 import {
+  ARCH_IDS,
   DEFAULT_FACTS,
   type MachineFacts,
   replay,
@@ -134,9 +135,14 @@ export function readFacts(file: string): MachineFacts {
     }
     facts[fact] = value;
   }
-  if (facts.hugePages !== undefined && !HUGE_PAGES.includes(facts.hugePages))
-    throw new Misuse(`${file}: 'hugePages' is "${facts.hugePages}": give one of ${HUGE_PAGES.join(', ')}`);
+  mustBeOneOf(file, 'hugePages', facts.hugePages, HUGE_PAGES);
+  mustBeOneOf(file, 'arch', facts.arch, ARCH_IDS);
   return facts;
+}
+
+function mustBeOneOf(file: string, fact: keyof MachineFacts, value: string | undefined, names: readonly string[]): void {
+  if (value === undefined || names.includes(value)) return;
+  throw new Misuse(`${file}: '${fact}' is "${value}": give one of ${names.join(', ')}`);
 }
 
 function mustBe(option: string, typed: string | undefined, names: readonly string[]): void {

@@ -18,6 +18,9 @@
  *     v = 0; ptesync; tlbiel
  *     frees the page                        accesses it
  *
+ * What probes on the kernel's functions show is traced: hpte_need_flush (address), __flush_tlb_pending (pages), flush_hash_range (pages, and
+ * 1 if it is known that this CPU alone has used the mm; one page is the kernel's flush_hash_page).
+ *
  * flush_tlb_mm, flush_tlb_range and their sisters are empty: all of it happens where an entry changes (pte.ts).
  */
 import {
@@ -59,6 +62,7 @@ export function thisBatch(cpu: Cpu): LazyBatch {
 export function* hpteNeedFlush(cpu: Cpu, mm: Mm, address: number, old: Entry): Steps<void> {
   const { htab, switches } = hashOf(cpu);
   if (!switches.hpteFlush) return;
+  cpu.trace('hpte_need_flush', address);
   const gone: Gone = { vpn: hptVpn(htab, cpu.read(contextId(mm)), address), frame: entryTarget(old) };
   const batch = thisBatch(cpu);
   if (!collectsLazily(cpu, batch) && switches.drainAt === 'leave') {
@@ -76,6 +80,7 @@ export function flushTlbPending(cpu: Cpu, batch: LazyBatch): Steps<void> {
     vpn: lazyBatchEntry(cpu, batch, i, 0),
     frame: lazyBatchEntry(cpu, batch, i, 1),
   }));
+  cpu.trace('__flush_tlb_pending', gone.length);
   const known = hashOf(cpu).switches.localRead === 'at-queue' ? cpu.read(batch.kind) === LOCAL_PAGES : null;
   return flushHashRange(cpu, Mm.at(cpu.read(batch.mm)), gone, known);
 }
@@ -85,6 +90,7 @@ function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean
   const { htab, switches } = hashOf(cpu);
   let local = known;
   if (switches.localRead === 'before-hpte') local = yield* mmIsThreadLocal(cpu, mm);
+  cpu.trace('flush_hash_range', gone.length, local === true ? 1 : 0);
   yield* cpu.localIrqDisable();
   if (switches.tlbieOrder === 'before-hpte') yield* tlbieAll(cpu, gone, local ?? (yield* mmIsThreadLocal(cpu, mm)));
   const left = yield* leaveTable(cpu, gone);

@@ -18,7 +18,7 @@ import {
 } from '@mmu-gather/core';
 import { findVma, insertVma, pageAnon, pageAnonExclusive, vmaLookup, vmNormalPage } from '@mmu-gather/mm';
 import { VM_GROWSDOWN } from '@mmu-gather/core';
-import type { FaultAction, Operation } from '../schedule/action.ts';
+import type { FaultAction, MissAction, Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { type Call, call, type Job, quietly } from './library.ts';
@@ -43,7 +43,7 @@ export class Faults {
   }
 
   /** A fault of the current task of a CPU. */
-  handle(cpu: Cpu, mm: Mm, { operation, address, errorCode, filePages, memory }: FaultAction): Job {
+  handle(cpu: Cpu, mm: Mm, { operation, address, errorCode, unknown, filePages, memory }: FaultAction): Job {
     if (address < 0 || address >= this.#host.taskSize) return { calls: [] };
     const page = address - (address % this.#host.pageSize);
     const write = (errorCode & WRITE) !== 0;
@@ -52,7 +52,7 @@ export class Faults {
     if (vma !== null && !write) this.#expectFilePages(cpu, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
     const calls: Call[] = [];
-    if ((errorCode & PROTECTION) === 0 && entryPresent(entry) && !pteProtnone(entry)) {
+    if (!unknown && (errorCode & PROTECTION) === 0 && entryPresent(entry) && !pteProtnone(entry)) {
       this.#host.note(operation, 'a page was gone, and nothing in the recording took it away');
       calls.push(quietly((lib, port) => lib.madviseDontneed(port, mm, page, this.#host.pageSize)));
     } else if ((errorCode & PROTECTION) !== 0 && entryNone(entry)) {
@@ -62,6 +62,14 @@ export class Faults {
     }
     calls.push(call((lib, port, files) => lib.doUserAddrFault(port, mm, address, write, files)));
     return { calls };
+  }
+
+  /** A miss of the current task: answered from page tables, or a page fault follows. */
+  miss(mm: Mm, { address, write }: MissAction): Job {
+    const { taskSize } = this.#host;
+    if (address < 0 || address >= taskSize) return { calls: [] };
+    // Recorded only where there is one.
+    return { calls: [call((_, cpu) => cpu.kernel.backend.tlbMiss!(cpu, mm, address, write))] };
   }
 
   /**

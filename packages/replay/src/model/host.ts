@@ -5,10 +5,11 @@
  * prediction is an event that the running code traced. Nothing else makes one.
  */
 import { type Cpu, type Mm, taskSize, VM_READ } from '@mmu-gather/core';
-import { CountingMachine, type GrowingArena, type OnTrace } from '@mmu-gather/counting';
+import { CountingMachine, type GrowingArena, type MmuEvent, type OnTrace } from '@mmu-gather/counting';
 import { CountingMachine as SteppedMachine, type GrowingArena as SteppedArena } from '@mmu-gather/counting/stepped';
 import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
 import { TLB_FLUSH_ON_TASK_SWITCH } from '@mmu-gather/x86';
+import type { Architecture, Observed } from '../arch/arch.ts';
 import type { HugePages, Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
 import { INTERRUPT } from './flush.ts';
@@ -35,6 +36,8 @@ export class Host {
   readonly direct: CountingMachine;
   /** Runs what has to wait; shares the memory of {@link Host.direct}. */
   readonly stepped: SteppedMachine;
+  /** Whose recordings these are. */
+  readonly arch: Architecture;
   /** Bytes in a page. */
   readonly pageSize: number;
   /** Where huge pages appear by themselves. */
@@ -56,7 +59,8 @@ export class Host {
     proper: { flushes: 0, full: 0, pages: 0, ipis: 0 },
   };
 
-  constructor({ boot, steppedBoot, hz, thp }: Machine, ledger: Ledger, interrupts: Ledger) {
+  constructor({ arch, boot, steppedBoot, hz, thp }: Machine, ledger: Ledger, interrupts: Ledger) {
+    this.arch = arch;
     this.interrupts = interrupts;
     this.thp = thp;
     this.direct = new CountingMachine(boot);
@@ -74,13 +78,23 @@ export class Host {
         const sent = { time: this.#time, cpu, reason: INTERRUPT, pages: values[0]!, early: this.#early };
         interrupts.predict(this.#operation, sent);
       }
-      if (event !== 'tlb_flush') return;
-      const flush = { time: this.#time, cpu, reason: values[0]!, pages: values[1]!, early: this.#early };
-      ledger.predict(this.#operation, flush);
+      this.#predict(cpu, arch.traced(event, values));
     };
     this.direct.onTrace = onTrace;
     this.stepped.onTrace = onTrace;
-    this.#age(boot.backend.isa.asids);
+    const { mmu } = arch;
+    if (mmu !== null) {
+      const onMmu = (cpu: number, event: MmuEvent): void => this.#predict(cpu, mmu(event));
+      this.direct.onMmu = onMmu;
+      this.stepped.onMmu = onMmu;
+    }
+    if (arch.slots) this.#age(boot.backend.isa.asids);
+  }
+
+  #predict(cpu: number, observed: Observed | null): void {
+    if (observed === null || this.#quiet || this.#operation === null) return;
+    const { reason, pages, where } = observed;
+    this.#ledger.predict(this.#operation, { time: this.#time, cpu, reason, pages, where, early: this.#early });
   }
 
   /** What operations cost before the workload proper, or in it. */

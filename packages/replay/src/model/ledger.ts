@@ -156,7 +156,7 @@ export class Ledger {
 }
 
 function equal(a: Flush, b: Flush): boolean {
-  return a.pages === b.pages && alike(a, b);
+  return a.pages === b.pages && a.where === b.where && alike(a, b);
 }
 
 function alike(a: Flush, b: Flush): boolean {

@@ -61,7 +61,7 @@ export class Model {
     this.#ticks = ticksPerSecond;
     this.host = new Host(machine, ledger, interrupts);
     this.#moves = new Moves(this.host.cpus);
-    this.#slots = new Slots(this.host.cpus, machine.boot.backend.isa.asids);
+    this.#slots = new Slots(this.host.cpus, machine.arch.slots ? machine.boot.backend.isa.asids : 0);
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
     this.#files = new Files();
     this.#tasks = new Tasks(this.host);
@@ -159,8 +159,8 @@ export class Model {
     if (!this.#runner.atRest) this.#runner.goesOn(event.pid, event.kind === 'schedSwitch');
   }
 
-  #record({ time, cpu, reason, pages }: TlbFlush, step: Step): void {
-    this.#ledger.record(step.operation!, { time, cpu, reason, pages, early: this.#early });
+  #record({ time, cpu, reason, pages, where }: TlbFlush, step: Step): void {
+    this.#ledger.record(step.operation!, { time, cpu, reason, pages, where, early: this.#early });
   }
 
   #recordInterrupt({ time, cpu, target }: CsdQueueCpu, { operation }: Step): void {
@@ -202,6 +202,7 @@ export class Model {
     const { operation } = action;
     const mm = task.mm;
     if (mm === null) return;
+    if (action.kind === 'miss') return;
     if (action.kind !== 'fault' || (action.errorCode & COPIES) === COPIES) this.#contention.note(operation, mm.address);
     if (action.kind === 'fault' && this.#faults.mayCopy(this.host.cpu(cpu), mm, action))
       this.#opens(operation, 'copies');
@@ -218,6 +219,8 @@ export class Model {
         };
       case 'fault':
         return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
+      case 'miss':
+        return this.#faults.miss(this.#tasks.userMm(cpu, task), action);
       case 'clone':
         return this.#tasks.clone(task, action.child, action.flags, (copy) => this.#spaces.fork(task.mm!, copy));
       case 'exec': {

@@ -19,22 +19,8 @@ import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { call, type Job } from './library.ts';
 
-/** Without randomisation: where executables and the loader begin (mmap_base, ELF_ET_DYN_BASE), and a bit above. */
-const FIXED = [
-  [0x555555554000, 0x555557000000],
-  [0x7ffff7000000, 0x7ffffffff000],
-] as const;
-/** With randomisation: where they may begin. */
-const RANDOM = [
-  [0x550000000000, 0x580000000000],
-  [0x7e0000000000, 0x7ffff7000000],
-] as const;
-
-/** How far down a randomised stack is taken to move: to another 1 GiB, as in 15 of 16 cases. */
-const SHIFT = 2 ** 33;
-
-/** Pages that execve adds to the stack below the arguments (stack_expand in setup_arg_pages). */
-const STACK_EXPAND = 32;
+/** Bytes that execve adds to the stack below the arguments (stack_expand in setup_arg_pages). */
+const STACK_EXPAND = 2 ** 17;
 
 /** The end of the heap of each address space, by its address; unknown until brk was called. */
 export class Spaces {
@@ -58,8 +44,10 @@ export class Spaces {
   /** A user address of some program: tells whether addresses are randomised, if it is one of the first. */
   learn(address: number): void {
     if (this.#randomised !== null) return;
-    if (FIXED.some(([start, end]) => address >= start && address < end)) this.#randomised = false;
-    else if (RANDOM.some(([start, end]) => address >= start && address < end)) this.#randomised = true;
+    const within = ([start, end]: readonly [start: number, end: number]): boolean => address >= start && address < end;
+    const { fixed, random } = this.#host.arch.places;
+    if (fixed.some(within)) this.#randomised = false;
+    else if (random.some(within)) this.#randomised = true;
   }
 
   /** The end of the heap, null if it is not known. */
@@ -85,16 +73,17 @@ export class Spaces {
   exec(cpu: Cpu): { mm: Mm; after: Job } {
     const mm = mmAlloc(cpu);
     this.#brk.delete(mm.address);
-    const { taskSize: top, pageSize } = this.#host;
+    const { arch, pageSize } = this.#host;
+    const { stackTop: top, stackShift } = arch.places;
     const flags = VM_READ | VM_WRITE | VM_GROWSDOWN;
     const vma = insertVma(cpu, mm, top - pageSize, top, flags, { file: 0, pgoff: 0 });
     doUserAddrFault(cpu, mm, top - pageSize, true, this.#files);
-    const move = call((lib, port) => lib.relocateVmaDown(port, mm, vma, SHIFT));
+    const move = call((lib, port) => lib.relocateVmaDown(port, mm, vma, stackShift));
     return {
       mm,
       after: {
         calls: this.#randomised === true ? [move] : [],
-        done: () => cpu.write(vma.start, cpu.read(vma.start) - STACK_EXPAND * pageSize),
+        done: () => cpu.write(vma.start, cpu.read(vma.start) - STACK_EXPAND),
       },
     };
   }

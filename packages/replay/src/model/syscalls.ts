@@ -59,7 +59,6 @@ const MAP_SHARED = 0x1;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_GROWSDOWN = 0x100;
-const MAP_LOCKED = 0x2000;
 const MAP_POPULATE = 0x8000;
 const MAP_NONBLOCK = 0x10000;
 
@@ -94,7 +93,8 @@ function sysMmap({ files, host }: Context, { cpu, mm, fds }: Caller, { args, ret
   // Without MAP_FIXED the kernel chose a place that was free.
   if ((mapFlags & MAP_FIXED) === 0) calls.push(quietly((lib, port) => lib.munmap(port, mm, start, length)));
   calls.push(call((lib, port) => lib.mmap(port, mm, start, length, flags, backing)));
-  const populates = (mapFlags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE || (mapFlags & MAP_LOCKED) !== 0;
+  const populates =
+    (mapFlags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE || (mapFlags & host.arch.mapLocked) !== 0;
   if (populates && (prot & VM_ACCESS_FLAGS) !== 0) {
     const end = start + pageAlign(cpu, length);
     calls.push(call((lib, port, cache) => lib.mmPopulate(port, mm, start, end, cache)));

@@ -61,6 +61,8 @@ export interface PageFault extends Head {
   address: number;
   /** Bits of the error code, see above. */
   errorCode: number;
+  /** Bit 0 of the error code is not recorded: whether the page was present is not known, unless a {@link PagePresent} follows. */
+  unknown?: true;
   /** As printed: a number for user code, usually a symbol for the kernel's. */
   ip: string;
 }
@@ -168,10 +170,28 @@ export interface ExitMmap extends Head {
 export interface TlbFlush extends Head {
   /** Kind of the event. */
   kind: 'tlbFlush';
-  /** Reason, 0 to 5, see above. */
+  /** Reason, 0 to 5, see above; what architectures other than x86 show instead has numbers of its own (arch/). */
   reason: number;
   /** -1: everything of the mm. */
   pages: number;
+  /** What else the recording says of it: addresses, operands. Nothing on x86. */
+  where?: string;
+}
+
+/** A probe shows that the page of the fault under way is there, and is to be made writable or copied (do_wp_page, wp_page_copy). */
+export interface PagePresent extends Head {
+  /** Kind of the event. */
+  kind: 'pagePresent';
+}
+
+/** A miss that software answers from page tables, below the page fault (powerpc's hash_page_mm). */
+export interface TlbMiss extends Head {
+  /** Kind of the event. */
+  kind: 'tlbMiss';
+  /** Missing address. */
+  address: number;
+  /** Whether it is written. */
+  write: boolean;
 }
 
 /** A call is queued for another CPU. */
@@ -295,6 +315,8 @@ export type TaskEvent =
   | SchedProcessExit
   | ExitMmap
   | TlbFlush
+  | PagePresent
+  | TlbMiss
   | CsdQueueCpu
   | CsdFunction
   | IpiSend

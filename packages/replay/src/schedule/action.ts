@@ -75,10 +75,22 @@ export interface FaultAction {
   readonly address: number;
   /** x86: bit 0 the page is present, 1 write, 4 instruction fetch. */
   readonly errorCode: number;
+  /** If bit 0 is not set, the recording does not tell whether the page was present. */
+  readonly unknown: boolean;
   /** Pages of files that were mapped in the course of it (rss_stat); null where that was not recorded. */
   readonly filePages: number | null;
   /** Memory that processes share was mapped, so the file is no file of a disk (tmpfs, memfd, or none). */
   readonly memory: boolean;
+}
+
+/** A miss that software answers from page tables. */
+export interface MissAction {
+  readonly kind: 'miss';
+  readonly operation: Operation;
+  readonly pid: number;
+  readonly interrupts: boolean;
+  readonly address: number;
+  readonly write: boolean;
 }
 
 /** A switch that the recording lacks: from here on this task runs on the CPU. */
@@ -92,7 +104,14 @@ export interface HiddenSwitchAction {
 }
 
 /** Something that the model does. */
-export type Action = SyscallAction | CloneAction | ExecAction | ExitAction | FaultAction | HiddenSwitchAction;
+export type Action =
+  | SyscallAction
+  | CloneAction
+  | ExecAction
+  | ExitAction
+  | FaultAction
+  | MissAction
+  | HiddenSwitchAction;
 
 /** An event in its place, with what takes effect there. */
 export interface Step {

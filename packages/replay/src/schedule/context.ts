@@ -47,6 +47,7 @@ export function isQuiet(event: TaskEvent): boolean {
   switch (event.kind) {
     case 'rssStat':
     case 'tlbFlush':
+    case 'pagePresent':
     case 'csdQueueCpu':
     case 'csdFunctionEntry':
     case 'csdFunctionExit':

@@ -7,7 +7,7 @@
  *
  * Recorded flushes get their operation here, and decide nothing.
  */
-import type { PageFault, RssStat, SchedProcessExec, SysExit, TaskEvent, TaskNewtask } from '../read/event.ts';
+import type { PageFault, RssStat, SchedProcessExec, SysExit, TaskEvent, TaskNewtask, TlbMiss } from '../read/event.ts';
 import type { Operation, OperationKind, Step } from './action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
 import { Attribution } from './attribution.ts';
@@ -27,6 +27,8 @@ interface OpenFault {
   readonly event: PageFault;
   readonly first: Step;
   anchor: Step | null;
+  /** The error code's bit 0, which may become known later. */
+  present: boolean;
   filePages: number | null;
   memory: boolean;
 }
@@ -43,6 +45,8 @@ function mayFlush({ errorCode }: PageFault): boolean {
 
 /** Error code: the page was present, and the access a write. */
 const COPIES = 3;
+/** Error code: the page was present. */
+const PRESENT = 1;
 /** Error code: the access was a write. */
 const WRITE = 2;
 
@@ -111,6 +115,7 @@ export class Operations {
       return;
     }
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
+    if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
     if (isQuiet(event)) return;
     this.#closeFault(task, step);
     this.#attribution.answered(event.pid);
@@ -124,6 +129,9 @@ export class Operations {
         return;
       case 'pageFault':
         this.#takeFault(task, step, event);
+        return;
+      case 'tlbMiss':
+        this.#takeMiss(task, step, event);
         return;
       case 'taskNewtask':
         this.#takeNewtask(task, step, event);
@@ -180,22 +188,30 @@ export class Operations {
     // Before the switch execve only reads the caller's memory.
     if ((event.errorCode & WRITE) !== 0) this.#switched(task, step);
     if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
-    task.fault = { operation: task.last!, event, first: step, anchor: null, filePages: null, memory: false };
+    const present = (event.errorCode & PRESENT) !== 0;
+    task.fault = { operation: task.last!, event, first: step, anchor: null, present, filePages: null, memory: false };
     step.holds++;
+  }
+
+  #takeMiss(task: Task, step: Step, { pid, address, write, ...event }: TlbMiss): void {
+    if (task.syscall === null) task.last = this.#operation('fault', 'fault', { pid, address, write, ...event });
+    this.#window.before(step, { kind: 'miss', operation: task.last!, pid, address, write, interrupts: false }, step);
   }
 
   #closeFault(task: Task, now: Step): void {
     const { fault } = task;
     if (fault === null) return;
     task.fault = null;
-    const { operation, event, first, anchor, filePages, memory } = fault;
-    const { pid, address, errorCode } = event;
+    const { operation, event, first, anchor, present, filePages, memory } = fault;
+    const { pid, address } = event;
+    const errorCode = present ? event.errorCode | PRESENT : event.errorCode;
+    const unknown = event.unknown === true;
     operation.until = Math.max(operation.until, now.event.time);
     first.holds--;
     if (anchor !== null) anchor.holds--;
     this.#window.before(
       anchor ?? first,
-      { kind: 'fault', operation, pid, address, errorCode, filePages, memory, interrupts: anchor !== null },
+      { kind: 'fault', operation, pid, address, errorCode, unknown, filePages, memory, interrupts: anchor !== null },
       now,
     );
   }

@@ -1,0 +1,59 @@
+/**
+ * Architectures: what their recordings show of flushes, and what differs in the words of user space. All of it is data about recordings: the code
+ * that runs is the backend's, and the model is the same everywhere.
+ *
+ *     recorded event ── recorded() ──> tlbFlush, pageFault, ...
+ *     tracepoint of the running code ── traced() ──> what would have been recorded for it
+ *
+ * A flush stands for whatever the recording shows: a tlb_flush event, an instruction, a batch. `reason` says which of them, and equal ones of one
+ * operation are compared.
+ */
+import type { MmuEvent } from '@mmu-gather/counting';
+import type { TaskEvent } from '../read/event.ts';
+
+/** What a recording would show of something that the running code did. */
+export interface Observed {
+  /** Which kind, a key of {@link Architecture.names}; 0 is a context load everywhere. */
+  readonly reason: number;
+  /** Pages; -1 for everything. */
+  readonly pages: number;
+  /** Addresses and operands, as far as they are recorded and can be known. */
+  readonly where?: string;
+}
+
+/** Addresses where programs begin, by which a recording tells whether they are randomised. */
+export interface Places {
+  /** Without randomisation: first addresses of executables and of the loader, and a bit above. */
+  readonly fixed: readonly (readonly [start: number, end: number])[];
+  /** With randomisation: where they may begin. */
+  readonly random: readonly (readonly [start: number, end: number])[];
+  /** First address past a new program's stack (STACK_TOP_MAX). */
+  readonly stackTop: number;
+  /** How far down a randomised stack is taken to move, in bytes. */
+  readonly stackShift: number;
+}
+
+/** What is particular about recordings of an architecture. */
+export interface Architecture {
+  /** Its id, as backends have it. */
+  readonly id: string;
+  /** Names of what is compared, by reason. */
+  readonly names: Readonly<Record<number, string>>;
+  /** An event in the model's words: probes that stand for flushes and faults become such. */
+  readonly recorded: (event: TaskEvent) => TaskEvent;
+  /** What a recording shows of a tracepoint of the running code; null: nothing. */
+  readonly traced: (event: string, values: readonly number[]) => Observed | null;
+  /** What it shows of an MMU event; null: no event is recorded at all. */
+  readonly mmu: ((event: MmuEvent) => Observed | null) | null;
+  /** MAP_LOCKED of mmap. */
+  readonly mapLocked: number;
+  /** Whether a CPU's ASID slots hold the address spaces that it loaded last: where others have none, all start empty. */
+  readonly slots: boolean;
+  /** Where programs begin. */
+  readonly places: Places;
+}
+
+/** Bits of a recorded operand or range, as text that is the same on both sides. */
+export function hexText(value: number): string {
+  return value.toString(16);
+}

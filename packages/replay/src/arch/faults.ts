@@ -1,0 +1,41 @@
+/**
+ * Page faults of recordings whose kernel has no tracepoint for them: a probe on handle_mm_fault.
+ *
+ *     handle_mm_fault: ... addr=0xffffa4294000 flags=0x255
+ *
+ * The flags (enum fault_flag) say what the access was, and who asked: a CPU that faulted may be interrupted by signals (INTERRUPTIBLE); code that
+ * gets pages on its own (get_user_pages) does not say so, and is part of the operation that called it.
+ */
+import type { Other, TaskEvent } from '../read/event.ts';
+import { hex, valueAt } from '../read/fields.ts';
+
+const FAULT_FLAG_WRITE = 0x1;
+const FAULT_FLAG_USER = 0x40;
+const FAULT_FLAG_INSTRUCTION = 0x100;
+const FAULT_FLAG_INTERRUPTIBLE = 0x200;
+
+/** Bits of the error code that stand for them. */
+const WRITE = 2;
+const FETCH = 16;
+
+/** The value of `key` in an event's text, NaN if it has none. */
+export function valueOf({ text }: Other, key: string): number {
+  const at = valueAt(text, key);
+  return at < 0 ? NaN : hex(text, at);
+}
+
+/** The fault that a probe on handle_mm_fault shows; the event itself if it is none that a CPU took. */
+export function faultOf(event: Other): TaskEvent {
+  const address = valueOf(event, 'addr=');
+  const flags = valueOf(event, 'flags=');
+  if (Number.isNaN(address) || Number.isNaN(flags) || (flags & FAULT_FLAG_INTERRUPTIBLE) === 0) return event;
+  const errorCode =
+    ((flags & FAULT_FLAG_WRITE) !== 0 ? WRITE : 0) | ((flags & FAULT_FLAG_INSTRUCTION) !== 0 ? FETCH : 0);
+  const mode = (flags & FAULT_FLAG_USER) !== 0 ? 'user' : 'kernel';
+  return { ...head(event), kind: 'pageFault', mode, address, errorCode, unknown: true, ip: '' };
+}
+
+/** The head that every event has. */
+export function head({ line, time, cpu, pid, tgid, comm, flags }: Other): Omit<Other, 'kind' | 'name' | 'text'> {
+  return { line, time, cpu, pid, tgid, comm, flags };
+}

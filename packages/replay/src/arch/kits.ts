@@ -1,0 +1,91 @@
+/**
+ * Kits: for each architecture its recordings' ways, and the backend in both builds as a kernel of a version and a machine have it.
+ */
+import { arm64, ARM64_PROFILES } from '@mmu-gather/arm64';
+import { arm64 as steppedArm64 } from '@mmu-gather/arm64/stepped';
+import { type BackendSpec, FOUR_LEVELS, FOUR_LEVELS_FOLDED, type Geometry } from '@mmu-gather/core';
+import type { BackendSpec as SteppedBackendSpec } from '@mmu-gather/core/stepped';
+import { HASH_PROFILES, powerpcHash, powerpcRadix, RADIX_64K, RADIX_PROFILES } from '@mmu-gather/powerpc';
+import { powerpcHash as steppedHash, powerpcRadix as steppedRadix } from '@mmu-gather/powerpc/stepped';
+import { x86, X86_PROFILES, type X86Switches } from '@mmu-gather/x86';
+import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
+import type { MachineFacts, WhatIf } from '../facts.ts';
+import type { Architecture } from './arch.ts';
+import { ARM64 } from './arm64.ts';
+import { HASH } from './hash.ts';
+import { RADIX } from './radix.ts';
+import { X86 } from './x86.ts';
+
+/** Architectures whose recordings can be replayed. */
+export type ArchId = 'x86' | 'arm64' | 'powerpc-radix' | 'powerpc-hash';
+
+/** Tells a fact, or what stands in for it. */
+type Fact = <F extends keyof MachineFacts>(name: F) => Required<MachineFacts>[F];
+
+/** What boots. */
+interface Linked {
+  readonly geometry: Geometry;
+  readonly direct: BackendSpec;
+  readonly stepped: SteppedBackendSpec;
+}
+
+/** One architecture. */
+interface Kit {
+  readonly arch: Architecture;
+  /** Whether it has transparent huge pages. */
+  readonly hugePages: boolean;
+  /** @param version id of a kernel's profile */
+  readonly link: (version: string, fact: Fact, hz: number, whatIf: WhatIf) => Linked;
+}
+
+function linkX86(version: string, fact: Fact, hz: number, whatIf: WhatIf): Linked {
+  const geometry = fact('foldedLevels') ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
+  const switches: X86Switches = {
+    ...X86_PROFILES[version]!,
+    ...whatIf.x86,
+    hz,
+    pcid: fact('pcid'),
+    dynAsids: fact('dynAsids'),
+    ceiling: fact('ceiling'),
+  };
+  return { geometry, direct: x86(switches), stepped: steppedX86(switches) };
+}
+
+/** All of the 48 bits are user space's: the kernel has tables of its own. */
+const ARM64_LEVELS: Geometry = { ...FOUR_LEVELS, userEnd: 2 ** 48 };
+
+function linkArm64(version: string): Linked {
+  const switches = ARM64_PROFILES[version]!;
+  return { geometry: ARM64_LEVELS, direct: arm64(switches), stepped: steppedArm64(switches) };
+}
+
+/** Distributions build for pages of 64 KiB. */
+const RADIX_LEVELS: Geometry = { ...RADIX_64K, userEnd: 2 ** 52 };
+
+function linkRadix(version: string, fact: Fact): Linked {
+  const switches = { ...RADIX_PROFILES[version]!, ceiling: fact('ceiling') };
+  return { geometry: RADIX_LEVELS, direct: powerpcRadix(switches), stepped: steppedRadix(switches) };
+}
+
+/** H_PTE_INDEX_SIZE and its sisters, with pages of 64 KiB. */
+const HASH_LEVELS: Geometry = { pageShift: 16, bits: [8, 10, 10, 8], userEnd: 2 ** 52 };
+/** Context ids: a machine has more, and as many are in use at a time as there are processes. */
+const CONTEXTS = 4096;
+/** Groups of the hash page table. Evictions need not be as recorded: nothing of a flush depends on them. */
+const GROUPS = 2 ** 14;
+
+function linkHash(version: string): Linked {
+  const switches = { ...HASH_PROFILES[version]!, platform: 'lpar' as const, contexts: CONTEXTS, groups: GROUPS };
+  return { geometry: HASH_LEVELS, direct: powerpcHash(switches), stepped: steppedHash(switches) };
+}
+
+/** All of them. */
+export const KITS: Readonly<Record<ArchId, Kit>> = {
+  x86: { arch: X86, hugePages: true, link: linkX86 },
+  arm64: { arch: ARM64, hugePages: true, link: linkArm64 },
+  'powerpc-radix': { arch: RADIX, hugePages: true, link: linkRadix },
+  'powerpc-hash': { arch: HASH, hugePages: false, link: linkHash },
+};
+
+/** Their ids. */
+export const ARCH_IDS: readonly string[] = Object.keys(KITS);

@@ -1,0 +1,13 @@
+/**
+ * Where programs begin on 64-bit powerpc with pages of 64 KiB (mmap_base, ELF_ET_DYN_BASE; 128 TiB unless more is asked for).
+ */
+import type { Places } from './arch.ts';
+
+/** Places of powerpc. */
+export const POWERPC_PLACES: Places = {
+  fixed: [[0x7ffff7000000, 0x800000000000]],
+  random: [[0x7ff000000000, 0x7ffff7000000]],
+  stackTop: 2 ** 47,
+  // Within 1 GiB: another table of pages, the same of huge ones.
+  stackShift: 2 ** 29,
+};

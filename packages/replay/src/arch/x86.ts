@@ -1,0 +1,36 @@
+/**
+ * x86: the tracepoint tlb:tlb_flush, which the running code emits as the kernel does.
+ */
+import type { Architecture } from './arch.ts';
+
+/** Recordings of x86. */
+export const X86: Architecture = {
+  id: 'x86',
+  names: {
+    0: 'task switch',
+    1: 'remote shootdown',
+    2: 'local shootdown',
+    3: 'local MM shootdown',
+    4: 'remote IPI send',
+    5: 'remote wrong CPU',
+  },
+  recorded: (event) => event,
+  traced: (event, [reason = 0, pages = 0]) => (event === 'tlb_flush' ? { reason, pages } : null),
+  mmu: null,
+  mapLocked: 0x2000,
+  slots: true,
+  places: {
+    // mmap_base, ELF_ET_DYN_BASE.
+    fixed: [
+      [0x555555554000, 0x555557000000],
+      [0x7ffff7000000, 0x7ffffffff000],
+    ],
+    random: [
+      [0x550000000000, 0x580000000000],
+      [0x7e0000000000, 0x7ffff7000000],
+    ],
+    stackTop: 2 ** 47 - 4096,
+    // To another 1 GiB, as in 15 of 16 cases.
+    stackShift: 2 ** 33,
+  },
+};
