@@ -16,7 +16,7 @@ export type HugePages = 'always' | 'madvise' | 'never';
 /** What is known of a machine; nothing is required. */
 export interface MachineFacts {
   /** Whose recording it is: `x86`, `arm64`, `powerpc-radix` or `powerpc-hash`. */
-  readonly arch?: ArchId;
+  readonly backend?: ArchId;
   /** Kernel version, `6.18.44` or `6.1.0-50-amd64`. */
   readonly kernel?: string;
   /** Number of CPUs; else what the recording's header says. */
@@ -73,7 +73,7 @@ export interface Machine {
 
 /** Stands in for each fact that is not given: a current distribution kernel on a current machine. */
 export const DEFAULT_FACTS: Required<MachineFacts> = {
-  arch: 'x86',
+  backend: 'x86',
   kernel: '6.18',
   cpus: 2,
   pcid: true,
@@ -116,7 +116,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
     assumed.push({ fact, value: fallback });
     return fallback;
   }
-  const kit = KITS[given('arch', DEFAULT_FACTS.arch)];
+  const kit = KITS[given('backend', DEFAULT_FACTS.backend)];
   const version = versionOf(given('kernel', DEFAULT_FACTS.kernel));
   // How far MADV_DONTNEED frees tables depends on where VMAs end.
   const profile: Profile = { ...version.profile, vmaMerge: true, ...whatIf.profile };

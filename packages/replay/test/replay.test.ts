@@ -171,7 +171,7 @@ describe('facts', () => {
   test('what is not given is assumed, and said', async () => {
     const { assumed } = await replay(fixture('m02-lazy'), { facts: { kernel: '6.18.44', hz: 250 } });
     expect(assumed.map(({ fact }) => fact)).toEqual([
-      'arch',
+      'backend',
       'foldedLevels',
       'pcid',
       'dynAsids',

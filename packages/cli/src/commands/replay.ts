@@ -136,7 +136,7 @@ export function readFacts(file: string): MachineFacts {
     facts[fact] = value;
   }
   mustBeOneOf(file, 'hugePages', facts.hugePages, HUGE_PAGES);
-  mustBeOneOf(file, 'arch', facts.arch, ARCH_IDS);
+  mustBeOneOf(file, 'backend', facts.backend, ARCH_IDS);
   return facts;
 }
 
