@@ -11,7 +11,7 @@ import type { ReplayOptions } from './commands/replay.ts';
 import type { MergeOptions } from './commands/merge.ts';
 import type { MutantOptions } from './commands/mutants.ts';
 import type { SuiteOptions } from './suite/options.ts';
-import type { ListName } from './commands/list.ts';
+import type { ListName, ListOptions } from './commands/list.ts';
 import type { LitmusOptions } from './commands/litmus.ts';
 
 const NAME = 'mmu-gather';
@@ -137,14 +137,15 @@ function commands(done: (code: number) => void): Command {
       '--arch <id>',
       'of scenarios: what applies to this architecture, and why the rest does not; of mutants: of its code',
     )
+    .option('--backend <file.ts>', 'of archs, axes and scenarios: with a backend of your own')
     .option('--json', 'print JSON')
     .addHelpText('after', example('list scenarios'))
-    .action(async (typed: string, { arch, json }: { arch?: string; json?: boolean }) => {
+    .action(async (typed: string, options: ListOptions) => {
       const what = names.find((name) => name === typed);
       if (what === undefined)
         throw new Misuse(`list: there is no '${typed}':${suggestion(typed, names)} there are: ${names.join(', ')}`);
       const { list } = await import('./commands/list.ts');
-      list(what, json === true, arch);
+      await list(what, options);
     });
 
   program

@@ -85,6 +85,18 @@ describe('a backend', { timeout: 120_000 }, () => {
     expect(rerun.code).toBe(1);
   });
 
+  test('is in the lists', async () => {
+    const { out: archs } = await mmuGather(['list', 'archs', '--backend', 'bell.ts'], { cwd });
+    expect(archs).toMatch(/^bell /m);
+    const { out } = await mmuGather(['list', 'scenarios', '--backend', 'bell.ts', '--json'], { cwd });
+    const rows = (JSON.parse(out) as { scenarios: { scenario: string; expected: string; archs: string[] }[] })
+      .scenarios;
+    const row = (id: string) => rows.find(({ scenario }) => scenario === id);
+    expect(row('munmap/running-thread')).toMatchObject({ expected: 'holds', archs: expect.arrayContaining(['bell']) });
+    expect(row('bug:B13/fixed')).toMatchObject({ expected: 'not applicable' });
+    expect(await mmuGather(['list', 'bugs', '--backend', 'bell.ts'], { cwd })).toMatchObject({ code: 2, out: '' });
+  });
+
   test('is one beside the others with --arch all, and runs the user’s scenarios', async () => {
     const { found, code } = await verdicts('check', 'zap.ts', '--backend', 'bell.ts');
     expect(found).toEqual({ 'mine/zap': 'holds exhaustive', 'mine/zap/no-wait': 'violated O1' });

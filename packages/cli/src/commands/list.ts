@@ -25,6 +25,8 @@ import { number } from '../human/text.ts';
 import { Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
 import { ORACLES } from '../oracles.ts';
+import { withBackends } from '../suite/load-backends.ts';
+import { mustLoadUsersModules } from '../suite/users-module.ts';
 
 /** A list: the columns that people see, and the rows, which JSON gives whole. */
 interface List {
@@ -39,7 +41,25 @@ interface List {
 /** What can be listed. */
 export type ListName = 'archs' | 'profiles' | 'axes' | 'scenarios' | 'oracles' | 'bugs' | 'mutants';
 
-const LISTS: Readonly<Record<ListName, (of: readonly Architecture[]) => List>> = {
+/** What is looked at. */
+interface View {
+  /** The architectures there are. */
+  readonly archs: readonly Architecture[];
+  /** The one whose view it is, if it is one's. */
+  readonly of: Architecture | undefined;
+}
+
+/** Whose view is asked for. */
+export interface ListOptions {
+  /** Of scenarios and mutants: id of an architecture. */
+  readonly arch?: string;
+  /** Of architectures, axes and scenarios: a file with a backend of the user's own. */
+  readonly backend?: string;
+  /** Print JSON. */
+  readonly json?: boolean;
+}
+
+const LISTS: Readonly<Record<ListName, (view: View) => List>> = {
   archs,
   profiles,
   axes,
@@ -49,20 +69,10 @@ const LISTS: Readonly<Record<ListName, (of: readonly Architecture[]) => List>> =
   mutants,
 };
 
-/**
- * Lists something on standard output.
- * @param arch of scenarios: what it makes of each
- */
-export function list(name: ListName, json: boolean, arch?: string): void {
-  if (arch !== undefined && name !== 'scenarios' && name !== 'mutants')
-    throw new Misuse('--arch is for list scenarios and list mutants');
-  const of = ARCHITECTURES.filter(({ id }) => id === (arch ?? id));
-  if (of.length === 0) {
-    const names = ARCHITECTURES.map(({ id }) => id);
-    throw new Misuse(`--arch: there is no '${arch}':${suggestion(arch!, names)} there are: ${names.join(', ')}`);
-  }
-  const { head, rows, counts, summary } = LISTS[name](arch === undefined ? [] : of);
-  if (json) {
+/** Lists something on standard output. */
+export async function list(name: ListName, options: ListOptions): Promise<void> {
+  const { head, rows, counts, summary } = LISTS[name](await viewFor(name, options));
+  if (options.json === true) {
     process.stdout.write(`${JSON.stringify({ schema: 1, [name]: rows, ...(counts && { counts }) }, null, 2)}\n`);
     return;
   }
@@ -70,13 +80,30 @@ export function list(name: ListName, json: boolean, arch?: string): void {
   process.stdout.write(`${tableOf(head, cells, terminal())}\n${summary === undefined ? '' : `\n${summary}\n`}`);
 }
 
+async function viewFor(name: ListName, { arch, backend }: ListOptions): Promise<View> {
+  if (arch !== undefined && name !== 'scenarios' && name !== 'mutants')
+    throw new Misuse('--arch is for list scenarios and list mutants');
+  if (backend !== undefined && name !== 'scenarios' && name !== 'archs' && name !== 'axes')
+    throw new Misuse('--backend is for list scenarios, list archs and list axes');
+  if (backend !== undefined) {
+    mustLoadUsersModules();
+    (await import('../suite/hooks.ts')).hookUsersModules();
+  }
+  const { archs: all, selection } = await withBackends(backend === undefined ? [] : [backend], SCENARIOS, {});
+  const id = arch ?? selection.archs?.[0];
+  const of = all.find((each) => each.id === id);
+  if (id === undefined || of !== undefined) return { archs: all, of };
+  const names = all.map((each) => each.id);
+  throw new Misuse(`--arch: there is no '${id}':${suggestion(id, names)} there are: ${names.join(', ')}`);
+}
+
 function text(value: string | boolean | readonly (string | boolean)[] | undefined): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'not yet';
   return typeof value === 'string' ? value : (value ?? []).join(', ');
 }
 
-function archs(): List {
-  const rows = ARCHITECTURES.map((arch) => {
+function archs(view: View): List {
+  const rows = view.archs.map((arch) => {
     const models = [...new Set(Object.values(arch.kernels).map((switches) => arch.backend(switches).isa.memoryModel))];
     const [kernels, wrongs] = [Object.keys(arch.kernels), Object.keys(arch.wrongs)];
     return { arch: arch.id, model: models.join(', '), kernels, wrongs };
@@ -108,7 +135,7 @@ function settingsOf(spec: ProfileSpec): string[] {
   return [...own, ...others];
 }
 
-function axes(): List {
+function axes({ archs: all }: View): List {
   const [oldest, newest] = ['linux-5.11', 'linux-6.18'] as const;
   const row = (name: string, axis: Axis, then: unknown, now: unknown) => ({
     switch: name,
@@ -122,7 +149,7 @@ function axes(): List {
     ...Object.entries(AXES).map(([key, axis]) =>
       row(key, axis, KERNELS[oldest][key as keyof typeof AXES], KERNELS[newest][key as keyof typeof AXES]),
     ),
-    ...ARCHITECTURES.flatMap((arch) =>
+    ...all.flatMap((arch) =>
       Object.entries(arch.axes).map(([key, axis]) =>
         row(`${arch.id}.${key}`, axis, arch.kernels[oldest]?.[key], arch.kernels[newest]?.[key]),
       ),
@@ -147,25 +174,33 @@ function valuesText({ right, wrong }: Axis, then: unknown, now: unknown): string
   return wrong.length === 0 ? inWords(right) : `${inWords(right)}; wrong: ${inWords(wrong)}`;
 }
 
-/** @param of the architecture whose view it is; none: of all */
-function scenarios([of]: readonly Architecture[]): List {
+function scenarios({ archs: all, of }: View): List {
   const rows = SCENARIOS.flatMap((scenario) => [
-    { scenario: scenario.id, ...viewOf(scenario, undefined, of), source: scenario.source ?? '' },
+    { scenario: scenario.id, ...viewOf(scenario, undefined, all, of), source: scenario.source ?? '' },
     ...scenario.twins.map((twin) => ({
       scenario: twin.id,
       twinOf: scenario.id,
       oracles: [twin.oracle].flat(),
-      ...viewOf(scenario, twin, of),
+      ...viewOf(scenario, twin, all, of),
     })),
   ]);
   return { head: ['scenario', 'expected', 'what'], rows };
 }
 
 /** What is expected of a scenario or twin, and what it is; on one architecture also why it does not apply, or is right, there. */
-function viewOf(scenario: AnyScenario, twin: Twin<never> | undefined, of: Architecture | undefined) {
+function viewOf(
+  scenario: AnyScenario,
+  twin: Twin<never> | undefined,
+  all: readonly Architecture[],
+  of: Architecture | undefined,
+) {
   const what = twin?.why ?? scenario.title;
   const expected = twin === undefined ? 'holds' : 'violated';
-  const view = { expected, what, archs: archsOf(scenario, twin) };
+  const view = {
+    expected,
+    what,
+    archs: all.filter((arch) => whyNot(arch, scenario, twin) === undefined).map(({ id }) => id),
+  };
   const not = of === undefined ? undefined : whyNot(of, scenario, twin);
   if (not !== undefined) return { ...view, expected: 'not applicable', what: not };
   const mended = of === undefined || twin === undefined ? undefined : mendedBy(of, twin);
@@ -203,8 +238,8 @@ function bugs(): List {
   return { head: ['bug', 'year', 'property', 'kind', 'archs', 'what'], rows, counts, summary };
 }
 
-/** Sites of mutants by package and kind. @param of the architecture whose code it is; none: all of it */
-function mutants([of]: readonly Architecture[]): List {
+/** Sites of mutants by package and kind. */
+function mutants({ of }: View): List {
   const rows = new Map<string, { readonly sites: Set<string>; mutants: number }>();
   for (const { site } of new Instrumented(suitePackages()).mutations) {
     const [name] = site.file.split('/');
@@ -222,8 +257,4 @@ function mutants([of]: readonly Architecture[]): List {
       return { package: name!, kind: kind!, sites: number(sites.size), mutants: number(count) };
     }),
   };
-}
-
-function archsOf(scenario: AnyScenario, twin?: Twin<never>): readonly string[] {
-  return ARCHITECTURES.filter((arch) => whyNot(arch, scenario, twin) === undefined).map((arch) => arch.id);
 }

@@ -1,28 +1,25 @@
 /**
  * `conformance` and `check`: runs scenarios and shows verdicts, as a table or as JSON.
  */
-import module from 'node:module';
 import { availableParallelism } from 'node:os';
 import { PROFILES } from '@mmu-gather/conformance';
 import { race } from '../human/race.ts';
 import { SuiteReport } from '../human/suite-report.ts';
 import { terminal } from '../human/terminal.ts';
-import { Misuse } from '../misuse.ts';
 import { preparePages, writePages } from '../pages/pages.ts';
 import { coverageOf } from '../reports/coverage.ts';
 import { mustBeWritable, writeFiles } from '../reports/files.ts';
 import { codeOf, reportOf } from '../reports/report.ts';
 import { howOf, mustFit, requestOf, type SuiteOptions } from '../suite/options.ts';
 import { type Outcome, run } from '../suite/run.ts';
+import { mustLoadUsersModules } from '../suite/users-module.ts';
 
 /** Columns of diagrams in JSON, wherever it is made. */
 const JSON_COLUMNS = 120;
 
 /** Runs a command. Returns its exit code. */
 export async function runSuite(files: readonly string[], options: SuiteOptions): Promise<number> {
-  if (files.length + (options.backend?.length ?? 0) > 0 && !('registerHooks' in module)) {
-    throw new Misuse(`files of your own need Node 22.18 or newer, and this is ${process.version}`);
-  }
+  if (files.length + (options.backend?.length ?? 0) > 0) mustLoadUsersModules();
   mustFit(options);
   preparePages(options);
   const screen = terminal();

@@ -2,10 +2,17 @@
  * A user's module: what a TypeScript file exports. Whatever is wrong with it becomes one line.
  */
 import { statSync } from 'node:fs';
+import module from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { firstLine, Misuse } from '../misuse.ts';
 import { fromHere, siteOf } from './site.ts';
+
+/** @throws Misuse if this Node cannot load TypeScript files that import packages of ours */
+export function mustLoadUsersModules(): void {
+  if (!('registerHooks' in module))
+    throw new Misuse(`files of your own need Node 22.18 or newer, and this is ${process.version}`);
+}
 
 /**
  * What a file exports, lists taken apart: its default, and then everything else.
