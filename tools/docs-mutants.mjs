@@ -4,6 +4,7 @@
 //     npm run docs:mutants -- --arch x86              one
 //     npm run docs:mutants -- --arch x86 'x86/*'      one, of its own files; the other rows stay, but for mutants that are gone
 //     npm run docs:mutants -- --from report.json      what `mmu-gather conformance --mutants --json` has printed
+//     npm run docs:mutants -- --checkpoint FILE       goes on with what this file knows; of other code it takes where mutants were killed
 //     npm run docs:mutants -- --page                  the page alone
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,17 +17,23 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, 'docs/mutants');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { arch: { type: 'string' }, from: { type: 'string' }, page: { type: 'boolean' }, jobs: { type: 'string' } },
+  options: {
+    arch: { type: 'string' },
+    from: { type: 'string' },
+    page: { type: 'boolean' },
+    jobs: { type: 'string' },
+    checkpoint: { type: 'string' },
+  },
 });
 
-const VERDICTS = ['killed', 'covered', 'costs', 'ordered', 'unexplained', 'unreached'];
+const VERDICTS = ['killed', 'covered', 'costs', 'ordered', 'elsewhere', 'twin', 'unexplained', 'unreached'];
 const COLUMNS = ['verdict', 'line', 'kind', 'operator', 'mutant', 'where', 'oracle', 'note'];
 
 /** Runs the command: its JSON is too large for a pipe that is read at the end. */
 function campaigns(arch) {
   const file = join(mkdtempSync(join(tmpdir(), 'mutants-')), 'report.json');
   const args = ['conformance', '--mutants', ...positionals, '--json', ...(arch ? ['--arch', arch] : [])];
-  if (values.jobs !== undefined) args.push('--jobs', values.jobs);
+  for (const name of ['jobs', 'checkpoint']) if (values[name] !== undefined) args.push(`--${name}`, values[name]);
   const stdio = ['ignore', openSync(file, 'w'), 'inherit'];
   const { status } = spawnSync(process.execPath, [join(root, 'packages/cli/dist/main.js'), ...args], { stdio });
   if (status !== 0 && status !== 1) throw new Error(`mmu-gather ${args.join(' ')} ended with ${status}`);
@@ -34,7 +41,7 @@ function campaigns(arch) {
 }
 
 /** A row of the table. */
-function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, ran, reaching, same }) {
+function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, twin, ran, reaching, same }) {
   const by = kill ?? covered?.kill;
   return {
     verdict,
@@ -42,15 +49,23 @@ function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, ran, 
     kind,
     operator,
     mutant: key,
-    where: by === undefined ? '' : `${by.scenario}@${by.profile}`,
+    where: twin ?? (by === undefined ? '' : `${by.scenario}@${by.profile}`),
     oracle: by?.oracle ?? '',
     note: noteOf({ verdict, covered, costs, ran, reaching, same }),
   };
 }
 
+/** What a step saves, by what there is more of without it. */
+const SAVED = {
+  removed: 'drops more than it must',
+  ipis: 'interrupts more CPUs',
+  flushes: 'invalidates more often',
+  steps: 'takes more steps',
+};
+
 function noteOf({ verdict, covered, costs, ran, reaching, same }) {
   if (verdict === 'covered') return `${covered.claim.why} (${covered.claim.coveredBy})`;
-  if (verdict === 'costs') return `more TLB work in ${costs.more} of ${costs.of} cells, less in none`;
+  if (verdict === 'costs') return `${SAVED[costs.saved]} in ${costs.more[costs.saved]} of ${costs.of} cells`;
   if (verdict !== 'unexplained') return '';
   const none = same ? ', with as many states as without it' : '';
   return `survived ${ran} of ${reaching} cells${none}`;
@@ -68,6 +83,25 @@ function read(arch) {
 function write(arch, rows) {
   const lines = [COLUMNS, ...rows.map((row) => COLUMNS.map((column) => row[column].replaceAll('\t', ' ')))];
   writeFileSync(fileOf(arch), `${lines.map((cells) => cells.join('\t')).join('\n')}\n`);
+}
+
+/** Code that several architectures run: a step that survives on one may be what another one needs. */
+const SHARED = /^(core|mm)\//;
+
+/** Rows as the page counts them: what another architecture's table has killed is not unexplained here, only not needed. */
+function explained(all) {
+  const killed = new Map();
+  for (const [arch, rows] of all) {
+    for (const row of rows)
+      if (row.verdict === 'killed' && SHARED.test(row.mutant) && !killed.has(row.mutant))
+        killed.set(row.mutant, { arch, ...row });
+  }
+  const here = (row) => {
+    const there = killed.get(row.mutant);
+    if (row.verdict !== 'unexplained' || there === undefined) return row;
+    return { ...row, verdict: 'elsewhere', where: `${there.arch}: ${there.where}`, oracle: there.oracle };
+  };
+  return new Map([...all].map(([arch, rows]) => [arch, rows.map(here)]));
 }
 
 /** New rows, and the old ones of mutants that are still there, in the order of the sources. */
@@ -104,7 +138,7 @@ function page() {
     .filter((name) => name.endsWith('.tsv'))
     .map((name) => name.replace('.tsv', ''))
     .toSorted();
-  const all = new Map(archs.map((arch) => [arch, read(arch)]));
+  const all = explained(new Map(archs.map((arch) => [arch, read(arch)])));
   const count = (rows, test) => String(rows.filter(test).length);
   const counts = archs.map((arch) => {
     const rows = all.get(arch);
@@ -128,7 +162,14 @@ function page() {
         of('covered'),
         ({ note, where, oracle }) => `: ${note}; the pair is killed by \`${where}\` (${oracle})`,
       ),
+      ...part(
+        'Not needed here, and needed elsewhere',
+        of('elsewhere'),
+        ({ where, oracle }) => `: ${where} (${oracle})`,
+      ),
       ...part('Unexplained', of('unexplained'), ({ note }) => `: ${note}`),
+      ...part('Not reached', of('unreached'), () => ''),
+      ...part('Wrong forms alone get there', of('twin'), ({ where }) => `: ${where}`),
       ...part('It saves work, and nothing relies on it', of('costs'), ({ note }) => `: ${note}`),
     ].join('\n\n');
   });

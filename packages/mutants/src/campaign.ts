@@ -3,21 +3,23 @@
  *
  * A mutant is killed by a cell that holds without it and does not with it. Twins are no use here: they are wrong already.
  */
-import { measure, search, SetupError } from '@mmu-gather/checker';
+import { search, SetupError } from '@mmu-gather/checker';
+import type { OracleId } from '@mmu-gather/core/stepped';
 import {
   agree,
   ARCHITECTURES,
   type Cell,
   cells,
+  ECONOMY_SCENARIOS,
   groupOf,
   machineOf,
   Reads,
-  type Schedule,
   SCENARIOS,
   scheduled,
   type Selection,
   type SwitchRead,
 } from '@mmu-gather/conformance';
+import { type Comparison, Economy, SCHEDULES } from './economy.ts';
 import { Endless, type Switchboard } from './switchboard.ts';
 
 /** A search with a mutant may visit so many times the states that it visits without. */
@@ -25,6 +27,9 @@ const MORE_STATES = 5;
 
 /** And so many in any case: what is small may grow more. */
 const FEW_STATES = 1_000;
+
+/** The oracles that look at TLBs and entries, all off: code that goes wrong goes on. */
+const NO_ORACLES: readonly OracleId[] = [...Array.from({ length: 16 }, (_, n) => `O${n + 1}` as OracleId), 'O1s'];
 
 /** How a mutant was noticed. */
 export type KillKind = 'oracle' | 'error' | 'endless';
@@ -44,91 +49,103 @@ export type Outcome =
   | { readonly kind: 'holds' | 'too large'; readonly states: number }
   | { readonly kind: 'killed'; readonly states: number; readonly kill: Kill };
 
+/**
+ * What a cell is in the campaign for.
+ *
+ *     right      it holds: it is searched with mutants, and counted
+ *     counted    it is for counting TLB work, and larger than what is searched
+ *     wrong      a twin, or what a profile breaks: it only shows that wrong forms get somewhere
+ */
+export type Part = 'right' | 'counted' | 'wrong';
+
 /** A cell of the campaign, without mutants. */
 export interface Baseline {
   /** Its number among the cells. */
   readonly cell: number;
-  /** Id of the scenario. */
+  /** Id of the scenario, or of the twin. */
   readonly scenario: string;
   /** Id of the profile. */
   readonly profile: string;
-  /** Distinct states. */
+  /** What it is there for. */
+  readonly part: Part;
+  /** Distinct states; 0 if it is not searched as a whole. */
   readonly states: number;
   /** Mutants whose sites it reaches. */
   readonly reached: readonly number[];
 }
 
-/** The cells of a selection that are expected to hold, grouped by what may share a search. */
+/** The cells of a selection, grouped by what may share a run. */
 export class Campaign {
-  readonly #cells: readonly Cell[];
-  /** Numbers of cells, by scenario, architecture and memory model. */
-  readonly groups: readonly (readonly number[])[];
+  readonly #cells: readonly { readonly cell: Cell; readonly part: Part }[];
+  /** Numbers of cells, by part, scenario, architecture and memory model. */
+  readonly groups: readonly { readonly part: Part; readonly cells: readonly number[] }[];
   readonly #board: Switchboard;
+  readonly #economy: Economy;
   readonly #mostStates: number;
 
   /** @param mostStates a cell with more states than this is no part of the campaign */
   constructor(board: Switchboard, selection: Selection, mostStates: number) {
     this.#board = board;
+    this.#economy = new Economy(board);
     this.#mostStates = mostStates;
-    this.#cells = cells(SCENARIOS, ARCHITECTURES, selection).filter(
-      (cell) => cell.expected === 'holds' && cell.twin === undefined && cell.bound === undefined,
-    );
-    const groups = new Map<string, number[]>();
-    for (const [i, cell] of this.#cells.entries()) {
-      const key = groupOf({ ...cell, arch: cell.arch.id });
-      groups.set(key, [...(groups.get(key) ?? []), i]);
+    const suite = cells(SCENARIOS, ARCHITECTURES, selection).filter(({ bound }) => bound === undefined);
+    const counted = cells(ECONOMY_SCENARIOS, ARCHITECTURES, selection);
+    this.#cells = [
+      ...suite.map(
+        (cell) => ({ cell, part: cell.expected === 'holds' && cell.twin === undefined ? 'right' : 'wrong' }) as const,
+      ),
+      ...counted.map((cell) => ({ cell, part: 'counted' }) as const),
+    ];
+    const groups = new Map<string, { readonly part: Part; readonly cells: number[] }>();
+    for (const [i, { cell, part }] of this.#cells.entries()) {
+      const key = `${part} ${groupOf({ ...cell, arch: cell.arch.id })}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { part, cells: [i] });
+      else group.cells.push(i);
     }
     this.groups = [...groups.values()];
   }
 
   /** May loads be stale in some cell, and stores pass one another? If not, mutants for the weak model are no mutants. */
   get weak(): boolean {
-    return this.#cells.some(({ memoryModel }) => memoryModel === 'weak');
+    return this.#cells.some(({ cell, part }) => part === 'right' && cell.memoryModel === 'weak');
   }
 
   /** Runs a group without mutants. What is as another one of the group is, and what is too large, is left out. */
   baseline(group: number): Baseline[] {
     const made: (readonly SwitchRead[])[] = [];
-    return this.groups[group]!.flatMap((number) => {
-      const cell = this.#cells[number]!;
+    return this.groups[group]!.cells.flatMap((number) => {
+      const { cell, part } = this.#cells[number]!;
       const switches = { profile: { ...cell.profile }, backend: cell.backendSwitches };
       if (made.some((reads) => agree(reads, switches))) return [];
       this.#board.turn();
       this.#board.clear();
       const reads = new Reads();
-      const result = search(machineOf(cell, reads), { strategy: 'states', maxStates: this.#mostStates });
+      const states = this.#withoutMutants(number, cell, part, reads);
       made.push(reads.seen);
-      if (result.verdict !== 'holds') return [];
-      const states = result.states ?? 0;
-      return [{ cell: number, scenario: cell.id, profile: cell.profile.id, states, reached: this.#board.reached() }];
+      if (states === undefined) return [];
+      const { id: profile } = cell.profile;
+      return [{ cell: number, scenario: cell.id, profile, part, states, reached: this.#board.reached() }];
     });
   }
 
-  /**
-   * Compares what a cell costs with a mutant and without, on two fixed schedules.
-   * @returns `more` if it does more TLB work of some sort and of no sort less; `less` if less of some sort, or if it does not come to its
-   *   end; else `equal`
-   */
-  cost(number: number, mutants: readonly [number, number?]): 'more' | 'less' | 'equal' {
-    const cell = this.#cells[number]!;
-    let more = false;
-    for (const schedule of ['fair', 'sequential'] as const) {
-      this.#board.turn();
-      const without = tlbWork(cell, schedule);
-      try {
-        this.#board.turn(...mutants);
-        const mutated = tlbWork(cell, schedule);
-        for (const sort of ['flushes', 'ipis', 'removed'] as const) {
-          if (mutated[sort] < without[sort]) return 'less';
-          more ||= mutated[sort] > without[sort];
-        }
-      } catch {
-        return 'less';
-      } finally {
-        this.#board.turn();
-      }
+  /** @returns its states; undefined if it is not what it is expected to be */
+  #withoutMutants(number: number, cell: Cell, part: Part, reads: Reads): number | undefined {
+    if (part === 'counted') {
+      machineOf(cell, reads);
+      this.#economy.count(number, cell);
+      return 0;
     }
-    return more ? 'more' : 'equal';
+    const { verdict, states = 0 } = search(machineOf(cell, reads), { strategy: 'states', maxStates: this.#mostStates });
+    if (part === 'right') return verdict === 'holds' ? states : undefined;
+    // A search of a wrong form ends where it goes wrong: what comes after that is reached when nobody minds.
+    for (const schedule of SCHEDULES) scheduled(machineOf(cell, reads, NO_ORACLES), schedule);
+    return 0;
+  }
+
+  /** What a cell costs with a mutant, or two, on fixed schedules, against what it costs without. */
+  cost(number: number, mutants: readonly [number, number?]): Comparison {
+    return this.#economy.compare(number, this.#cells[number]!.cell, mutants);
   }
 
   /**
@@ -136,7 +153,7 @@ export class Campaign {
    * @param states how many it has without
    */
   run(number: number, states: number, mutants: readonly [number, number?]): Outcome {
-    const cell = this.#cells[number]!;
+    const { cell } = this.#cells[number]!;
     this.#board.turn(...mutants);
     try {
       const maxStates = Math.max(FEW_STATES, MORE_STATES * states);
@@ -152,22 +169,6 @@ export class Campaign {
       this.#board.turn();
     }
   }
-}
-
-/** TLB work of one execution: what a mutant that flushes more has more of. */
-interface TlbWork {
-  /** Invalidations, and context loads that flush. */
-  readonly flushes: number;
-  /** Interrupts. */
-  readonly ipis: number;
-  /** Entries that were dropped. */
-  readonly removed: number;
-}
-
-function tlbWork(cell: Cell, schedule: Schedule): TlbWork {
-  const machine = machineOf(cell);
-  const { full, range, contextFlushes, ipis, removed } = measure(machine, scheduled(machine, schedule));
-  return { flushes: full + range + contextFlushes, ipis, removed };
 }
 
 /** Code that throws, in the setup or in the race. */

@@ -2,6 +2,7 @@
  * Crew: worker threads, each with one order at a time. Who does not answer is replaced, and its mutant is one that runs without an end.
  */
 import { Worker } from 'node:worker_threads';
+import type { Part } from './campaign.ts';
 import type { Answer, Assignment, Order } from './orders.ts';
 
 /** Milliseconds without a word after which a worker has lost its way: no cell of a campaign takes as long. */
@@ -16,8 +17,8 @@ export class Crew {
   readonly #idle: Hand[] = [];
   readonly #waiting: ((hand: Hand) => void)[] = [];
   readonly #hands = new Set<Hand>();
-  /** Groups of cells. */
-  groups = 0;
+  /** What each group of cells is for. */
+  groups: readonly Part[] = [];
   /** Is the memory model of some cell weak? */
   weak = false;
 

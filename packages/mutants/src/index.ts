@@ -4,13 +4,14 @@
  * @packageDocumentation
  */
 export type { KillKind } from './campaign.ts';
+export * from './checkpoint.ts';
 export * from './claim.ts';
 export * from './claims/index.ts';
 export * from './instrument.ts';
 export * from './lead.ts';
 export * from './modules.ts';
 export * from './mutation.ts';
-export type { Costs } from './orders.ts';
+export type { Sort } from './economy.ts';
 export * from './packages.ts';
 export * from './port-calls.ts';
 export * from './verdict.ts';

@@ -1,18 +1,24 @@
 /**
- * Lead: a campaign on one architecture. First all cells without mutants: what they reach, and what they cost. Then each mutant in the
- * cells that reach it, each scenario once and the cheapest first, until one kills it.
+ * Lead: a campaign on one architecture. First all cells without mutants: what they reach, and what they cost. Then each mutant:
+ *
+ *     1  in the cells that reach it, each scenario once and the cheapest first, until one kills it or it has survived a few thousand states
+ *     2  what survives is counted on fixed schedules in all of them
+ *     3  and goes on in the rest of them, those first in which it made a difference there
+ *
+ * What no right cell reaches is looked for in wrong ones.
  */
-import type { Baseline, KillKind } from './campaign.ts';
+import type { Baseline, KillKind, Part } from './campaign.ts';
 import { Crew, LOST } from './crew.ts';
 import type { Mutation } from './mutation.ts';
-import type { Claim } from './claim.ts';
-import type { Costs, Tried } from './orders.ts';
+import { type Claim, mutantsOf } from './claim.ts';
+import type { Comparison, Sort } from './economy.ts';
+import type { Tried } from './orders.ts';
 
 /** What to do. */
 export interface CampaignOptions {
   /** The architecture. */
   readonly arch: string;
-  /** Profiles whose cells are run; {@link PROFILES} if not given. */
+  /** Profiles whose cells are run; {@link PROFILES}, and then {@link FURTHER_PROFILES}, if not given. */
   readonly profiles?: readonly string[];
   /** Scenarios, `*` stands for anything; all if not given. */
   readonly scenarios?: readonly string[];
@@ -28,6 +34,8 @@ export interface CampaignOptions {
   readonly hints?: ReadonlyMap<string, string>;
   /** Claims that mutants change nothing; none if not given. */
   readonly claims?: readonly Claim[];
+  /** What is known of mutants from an earlier run of the same code, by key: they are not tried again, but claims are. */
+  readonly known?: ReadonlyMap<string, Fate>;
 }
 
 /** Most of the suite's cells have some hundred states, and few more than these. */
@@ -36,11 +44,35 @@ export const MOST_STATES = 2_000;
 /** Some seconds of one core. */
 export const BUDGET = 50_000;
 
+/** In so many cells that are there for it is counted what a survivor costs, */
+const ECONOMY_CELLS = 40;
+/** and in so many of those that are searched. */
+const COUNTED_CELLS = 80;
+
+/** Before what a survivor costs is counted: most mutants that are killed are killed by then. */
+const FIRST_BUDGET = 5_000;
+
 /** Kernels, and the designs that take code of their own. */
 export const PROFILES: readonly string[] = ['linux-5.11', 'linux-6.18', 'flush-ring', 'async-queue', 'sync-finish'];
 
-/** In so many cells is counted what a survivor costs. */
-const COSTED_CELLS = 60;
+/** What is tried after these: their cells differ in few switches. */
+export const FURTHER_PROFILES: readonly string[] = [
+  'rfc-2021-corrected',
+  'aggressive',
+  'linux-6.12',
+  'linux-6.1',
+  'rfc-2021-as-posted',
+];
+
+/** Of a mutant that survived: what it costs on fixed schedules. */
+export interface Costs {
+  /** In how many cells it does more of what, and of nothing that weighs as much less. */
+  readonly more: Partial<Readonly<Record<Sort, number>>>;
+  /** In how many less. */
+  readonly less: Partial<Readonly<Record<Sort, number>>>;
+  /** Cells that were compared. */
+  readonly of: number;
+}
 
 /** What killed a mutant, or a pair. */
 export interface KilledBy {
@@ -68,11 +100,16 @@ export interface Covered {
 export interface Fate {
   /** The mutant. */
   readonly mutation: Mutation;
-  /** `unreached`: no cell that holds reaches it. `ordered`: what it weakens, the memory model orders anyway. */
-  readonly verdict: 'killed' | 'survived' | 'unreached' | 'ordered';
+  /**
+   * `unreached`: no cell reaches it. `twin`: wrong forms of scenarios do, and no right one. `ordered`: what it weakens, the memory model orders
+   * anyway.
+   */
+  readonly verdict: 'killed' | 'survived' | 'unreached' | 'twin' | 'ordered';
   /** What killed it. */
   readonly kill?: KilledBy;
-  /** Cells that reach it. */
+  /** A wrong form that reaches what no right one does: `T10/naive@linux-5.11`. */
+  readonly twin?: string;
+  /** Cells that reach it and are searched. */
   readonly cells: number;
   /** Cells that were run. */
   readonly ran: number;
@@ -90,6 +127,8 @@ export interface Fate {
 export interface CampaignListener {
   /** Something was done: of the cells without mutants, or of the mutants. */
   progress?(what: 'cells' | 'mutants', done: number, of: number): void;
+  /** A mutant's fate is known. */
+  fate?(fate: Fate): void;
 }
 
 /** A campaign that has its cells. */
@@ -98,9 +137,12 @@ export class Lead {
   readonly #options: CampaignOptions;
   readonly #mutations: readonly Mutation[];
   readonly #cells = new Map<number, Baseline>();
-  /** Cells by mutant, the cheapest first. */
+  /** Cells that hold, by mutant, the cheapest first. */
   readonly #reaching = new Map<number, Baseline[]>();
-
+  /** Cells to count only, by mutant. */
+  readonly #counted = new Map<number, Baseline[]>();
+  /** The first wrong cell that reaches a mutant; looked for once it is asked for. */
+  #wrong: Promise<ReadonlyMap<number, Baseline>> | undefined;
   #stopped = false;
 
   private constructor(crew: Crew, options: CampaignOptions, mutations: readonly Mutation[]) {
@@ -109,56 +151,81 @@ export class Lead {
     this.#mutations = mutations;
   }
 
-  /** Starts the workers and runs all cells without mutants. */
+  /**
+   * Starts the workers and runs all cells without mutants.
+   * @throws Error if a claim is about a mutant that is gone
+   */
   static async start(
     options: CampaignOptions,
     mutations: readonly Mutation[],
     listener: CampaignListener = {},
   ): Promise<Lead> {
-    const { arch, profiles = PROFILES, scenarios = [], jobs, mostStates = MOST_STATES } = options;
+    const {
+      arch,
+      profiles = [...PROFILES, ...FURTHER_PROFILES],
+      scenarios = [],
+      jobs,
+      mostStates = MOST_STATES,
+    } = options;
+    mustExist(options.claims ?? [], mutations);
     const selection = { archs: [arch], profiles, scenarios };
     const crew = await Crew.start({ selection, mostStates }, jobs);
     const lead = new Lead(crew, options, mutations);
-    let done = 0;
-    const found = await Promise.all(
-      Array.from({ length: crew.groups }, async (_, group) => {
-        const answer = await crew.ask({ kind: 'baseline', group });
-        listener.progress?.('cells', ++done, crew.groups);
-        if (answer === LOST || answer.kind !== 'baseline') throw new Error('a cell without mutants does not end');
-        return answer.cells;
-      }),
-    );
-    // By states and then by number: the order does not depend on time or on the number of workers.
-    for (const cell of found.flat().toSorted((a, b) => a.states - b.states || a.cell - b.cell)) {
-      lead.#cells.set(cell.cell, cell);
-      for (const mutant of cell.reached) {
-        const cells = lead.#reaching.get(mutant);
-        if (cells === undefined) lead.#reaching.set(mutant, [cell]);
-        else cells.push(cell);
+    for (const part of ['right', 'counted'] as const) {
+      const cells = await lead.#baselines(part, listener);
+      for (const cell of cells) {
+        lead.#cells.set(cell.cell, cell);
+        for (const mutant of cell.reached) push(part === 'right' ? lead.#reaching : lead.#counted, mutant, cell);
       }
     }
     return lead;
   }
 
-  /** Cells of the campaign. */
+  /** By profile, states and then number: the order does not depend on time or on the number of workers. */
+  async #baselines(part: Part, listener: CampaignListener = {}): Promise<Baseline[]> {
+    const groups = [...this.#crew.groups.keys()].filter((group) => this.#crew.groups[group] === part);
+    let done = 0;
+    const found = await Promise.all(
+      groups.map(async (group) => {
+        const answer = await this.#crew.ask({ kind: 'baseline', group });
+        listener.progress?.('cells', ++done, groups.length);
+        if (answer === LOST || answer.kind !== 'baseline') throw new Error('a cell without mutants does not end');
+        return answer.cells;
+      }),
+    );
+    const further = ({ profile }: Baseline): number => (FURTHER_PROFILES.includes(profile) ? 1 : 0);
+    return found.flat().toSorted((a, b) => further(a) - further(b) || a.states - b.states || a.cell - b.cell);
+  }
+
+  /** Cells of the campaign that hold. */
   get cells(): number {
-    return this.#cells.size;
+    return [...this.#cells.values()].filter(({ part }) => part === 'right').length;
   }
 
   /** Tries the mutants of all packages that cells reach, or those that are wanted of them. */
   async run(listener: CampaignListener = {}): Promise<Fate[]> {
-    const { wanted = () => true } = this.#options;
+    const { wanted = () => true, known } = this.#options;
     const packages = new Set([...this.#reaching.keys()].map((i) => packageOf(this.#mutations[i]!)));
     const chosen = [...this.#mutations.keys()].filter((i) => {
       const mutation = this.#mutations[i]!;
       return packages.has(packageOf(mutation)) && wanted(mutation);
     });
-    const fates: (Fate | undefined)[] = chosen.map(() => undefined);
+    const before = (i: number): Fate | undefined => known?.get(this.#mutations[i]!.key);
+    const isDone = (fate: Fate): boolean =>
+      fate.verdict !== 'survived' || (this.#claimOn(fate) === undefined && fate.covered === undefined);
+    const fates = chosen.map((i) => {
+      const fate = before(i);
+      return fate !== undefined && isDone(fate) ? fate : undefined;
+    });
+    const left = [...chosen.keys()].filter((at) => fates[at] === undefined);
     let [next, done] = [0, 0];
     const goOn = async (): Promise<void> => {
-      for (let at = next++; at < chosen.length && !this.#stopped; at = next++) {
-        fates[at] = await this.#explained(chosen[at]!, await this.fate([chosen[at]!]));
-        listener.progress?.('mutants', ++done, chosen.length);
+      for (let i = next++; i < left.length && !this.#stopped; i = next++) {
+        const at = left[i]!;
+        const fate = await this.#explained(chosen[at]!, before(chosen[at]!) ?? (await this.fate([chosen[at]!])));
+        fates[at] = fate;
+        listener.fate?.(fate);
+        listener.progress?.('mutants', ++done, left.length);
       }
     };
     await Promise.all(Array.from({ length: this.#options.jobs + 1 }, goOn));
@@ -178,47 +245,85 @@ export class Lead {
     const mutation = this.#mutations[mutants[0]]!;
     const reaching = this.#reaching.get(mutants[0]) ?? [];
     const none = { mutation, cells: reaching.length, ran: 0, tooLarge: 0, same: true };
-    if (reaching.length === 0) return { ...none, verdict: 'unreached' };
+    if (reaching.length === 0) return { ...none, ...(await this.#unreached(mutants[0])) };
     if (mutation.weakOnly && !this.#crew.weak && mutants[1] === undefined) return { ...none, verdict: 'ordered' };
     const hint = this.#options.hints?.get(mutation.key);
     const first = reaching.filter(({ scenario, profile }) => hint === `${scenario}@${profile}`);
-    const trials = [...first, ...inRounds(reaching).filter((cell) => !first.includes(cell))].map(
-      ({ cell, states }) => ({
-        cell,
-        states,
-      }),
-    );
+    const cells = [...new Set([...first, ...inRounds(reaching)])];
     const { budget = BUDGET } = this.#options;
-    const answer = await this.#crew.ask({ kind: 'try', mutants, trials, budget });
-    if (answer === LOST || answer.kind !== 'tried') {
-      const kill = {
-        by: 'endless',
-        oracle: 'endless',
-        message: 'no cell comes to an end',
-        scenario: '',
-        profile: '',
-      } as const;
-      return { ...none, verdict: 'killed', kill };
-    }
-    return { ...none, ...this.#fateOf(answer.tried) };
+    const soon = await this.#try(mutants, cells, Math.min(budget, FIRST_BUDGET));
+    if (soon === LOST) return { ...none, ...ENDLESS };
+    if (soon.kill !== undefined) return { ...none, ...this.#fateOf(soon) };
+    const { costs, differing } = await this.#cost(mutants, cells);
+    const rest = [...differing, ...cells.slice(soon.ran)].filter((cell) => !cells.slice(0, soon.ran).includes(cell));
+    const later = await this.#try(mutants, [...new Set(rest)], budget - soon.states);
+    if (later === LOST) return { ...none, ...ENDLESS };
+    const fate = this.#fateOf({
+      ...later,
+      ran: soon.ran + later.ran,
+      tooLarge: soon.tooLarge + later.tooLarge,
+      same: soon.same && later.same,
+    });
+    return { ...none, ...fate, ...(later.kill === undefined && { costs }) };
   }
 
-  /** Of a survivor: what it costs, and what a claim says of it. */
-  async #explained(mutant: number, fate: Fate): Promise<Fate> {
-    if (fate.verdict !== 'survived') return fate;
+  async #try(
+    mutants: readonly [number, number?],
+    cells: readonly Baseline[],
+    budget: number,
+  ): Promise<Tried | typeof LOST> {
+    const trials = cells.map(({ cell, states }) => ({ cell, states }));
+    const answer = await this.#crew.ask({ kind: 'try', mutants, trials, budget });
+    return answer !== LOST && answer.kind === 'tried' ? answer.tried : LOST;
+  }
+
+  /** Counts a survivor in the cells that reach it. @returns besides, those of them in which it makes a difference */
+  async #cost(
+    mutants: readonly [number, number?],
+    reaching: readonly Baseline[],
+  ): Promise<{ readonly costs: Costs; readonly differing: readonly Baseline[] }> {
+    const counted = inRounds(this.#counted.get(mutants[0]) ?? []).slice(0, ECONOMY_CELLS);
+    const cells = [...counted, ...reaching.slice(0, COUNTED_CELLS)];
+    const answer = await this.#crew.ask({ kind: 'cost', mutants, cells: cells.map(({ cell }) => cell) });
+    const comparisons = answer !== LOST && answer.kind === 'costed' ? answer.comparisons : [];
+    const differs = (one: Comparison | undefined): boolean => (one?.more ?? one?.less) !== undefined;
+    return {
+      costs: {
+        more: tally(comparisons.map(({ more }) => more)),
+        less: tally(comparisons.map(({ less }) => less)),
+        of: comparisons.length,
+      },
+      differing: cells.filter(({ part }, i) => part === 'right' && differs(comparisons[i])),
+    };
+  }
+
+  /** Who gets to what no right cell reaches? */
+  async #unreached(mutant: number): Promise<Pick<Fate, 'verdict' | 'twin'>> {
+    this.#wrong ??= this.#baselines('wrong').then((cells) => {
+      const first = new Map<number, Baseline>();
+      for (const cell of cells) for (const each of cell.reached) if (!first.has(each)) first.set(each, cell);
+      return first;
+    });
+    const twin = (await this.#wrong).get(mutant);
+    return twin === undefined
+      ? { verdict: 'unreached' }
+      : { verdict: 'twin', twin: `${twin.scenario}@${twin.profile}` };
+  }
+
+  #claimOn({ mutation }: Fate): Claim | undefined {
     const { arch, claims = [] } = this.#options;
-    const claim = claims.find(({ mutant: key, archs }) => key === fate.mutation.key && (archs?.includes(arch) ?? true));
-    const second = this.#mutations.findIndex(({ key }) => key === claim?.coveredBy);
-    if (claim !== undefined && second >= 0) {
-      const { kill } = await this.fate([mutant, second]);
-      return { ...fate, covered: { claim, ...(kill !== undefined && { kill }) } };
-    }
-    const cells = this.#reaching
-      .get(mutant)!
-      .slice(0, COSTED_CELLS)
-      .map(({ cell }) => cell);
-    const answer = await this.#crew.ask({ kind: 'cost', mutant, cells });
-    return answer !== LOST && answer.kind === 'costed' ? { ...fate, costs: answer.costs } : fate;
+    return claims.find((each) => mutantsOf(each).includes(mutation.key) && (each.archs?.includes(arch) ?? true));
+  }
+
+  /** A fate, and of a survivor what a claim says of it. */
+  async #explained(mutant: number, before: Fate): Promise<Fate> {
+    const fate: Fate & { covered?: Covered } = { ...before };
+    delete fate.covered;
+    const claim = fate.verdict === 'survived' ? this.#claimOn(fate) : undefined;
+    if (claim === undefined) return fate;
+    const second = this.#mutations.findIndex(({ key }) => key === claim.coveredBy);
+    const { kill } = await this.fate([mutant, second]);
+    return { ...fate, covered: { claim, ...(kill !== undefined && { kill }) } };
   }
 
   #fateOf({ kill, ran, tooLarge, same }: Tried): Pick<Fate, 'verdict' | 'kill' | 'ran' | 'tooLarge' | 'same'> {
@@ -232,6 +337,29 @@ export class Lead {
   async close(): Promise<void> {
     await this.#crew.dismiss();
   }
+}
+
+const ENDLESS: Pick<Fate, 'verdict' | 'kill'> = {
+  verdict: 'killed',
+  kill: { by: 'endless', oracle: 'endless', message: 'no cell comes to an end', scenario: '', profile: '' },
+};
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, [value]);
+  else values.push(value);
+}
+
+function tally(sorts: readonly (Sort | undefined)[]): Partial<Record<Sort, number>> {
+  const counts: Partial<Record<Sort, number>> = {};
+  for (const sort of sorts) if (sort !== undefined) counts[sort] = (counts[sort] ?? 0) + 1;
+  return counts;
+}
+
+function mustExist(claims: readonly Claim[], mutations: readonly Mutation[]): void {
+  const keys = new Set(mutations.map(({ key }) => key));
+  const gone = claims.flatMap((claim) => [...mutantsOf(claim), claim.coveredBy]).find((key) => !keys.has(key));
+  if (gone !== undefined) throw new Error(`a claim speaks of a mutant that is gone: ${gone}`);
 }
 
 /** Each scenario once, the cheapest first; then each in another profile; and so on: what one scenario misses, another one finds sooner. */

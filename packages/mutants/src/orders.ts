@@ -9,10 +9,11 @@
  *     a mutant and cells               ->   runs one after the other until the mutant is killed
  *                                      <-   alive (after each cell) ..., then tried
  *     a mutant that survived and cells ->   counts what they cost with it
- *                                      <-   costed
+ *                                      <-   alive (after each cell) ..., then costed
  */
 import type { Selection } from '@mmu-gather/conformance';
-import type { Baseline, Kill } from './campaign.ts';
+import type { Baseline, Kill, Part } from './campaign.ts';
+import type { Comparison } from './economy.ts';
 
 /** What a worker is started with. */
 export interface Assignment {
@@ -33,7 +34,13 @@ export interface Trial {
 /** What a worker is told. */
 export type Order =
   | { readonly kind: 'baseline'; readonly group: number }
-  | { readonly kind: 'cost'; readonly mutant: number; readonly cells: readonly number[] }
+  | {
+      readonly kind: 'cost';
+      /** The mutant, or two. */
+      readonly mutants: readonly [number, number?];
+      /** Cells to count. */
+      readonly cells: readonly number[];
+    }
   | {
       readonly kind: 'try';
       /** The mutant, or two. */
@@ -58,20 +65,10 @@ export interface Tried {
   readonly same: boolean;
 }
 
-/** Of a mutant that survived: in how many cells it does more TLB work than the original, and in how many less. */
-export interface Costs {
-  /** Cells in which it does more of some sort, and of no sort less. */
-  readonly more: number;
-  /** Cells in which it does less of some sort, or does not come to its end. */
-  readonly less: number;
-  /** Cells that were compared. */
-  readonly of: number;
-}
-
 /** What a worker says. */
 export type Answer =
-  | { readonly kind: 'ready'; readonly groups: number; readonly weak: boolean }
+  | { readonly kind: 'ready'; readonly groups: readonly Part[]; readonly weak: boolean }
   | { readonly kind: 'baseline'; readonly cells: readonly Baseline[] }
   | { readonly kind: 'alive' }
   | { readonly kind: 'tried'; readonly tried: Tried }
-  | { readonly kind: 'costed'; readonly costs: Costs };
+  | { readonly kind: 'costed'; readonly comparisons: readonly Comparison[] };

@@ -18,7 +18,7 @@ import type { Kind, Mutation, Operator, Site } from './mutation.ts';
 import { kindByName, PORT_STEPS, type PortMutation } from './port-steps.ts';
 import { bound, type FunctionScope, isConfiguration, scopeOf } from './scope.ts';
 import { LOCKS, SECTIONS, UNLOCKS } from './sections.ts';
-import { swapsOf } from './swaps.ts';
+import { ordersOnly, swapsOf } from './swaps.ts';
 
 /** What is found in a module. */
 export interface Found {
@@ -115,12 +115,20 @@ class Finder {
     const handedOn = parent?.type === 'ReturnStatement' || parent?.type === 'ArrowFunctionExpression';
     if (method !== undefined && handedOn && !this.#scope.generator && this.#scope.stepped)
       this.#port(node, node, method);
-    if (method === 'write' && parent?.type === 'ExpressionStatement')
+    if (method === 'write' && parent?.type === 'ExpressionStatement' && !this.#isFresh(list(node, 'arguments')[1]))
       this.#elide(node, kindByName(this.#textOf(list(node, 'arguments')[0]!), 'store'));
     if (/^Math\.(min|max)$/.test(callee)) this.#narrow(node);
     const takesCpu = list(node, 'arguments').some((each) => nameOf(each) === 'cpu');
     if (takesCpu) for (const each of list(node, 'arguments')) this.#flag(each);
     return true;
+  }
+
+  /**
+   * A 0 in what is being made: objects are never reused here, so it is there already. In Linux it is not, and such stores matter.
+   * `initNewContext`, and not `initializeTlbstateAndFlush`, which runs whenever a CPU comes up.
+   */
+  #isFresh(value: Node | undefined): boolean {
+    return value?.['value'] === 0 && /^init[A-Z]/.test(this.#scope.name);
   }
 
   /** A call of the port: the yield, or, where a plain function hands its steps on, the call. */
@@ -238,11 +246,10 @@ class Finder {
     const swaps = swapsOf(statements, this.#textOf);
     const ids = new Map(
       swaps.map((i) => {
-        const next = oneLine(this.#textOf(statements[i + 1]!));
-        return [
-          i,
-          this.#add(statements[i]!, this.#kindOf(statements[i]!), { operator: 'swap', what: `after ${next}` }),
-        ];
+        const [one, other] = [statements[i]!, statements[i + 1]!];
+        const swap = { operator: 'swap', what: `after ${oneLine(this.#textOf(other))}` } as const;
+        const weakOnly = ordersOnly(one, this.#textOf) || ordersOnly(other, this.#textOf);
+        return [i, this.#add(one, this.#kindOf(one), swap, weakOnly)];
       }),
     );
     for (const [i, statement] of statements.entries()) {

@@ -1,6 +1,9 @@
 /**
  * Swaps: neighbours that can stand in the other order, as far as the code itself is concerned. What the order is good for is what the
- * mutant asks.
+ * mutant asks. No mutants are made of two neighbours whose order nobody can tell:
+ *
+ *     two plain stores               nobody can look between them: that would be a data race
+ *     two invalidations              of one CPU, and no code of it runs in between that uses what they drop
  */
 import { child, list, nameOf, type Node, some, walk } from './ast.ts';
 import { bound } from './scope.ts';
@@ -10,9 +13,25 @@ export function swapsOf(statements: readonly Node[], textOf: (node: Node) => str
   return [...statements.keys()].filter((i) => {
     const [a, b] = [statements[i]!, statements[i + 1]];
     if (b === undefined || !isStep(a, textOf) || !isStep(b, textOf)) return false;
-    // Two plain stores in a row: nobody can look between them.
-    return (pauses(a) || pauses(b)) && isIndependent(a, b);
+    if (!pauses(a) && !pauses(b)) return false;
+    return !(invalidates(a) && invalidates(b)) && isIndependent(a, b);
   });
+}
+
+/** Does a step only order stores or loads, which are ordered under TSO anyway? */
+export function ordersOnly(statement: Node, textOf: (node: Node) => string): boolean {
+  return /^yield\* cpu\.(smpWmb|smpRmb|smpMbAfterAtomic)\(\);?$/.test(textOf(statement));
+}
+
+/** Are all its steps invalidations on this CPU? */
+function invalidates(node: Node): boolean {
+  const calls: (string | undefined)[] = [];
+  walk(node, (each) => {
+    if (each.type !== 'YieldExpression') return;
+    const callee = child(child(each, 'argument') ?? each, 'callee');
+    calls.push(nameOf(callee) ?? nameOf(child(callee ?? each, 'property')));
+  });
+  return calls.length > 0 && calls.every((name) => /^invalidate([A-Z]|$)/.test(name ?? ''));
 }
 
 function pauses(node: Node): boolean {

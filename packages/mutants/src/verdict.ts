@@ -3,22 +3,45 @@
  *
  *     killed        a cell of the suite that holds does not hold with it
  *     covered       it survives; a claim names the step that does its work, and the suite kills the pair
- *     costs         it survives; in no cell it does less TLB work, in some more: the step saves work, and nothing relies on it
+ *     costs         it survives; on fixed schedules it does more work in some cells and less in none: the step saves work
  *     ordered       it weakens an order that the architecture's memory model gives anyway
- *     unreached     no cell of the campaign that holds gets there
+ *     twin          wrong forms of scenarios get there, and no right one: it is no step of a right algorithm
+ *     unreached     no cell of the campaign gets there
  *     unexplained   it survives, and nothing says why
  */
-import type { Fate } from './lead.ts';
+import type { Sort } from './economy.ts';
+import type { Costs, Fate } from './lead.ts';
 
 /** What the fate of a mutant means. */
-export type Verdict = 'killed' | 'covered' | 'costs' | 'ordered' | 'unreached' | 'unexplained';
+export type Verdict = 'killed' | 'covered' | 'costs' | 'ordered' | 'twin' | 'unreached' | 'unexplained';
 
 /** All of them, as tables show them. */
-export const VERDICTS: readonly Verdict[] = ['killed', 'covered', 'costs', 'ordered', 'unexplained', 'unreached'];
+export const VERDICTS: readonly Verdict[] = [
+  'killed',
+  'covered',
+  'costs',
+  'ordered',
+  'twin',
+  'unexplained',
+  'unreached',
+];
 
 /** What it means. A claim whose pair is not killed explains nothing. */
-export function verdictOf({ verdict, covered, costs }: Fate): Verdict {
+export function verdictOf({ mutation, verdict, covered, costs }: Fate): Verdict {
   if (verdict !== 'survived') return verdict;
   if (covered?.kill !== undefined) return 'covered';
-  return costs !== undefined && costs.more > 0 && costs.less === 0 ? 'costs' : 'unexplained';
+  const sort = costs && saved(costs);
+  // Two steps in the place of one are more by themselves.
+  if (sort === undefined || (sort === 'steps' && mutation.operator === 'weaken')) return 'unexplained';
+  return 'costs';
+}
+
+/**
+ * What the step that a survivor changes saves: what it does more of without it, in which cells it does no less. A mutant that leaves a step out
+ * takes a step less, which speaks for nothing; if it does more for TLBs all the same, that is what counts.
+ */
+export function saved({ more, less }: Costs): Sort | undefined {
+  const sort = (['removed', 'ipis', 'flushes', 'steps'] as const).find((each) => more[each] !== undefined);
+  const lost = sort === 'steps' ? Object.keys(less).length > 0 : Object.keys(less).some((each) => each !== 'steps');
+  return lost ? undefined : sort;
 }

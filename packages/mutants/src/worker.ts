@@ -3,7 +3,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadInstrumented } from './load.ts';
-import type { Answer, Assignment, Costs, Order, Tried } from './orders.ts';
+import type { Comparison } from './economy.ts';
+import type { Answer, Assignment, Order, Tried } from './orders.ts';
 import { suitePackages } from './packages.ts';
 
 const { selection, mostStates } = workerData as Assignment;
@@ -31,15 +32,16 @@ function attempt({ mutants, trials, budget }: Extract<Order, { kind: 'try' }>): 
   return { ran, tooLarge, states, same };
 }
 
-function costsOf(mutant: number, cells: readonly number[]): Costs {
-  const found = cells.map((cell) => campaign.cost(cell, [mutant]));
-  const count = (what: string): number => found.filter((each) => each === what).length;
-  return { more: count('more'), less: count('less'), of: cells.length };
+function compare({ mutants, cells }: Extract<Order, { kind: 'cost' }>): Comparison[] {
+  return cells.map((cell) => {
+    say({ kind: 'alive' });
+    return campaign.cost(cell, mutants);
+  });
 }
 
 port.on('message', (order: Order) => {
   if (order.kind === 'baseline') say({ kind: 'baseline', cells: campaign.baseline(order.group) });
-  else if (order.kind === 'cost') say({ kind: 'costed', costs: costsOf(order.mutant, order.cells) });
+  else if (order.kind === 'cost') say({ kind: 'costed', comparisons: compare(order) });
   else say({ kind: 'tried', tried: attempt(order) });
 });
-say({ kind: 'ready', groups: campaign.groups.length, weak: campaign.weak });
+say({ kind: 'ready', groups: campaign.groups.map(({ part }) => part), weak: campaign.weak });

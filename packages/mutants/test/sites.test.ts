@@ -46,7 +46,27 @@ describe('sites', () => {
     ]);
     expect(swaps('const x = yield* cpu.readOnce(a); yield* cpu.writeOnce(b, x);')).toEqual([]);
     expect(swaps('cpu.write(a, 1); cpu.write(b, 1);')).toEqual([]);
+    expect(swaps('yield* cpu.invalidate(a); if (c) yield* invalidateUser(cpu, b);')).toEqual([]);
+    expect(swaps('yield* cpu.invalidate(a); yield* cpu.invalidationBarrier();')).toHaveLength(1);
     expect(swaps('cpu.claim.clean(a); yield* cpu.writeOnce(b, 1);')).toEqual([]);
+  });
+
+  it('knows swaps that TSO orders anyway', () => {
+    const { mutations } = sitesOf(
+      'x/f.ts',
+      'function* f(cpu: Cpu): Steps<void> { yield* cpu.writeOnce(a, 1); yield* cpu.smpWmb(); yield* cpu.smpMb(); }',
+    );
+    expect(mutations.filter(({ operator }) => operator === 'swap').map(({ weakOnly }) => weakOnly)).toEqual([
+      true,
+      true,
+    ]);
+  });
+
+  it('makes no mutants of zeros in what is being made', () => {
+    const made = (name: string): number =>
+      sitesOf('x/f.ts', `function* ${name}(cpu: Cpu): Steps<void> { cpu.write(a, 0); cpu.write(b, 1); }`).mutations
+        .length;
+    expect([made('initNewContext'), made('initializeTlbstate')]).toEqual([1, 2]);
   });
 
   it('leaves a lock out as a whole', () => {

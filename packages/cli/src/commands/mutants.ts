@@ -4,11 +4,15 @@
 import { availableParallelism } from 'node:os';
 import { ARCHITECTURES } from '@mmu-gather/conformance';
 import {
+  CheckpointError,
   CLAIMS,
+  codeOf,
   type Fate,
+  FateFile,
   Instrumented,
   Lead,
   type Mutation,
+  saved,
   suitePackages,
   VERDICTS,
   verdictOf,
@@ -16,7 +20,7 @@ import {
 import { Status } from '../human/status.ts';
 import { tableOf } from '../human/table.ts';
 import { type Terminal, terminal } from '../human/terminal.ts';
-import { number, plural, wrap } from '../human/text.ts';
+import { number, plural, time, wrap } from '../human/text.ts';
 import { exitCode } from '../index.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { Misuse } from '../misuse.ts';
@@ -36,10 +40,12 @@ export interface MutantOptions {
   readonly scenario?: readonly string[];
   /** JSON instead of a table. */
   readonly json?: boolean;
+  /** File that keeps what has become of mutants. */
+  readonly checkpoint?: string;
 }
 
 /** Options of `conformance` that go with `--mutants`. */
-const FITTING = new Set(['mutants', 'jobs', 'arch', 'profile', 'scenario', 'json']);
+const FITTING = new Set(['mutants', 'jobs', 'arch', 'profile', 'scenario', 'json', 'checkpoint']);
 
 /** A campaign on one architecture. */
 interface Campaign {
@@ -54,14 +60,20 @@ interface Campaign {
 export async function runMutants(options: MutantOptions): Promise<number> {
   const archs = archsOf(options);
   const screen = terminal();
-  const { mutations } = new Instrumented(suitePackages());
+  const packages = suitePackages();
+  const { mutations } = new Instrumented(packages);
   const wanted = filterOf(options.mutants, mutations);
+  const file = opened(options, packages);
   const campaigns: Campaign[] = [];
-  for (const arch of archs) {
-    const done = await campaign(arch, options, mutations, wanted);
-    campaigns.push(done);
-    if (options.json !== true) process.stdout.write(`${textOf(done, screen)}\n`);
-    if (done.stopped) break;
+  try {
+    for (const arch of archs) {
+      const done = await campaign(arch, options, mutations, wanted, file);
+      campaigns.push(done);
+      if (options.json !== true) process.stdout.write(`${textOf(done, screen)}\n`);
+      if (done.stopped) break;
+    }
+  } finally {
+    file?.close();
   }
   if (options.json === true) process.stdout.write(`${JSON.stringify(report(campaigns), null, 2)}\n`);
   if (campaigns.some(({ stopped }) => stopped)) return exitCode.stopped;
@@ -69,10 +81,24 @@ export async function runMutants(options: MutantOptions): Promise<number> {
   return unexplained ? exitCode.unexpected : exitCode.expected;
 }
 
+/** What the fates in a file belong to: the code, and which cells are run. */
+function opened(
+  { checkpoint, profile, scenario }: MutantOptions,
+  packages: Parameters<typeof codeOf>[0],
+): FateFile | undefined {
+  if (checkpoint === undefined) return undefined;
+  try {
+    return FateFile.open(checkpoint, [codeOf(packages), profile ?? [], scenario ?? []].join(' '));
+  } catch (error) {
+    if (error instanceof CheckpointError) throw new Misuse(`--checkpoint: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
 function archsOf({ arch = [], ...options }: MutantOptions): readonly string[] {
   const unfit = Object.keys(options).find((name) => !FITTING.has(name));
   if (unfit !== undefined)
-    throw new Misuse(`--mutants goes with --arch, --profile, --scenario, --jobs and --json only`);
+    throw new Misuse(`--mutants goes with --arch, --profile, --scenario, --jobs, --checkpoint and --json only`);
   const names = ARCHITECTURES.map(({ id }) => id);
   const unknown = arch.find((name) => !names.includes(name) && name !== 'all');
   if (unknown !== undefined)
@@ -98,6 +124,7 @@ async function campaign(
   { jobs = availableParallelism(), profile, scenario }: MutantOptions,
   mutations: readonly Mutation[],
   wanted: (mutation: Mutation) => boolean,
+  file: FateFile | undefined,
 ): Promise<Campaign> {
   let lead: Lead | undefined;
   let stopped = false;
@@ -106,13 +133,20 @@ async function campaign(
     lead?.stop();
   });
   const status = new Status();
-  const progress = (what: string, done: number, of: number): void =>
-    status.update(0, `${arch}: ${number(done)} of ${number(of)} ${what === 'cells' ? 'scenarios' : 'mutants'}`);
+  let began = performance.now();
+  const progress = (what: 'cells' | 'mutants', done: number, of: number): void => {
+    if (done === 1) began = performance.now();
+    // The first one has no time of its own; how long the rest takes is known only once some are done.
+    const left = done < 10 ? undefined : ((performance.now() - began) / (done - 1)) * (of - done);
+    const rest = left === undefined ? '' : `, about ${time(Math.max(1_000, left))} left`;
+    status.update(0, `${arch}: ${number(done)} of ${number(of)} ${what === 'cells' ? 'scenarios' : 'mutants'}${rest}`);
+  };
   try {
     const selection = { ...(profile && { profiles: profile }), ...(scenario && { scenarios: scenario }) };
-    lead = await Lead.start({ arch, ...selection, jobs, wanted, claims: CLAIMS }, mutations, { progress });
+    const before = file === undefined ? {} : { known: file.known(arch), hints: file.hints(arch) };
+    lead = await Lead.start({ arch, ...selection, jobs, wanted, claims: CLAIMS, ...before }, mutations, { progress });
     if (lead.cells === 0) throw new Misuse(`--mutants: nothing to run: no scenario of these holds on ${arch}`);
-    const fates = stopped ? [] : await lead.run({ progress });
+    const fates = stopped ? [] : await lead.run({ progress, fate: (fate) => file?.add(arch, fate) });
     return { arch, cells: lead.cells, fates, stopped };
   } finally {
     status.end();
@@ -144,12 +178,13 @@ function cut(text: string): string {
 
 /** `munmap/running-thread O1`; what else became of it, if it was not killed. */
 function outcomeOf(fate: Fate): string {
-  const { kill, covered, costs, ran, cells } = fate;
+  const { kill, covered, costs, twin, ran, cells } = fate;
   if (kill !== undefined) return `${kill.scenario} ${kill.oracle}`;
   const verdict = verdictOf(fate);
   if (verdict === 'covered') return `survived: ${covered!.claim.why}; the pair: ${covered!.kill!.scenario}`;
-  if (verdict === 'costs') return `survived: costs more in ${number(costs!.more)} of ${plural(costs!.of, 'cell')}`;
+  if (verdict === 'costs') return `survived: without it more ${saved(costs!)} in some cells, less in none`;
   if (verdict === 'ordered') return 'no mutant: the memory model gives the order';
+  if (verdict === 'twin') return `no right form gets there: ${twin}`;
   return `survived ${number(ran)} of ${plural(cells, 'cell')}, unexplained`;
 }
 
@@ -162,7 +197,7 @@ function report(campaigns: readonly Campaign[]): object {
       cells,
       stopped,
       mutants: fates.map((fate) => {
-        const { mutation, kill, covered, costs, cells: reaching, ran, tooLarge, same } = fate;
+        const { mutation, kill, covered, costs, twin, cells: reaching, ran, tooLarge, same } = fate;
         const { site, what, operator, key } = mutation;
         return {
           key,
@@ -172,7 +207,8 @@ function report(campaigns: readonly Campaign[]): object {
           verdict: verdictOf(fate),
           kill,
           covered,
-          costs,
+          costs: costs && { ...costs, saved: saved(costs) },
+          twin,
           reaching,
           ran,
           tooLarge,

@@ -63,6 +63,8 @@ import { VMA_LOCKS } from './vma-lock.ts';
 import { WRITEBACK } from './writeback.ts';
 import { X86_ASIDS } from './x86-asids.ts';
 
+export { ECONOMY_SCENARIOS } from './economy.ts';
+
 export {
   type Hardware,
   type HardwareOptions,

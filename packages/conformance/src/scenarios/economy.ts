@@ -1,0 +1,254 @@
+/**
+ * Economy: what a flush must not drop, and whom it must not interrupt. Not searched, and no part of the suite: executions on fixed schedules
+ * (schedule.ts), whose TLB work is counted (mutants). They are larger than what is searched, so that there is more than the range of a flush:
+ *
+ *     CPU 0    runs the mm, and changes it
+ *     CPU 1    runs it in user mode, all of its pages cached
+ *     CPU 2    has gone idle, and borrows it lazily
+ *     CPU 3    has run it, and runs another mm now: both are cached, each under its own ASID where there are such
+ *
+ * The mm has twelve pages in three tables of four.
+ */
+import type { Run } from '@mmu-gather/checker';
+import {
+  type Cpu,
+  type Geometry,
+  type Mm,
+  PAGE_SHIFT,
+  pteWrprotect,
+  type Profile,
+  type Steps,
+  VM_READ,
+} from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  dupMm,
+  exitMm,
+  hugepageMadvise,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  mprotect,
+  mremap,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  munmap,
+  shrinkPages,
+  userStore,
+} from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { changeDeferred } from './deferred-change.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+
+const GEOMETRY: Geometry = { pageShift: PAGE_SHIFT, bits: [2, 2] };
+const PAGES = 12;
+
+/** A gather is full after two pages, and so is its batch of tables. */
+const SMALL_BATCHES: Partial<Profile> = { gatherBatch: { bundle: 2, batch: 2, batches: 0, spare: 0 } };
+
+interface Crowd extends Stage {
+  /** What CPU 3 runs. */
+  readonly other: Mm;
+  readonly mappings: readonly Mapping[];
+}
+
+function setCrowd(run: Run): Crowd {
+  const stage = setStage(run, { pages: PAGES, running: [0, 1, 2, 3], inKernel: [3], lazy: [2] });
+  const other = run(3, mmAlloc);
+  run(3, (cpu) => contextSwitch(cpu, other));
+  run(3, (cpu) => mmap(cpu, other, 0, 2 * PAGE, RW_MEMORY));
+  for (const page of [0, 1]) run(3, (cpu) => userStore(cpu, other, page * PAGE, 1));
+  const mappings = Array.from({ length: PAGES }, (_, page) => mappingOf(run, stage.mm, page * PAGE));
+  return { ...stage, other, mappings };
+}
+
+/** To the other mm and back to this one: what was flushed meanwhile is compared, and what was not stays. */
+function* thereAndBack(cpu: Cpu, { mm, other }: Crowd): Steps<void> {
+  yield* contextSwitch(cpu, other);
+  yield* contextSwitch(cpu, mm);
+}
+
+/**
+ * Operations of CPU 0, one after the other, each a system call.
+ * @param more what other CPUs do beside it, by their number
+ */
+function economy(
+  id: string,
+  title: string,
+  operations: (crowd: Crowd) => readonly ((cpu: Cpu) => Steps<unknown>)[],
+  more: {
+    readonly beside?: (crowd: Crowd) => readonly (((cpu: Cpu) => Steps<unknown>) | undefined)[];
+    readonly profile?: Partial<Profile>;
+    readonly huge?: boolean;
+  } = {},
+): AnyScenario {
+  return defineScenario<Crowd>({
+    id: `economy/${id}`,
+    title,
+    cpus: 4,
+    geometry: GEOMETRY,
+    pools: { mm: 4, vma: 12, page: 40, table: 12 },
+    ...(more.profile && { profile: more.profile }),
+    setup: (run) => {
+      const crowd = setCrowd(run);
+      if (more.huge === true) run(0, (cpu) => hugepageMadvise(cpu, crowd.mm, 0, PAGES * PAGE));
+      return crowd;
+    },
+    threads: (crowd) => [
+      thread(function* (cpu) {
+        for (const operation of operations(crowd)) yield* operation(cpu);
+      }),
+      ...(more.beside?.(crowd) ?? []).map((body) => body && thread(body)),
+    ],
+    twins: [],
+  });
+}
+
+/** All of them. */
+export const ECONOMY_SCENARIOS: readonly AnyScenario[] = [
+  economy('munmap', 'pages are unmapped one after the other, and then a table with the last of them', ({ mm }) => [
+    (cpu) => munmap(cpu, mm, PAGE, PAGE),
+    (cpu) => munmap(cpu, mm, 2 * PAGE, 2 * PAGE),
+    (cpu) => munmap(cpu, mm, 0, PAGE),
+    (cpu) => munmap(cpu, mm, 5 * PAGE, PAGE),
+  ]),
+  economy(
+    'batches',
+    'pages of all tables are given back, a few at a time',
+    ({ mm }) => [
+      (cpu) => munmap(cpu, mm, 0, 5 * PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 5 * PAGE, 5 * PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 5 * PAGE, 5 * PAGE),
+    ],
+    { profile: SMALL_BATCHES },
+  ),
+  economy('vmas', 'one call over VMAs with different rights', ({ mm }) => [
+    (cpu) => mprotect(cpu, mm, 2 * PAGE, PAGE, VM_READ),
+    (cpu) => mprotect(cpu, mm, 6 * PAGE, 2 * PAGE, VM_READ),
+    (cpu) => madviseDontneed(cpu, mm, PAGE, 3 * PAGE),
+    (cpu) => munmap(cpu, mm, 5 * PAGE, 3 * PAGE),
+  ]),
+  economy('mprotect', 'rights are taken and given back', ({ mm }) => [
+    (cpu) => mprotect(cpu, mm, PAGE, 2 * PAGE, VM_READ),
+    (cpu) => mprotect(cpu, mm, PAGE, 2 * PAGE, RW_MEMORY),
+    (cpu) => mprotect(cpu, mm, PAGE, 2 * PAGE, VM_READ),
+    (cpu) => mprotect(cpu, mm, 5 * PAGE, PAGE, VM_READ),
+  ]),
+  economy('mremap', 'pages move within their mm', ({ mm }) => [
+    (cpu) => mremap(cpu, mm, 0, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 12 * PAGE),
+    (cpu) => mremap(cpu, mm, 4 * PAGE, 2 * PAGE, PAGE, MREMAP_MAYMOVE),
+  ]),
+  economy('fork-exit', 'a child is made, and both exit', ({ mm }) => [
+    (cpu) => dupMm(cpu, mm),
+    (cpu) => userStore(cpu, mm, PAGE, 7),
+    (cpu) => exitMm(cpu),
+  ]),
+  economy(
+    'exit',
+    'all leave the mm; the last one tears it down a few pages at a time, while a CPU borrows it and another one has it in its TLB',
+    () => [(cpu) => exitMm(cpu)],
+    {
+      profile: SMALL_BATCHES,
+      beside: () => [
+        function* (cpu) {
+          yield* cpu.enterKernel();
+          yield* exitMm(cpu);
+        },
+      ],
+    },
+  ),
+  economy('reclaim', 'pages of two tables go out in two batches, and others are flushed after', ({ mm, mappings }) => {
+    const rmap = (page: number) => ({ page: mappings[page]!.page, mm, address: page * PAGE });
+    return [
+      (cpu) => shrinkPages(cpu, [rmap(1), rmap(5)]),
+      (cpu) => shrinkPages(cpu, [rmap(2)]),
+      (cpu) => munmap(cpu, mm, 3 * PAGE, PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 2 * PAGE, PAGE),
+    ];
+  }),
+  economy(
+    'reclaim-elsewhere',
+    'reclaim takes pages of an mm that another CPU runs, and of its own',
+    ({ mm, other, mappings }) => [
+      (cpu) => shrinkPages(cpu, [{ page: mappings[1]!.page, mm, address: PAGE }]),
+      (cpu) => contextSwitch(cpu, other),
+      (cpu) => shrinkPages(cpu, [{ page: mappings[2]!.page, mm, address: 2 * PAGE }]),
+      (cpu) => contextSwitch(cpu, mm),
+      (cpu) => munmap(cpu, mm, 3 * PAGE, PAGE),
+    ],
+  ),
+  economy(
+    'nested',
+    'two CPUs give back what lies apart, and what is the same',
+    ({ mm }) => [
+      (cpu) => madviseDontneed(cpu, mm, PAGE, PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 8 * PAGE, PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 9 * PAGE, PAGE),
+    ],
+    {
+      beside: ({ mm }) => [
+        function* (cpu) {
+          yield* syscall(cpu, () => madviseDontneed(cpu, mm, 5 * PAGE, PAGE));
+          yield* syscall(cpu, () => madviseDontneed(cpu, mm, 8 * PAGE, PAGE));
+          yield* syscall(cpu, () => madviseDontneed(cpu, mm, 10 * PAGE, PAGE));
+        },
+      ],
+    },
+  ),
+  economy(
+    'behind',
+    'CPUs that were away come back after some flushes, and are flushed again',
+    ({ mm }) => [
+      (cpu) => madviseDontneed(cpu, mm, 0, PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 2 * PAGE, PAGE),
+      (cpu) => cpu.kernel.backend.flushTlbPage(cpu, mm, 3 * PAGE),
+      (cpu) => munmap(cpu, mm, 4 * PAGE, 4 * PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 9 * PAGE, 2 * PAGE),
+    ],
+    {
+      beside: (crowd) => [
+        undefined,
+        (cpu) => toUser(cpu, crowd.mm),
+        function* (cpu) {
+          yield* contextSwitch(cpu, crowd.mm);
+          yield* thereAndBack(cpu, crowd);
+          yield* cpu.enterUser();
+        },
+      ],
+    },
+  ),
+  economy(
+    'switches',
+    'a CPU goes to another mm and back, and to no mm and back; nothing was flushed, and then something was',
+    (crowd) => [
+      (cpu) => thereAndBack(cpu, crowd),
+      (cpu) => contextSwitch(cpu, null),
+      (cpu) => contextSwitch(cpu, crowd.mm),
+      (cpu) => madviseDontneed(cpu, crowd.mm, PAGE, PAGE),
+      (cpu) => thereAndBack(cpu, crowd),
+      function* (cpu) {
+        const third = yield* mmAlloc(cpu);
+        yield* contextSwitch(cpu, third);
+        yield* contextSwitch(cpu, crowd.mm);
+      },
+    ],
+  ),
+  economy('deferred', 'one entry after the other changes its rights under its lock, and is flushed late', (crowd) => [
+    (cpu) => changeDeferred(cpu, crowd.mm, crowd.mappings[1]!, PAGE, pteWrprotect),
+    (cpu) => userStore(cpu, crowd.mm, PAGE, 9),
+    (cpu) => userStore(cpu, crowd.mm, 2 * PAGE, 9),
+    (cpu) => changeDeferred(cpu, crowd.mm, crowd.mappings[6]!, 6 * PAGE, pteWrprotect),
+    (cpu) => munmap(cpu, crowd.mm, 6 * PAGE, PAGE),
+  ]),
+  economy(
+    'huge',
+    'a huge page is made by a fault, loses a part, and goes with the rest',
+    ({ mm }) => [
+      (cpu) => madviseDontneed(cpu, mm, 0, 4 * PAGE),
+      (cpu) => userStore(cpu, mm, PAGE, 5),
+      (cpu) => mprotect(cpu, mm, 0, 4 * PAGE, VM_READ),
+      (cpu) => munmap(cpu, mm, 0, 5 * PAGE),
+    ],
+    { huge: true },
+  ),
+];

@@ -1,0 +1,24 @@
+// Executions whose TLB work is counted come to their ends, and nothing is wrong with them.
+import { describe, expect, test } from 'vitest';
+import { ARCHITECTURES, cells, ECONOMY_SCENARIOS, machineOf, scheduled } from '../src/index.ts';
+
+describe.each(ARCHITECTURES.map(({ id }) => id))('%s', (arch) => {
+  const all = cells(ECONOMY_SCENARIOS, ARCHITECTURES, {
+    archs: [arch],
+    profiles: arch === 'x86' ? ['linux-6.18', 'rfc-2021-corrected', 'flush-ring'] : ['linux-6.18'],
+  });
+
+  test('has all of them', () => {
+    expect(new Set(all.map(({ id }) => id)).size).toBe(ECONOMY_SCENARIOS.length);
+  });
+
+  test.each(arch === 'x86' ? (['fair', 'sequential'] as const) : (['fair'] as const))('%s', (schedule) => {
+    const wrong = all.flatMap((cell) => {
+      const machine = machineOf(cell);
+      for (const [actor, choice] of scheduled(machine, schedule)) machine.perform(actor, choice);
+      const violation = machine.violation ?? machine.checkEnd();
+      return violation === undefined ? [] : [`${cell.id}@${cell.profile.id}: ${violation.message}`];
+    });
+    expect(wrong).toEqual([]);
+  });
+});
