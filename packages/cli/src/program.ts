@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { exitCode } from './index.ts';
 import { firstLine, Misuse } from './misuse.ts';
 import { suggestion } from './nearest.ts';
-import { count, duration, list as listed, oneOf, seed, several, shard, share } from './values.ts';
+import { count, duration, list as listed, oneOf, pids, seed, several, shard, share } from './values.ts';
 import type { ReplayOptions } from './commands/replay.ts';
 import type { MergeOptions } from './commands/merge.ts';
 import type { MutantOptions } from './commands/mutants.ts';
@@ -113,11 +113,12 @@ function commands(done: (code: number) => void): Command {
 
   program
     .command('replay')
-    .description('Replay a recording (tracefs text or trace-cmd report, gzip too), and compare its TLB flushes.')
+    .description('Replay a recording (trace.dat, tracefs text, trace-cmd report, perf script), and compare its TLB flushes.')
     .argument('<trace>', 'the recording')
     .option('--arch <id>', 'the architecture that recorded it (default: x86)')
     .option('--profile <id>', 'what shall run: the kernel that recorded it (default: linux-6.18), or another system')
     .option('--with <switch=value,...>', 'on top of the profile: nestedFinish=range-reset', listed)
+    .option('--traced <pids>', 'tasks that were traced (set_event_pid), with what they made: 8926,8930 (default: all)', pids)
     .option('--facts <file>', 'what is known of the machine that recorded it, as JSON')
     .option('--fail-under <score>', 'exit 1 if recall or precision is less, for instance 0.95', share)
     .option('--full', 'list every mismatch')

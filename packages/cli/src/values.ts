@@ -71,3 +71,11 @@ export function several(typed: string, before: readonly string[] | undefined): r
 export function list(typed: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), ...typed.split(',').map((part) => part.trim())];
 }
+
+/** Ids of tasks, with commas between them. */
+export function pids(typed: string): readonly number[] {
+  const ids = typed.split(',').map((part) => Number(part.trim() === '' ? NaN : part));
+  if (!ids.every((id) => Number.isSafeInteger(id) && id > 0))
+    throw new InvalidArgumentError('Give ids of tasks such as 8926 or 8926,8930.');
+  return ids;
+}

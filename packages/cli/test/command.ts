@@ -90,7 +90,7 @@ export function mmuGather(args: readonly string[], how: How = {}): Promise<Ran> 
 }
 
 /** A new folder, far from any package, with these files. */
-export function folder(files: Readonly<Record<string, string>>): string {
+export function folder(files: Readonly<Record<string, string | Uint8Array>>): string {
   const path = temporary();
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
   return path;

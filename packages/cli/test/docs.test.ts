@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Report, WRONGS } from '@mmu-gather/conformance';
 import { describe, expect, test } from 'vitest';
-import { exampleOf, folder, mmuGather } from './command.ts';
+import { exampleOf, FIXTURES, folder, mmuGather } from './command.ts';
 
 const page = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
@@ -65,6 +65,18 @@ describe('docs/new-backend.md', () => {
     const named = [...story.matchAll(/`(packages\/[\w/.-]+\.ts)`/g)].map(([, file]) => file!);
     expect(named.length).toBeGreaterThan(3);
     for (const file of named) expect(() => page(file)).not.toThrow();
+  });
+});
+
+describe('docs/replay.md', () => {
+  const lines = [...page('docs/replay.md').matchAll(/^ {4}mmu-gather (replay .*)$/gm)].map(([, line]) => line!);
+  expect(lines.length).toBeGreaterThan(1);
+
+  test.each(lines)('%s', async (line) => {
+    const cwd = folder({ 'trace.dat': readFileSync(`${FIXTURES}f01-ceiling.v7.dat`) });
+    const { code, out, err } = await mmuGather(line.split(' '), { cwd });
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain('4511 events');
   });
 });
 

@@ -197,6 +197,7 @@ describe('one line, exit code 2', () => {
     [['replay', TRACE, '--profile', '6.18'], /--profile: there is no '6.18': did you mean 'linux-6.18'\?/],
     [['replay', TRACE, '--arch', 'arm64'], /--arch: there is no 'arm64': there are: x86/],
     [['replay', TRACE, '--fail-under', '95'], /'95' is invalid\. Give a number from 0 to 1/],
+    [['replay', TRACE, '--traced', '8926,x'], /'8926,x' is invalid\. Give ids of tasks/],
     [['replay', TRACE, '--facts', 'none.json'], /none\.json: no such file/],
     [['replay', TRACE, '--facts', 'none.ts'], /none\.ts: no JSON/],
     [['replay', TRACE, '--facts', 'list.json'], /list\.json: give one JSON object/],

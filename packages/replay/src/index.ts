@@ -8,7 +8,8 @@ export * from './facts.ts';
 export * from './read/error.ts';
 export * from './read/event.ts';
 export type { Format } from './read/format.ts';
-export * from './read/trace.ts';
+export * from './read/open.ts';
+export type { Clock, Header, Trace } from './read/trace.ts';
 export * from './replay.ts';
 export {
   type Cut,

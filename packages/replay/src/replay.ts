@@ -5,9 +5,10 @@ import { type MachineFacts, machineOf, type WhatIf } from './facts.ts';
 import { type Alternatives, NONE } from './model/allowed.ts';
 import { Ledger } from './model/ledger.ts';
 import { Model } from './model/model.ts';
-import { openTrace } from './read/trace.ts';
+import { openTrace } from './read/open.ts';
 import { interruptScore, type ReplayReport, scores } from './report.ts';
 import type { Operation } from './schedule/action.ts';
+import { LeftOut } from './schedule/left-out.ts';
 import { Schedule } from './schedule/schedule.ts';
 
 /** How to replay. */
@@ -16,6 +17,11 @@ export interface ReplayOptions {
   readonly facts?: MachineFacts;
   /** What runs instead of the recorded kernel. The scores then say how much it differs, and the costs what it costs. */
   readonly whatIf?: WhatIf;
+  /**
+   * Tasks that the recorder was told to trace (`set_event_pid`), with what they made; it left out all others but kernel threads.
+   * If nobody says it: what the recording says, or all.
+   */
+  readonly traced?: readonly number[];
   /** Count exact pairs alone: sets of what the recording leaves open (model/allowed.ts) excuse nothing. */
   readonly exact?: boolean;
   /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
@@ -35,7 +41,7 @@ const MICROSECONDS = 1_000_000;
 export async function replay(path: string, options: ReplayOptions = {}): Promise<ReplayReport> {
   const started = performance.now();
   const trace = await openTrace(path);
-  const machine = machineOf(options.facts ?? {}, trace.header.cpus, options.whatIf);
+  const machine = machineOf({ ...trace.facts, ...options.facts }, trace.header.cpus, options.whatIf);
   const ticks = trace.clock.ticksPerSecond ?? MICROSECONDS;
   const alternatives = (operation: Operation): Alternatives =>
     options.exact === true ? NONE : model.alternatives(operation);
@@ -43,6 +49,8 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   const interrupts = new Ledger(alternatives);
   const model: Model = new Model(machine, ledger, interrupts, ticks);
   const schedule = new Schedule();
+  const traced = options.traced ?? trace.traced;
+  const leftOut = traced === null ? null : new LeftOut(traced);
   let events = 0;
   let settled = 0;
   let settlings: readonly number[] = [-Infinity, -Infinity, -Infinity];
@@ -61,6 +69,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     const said = batch.map((event) =>
       event.kind === 'lost' || event.kind === 'truncated' ? event : machine.arch.recorded(event),
     );
+    leftOut?.take(said);
     schedule.take(said);
     model.learn(said);
     events += batch.length;

@@ -32,6 +32,7 @@ export interface ReplayOptions {
   readonly arch?: string;
   readonly profile?: string;
   readonly with?: readonly string[];
+  readonly traced?: readonly number[];
   readonly facts?: string;
   readonly failUnder?: number;
   readonly full?: boolean;
@@ -43,7 +44,8 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
   mustBe('--arch', options.arch, ARCHS);
   const facts = options.facts === undefined ? {} : readFacts(options.facts);
   const { kernel, whatIf } = systemOf(options);
-  const { report, stopped } = await replayed(trace, kernel === undefined ? facts : { ...facts, kernel }, whatIf);
+  const known = kernel === undefined ? facts : { ...facts, kernel };
+  const { report, stopped } = await replayed(trace, known, whatIf, options.traced);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else process.stdout.write(`${replayText(report, shown(options, whatIf))}\n`);
   if (stopped) {
@@ -59,6 +61,7 @@ export async function replayed(
   trace: string,
   facts: MachineFacts,
   whatIf: WhatIf = {},
+  traced?: readonly number[],
 ): Promise<{ report: ReplayReport; stopped: boolean }> {
   let stopped = false;
   const deaf = onInterrupt(() => (stopped = true));
@@ -67,6 +70,7 @@ export async function replayed(
     const report = await replay(trace, {
       facts,
       whatIf,
+      ...(traced === undefined ? {} : { traced }),
       onProgress(events) {
         status.update(0, `${number(events)} events`);
         return !stopped;

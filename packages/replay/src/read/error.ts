@@ -1,23 +1,27 @@
 /**
- * A recording that cannot be read: which file, which line, what is wrong and how to mend it, in one line of text.
+ * A recording that cannot be read: which file, which place, what is wrong and how to mend it, in one line of text.
  */
 export class TraceError extends Error {
   /** The file. */
   readonly file: string;
-  /** Line of the uncompressed text, from 1; null if it is about the file as a whole. */
+  /** Line of the uncompressed text, from 1; null if it is about the file as a whole, or about a binary one. */
   readonly line: number | null;
   /** What is wrong. */
   readonly what: string;
   /** How to mend it. */
   readonly mend: string;
+  /** Byte of the uncompressed binary file; null if it is about the file as a whole, or about text. */
+  readonly offset: number | null;
 
-  constructor(file: string, line: number | null, what: string, mend: string) {
-    super(`${file}${line === null ? '' : `:${line}`}: ${what}; ${mend}`);
+  constructor(file: string, line: number | null, what: string, mend: string, offset: number | null = null) {
+    const place = line === null ? (offset === null ? '' : `, byte ${offset}`) : `:${line}`;
+    super(`${file}${place}: ${what}; ${mend}`);
     this.name = 'TraceError';
     this.file = file;
     this.line = line;
     this.what = what;
     this.mend = mend;
+    this.offset = offset;
   }
 }
 

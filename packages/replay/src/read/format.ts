@@ -1,9 +1,10 @@
 import { excerpt, TraceError } from './error.ts';
 
-/** Which program wrote the text. It decides nothing but what a reader is told: events are read alike. */
-export type Format = 'tracefs' | 'trace-cmd' | 'perf';
+/** Which program wrote it: text of the first three is read alike. */
+export type Format = 'tracefs' | 'trace-cmd' | 'perf' | 'trace.dat' | 'mmu-gather' | 'strace';
 
-export const MEND = 'give tracefs text (the file "trace"), trace-cmd report or perf script, packed with gzip or not';
+export const MEND =
+  'give a trace.dat, tracefs text (the file "trace"), or what trace-cmd report, perf script or strace -f -ttt print';
 
 interface Foreign {
   what: string;
@@ -13,13 +14,11 @@ interface Foreign {
 
 /** What people may give instead, and the command that makes of it something that can be read. */
 const FOREIGN: readonly Foreign[] = [
-  { what: 'a binary trace.dat', begins: /^\x17\x08\x44tracing/, mend: 'convert it: trace-cmd report FILE > FILE.txt' },
   {
     what: 'a binary perf.data',
     begins: /^PERFILE2/,
     mend: 'convert it: perf script --ns -F comm,pid,tid,cpu,time,event,trace -i FILE > FILE.txt',
   },
-  { what: 'zstd data', begins: /^\x28\xb5\x2f\xfd/, mend: 'unpack it: zstd -d FILE' },
   { what: 'xz data', begins: /^\xfd7zXZ/, mend: 'unpack it: xz -d FILE' },
   {
     what: 'bpftrace output',

@@ -1,6 +1,6 @@
-import { bytesOf, Cut } from './bytes.ts';
+import { Cut } from './bytes.ts';
 import { excerpt, TraceError } from './error.ts';
-import { MEND, refuseForeign } from './format.ts';
+import { MEND } from './format.ts';
 
 /**
  * A file's lines in batches, as many as a chunk holds: an async step for each line would cost more than parsing it.
@@ -10,7 +10,7 @@ import { MEND, refuseForeign } from './format.ts';
  */
 export interface Lines {
   lines: string[];
-  /** `cut`: gzip data ended early, or there is no line end after the last line. */
+  /** `cut`: packed data ended early, or there is no line end after the last line. */
   end?: 'whole' | 'cut';
   /** What there is of a last line without its end. */
   rest?: string;
@@ -19,17 +19,12 @@ export interface Lines {
 /** No event's line is that long: a file without line ends is no text. */
 const LONGEST_LINE = 65_536;
 
-export async function* linesOf(file: string): AsyncGenerator<Lines> {
+export async function* linesOf(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<Lines> {
   let rest = '';
-  let count = -1;
+  let count = 0;
   try {
-    for await (const chunk of bytesOf(file)) {
-      const text = chunk.toString('latin1');
-      if (count < 0) {
-        refuseForeign(file, text);
-        count = 0;
-      }
-      const lines = (rest + text).split('\n');
+    for await (const chunk of chunks) {
+      const lines = (rest + chunk.toString('latin1')).split('\n');
       rest = lines.pop()!;
       count += lines.length;
       if (rest.length > LONGEST_LINE)
