@@ -165,7 +165,7 @@ function suiteOptions(command: Command): Command {
   return command
     .option('--arch <id>', 'only this architecture (repeatable; default: all; with --compare: x86)', several)
     .option('--backend <file.ts>', 'a backend of your own, instead of the architectures here (repeatable)', several)
-    .option('--profile <id>', 'this profile instead of linux-5.11 and linux-6.18 (repeatable)', several)
+    .option('--profile <id>', 'this profile instead of linux-5.11 and linux-6.18 (repeatable), or all', several)
     .option('--with <switch=value,...>', 'on top of each profile: fullmm=F2,x86.ceiling=2', listed)
     .option('--scenario <id>', "only these scenarios or twins; '*' stands for anything (repeatable)", several)
     .addOption(

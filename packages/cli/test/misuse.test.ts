@@ -194,6 +194,7 @@ describe('one line, exit code 2', () => {
     [['replay', 'gone.txt'], /gone\.txt: no such file/],
     [['replay', 'empty.txt'], /empty\.txt: an empty file/],
     [['replay', 'garbage.txt'], /garbage\.txt:1: /],
+    [['replay', TRACE, '--profile', 'all'], /--profile: one system can run at a time: name it/],
     [['replay', TRACE, '--profile', '6.18'], /--profile: there is no '6.18': did you mean 'linux-6.18'\?/],
     [['replay', TRACE, '--arch', 'arm64'], /--arch: there is no 'arm64': there are: x86/],
     [['replay', TRACE, '--fail-under', '95'], /'95' is invalid\. Give a number from 0 to 1/],

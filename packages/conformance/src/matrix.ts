@@ -7,7 +7,7 @@ import { ARCHITECTURES } from './architectures/index.ts';
 import { boundOf, brokenIn, brokenOn, goesWrong, mendedBy, mendedIn, whyNot } from './applies.ts';
 import type { Whereabouts } from './keys.ts';
 import { matches } from './pattern.ts';
-import { type Broken, DEFAULT_PROFILES, profileOf, profiles, type ProfileSpec } from './profiles/index.ts';
+import { type Broken, DEFAULT_PROFILES, profileOf, PROFILES, profiles, type ProfileSpec } from './profiles/index.ts';
 import type { Property } from './property.ts';
 import type { AnyScenario, BackendOverrides, Bound, Scenario, Twin, Where } from './scenario.ts';
 
@@ -15,7 +15,7 @@ import type { AnyScenario, BackendOverrides, Bound, Scenario, Twin, Where } from
 export interface Selection {
   /** Ids of architectures; all given ones if empty, or if `all` is one of them. */
   readonly archs?: readonly string[];
-  /** Profile ids; the kernels 5.11 and 6.18 if empty. */
+  /** Profile ids, `all` for each; the kernels 5.11 and 6.18 if empty. */
   readonly profiles?: readonly string[];
   /** Settings on top of each profile: `fullmm=F2`. */
   readonly settings?: readonly string[];
@@ -126,13 +126,14 @@ function* places(
   }
 }
 
-/** The profiles of a selection. */
+/** The profiles of a selection; `all` stands for each of them. */
 export function selected(
   selection: Pick<Selection, 'profiles' | 'settings'>,
   archs: readonly Architecture[] = ARCHITECTURES,
 ): ProfileSpec[] {
-  const ids = selection.profiles ?? [];
-  return profiles(ids.length === 0 ? DEFAULT_PROFILES : ids, selection.settings ?? [], archs);
+  const typed = selection.profiles ?? [];
+  const ids = typed.flatMap((id) => (id === 'all' ? PROFILES.map((spec) => spec.id) : [id]));
+  return profiles(ids.length === 0 ? DEFAULT_PROFILES : [...new Set(ids)], selection.settings ?? [], archs);
 }
 
 /** See {@link Place}. */

@@ -89,6 +89,7 @@ export async function replayed(
 /** What shall run: the recorded kernel, or the profile and settings that were given. */
 function systemOf({ profile, with: settings = [] }: ReplayOptions): { kernel?: string; whatIf: WhatIf } {
   if (profile === undefined && settings.length === 0) return { whatIf: {} };
+  if (profile === 'all') throw new Misuse('--profile: one system can run at a time: name it');
   const selection = { profiles: [profile ?? `linux-${DEFAULT_FACTS.kernel}`], settings };
   profilesMustExist(selection);
   const spec = selected(selection, ARCHITECTURES)[0]!;
@@ -144,7 +145,12 @@ export function readFacts(file: string): MachineFacts {
   return facts;
 }
 
-function mustBeOneOf(file: string, fact: keyof MachineFacts, value: string | undefined, names: readonly string[]): void {
+function mustBeOneOf(
+  file: string,
+  fact: keyof MachineFacts,
+  value: string | undefined,
+  names: readonly string[],
+): void {
   if (value === undefined || names.includes(value)) return;
   throw new Misuse(`${file}: '${fact}' is "${value}": give one of ${names.join(', ')}`);
 }

@@ -54,7 +54,7 @@ export function profilesMustExist(
   } catch (error) {
     if (!(error instanceof ProfileError)) throw error;
     const { typed, names } = error;
-    throw new Misuse(`--profile: ${error.message}:${suggestion(typed, names)} there are: ${names.join(', ')}`);
+    throw new Misuse(`--profile: ${error.message}:${suggestion(typed, names)} there are: ${names.join(', ')}, all`);
   }
   try {
     selected(selection, archs);
