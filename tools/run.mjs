@@ -7,7 +7,7 @@
 //   cli ARGS         build, then the command
 //   quiet-cli ARGS   the same; install and build are heard only if they fail, and then on stderr
 //   bench ARGS       build, then the benchmarks
-//   tables           build, then the tables in docs/*.md that are made from what the command prints
+//   tables           build, then the tables in docs/*.md that are made from what the command prints; --check: are they what they would be?
 //   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
 //   new-backend ID   a package for another architecture
 //   nx ARGS          nx
@@ -149,7 +149,7 @@ const modes = {
   },
   tables: () => {
     build();
-    become(at('tools', 'docs-tables.mjs'), '--write');
+    become(at('tools', 'docs-tables.mjs'), ...(args[0] === '--check' ? [] : ['--write', ...args]));
   },
   mutants: () => {
     build();
