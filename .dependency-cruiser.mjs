@@ -30,6 +30,7 @@ export default {
     },
     only('backends-and-mm-import-core', `mm|${backends}`, 'core', 'a backend does not know another, nor mm'),
     only('machines-import-core', machines, 'core', 'a machine is handed the isa of a backend'),
+    only('stress-runs-threads', 'stress', `core|mm|threads|${backends}`, 'a stress run is the direct build alone'),
     only('explorer-imports-checker', 'explorer', 'checker', 'a page shows what the exploring machine has filmed'),
     only('litmus-imports-core-and-checker', 'litmus', `core|checker|${backends}`),
     {
@@ -40,10 +41,10 @@ export default {
     },
     {
       name: 'only-the-top-knows-all',
-      comment: 'a package that no other rule names is below conformance, mutants, replay and cli',
+      comment: 'a package that no other rule names is below conformance, mutants, replay, stress and cli',
       severity: 'error',
       from: {
-        path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|explorer|conformance|mutants|replay|cli)/)[^/]+/src/`,
+        path: `^packages/(?!(?:core|mm|${backends}|${machines}|litmus|explorer|conformance|mutants|replay|stress|cli)/)[^/]+/src/`,
       },
       to: { path: '^packages/', pathNot: '^packages/core/' },
     },

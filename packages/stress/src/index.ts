@@ -1,0 +1,11 @@
+/**
+ * Stress runs: random operations of mm and accesses of user code that race on threads, while oracles look at every access.
+ *
+ * @packageDocumentation
+ */
+export { STRESS_ARCHS } from './backends.ts';
+export * from './config.ts';
+export { type Operation, OPERATIONS } from './operations.ts';
+export * from './run.ts';
+export { type Count, machineOptions, type Shared, STRESS_GEOMETRY } from './space.ts';
+export type { Range, Task } from './task.ts';

@@ -1,0 +1,56 @@
+/**
+ * Stress runs: right code is clean, wrong code is caught, and a run ends whatever becomes of its threads.
+ */
+import { LINUX_6_18 } from '@mmu-gather/core';
+import { X86_LINUX_6_18 } from '@mmu-gather/x86';
+import { expect, test } from 'vitest';
+import { stress, type StressConfig } from '../src/index.ts';
+
+const CONFIG: StressConfig = {
+  arch: 'x86',
+  profile: LINUX_6_18,
+  switches: { ...X86_LINUX_6_18, dynAsids: 2 },
+  cpus: 2,
+  seed: 1,
+};
+
+test('right code: every CPU works, nothing is found, nothing is left', async () => {
+  const counts: number[] = [];
+  const result = await stress(CONFIG, { time: 300, onProgress: ({ operations }) => counts.push(operations) });
+  expect(result).toMatchObject({ outcome: 'clean', message: '' });
+  expect(result.operations).toBeGreaterThanOrEqual(CONFIG.cpus);
+  expect(counts).toEqual(counts.toSorted((a, b) => a - b));
+});
+
+test('pages that are freed before the flush: found, with the last events of both CPUs', async () => {
+  const wrong: StressConfig = { ...CONFIG, profile: { ...LINUX_6_18, freePages: 'before-flush' } };
+  const result = await stress(wrong, { time: 60_000 });
+  expect(result).toMatchObject({ outcome: 'violation', oracle: 'O1' });
+  expect(result.message).toMatch(/^a (load from|store to) 0x[0-9a-f]+ goes to page \d+, which was freed$/);
+  expect(new Set(result.events.map(({ cpu }) => cpu))).toEqual(new Set([0, 1]));
+});
+
+test('a thread that dies: one line, at once', async () => {
+  const module = new URL('data:text/javascript,throw new Error("gone")');
+  const result = await stress(CONFIG, { time: 60_000, module });
+  expect(result.outcome).toBe('failed');
+  expect(result.message).toMatch(/^the thread of CPU \d died: gone$/);
+});
+
+test('a CPU that comes to nothing: one line that says what each waits for', async () => {
+  const module = new URL('data:text/javascript,setInterval(() => {}, 1000)');
+  const result = await stress(CONFIG, { time: 60_000, patience: 200, module });
+  expect(result.outcome).toBe('failed');
+  expect(result.message).toMatch(/^CPU 0 has finished no operation for .* CPU 0 waits for nothing, CPU 1 waits for/);
+});
+
+test('a run can be stopped from outside', async () => {
+  const controller = new AbortController();
+  const running = stress(CONFIG, { time: 60_000, signal: controller.signal });
+  controller.abort();
+  expect((await running).outcome).toBe('stopped');
+});
+
+test('an architecture that there is not is said to be none', async () => {
+  await expect(stress({ ...CONFIG, arch: 'vax' }, { time: 1 })).rejects.toThrow("there is no architecture 'vax'");
+});
