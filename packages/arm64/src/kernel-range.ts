@@ -20,7 +20,7 @@ export function* flushTlbKernelRange(cpu: Cpu, start: number, end: number): Step
   else
     for (let at = start; at < end; at += size)
       yield* tlbi(cpu, vaae1({ start: at, end: at + size }, true, shareability));
-  traceFlush(cpu, FLUSH_KERNEL, RESERVED_ASID, all ? ALL_PAGES : (end - start) / size);
+  traceFlush(cpu, FLUSH_KERNEL, RESERVED_ASID, all ? ALL_PAGES : (end - start) / size, all ? 0 : start);
   if (kernelBarrierAfter === 'ish') yield* dsbIsh(cpu);
 }
 

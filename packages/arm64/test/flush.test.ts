@@ -4,7 +4,7 @@ import {
   arm64MmContextGet,
   FLUSH_KERNEL,
   FLUSH_MM,
-  FLUSH_RANGE,
+  FLUSH_PAGE,
   flushTlbKernelPgtable,
   flushTlbKernelRange,
   flushTlbMm,
@@ -35,7 +35,10 @@ test(
     expect(m.takeLog()).toEqual(['0: DSB ISHST', '0: read a.context.id', '0: ASIDE1IS 1', '0: DSB ISH']);
     yield* flushTlbPage(m.cpus[0]!.port, mm, 3 * PAGE);
     expect(m.takeFlush()).toEqual(['DSB ISHST', 'VALE1IS 1 [3,4)', 'DSB ISH']);
-    expect(m.events).toEqual([`arm64_tlb_flush ${FLUSH_MM} 1 ${ALL_PAGES}`, `arm64_tlb_flush ${FLUSH_RANGE} 1 1`]);
+    expect(m.events).toEqual([
+      `arm64_tlb_flush ${FLUSH_MM} 1 ${ALL_PAGES} 0`,
+      `arm64_tlb_flush ${FLUSH_PAGE} 1 1 ${3 * PAGE}`,
+    ]);
   }),
 );
 
@@ -134,9 +137,9 @@ test(
     yield* flushTlbKernelPgtable(port, PAGE);
     expect(m.takeFlush()).toEqual(['DSB ISHST', 'VAAE1IS [1,2)', 'DSB ISH']);
     expect(m.events).toEqual([
-      `arm64_tlb_flush ${FLUSH_KERNEL} 0 2`,
-      `arm64_tlb_flush ${FLUSH_KERNEL} 0 ${ALL_PAGES}`,
-      `arm64_tlb_flush ${FLUSH_KERNEL} 0 ${ALL_PAGES}`,
+      `arm64_tlb_flush ${FLUSH_KERNEL} 0 2 ${PAGE}`,
+      `arm64_tlb_flush ${FLUSH_KERNEL} 0 ${ALL_PAGES} 0`,
+      `arm64_tlb_flush ${FLUSH_KERNEL} 0 ${ALL_PAGES} 0`,
     ]);
   }),
 );

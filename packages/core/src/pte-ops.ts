@@ -65,6 +65,10 @@ export interface PteOps {
    */
   readonly ptepClearFlush: ((cpu: Cpu, mm: Mm, address: number, pte: Cell) => Steps<Entry>) | null;
   /**
+   * pmdp_huge_get_and_clear_full of a live mm, where the architecture has one of its own: takes a huge page's entry away. Null: as other entries.
+   */
+  readonly pmdpHugeGetAndClear: ((cpu: Cpu, mm: Mm, address: number, pmd: Cell) => Steps<Entry>) | null;
+  /**
    * The flush of pmdp_collapse_flush: a PTE table was unlinked with all its entries, whose first address is given. Null: flush_tlb_range.
    */
   readonly pmdpCollapseFlush: ((cpu: Cpu, mm: Mm, address: number, table: Address) => Steps<void>) | null;
@@ -130,6 +134,7 @@ export const GENERIC_PTE: PteOps = {
   ptepSetAccessFlags,
   pmdpEstablish,
   ptepClearFlush: null,
+  pmdpHugeGetAndClear: null,
   pmdpCollapseFlush: null,
   updateMmuCache: null,
   flushTlbFixSpuriousFault: null,

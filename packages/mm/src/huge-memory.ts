@@ -181,6 +181,13 @@ function flushPmdTlbRange(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   return cpu.kernel.backend.flushTlbRange(cpu, mm, start, start + hugeSize(cpu), 1);
 }
 
+/** pmdp_huge_get_and_clear_full. Under mm.pageTableLock. */
+function pmdpHugeGetAndClearFull(cpu: Cpu, { mm, fullmm }: MmuGather, pmd: Cell, start: number): Steps<Entry> {
+  const { pmdpHugeGetAndClear } = cpu.kernel.backend.pte;
+  if (pmdpHugeGetAndClear === null || fullmm) return ptepGetAndClear(cpu, mm, start, pmd, 1);
+  return pmdpHugeGetAndClear(cpu, mm, start, pmd);
+}
+
 // ---- faults ----
 
 /**
@@ -343,7 +350,7 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
   yield* tlbStartPtes(cpu, tlb);
   const old = recordFirst
     ? yield* pmdpInvalidateAd(cpu, mm, pmd, seen, start)
-    : yield* ptepGetAndClear(cpu, mm, start, pmd, 1);
+    : yield* pmdpHugeGetAndClearFull(cpu, tlb, pmd, start);
   tlbRemoveTlbEntry(cpu, tlb, start, 1);
   yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
   if (recordFirst) yield* setPteAt(cpu, mm, start, pmd, 0, 1);

@@ -125,6 +125,11 @@ function* zapPteRange(
   const size = pageSize(geometry);
   const root = cpu.read(tlb.mm.pgd);
   const whole = reclaim && end - start >= hugeSize(cpu);
+  // zap_pmd_range looks here on every architecture; what it finds shows only where pages of two sizes are not gathered together.
+  if (cpu.kernel.backend.gatherPageSize && entryNone(yield* cpu.readOnce(pmd))) {
+    cpu.claim.observed(root, { start, end });
+    return;
+  }
   yield* tlbChangePageSize(cpu, tlb, 0);
   let at = start;
   while (at < end) {

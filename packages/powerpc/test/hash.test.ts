@@ -254,7 +254,7 @@ test(
     m.traces.length = 0;
     yield* m.hash.pte.ptepGetAndClear(m.cpu(0), mm, 0, pte, 0);
     expect(m.taken()).toEqual(['pte = none', 'tlbie 1 @0']);
-    expect(m.traces).toEqual(['hcall_entry 4']);
+    expect(m.traces).toEqual(['hpte_need_flush 0', 'flush_hash_range 1 1', 'hcall_entry 4']);
     expect(m.found(mm, 0)).toEqual([]);
   }),
 );
@@ -273,10 +273,11 @@ test(
     yield* archEnterLazyMmuMode(cpu);
     yield* m.hash.pte.ptepGetAndClear(cpu, mm, 0, pte, 0);
     yield* m.hash.pte.ptepGetAndClear(cpu, mm, 4096, next, 0);
-    expect(m.traces).toEqual([]);
+    expect(m.traces).toEqual(['hpte_need_flush 0', 'hpte_need_flush 4096']);
+    m.traces.length = 0;
     yield* archLeaveLazyMmuMode(cpu);
     // H_BULK_REMOVE.
-    expect(m.traces).toEqual(['hcall_entry 292']);
+    expect(m.traces).toEqual(['__flush_tlb_pending 2', 'flush_hash_range 2 1', 'hcall_entry 292']);
     expect(m.taken().filter((line) => line.startsWith('tlb'))).toEqual(['tlbie 1 @0', 'tlbie 1 @4096']);
   }),
 );

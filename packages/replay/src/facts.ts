@@ -119,7 +119,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
   const kit = KITS[given('backend', DEFAULT_FACTS.backend)];
   const version = versionOf(given('kernel', DEFAULT_FACTS.kernel));
   // How far MADV_DONTNEED frees tables depends on where VMAs end.
-  const profile: Profile = { ...version.profile, vmaMerge: true, ...whatIf.profile };
+  const profile: Profile = { ...version.profile, vmaMerge: true, ...kit.config, ...whatIf.profile };
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
   const fact = <F extends keyof MachineFacts>(name: F): Required<MachineFacts>[F] => given(name, DEFAULT_FACTS[name]);

@@ -136,6 +136,7 @@ export function s390Pte(rdp: boolean): PteOps {
     ptepModifyProtCommit,
     ptepSetAccessFlags,
     pmdpEstablish,
+    pmdpHugeGetAndClear: null,
     ptepClearFlush,
     pmdpCollapseFlush,
     updateMmuCache: null,

@@ -147,6 +147,7 @@ export const SPARC64_PTE: PteOps = {
   ptepSetAccessFlags,
   pmdpEstablish,
   ptepClearFlush: null,
+  pmdpHugeGetAndClear: null,
   pmdpCollapseFlush: tlbBatchPmdScan,
   updateMmuCache,
   flushTlbFixSpuriousFault: null,

@@ -6,6 +6,7 @@ import {
   type Cell,
   type Cpu,
   type Entry,
+  entrySize,
   GENERIC_PTE,
   type Mm,
   type PteOps,
@@ -13,7 +14,7 @@ import {
   type Steps,
 } from '@mmu-gather/core/stepped';
 import { lookEarly } from './flush-type.ts';
-import { radixFlushTlbCollapsedPmd, radixFlushTlbPagePsize } from './flush.ts';
+import { radixFlushTlbCollapsedPmd, radixFlushTlbPagePsize, radixFlushTlbRangeLevel } from './flush.ts';
 import { hasCopros, serializeAgainstPteLookup } from './multicast.ts';
 import { radixOf } from './state.ts';
 
@@ -54,6 +55,17 @@ function* ptepModifyProtCommit(cpu: Cpu, mm: Mm, address: number, pte: Cell, old
   yield* cpu.writeOnce(pte, entry);
 }
 
+/**
+ * pmdp_huge_get_and_clear_full: the entry of a huge page goes from every TLB before its lock is dropped, for a fault may put base pages in its place,
+ * and a flush drops pages of one size only.
+ */
+function* pmdpHugeGetAndClear(cpu: Cpu, mm: Mm, address: number, pmd: Cell): Steps<Entry> {
+  const old = yield* ptepGetAndClear(cpu, mm, address, pmd);
+  const end = address + entrySize(cpu.kernel.geometry, 1);
+  yield* radixFlushTlbRangeLevel(cpu, mm, address, end, 1);
+  return old;
+}
+
 /** pmdp_collapse_flush behind the unlinking of the table. */
 function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   yield* radixFlushTlbCollapsedPmd(cpu, mm, address);
@@ -68,5 +80,6 @@ export const RADIX_PTE: PteOps = {
   pmdpEstablish: (cpu, _mm, _address, pmd, entry) => cpu.xchg(pmd, entry, 'relaxed'),
   ptepSetAccessFlags,
   ptepModifyProtCommit,
+  pmdpHugeGetAndClear,
   pmdpCollapseFlush,
 };

@@ -7,7 +7,7 @@
  * gets pages on its own (get_user_pages) does not say so, and is part of the operation that called it.
  */
 import type { Other, TaskEvent } from '../read/event.ts';
-import { hex, valueAt } from '../read/fields.ts';
+import { hex, valueAt, word } from '../read/fields.ts';
 
 const FAULT_FLAG_WRITE = 0x1;
 const FAULT_FLAG_USER = 0x40;
@@ -32,7 +32,16 @@ export function faultOf(event: Other): TaskEvent {
   const errorCode =
     ((flags & FAULT_FLAG_WRITE) !== 0 ? WRITE : 0) | ((flags & FAULT_FLAG_INSTRUCTION) !== 0 ? FETCH : 0);
   const mode = (flags & FAULT_FLAG_USER) !== 0 ? 'user' : 'kernel';
-  return { ...head(event), kind: 'pageFault', mode, address, errorCode, unknown: true, ip: '' };
+  return {
+    ...head(event),
+    kind: 'pageFault',
+    mode,
+    address,
+    errorCode,
+    unknown: true,
+    vma: word(event.text, 'vma='),
+    ip: '',
+  };
 }
 
 /** The head that every event has. */

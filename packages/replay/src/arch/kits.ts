@@ -3,7 +3,7 @@
  */
 import { arm64, ARM64_PROFILES } from '@mmu-gather/arm64';
 import { arm64 as steppedArm64 } from '@mmu-gather/arm64/stepped';
-import { type BackendSpec, FOUR_LEVELS, FOUR_LEVELS_FOLDED, type Geometry } from '@mmu-gather/core';
+import { type BackendSpec, FOUR_LEVELS, FOUR_LEVELS_FOLDED, type Geometry, type Profile } from '@mmu-gather/core';
 import type { BackendSpec as SteppedBackendSpec } from '@mmu-gather/core/stepped';
 import { HASH_PROFILES, powerpcHash, powerpcRadix, RADIX_64K, RADIX_PROFILES } from '@mmu-gather/powerpc';
 import { powerpcHash as steppedHash, powerpcRadix as steppedRadix } from '@mmu-gather/powerpc/stepped';
@@ -32,6 +32,8 @@ interface Linked {
 /** One architecture. */
 interface Kit {
   readonly arch: Architecture;
+  /** What its kernels are configured for, and do in their own way. */
+  readonly config: Partial<Profile>;
   /** Whether it has transparent huge pages. */
   readonly hugePages: boolean;
   /** @param version id of a kernel's profile */
@@ -79,12 +81,21 @@ function linkHash(version: string): Linked {
   return { geometry: HASH_LEVELS, direct: powerpcHash(switches), stepped: steppedHash(switches) };
 }
 
+/** Tables are freed after a grace period, and not by madvise; pmdp_invalidate_ad is pmdp_invalidate, which flushes. */
+const GENERIC: Partial<Profile> = {
+  tableFree: 'rcu',
+  ptReclaim: false,
+  tableRemoveOne: 'ipi-sync',
+  hugeProtect: 'flush',
+  coldHuge: 'flush',
+};
+
 /** All of them. */
 export const KITS: Readonly<Record<ArchId, Kit>> = {
-  x86: { arch: X86, hugePages: true, link: linkX86 },
-  arm64: { arch: ARM64, hugePages: true, link: linkArm64 },
-  'powerpc-radix': { arch: RADIX, hugePages: true, link: linkRadix },
-  'powerpc-hash': { arch: HASH, hugePages: false, link: linkHash },
+  x86: { arch: X86, config: {}, hugePages: true, link: linkX86 },
+  arm64: { arch: ARM64, config: { ...GENERIC, mergeVmas: false }, hugePages: true, link: linkArm64 },
+  'powerpc-radix': { arch: RADIX, config: GENERIC, hugePages: true, link: linkRadix },
+  'powerpc-hash': { arch: HASH, config: GENERIC, hugePages: false, link: linkHash },
 };
 
 /** Their ids. */

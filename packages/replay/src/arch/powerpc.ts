@@ -7,7 +7,7 @@ import type { Places } from './arch.ts';
 export const POWERPC_PLACES: Places = {
   fixed: [[0x7ffff7000000, 0x800000000000]],
   random: [[0x7ff000000000, 0x7ffff7000000]],
-  stackTop: 2 ** 47,
-  // Within 1 GiB: another table of pages, the same of huge ones.
-  stackShift: 2 ** 29,
+  // The arguments are put at the top of 4 PiB, and the stack moves to where programs that do not ask for so much have it.
+  stackTop: 2 ** 52,
+  stackShift: 2 ** 52 - 2 ** 47 + 2 ** 29,
 };

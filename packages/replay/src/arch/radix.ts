@@ -4,7 +4,7 @@
  *     tlbie: lpid=0, local=0, rb=0x7fffa27300a0, rs=0x500000000, ric=0x0, prs=0x1, r=0x1
  *
  * rb is the address with its page size, or the set of a PID. Of rs, which holds the PID, it is compared if it is the kernel's: which others were
- * in use when the recording began is not known. Faults are a probe on handle_mm_fault, and copies one on wp_page_copy.
+ * in use when the recording began is not known. Calls of radix__flush_* tell whose flush it is that interrupts answer. Faults are a probe on handle_mm_fault, and copies one on wp_page_copy.
  */
 import type { Other, TaskEvent } from '../read/event.ts';
 import { number, word } from '../read/fields.ts';
@@ -39,7 +39,7 @@ function recorded(event: TaskEvent): TaskEvent {
     case 'wp_page_copy':
       return { ...head(event), kind: 'pagePresent' };
     default:
-      return event;
+      return /^(__)?radix__flush_/.test(event.name) ? { ...head(event), kind: 'flushCall' } : event;
   }
 }
 

@@ -16,7 +16,15 @@ import {
   VM_WRITE,
   pteProtnone,
 } from '@mmu-gather/core';
-import { findVma, insertVma, pageAnon, pageAnonExclusive, vmaLookup, vmNormalPage } from '@mmu-gather/mm';
+import {
+  findVma,
+  findVmaBefore,
+  insertVma,
+  pageAnon,
+  pageAnonExclusive,
+  vmaLookup,
+  vmNormalPage,
+} from '@mmu-gather/mm';
 import { VM_GROWSDOWN } from '@mmu-gather/core';
 import type { FaultAction, MissAction, Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';
@@ -36,6 +44,8 @@ const STACK_LIMIT = 8 * 2 ** 20;
 export class Faults {
   readonly #host: Host;
   readonly #files: Files;
+  /** Mappings that the recording does not hold, by their mm and their address in the kernel. */
+  readonly #named = new Map<string, Vma>();
 
   constructor(host: Host, files: Files) {
     this.#host = host;
@@ -43,11 +53,15 @@ export class Faults {
   }
 
   /** A fault of the current task of a CPU. */
-  handle(cpu: Cpu, mm: Mm, { operation, address, errorCode, unknown, filePages, memory }: FaultAction): Job {
+  handle(
+    cpu: Cpu,
+    mm: Mm,
+    { operation, address, errorCode, unknown, vma: named, filePages, memory }: FaultAction,
+  ): Job {
     if (address < 0 || address >= this.#host.taskSize) return { calls: [] };
     const page = address - (address % this.#host.pageSize);
     const write = (errorCode & WRITE) !== 0;
-    const vma = this.#vmaOf(cpu, mm, page, errorCode, operation);
+    const vma = this.#vmaOf(cpu, mm, page, errorCode, named, operation);
     if (vma !== null && memory) this.#files.inMemory(cpu.read(vma.file));
     if (vma !== null && !write) this.#expectFilePages(cpu, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
@@ -85,8 +99,18 @@ export class Faults {
     return cpu.read(Page.at(page).refcount) === 1;
   }
 
-  /** The mapping that must be there; null if it is a stack that is about to grow. */
-  #vmaOf(cpu: Cpu, mm: Mm, page: number, errorCode: number, operation: Operation): Vma | null {
+  /**
+   * The mapping that must be there; null if it is a stack that is about to grow.
+   * @param named its address in the kernel, if that was recorded
+   */
+  #vmaOf(
+    cpu: Cpu,
+    mm: Mm,
+    page: number,
+    errorCode: number,
+    named: string | undefined,
+    operation: Operation,
+  ): Vma | null {
     const flags =
       (errorCode & WRITE) !== 0 ? VM_READ | VM_WRITE : (errorCode & FETCH) !== 0 ? VM_READ | VM_EXEC : VM_READ;
     const vma = vmaLookup(cpu, mm, page);
@@ -94,14 +118,39 @@ export class Faults {
       if (!this.#files.isImplied(cpu.read(vma.file))) return vma;
       this.#host.note(operation, 'a mapping that the recording does not hold (made by exec, or before)');
       cpu.write(vma.flags, cpu.read(vma.flags) | flags);
+      if (named !== undefined) this.#named.set(`${mm.address} ${named}`, vma);
       return vma;
     }
     const above = findVma(cpu, mm, page);
     if (above !== null && (cpu.read(above.flags) & VM_GROWSDOWN) !== 0 && cpu.read(above.start) - page < STACK_LIMIT)
       return null;
     this.#host.note(operation, 'a mapping that the recording does not hold (made by exec, or before)');
-    const backing = { file: this.#files.openImplied(), pgoff: 0 };
-    return insertVma(cpu, mm, page, page + this.#host.pageSize, flags, backing);
+    const known = this.#named.get(`${mm.address} ${named}`);
+    if (known !== undefined && this.#stretch(cpu, mm, known, page)) {
+      cpu.write(known.flags, cpu.read(known.flags) | flags);
+      return known;
+    }
+    const { pageSize } = this.#host;
+    const backing = { file: this.#files.openImplied(), pgoff: page / pageSize };
+    const made = insertVma(cpu, mm, page, page + pageSize, flags, backing);
+    if (named !== undefined) this.#named.set(`${mm.address} ${named}`, made);
+    return made;
+  }
+
+  /** A mapping that was met before reaches up or down to a page. @returns false if it is gone, or another one lies between */
+  #stretch(cpu: Cpu, mm: Mm, vma: Vma, page: number): boolean {
+    const [start, end] = [cpu.read(vma.start), cpu.read(vma.end)];
+    if (vmaLookup(cpu, mm, start)?.address !== vma.address) return false;
+    const next = page < start ? findVma(cpu, mm, page) : findVmaBefore(cpu, mm, page);
+    if (next?.address !== vma.address) return false;
+    const { pageSize } = this.#host;
+    if (page >= end) {
+      cpu.write(vma.end, page + pageSize);
+    } else {
+      cpu.write(vma.start, page);
+      cpu.write(vma.pgoff, cpu.read(vma.pgoff) - (start - page) / pageSize);
+    }
+    return true;
   }
 
   #expectFilePages(cpu: Cpu, vma: Vma, page: number, filePages: number | null, operation: Operation): void {

@@ -150,6 +150,7 @@ export class Files implements PageCache {
   /** The same page if it is cached, else 0. */
   cached(cpu: Cpu, file: number, index: number): Address {
     if (file % KINDS === SHARED_MEMORY) return this.#pages.get(file)?.get(index) ?? 0;
+    if (file % KINDS === IMPLIED) return 0;
     if (index !== this.#faulting && this.#more !== null && this.#more-- <= 0) return 0;
     return this.fault(cpu, file, index);
   }

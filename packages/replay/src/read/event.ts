@@ -63,6 +63,8 @@ export interface PageFault extends Head {
   errorCode: number;
   /** Bit 0 of the error code is not recorded: whether the page was present is not known, unless a {@link PagePresent} follows. */
   unknown?: true;
+  /** The mapping's address in the kernel, where a probe shows it: equal for faults of one mapping. */
+  vma?: string;
   /** As printed: a number for user code, usually a symbol for the kernel's. */
   ip: string;
 }
@@ -182,6 +184,12 @@ export interface TlbFlush extends Head {
 export interface PagePresent extends Head {
   /** Kind of the event. */
   kind: 'pagePresent';
+}
+
+/** A probe shows that a flush begins, which may ask other CPUs for a part of it. */
+export interface FlushCall extends Head {
+  /** Kind of the event. */
+  kind: 'flushCall';
 }
 
 /** A miss that software answers from page tables, below the page fault (powerpc's hash_page_mm). */
@@ -316,6 +324,7 @@ export type TaskEvent =
   | ExitMmap
   | TlbFlush
   | PagePresent
+  | FlushCall
   | TlbMiss
   | CsdQueueCpu
   | CsdFunction

@@ -77,6 +77,8 @@ export interface FaultAction {
   readonly errorCode: number;
   /** If bit 0 is not set, the recording does not tell whether the page was present. */
   readonly unknown: boolean;
+  /** The mapping's address in the kernel, if it was recorded. */
+  readonly vma: string | undefined;
   /** Pages of files that were mapped in the course of it (rss_stat); null where that was not recorded. */
   readonly filePages: number | null;
   /** Memory that processes share was mapped, so the file is no file of a disk (tmpfs, memfd, or none). */

@@ -55,6 +55,11 @@ export class Attribution {
     this.#cpu(target).asked.push(operation);
   }
 
+  /** An operation begins to flush, and may ask others. */
+  sends(operation: Operation): void {
+    this.#lastSend = operation;
+  }
+
   /** A request begins to run on a CPU. */
   runs(cpu: number): void {
     const tail = this.#cpu(cpu);

@@ -48,6 +48,7 @@ export function isQuiet(event: TaskEvent): boolean {
     case 'rssStat':
     case 'tlbFlush':
     case 'pagePresent':
+    case 'flushCall':
     case 'csdQueueCpu':
     case 'csdFunctionEntry':
     case 'csdFunctionExit':

@@ -115,6 +115,7 @@ export class Operations {
       return;
     }
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
+    if (event.kind === 'flushCall' && task.last !== null) this.#attribution.sends(task.last);
     if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
     if (isQuiet(event)) return;
     this.#closeFault(task, step);
@@ -211,7 +212,18 @@ export class Operations {
     if (anchor !== null) anchor.holds--;
     this.#window.before(
       anchor ?? first,
-      { kind: 'fault', operation, pid, address, errorCode, unknown, filePages, memory, interrupts: anchor !== null },
+      {
+        kind: 'fault',
+        operation,
+        pid,
+        address,
+        errorCode,
+        unknown,
+        vma: event.vma,
+        filePages,
+        memory,
+        interrupts: anchor !== null,
+      },
       now,
     );
   }
