@@ -65,7 +65,10 @@ const SAVED = {
 
 function noteOf({ verdict, covered, costs, ran, reaching, same }) {
   if (verdict === 'covered') return `${covered.claim.why} (${covered.claim.coveredBy})`;
-  if (verdict === 'costs') return `${SAVED[costs.saved]} in ${costs.more[costs.saved]} of ${costs.of} cells`;
+  if (verdict === 'costs') {
+    const { saved, more, less, of } = costs;
+    return `${SAVED[saved]} in ${more[saved]} of ${of} cells${less[saved] > 0 ? `, and less in ${less[saved]}` : ''}`;
+  }
   if (verdict !== 'unexplained') return '';
   const none = same ? ', with as many states as without it' : '';
   return `survived ${ran} of ${reaching} cells${none}`;

@@ -19,7 +19,7 @@ import {
   type Selection,
   type SwitchRead,
 } from '@mmu-gather/conformance';
-import { type Comparison, Economy, SCHEDULES } from './economy.ts';
+import { type Difference, Economy, SCHEDULES } from './economy.ts';
 import { Endless, type Switchboard } from './switchboard.ts';
 
 /** A search with a mutant may visit so many times the states that it visits without. */
@@ -27,6 +27,9 @@ const MORE_STATES = 5;
 
 /** And so many in any case: what is small may grow more. */
 const FEW_STATES = 1_000;
+
+/** Of a cell that is too large for the campaign so many are visited with a mutant: what is wrong mostly shows early. */
+const STATES_OF_LARGE = 20_000;
 
 /** The oracles that look at TLBs and entries, all off: code that goes wrong goes on. */
 const NO_ORACLES: readonly OracleId[] = [...Array.from({ length: 16 }, (_, n) => `O${n + 1}` as OracleId), 'O1s'];
@@ -53,10 +56,11 @@ export type Outcome =
  * What a cell is in the campaign for.
  *
  *     right      it holds: it is searched with mutants, and counted
+ *     large      the same, and it is too large to be searched as a whole: a mutant that it does not kill has not survived it
  *     counted    it is for counting TLB work, and larger than what is searched
  *     wrong      a twin, or what a profile breaks: it only shows that wrong forms get somewhere
  */
-export type Part = 'right' | 'counted' | 'wrong';
+export type Part = 'right' | 'large' | 'counted' | 'wrong';
 
 /** A cell of the campaign, without mutants. */
 export interface Baseline {
@@ -68,7 +72,7 @@ export interface Baseline {
   readonly profile: string;
   /** What it is there for. */
   readonly part: Part;
-  /** Distinct states; 0 if it is not searched as a whole. */
+  /** Distinct states; 0 where they are not counted. */
   readonly states: number;
   /** Mutants whose sites it reaches. */
   readonly reached: readonly number[];
@@ -121,30 +125,33 @@ export class Campaign {
       this.#board.turn();
       this.#board.clear();
       const reads = new Reads();
-      const states = this.#withoutMutants(number, cell, part, reads);
+      const found = this.#withoutMutants(number, cell, part, reads);
       made.push(reads.seen);
-      if (states === undefined) return [];
+      if (found === undefined) return [];
       const { id: profile } = cell.profile;
-      return [{ cell: number, scenario: cell.id, profile, part, states, reached: this.#board.reached() }];
+      return [{ cell: number, scenario: cell.id, profile, ...found, reached: this.#board.reached() }];
     });
   }
 
-  /** @returns its states; undefined if it is not what it is expected to be */
-  #withoutMutants(number: number, cell: Cell, part: Part, reads: Reads): number | undefined {
+  /** @returns undefined if it is not what it is expected to be */
+  #withoutMutants(number: number, cell: Cell, part: Part, reads: Reads): Pick<Baseline, 'part' | 'states'> | undefined {
     if (part === 'counted') {
       machineOf(cell, reads);
       this.#economy.count(number, cell);
-      return 0;
+      return { part, states: 0 };
     }
     const { verdict, states = 0 } = search(machineOf(cell, reads), { strategy: 'states', maxStates: this.#mostStates });
-    if (part === 'right') return verdict === 'holds' ? states : undefined;
+    if (part === 'right') {
+      if (verdict === 'holds') return { part, states };
+      return verdict === 'incomplete' ? { part: 'large', states } : undefined;
+    }
     // A search of a wrong form ends where it goes wrong: what comes after that is reached when nobody minds.
     for (const schedule of SCHEDULES) scheduled(machineOf(cell, reads, NO_ORACLES), schedule);
-    return 0;
+    return { part, states: 0 };
   }
 
   /** What a cell costs with a mutant, or two, on fixed schedules, against what it costs without. */
-  cost(number: number, mutants: readonly [number, number?]): Comparison {
+  cost(number: number, mutants: readonly [number, number?]): Difference {
     return this.#economy.compare(number, this.#cells[number]!.cell, mutants);
   }
 
@@ -153,10 +160,27 @@ export class Campaign {
    * @param states how many it has without
    */
   run(number: number, states: number, mutants: readonly [number, number?]): Outcome {
+    const large = states >= this.#mostStates;
+    const limit = large ? STATES_OF_LARGE : Math.max(FEW_STATES, MORE_STATES * states);
+    const outcome = this.#search(number, limit, mutants);
+    if (!large || outcome.kind !== 'killed') return outcome;
+    // Nobody has said of it yet that it holds, as far as this.
+    return this.#holdsSoFar(number, limit) ? outcome : { kind: 'too large', states: outcome.states };
+  }
+
+  /** Large cells in which nothing is wrong, as far as they are searched. */
+  readonly #far = new Map<number, boolean>();
+
+  #holdsSoFar(number: number, limit: number): boolean {
+    let holds = this.#far.get(number);
+    if (holds === undefined) this.#far.set(number, (holds = this.#search(number, limit, [-1]).kind !== 'killed'));
+    return holds;
+  }
+
+  #search(number: number, maxStates: number, mutants: readonly [number, number?]): Outcome {
     const { cell } = this.#cells[number]!;
     this.#board.turn(...mutants);
     try {
-      const maxStates = Math.max(FEW_STATES, MORE_STATES * states);
       const result = search(machineOf(cell), { strategy: 'states', maxStates });
       const visited = result.states ?? 0;
       if (result.verdict === 'holds') return { kind: 'holds', states: visited };

@@ -7,8 +7,8 @@
  *     flushes    invalidations, and context loads that flush
  *     steps      accesses to shared memory, and all other steps
  *
- * One invalidation of everything may stand for two of a page each. So whoever drops as many pages and interrupts as often is compared by
- * invalidations, and whoever is equal in these, too, by steps.
+ * One invalidation of everything may stand for two of a page each, and what one flush drops too much another one does not find any more. So sorts
+ * are compared one by one, in each cell, and over all of them.
  */
 import { measure } from '@mmu-gather/checker';
 import { type Cell, machineOf, type Schedule, scheduled } from '@mmu-gather/conformance';
@@ -20,19 +20,14 @@ export const SORTS = ['removed', 'ipis', 'flushes', 'steps'] as const;
 /** One of {@link SORTS}. */
 export type Sort = (typeof SORTS)[number];
 
-/** What two executions did. */
-type Counts = Readonly<Record<Sort, number>>;
+/** How much of each. */
+export type Counts = Readonly<Record<Sort, number>>;
 
 /** The executions that are looked at. */
 export const SCHEDULES: readonly Schedule[] = ['fair', 'sequential'];
 
-/** What a cell costs with a mutant, against what it costs without. */
-export interface Comparison {
-  /** What it does more of, and nothing that weighs as much less of; absent if it does not. */
-  readonly more?: Sort;
-  /** What it does less of; `steps` also if it does not come to its end. */
-  readonly less?: Sort;
-}
+/** What a cell costs more with a mutant than without, on both schedules together; null if it does not come to its end. */
+export type Difference = Counts | null;
 
 /** Counts cells, and remembers what they cost without a mutant. */
 export class Economy {
@@ -55,31 +50,23 @@ export class Economy {
   }
 
   /** Compares a cell with mutants and without. */
-  compare(number: number, cell: Cell, mutants: readonly [number, number?]): Comparison {
+  compare(number: number, cell: Cell, mutants: readonly [number, number?]): Difference {
     const without = this.count(number, cell);
-    let more: Sort | undefined;
-    for (const [i, schedule] of SCHEDULES.entries()) {
-      this.#board.turn(...mutants);
-      try {
-        const one = compared(countsOf(cell, schedule), without[i]!);
-        if (one.less !== undefined) return one;
-        more ??= one.more;
-      } catch {
-        return { less: 'removed' };
-      } finally {
-        this.#board.turn();
-      }
+    this.#board.turn(...mutants);
+    try {
+      const mutated = SCHEDULES.map((schedule) => countsOf(cell, schedule));
+      const more = (sort: Sort): number => sum(mutated, sort) - sum(without, sort);
+      return { removed: more('removed'), ipis: more('ipis'), flushes: more('flushes'), steps: more('steps') };
+    } catch {
+      return null;
+    } finally {
+      this.#board.turn();
     }
-    return more === undefined ? {} : { more };
   }
 }
 
-/** Fewer pages that are dropped, or CPUs that are interrupted, are less whatever else is more: something is missing. */
-function compared(mutated: Counts, without: Counts): Comparison {
-  for (const sort of ['removed', 'ipis'] as const) if (mutated[sort] < without[sort]) return { less: sort };
-  const differs = SORTS.find((sort) => mutated[sort] !== without[sort]);
-  if (differs === undefined) return {};
-  return mutated[differs] > without[differs] ? { more: differs } : { less: differs };
+function sum(counts: readonly Counts[], sort: Sort): number {
+  return counts.reduce((total, each) => total + each[sort], 0);
 }
 
 function countsOf(cell: Cell, schedule: Schedule): Counts {

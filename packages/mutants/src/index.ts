@@ -11,7 +11,7 @@ export * from './instrument.ts';
 export * from './lead.ts';
 export * from './modules.ts';
 export * from './mutation.ts';
-export type { Sort } from './economy.ts';
+export type { Counts, Sort } from './economy.ts';
 export * from './packages.ts';
 export * from './port-calls.ts';
 export * from './verdict.ts';

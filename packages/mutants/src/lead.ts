@@ -4,6 +4,7 @@
  *     1  in the cells that reach it, each scenario once and the cheapest first, until one kills it or it has survived a few thousand states
  *     2  what survives is counted on fixed schedules in all of them
  *     3  and goes on in the rest of them, those first in which it made a difference there
+ *     4  what survives that, too, is tried in larger cells, each as far as time allows
  *
  * What no right cell reaches is looked for in wrong ones.
  */
@@ -11,7 +12,7 @@ import type { Baseline, KillKind, Part } from './campaign.ts';
 import { Crew, LOST } from './crew.ts';
 import type { Mutation } from './mutation.ts';
 import { type Claim, mutantsOf } from './claim.ts';
-import type { Comparison, Sort } from './economy.ts';
+import { type Counts, type Difference, SORTS } from './economy.ts';
 import type { Tried } from './orders.ts';
 
 /** What to do. */
@@ -64,12 +65,19 @@ export const FURTHER_PROFILES: readonly string[] = [
   'rfc-2021-as-posted',
 ];
 
+/** In so many of the large cells a survivor is tried at most, */
+const LARGE_CELLS = 24;
+/** and so many states of them are visited. */
+const LARGE_BUDGET = 80_000;
+
 /** Of a mutant that survived: what it costs on fixed schedules. */
 export interface Costs {
-  /** In how many cells it does more of what, and of nothing that weighs as much less. */
-  readonly more: Partial<Readonly<Record<Sort, number>>>;
+  /** In how many cells there is more of what. */
+  readonly more: Counts;
   /** In how many less. */
-  readonly less: Partial<Readonly<Record<Sort, number>>>;
+  readonly less: Counts;
+  /** How much more there is in all of them together. */
+  readonly sum: Counts;
   /** Cells that were compared. */
   readonly of: number;
 }
@@ -139,6 +147,8 @@ export class Lead {
   readonly #cells = new Map<number, Baseline>();
   /** Cells that hold, by mutant, the cheapest first. */
   readonly #reaching = new Map<number, Baseline[]>();
+  /** The same of large cells. */
+  readonly #large = new Map<number, Baseline[]>();
   /** Cells to count only, by mutant. */
   readonly #counted = new Map<number, Baseline[]>();
   /** The first wrong cell that reaches a mutant; looked for once it is asked for. */
@@ -175,7 +185,8 @@ export class Lead {
       const cells = await lead.#baselines(part, listener);
       for (const cell of cells) {
         lead.#cells.set(cell.cell, cell);
-        for (const mutant of cell.reached) push(part === 'right' ? lead.#reaching : lead.#counted, mutant, cell);
+        const list = { right: lead.#reaching, large: lead.#large, counted: lead.#counted, wrong: undefined }[cell.part];
+        for (const mutant of cell.reached) if (list !== undefined) push(list, mutant, cell);
       }
     }
     return lead;
@@ -205,7 +216,9 @@ export class Lead {
   /** Tries the mutants of all packages that cells reach, or those that are wanted of them. */
   async run(listener: CampaignListener = {}): Promise<Fate[]> {
     const { wanted = () => true, known } = this.#options;
-    const packages = new Set([...this.#reaching.keys()].map((i) => packageOf(this.#mutations[i]!)));
+    const packages = new Set(
+      [...this.#reaching.keys(), ...this.#large.keys()].map((i) => packageOf(this.#mutations[i]!)),
+    );
     const chosen = [...this.#mutations.keys()].filter((i) => {
       const mutation = this.#mutations[i]!;
       return packages.has(packageOf(mutation)) && wanted(mutation);
@@ -244,27 +257,26 @@ export class Lead {
   async fate(mutants: readonly [number, number?]): Promise<Fate> {
     const mutation = this.#mutations[mutants[0]]!;
     const reaching = this.#reaching.get(mutants[0]) ?? [];
-    const none = { mutation, cells: reaching.length, ran: 0, tooLarge: 0, same: true };
-    if (reaching.length === 0) return { ...none, ...(await this.#unreached(mutants[0])) };
+    const large = this.#large.get(mutants[0]) ?? [];
+    const none = { mutation, cells: reaching.length + large.length, ran: 0, tooLarge: 0, same: true };
+    if (none.cells === 0) return { ...none, ...(await this.#unreached(mutants[0])) };
     if (mutation.weakOnly && !this.#crew.weak && mutants[1] === undefined) return { ...none, verdict: 'ordered' };
     const hint = this.#options.hints?.get(mutation.key);
-    const first = reaching.filter(({ scenario, profile }) => hint === `${scenario}@${profile}`);
+    const first = [...reaching, ...large].filter(({ scenario, profile }) => hint === `${scenario}@${profile}`);
     const cells = [...new Set([...first, ...inRounds(reaching)])];
     const { budget = BUDGET } = this.#options;
-    const soon = await this.#try(mutants, cells, Math.min(budget, FIRST_BUDGET));
-    if (soon === LOST) return { ...none, ...ENDLESS };
-    if (soon.kill !== undefined) return { ...none, ...this.#fateOf(soon) };
-    const { costs, differing } = await this.#cost(mutants, cells);
-    const rest = [...differing, ...cells.slice(soon.ran)].filter((cell) => !cells.slice(0, soon.ran).includes(cell));
-    const later = await this.#try(mutants, [...new Set(rest)], budget - soon.states);
-    if (later === LOST) return { ...none, ...ENDLESS };
-    const fate = this.#fateOf({
-      ...later,
-      ran: soon.ran + later.ran,
-      tooLarge: soon.tooLarge + later.tooLarge,
-      same: soon.same && later.same,
-    });
-    return { ...none, ...fate, ...(later.kill === undefined && { costs }) };
+    const tried = new Trials();
+    tried.add(await this.#try(mutants, cells, Math.min(budget, FIRST_BUDGET)), cells);
+    if (tried.isOver) return { ...none, ...this.#fateOf(tried) };
+    const { costs, differing } = await this.#cost(mutants, cells, inRounds(large));
+    const rest = [...new Set([...differing, ...cells])].filter((cell) => cell.part === 'right' && !tried.has(cell));
+    tried.add(await this.#try(mutants, rest, budget - tried.states), rest);
+    if (tried.isOver) return { ...none, ...this.#fateOf(tried) };
+    const larger = [...new Set([...differing, ...inRounds(large)])]
+      .filter(({ part }) => part === 'large')
+      .slice(0, LARGE_CELLS);
+    tried.add(await this.#try(mutants, larger, Math.min(budget, LARGE_BUDGET)), larger);
+    return { ...none, ...this.#fateOf(tried), ...(!tried.isOver && { costs }) };
   }
 
   async #try(
@@ -281,19 +293,17 @@ export class Lead {
   async #cost(
     mutants: readonly [number, number?],
     reaching: readonly Baseline[],
+    large: readonly Baseline[],
   ): Promise<{ readonly costs: Costs; readonly differing: readonly Baseline[] }> {
     const counted = inRounds(this.#counted.get(mutants[0]) ?? []).slice(0, ECONOMY_CELLS);
-    const cells = [...counted, ...reaching.slice(0, COUNTED_CELLS)];
+    const cells = [...counted, ...reaching.slice(0, COUNTED_CELLS), ...large.slice(0, LARGE_CELLS)];
     const answer = await this.#crew.ask({ kind: 'cost', mutants, cells: cells.map(({ cell }) => cell) });
-    const comparisons = answer !== LOST && answer.kind === 'costed' ? answer.comparisons : [];
-    const differs = (one: Comparison | undefined): boolean => (one?.more ?? one?.less) !== undefined;
+    const differences = answer !== LOST && answer.kind === 'costed' ? answer.differences : [];
+    const differs = (one: Difference | undefined): boolean =>
+      one === null || (one !== undefined && SORTS.some((sort) => one[sort] !== 0));
     return {
-      costs: {
-        more: tally(comparisons.map(({ more }) => more)),
-        less: tally(comparisons.map(({ less }) => less)),
-        of: comparisons.length,
-      },
-      differing: cells.filter(({ part }, i) => part === 'right' && differs(comparisons[i])),
+      costs: costsOf(differences),
+      differing: cells.filter(({ part }, i) => part !== 'counted' && differs(differences[i])),
     };
   }
 
@@ -326,7 +336,8 @@ export class Lead {
     return { ...fate, covered: { claim, ...(kill !== undefined && { kill }) } };
   }
 
-  #fateOf({ kill, ran, tooLarge, same }: Tried): Pick<Fate, 'verdict' | 'kill' | 'ran' | 'tooLarge' | 'same'> {
+  #fateOf({ kill, ran, tooLarge, same, lost }: Trials): Pick<Fate, 'verdict' | 'kill' | 'ran' | 'tooLarge' | 'same'> {
+    if (lost) return { ...ENDLESS, ran, tooLarge, same };
     if (kill === undefined) return { verdict: 'survived', ran, tooLarge, same };
     const { by, oracle, message, cell } = kill;
     const { scenario, profile } = this.#cells.get(cell)!;
@@ -336,6 +347,39 @@ export class Lead {
   /** Ends the workers. */
   async close(): Promise<void> {
     await this.#crew.dismiss();
+  }
+}
+
+/** What has come of a mutant so far. */
+class Trials {
+  kill: Tried['kill'];
+  ran = 0;
+  tooLarge = 0;
+  states = 0;
+  same = true;
+  /** No answer: it does not end. */
+  lost = false;
+  readonly #cells = new Set<Baseline>();
+
+  add(tried: Tried | typeof LOST, cells: readonly Baseline[]): void {
+    if (tried === LOST) {
+      this.lost = true;
+      return;
+    }
+    this.kill = tried.kill;
+    this.ran += tried.ran;
+    this.tooLarge += tried.tooLarge;
+    this.states += tried.states;
+    this.same &&= tried.same;
+    for (const cell of cells.slice(0, tried.ran)) this.#cells.add(cell);
+  }
+
+  has(cell: Baseline): boolean {
+    return this.#cells.has(cell);
+  }
+
+  get isOver(): boolean {
+    return this.lost || this.kill !== undefined;
   }
 }
 
@@ -350,10 +394,18 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else values.push(value);
 }
 
-function tally(sorts: readonly (Sort | undefined)[]): Partial<Record<Sort, number>> {
-  const counts: Partial<Record<Sort, number>> = {};
-  for (const sort of sorts) if (sort !== undefined) counts[sort] = (counts[sort] ?? 0) + 1;
-  return counts;
+function costsOf(differences: readonly Difference[]): Costs {
+  const ends = differences.filter((each) => each !== null);
+  const bySort = (of: (values: readonly number[]) => number): Counts => {
+    const [removed, ipis, flushes, steps] = SORTS.map((sort) => of(ends.map((each) => each[sort])));
+    return { removed: removed!, ipis: ipis!, flushes: flushes!, steps: steps! };
+  };
+  return {
+    more: bySort((values) => values.filter((value) => value > 0).length),
+    less: bySort((values) => values.filter((value) => value < 0).length),
+    sum: bySort((values) => values.reduce((a, b) => a + b, 0)),
+    of: ends.length,
+  };
 }
 
 function mustExist(claims: readonly Claim[], mutations: readonly Mutation[]): void {

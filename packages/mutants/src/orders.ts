@@ -13,7 +13,7 @@
  */
 import type { Selection } from '@mmu-gather/conformance';
 import type { Baseline, Kill, Part } from './campaign.ts';
-import type { Comparison } from './economy.ts';
+import type { Difference } from './economy.ts';
 
 /** What a worker is started with. */
 export interface Assignment {
@@ -71,4 +71,4 @@ export type Answer =
   | { readonly kind: 'baseline'; readonly cells: readonly Baseline[] }
   | { readonly kind: 'alive' }
   | { readonly kind: 'tried'; readonly tried: Tried }
-  | { readonly kind: 'costed'; readonly comparisons: readonly Comparison[] };
+  | { readonly kind: 'costed'; readonly differences: readonly Difference[] };

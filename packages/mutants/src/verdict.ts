@@ -3,13 +3,13 @@
  *
  *     killed        a cell of the suite that holds does not hold with it
  *     covered       it survives; a claim names the step that does its work, and the suite kills the pair
- *     costs         it survives; on fixed schedules it does more work in some cells and less in none: the step saves work
+ *     costs         it survives; on fixed schedules there is more work with it than without: the step saves work
  *     ordered       it weakens an order that the architecture's memory model gives anyway
  *     twin          wrong forms of scenarios get there, and no right one: it is no step of a right algorithm
  *     unreached     no cell of the campaign gets there
  *     unexplained   it survives, and nothing says why
  */
-import type { Sort } from './economy.ts';
+import { type Sort, SORTS } from './economy.ts';
 import type { Costs, Fate } from './lead.ts';
 
 /** What the fate of a mutant means. */
@@ -37,11 +37,12 @@ export function verdictOf({ mutation, verdict, covered, costs }: Fate): Verdict 
 }
 
 /**
- * What the step that a survivor changes saves: what it does more of without it, in which cells it does no less. A mutant that leaves a step out
- * takes a step less, which speaks for nothing; if it does more for TLBs all the same, that is what counts.
+ * What the step that a survivor changes saves: the heaviest of what there is more of without it, in more cells than there is less, and on the whole. In
+ * what is removed and who is interrupted there must not be less on the whole, or something is missing; a mutant that leaves a step out takes a step
+ * less, which speaks for nothing.
  */
-export function saved({ more, less }: Costs): Sort | undefined {
-  const sort = (['removed', 'ipis', 'flushes', 'steps'] as const).find((each) => more[each] !== undefined);
-  const lost = sort === 'steps' ? Object.keys(less).length > 0 : Object.keys(less).some((each) => each !== 'steps');
-  return lost ? undefined : sort;
+export function saved({ more, less, sum }: Costs): Sort | undefined {
+  if ((['removed', 'ipis'] as const).some((sort) => sum[sort] < 0 || less[sort] > more[sort])) return undefined;
+  const sort = SORTS.find((each) => more[each] > less[each] && sum[each] > 0);
+  return sort === 'steps' && SORTS.some((each) => less[each] > 0) ? undefined : sort;
 }

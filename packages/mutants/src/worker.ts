@@ -3,7 +3,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadInstrumented } from './load.ts';
-import type { Comparison } from './economy.ts';
+import type { Difference } from './economy.ts';
 import type { Answer, Assignment, Order, Tried } from './orders.ts';
 import { suitePackages } from './packages.ts';
 
@@ -32,7 +32,7 @@ function attempt({ mutants, trials, budget }: Extract<Order, { kind: 'try' }>): 
   return { ran, tooLarge, states, same };
 }
 
-function compare({ mutants, cells }: Extract<Order, { kind: 'cost' }>): Comparison[] {
+function compare({ mutants, cells }: Extract<Order, { kind: 'cost' }>): Difference[] {
   return cells.map((cell) => {
     say({ kind: 'alive' });
     return campaign.cost(cell, mutants);
@@ -41,7 +41,7 @@ function compare({ mutants, cells }: Extract<Order, { kind: 'cost' }>): Comparis
 
 port.on('message', (order: Order) => {
   if (order.kind === 'baseline') say({ kind: 'baseline', cells: campaign.baseline(order.group) });
-  else if (order.kind === 'cost') say({ kind: 'costed', comparisons: compare(order) });
+  else if (order.kind === 'cost') say({ kind: 'costed', differences: compare(order) });
   else say({ kind: 'tried', tried: attempt(order) });
 });
 say({ kind: 'ready', groups: campaign.groups.map(({ part }) => part), weak: campaign.weak });

@@ -63,7 +63,7 @@ test('what only saves work is counted', async () => {
   const fate = await fateOf(
     "x86/flush-func.ts catchUp: if (localTlbGen === mmTlbGen) { cpu.trace('tlb_flush', reason, 0); return; }: never taken",
   );
-  expect(fate.costs && saved(fate.costs)).toBe('flushes');
+  expect(saved(fate.costs!)).toBe('flushes');
   expect(verdictOf(fate)).toBe('costs');
 });
 
