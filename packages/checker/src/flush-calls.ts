@@ -22,13 +22,24 @@ export function isFlushCall(call: string): boolean {
 /** Told when a function begins and ends, on the CPU that called it. */
 export type Tell = (call: string, cpu: number, begins: boolean) => void;
 
-type Call = (cpu: Cpu, ...args: unknown[]) => Steps<unknown>;
+/** A function of a backend: in the stepped build, as its steps. */
+export type Call = (cpu: Cpu, ...args: unknown[]) => Steps<unknown>;
+
+/** Makes a function that tells out of one that does not. */
+export type Bracket = (name: string, call: Call, self: object, tell: Tell) => Call;
 
 /**
  * Lets the functions of a linked backend tell. They take the same steps as before.
+ * @param bracket how; another one is needed for the direct build, whose functions return results instead of steps
+ * @param generic the generic changes of the same build
  * @returns what puts them back
  */
-export function bracketFlushes(backend: Backend, tell: Tell): () => void {
+export function bracketFlushes(
+  backend: Backend,
+  tell: Tell,
+  bracket: Bracket = bracketed,
+  generic: object = GENERIC_PTE,
+): () => void {
   const functions = backend as unknown as Record<string, unknown>;
   const before = new Map<string, PropertyDescriptor | undefined>();
   const put = (name: string, value: unknown): void => {
@@ -37,11 +48,11 @@ export function bracketFlushes(backend: Backend, tell: Tell): () => void {
   };
   for (const name of namesOf(backend)) {
     if (isCall(functions[name]) && (FLUSH.test(name) || MAY_FLUSH.includes(name)))
-      put(name, bracketed(name, functions[name], backend, tell));
+      put(name, bracket(name, functions[name], backend, tell));
   }
   // Backends of many machines share these: copies tell. Generic changes are memory's alone, and told by their identity.
-  if (backend.pte !== GENERIC_PTE) put('pte', bracketedAll('pte', backend.pte, Object.keys(backend.pte), tell));
-  if (backend.lazyMmu !== null) put('lazyMmu', bracketedAll('lazyMmu', backend.lazyMmu, LAZY_MMU, tell));
+  if (backend.pte !== generic) put('pte', bracketedAll('pte', backend.pte, Object.keys(backend.pte), tell, bracket));
+  if (backend.lazyMmu !== null) put('lazyMmu', bracketedAll('lazyMmu', backend.lazyMmu, LAZY_MMU, tell, bracket));
   return () => {
     for (const [name, descriptor] of before) {
       if (descriptor === undefined) delete functions[name];
@@ -54,6 +65,7 @@ function isCall(value: unknown): value is Call {
   return typeof value === 'function';
 }
 
+/** For the stepped build. */
 function bracketed(name: string, call: Call, self: object, tell: Tell): Call {
   return function* (cpu, ...args) {
     tell(name, cpu.id, true);
@@ -64,11 +76,17 @@ function bracketed(name: string, call: Call, self: object, tell: Tell): Call {
 }
 
 /** A copy of a group of functions, of which some tell. */
-function bracketedAll<T extends object>(group: string, of: T, names: readonly string[], tell: Tell): T {
+function bracketedAll<T extends object>(
+  group: string,
+  of: T,
+  names: readonly string[],
+  tell: Tell,
+  bracket: Bracket,
+): T {
   const copy: Record<string, unknown> = Object.fromEntries(Object.entries(of));
   for (const name of names) {
     const call = copy[name];
-    if (isCall(call)) copy[name] = bracketed(`${group}.${name}`, call, of, tell);
+    if (isCall(call)) copy[name] = bracket(`${group}.${name}`, call, of, tell);
   }
   return copy as T;
 }

@@ -8,6 +8,7 @@ export * from './diagram.ts';
 export * from './exercised.ts';
 export * from './explorable.ts';
 export * from './film.ts';
+export * from './flush-calls.ts';
 export * from './layout.ts';
 export * from './machine.ts';
 export * from './machine-options.ts';

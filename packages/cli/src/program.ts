@@ -122,21 +122,33 @@ function commands(done: (code: number) => void): Command {
     .option('--facts <file>', 'what is known of the machine that recorded it, as JSON')
     .option('--fail-under <score>', 'exit 1 if recall or precision is less, for instance 0.95', share)
     .option('--full', 'list every mismatch')
+    .addOption(
+      new Option(
+        '--what-if [what=value,...]',
+        'what it costs, and would cost with: profile=, arch=, cpus=, ceiling=, thp=, or any switch (repeatable; default: the usual ones)',
+      )
+        .argParser(several)
+        .preset(''),
+    )
+    .option('--no-advice', 'with --what-if: do not try changes of the programs')
+    .option('--costs <file>', 'figures of your machine (TOML or JSON) instead of those of list costs')
+    .option('--csv <file>', 'write what it costs as CSV')
     .option('--json', 'print JSON')
     .addHelpText('after', example('replay trace.txt.gz --fail-under 0.95'))
+    .addHelpText('after', example('replay trace.txt.gz --what-if profile=flush-ring --what-if arch=arm64'))
     .action(async (trace: string, options: ReplayOptions) => {
       const { runReplay } = await import('./commands/replay.ts');
       done(await runReplay(trace, options));
     });
 
-  const names: readonly ListName[] = ['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs', 'mutants'];
+  const names: readonly ListName[] = ['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs', 'costs', 'mutants'];
   program
     .command('list')
     .description('List what there is to choose from.')
     .argument('<what>', names.join(', '))
     .option(
       '--arch <id>',
-      'of scenarios: what applies to this architecture, and why the rest does not; of mutants: of its code',
+      'of scenarios: what applies to this architecture, and why the rest does not; of costs: its own; of mutants: of its code',
     )
     .option('--backend <file.ts>', 'of archs, axes and scenarios: with a backend of your own')
     .option('--json', 'print JSON')

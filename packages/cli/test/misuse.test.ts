@@ -55,6 +55,7 @@ const files = folder({
   'verdicts.tsv': 'file\tname\tbase\tets2\nMP.litmus\tMP\tAllowed\tPerhaps\n',
   'facts.json': '{ "hz": "fast" }',
   'list.json': '[]',
+  'costs.toml': '[x86]\nipis = 3\n',
   'garbage.txt': '\u0000\u0001\u0002 no trace',
   'empty.txt': '',
   'page.md': '# A page\n\nThis is no test.\n',
@@ -201,6 +202,27 @@ describe('one line, exit code 2', () => {
     [['replay', TRACE, '--traced', '8926,x'], /'8926,x' is invalid\. Give ids of tasks/],
     [['replay', TRACE, '--facts', 'none.json'], /none\.json: no such file/],
     [['replay', TRACE, '--facts', 'none.ts'], /none\.ts: no JSON/],
+    [['replay', TRACE, '--what-if', 'arm64'], /--what-if: 'arm64' asks nothing: write what=value/],
+    [
+      ['replay', TRACE, '--what-if', 'arch=arm'],
+      /--what-if: there is no arch 'arm': did you mean 'arm64'\? there are: x86/,
+    ],
+    [
+      ['replay', TRACE, '--what-if', 'profile=flush-rig'],
+      /--profile: there is no 'flush-rig': did you mean 'flush-ring'\?/,
+    ],
+    [['replay', TRACE, '--what-if', 'cpus=0'], /--what-if: cpus is '0': give a whole number from 1 on/],
+    [
+      ['replay', TRACE, '--what-if', 'thp=some'],
+      /--what-if: there is no thp 'some': there are: always, madvise, never/,
+    ],
+    [['replay', TRACE, '--what-if', 'fullmm=F9'], /--with: 'fullmm' has no value 'F9'/],
+    [['replay', TRACE, '--costs', 'none.toml'], /--costs: none\.toml: no such file/],
+    [
+      ['replay', TRACE, '--costs', 'costs.toml'],
+      /--costs: costs\.toml: there is no cost 'x86\.ipis': there are ghz, page/,
+    ],
+    [['replay', TRACE, '--csv', 'none/a.csv'], /none\/a\.csv: cannot be written/],
     [['replay', TRACE, '--facts', 'list.json'], /list\.json: give one JSON object/],
     [['replay', TRACE, '--facts', 'facts.json'], /facts\.json: 'hz' is "fast": give a number/],
   ])('%j', { concurrent: true, timeout: 30_000 }, async ([args, line]) => {

@@ -57,6 +57,34 @@ describe('replay', () => {
     expect(other.code).toBe(0);
   });
 
+  test('what if: within 80 columns, as JSON and as CSV', SLOW, async () => {
+    const cwd = folder({});
+    const asked = [
+      'replay',
+      TRACE,
+      '--facts',
+      FACTS,
+      '--what-if',
+      'profile=linux-5.11',
+      '--what-if',
+      'arch=riscv',
+      '--no-advice',
+    ];
+    const [text, json] = await Promise.all([
+      mmuGather(asked),
+      mmuGather([...asked, '--json', '--csv', 'a.csv'], { cwd }),
+    ]);
+    expect(text.code).toBe(0);
+    for (const line of text.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    expect(text.out).toMatch(/^what if +flushes +redundant +IPIs +lost +time\nrecorded .*\nlinux-5\.11 .*\nriscv /m);
+    const report = JSON.parse(json.out) as { schema: number; alternatives: { name: string; assumes: string[] }[] };
+    expect(report).toMatchObject({ schema: 1, advice: [], alternatives: [{ name: 'linux-5.11' }, { name: 'riscv' }] });
+    expect(report.alternatives[1]!.assumes).toContain('pages and page tables as recorded');
+    expect(readFileSync(join(cwd, 'a.csv'), 'utf8')).toMatch(
+      /^table,name,.*\nalternative,recorded,.*\nalternative,linux-5\.11,/,
+    );
+  });
+
   test('reports what it could read of a cut recording', SLOW, async () => {
     const cwd = folder({});
     writeFileSync(join(cwd, 'cut.gz'), readFileSync(TRACE).subarray(0, 9_000));
@@ -69,7 +97,7 @@ describe('replay', () => {
 });
 
 describe('list', () => {
-  test.each(['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs'])(
+  test.each(['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs', 'costs'])(
     '%s, as a table and as JSON',
     SLOW,
     async (what) => {

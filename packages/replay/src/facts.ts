@@ -37,8 +37,18 @@ export interface MachineFacts {
   readonly aslr?: boolean;
 }
 
+/** An architecture in both builds, with the switches that it shall have. */
+export interface Backends {
+  /** The direct build's. */
+  readonly direct: BootOptions['backend'];
+  /** The stepped build's. */
+  readonly stepped: SteppedBootOptions['backend'];
+}
+
 /** What runs instead of the recorded kernel: switches that are set on top of its version's. */
 export interface WhatIf {
+  /** Another architecture, with {@link WhatIf.profile} whole; page tables stay as they were recorded. */
+  readonly backends?: Backends;
   /** Switches of core and mm. */
   readonly profile?: Partial<Profile>;
   /** Switches of x86. */
@@ -123,7 +133,8 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
   const fact = <F extends keyof MachineFacts>(name: F): Required<MachineFacts>[F] => given(name, DEFAULT_FACTS[name]);
-  const { geometry, direct, stepped } = kit.link(version.id, fact, hz, whatIf);
+  const { geometry, ...recorded } = kit.link(version.id, fact, hz, whatIf);
+  const { direct, stepped } = whatIf.backends ?? recorded;
   return {
     arch: kit.arch,
     boot: { cpus, geometry, backend: direct, profile },

@@ -21,3 +21,11 @@ export {
 } from './report.ts';
 export type { Adjustments } from './model/model.ts';
 export type { Costs } from './model/host.ts';
+export * from './costs/override.ts';
+export * from './costs/price.ts';
+export * from './costs/table.ts';
+export * from './show/csv.ts';
+export * from './what-if/backends.ts';
+export type { ChangeId } from './what-if/change.ts';
+export type { Bill, Kind, Slice } from './what-if/meter.ts';
+export * from './what-if/what-if.ts';

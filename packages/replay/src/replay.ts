@@ -7,9 +7,26 @@ import { Ledger } from './model/ledger.ts';
 import { Model } from './model/model.ts';
 import { openTrace } from './read/open.ts';
 import { interruptScore, type ReplayReport, scores } from './report.ts';
-import type { Operation } from './schedule/action.ts';
+import type { Host } from './model/host.ts';
+import type { TraceEvent } from './read/event.ts';
+import type { Action, Operation, Step } from './schedule/action.ts';
 import { LeftOut } from './schedule/left-out.ts';
 import { Schedule } from './schedule/schedule.ts';
+
+/** Watches a replay from inside. */
+export interface Observer {
+  /** Before the first step. @param ticksPerSecond of the recording's clock */
+  begin(host: Host, ticksPerSecond: number): void;
+  /** Events as they are read, before they take effect. */
+  read(events: readonly TraceEvent[]): void;
+  /** The workload proper begins: what came before does not count. */
+  workload(): void;
+  /** No more steps will come. */
+  end(): void;
+}
+
+/** What a recording is changed to: another action, or null for none. */
+export type Change = (action: Action) => Action | null;
 
 /** How to replay. */
 export interface ReplayOptions {
@@ -24,6 +41,12 @@ export interface ReplayOptions {
   readonly traced?: readonly number[];
   /** Count exact pairs alone: sets of what the recording leaves open (model/allowed.ts) excuse nothing. */
   readonly exact?: boolean;
+  /** Watches. */
+  readonly observer?: Observer;
+  /** What becomes of the events of the recording: as they are, unless given. */
+  readonly filter?: (events: TraceEvent[]) => TraceEvent[];
+  /** What becomes of each action of the recording: as it is, unless given. */
+  readonly change?: Change;
   /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
   readonly onProgress?: (events: number) => boolean | void;
 }
@@ -55,8 +78,15 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   let settled = 0;
   let settlings: readonly number[] = [-Infinity, -Infinity, -Infinity];
   const drain = (end: boolean): void => {
-    for (let step = schedule.next(end); step !== null; step = schedule.next(end)) model.take(step);
-    if (end) model.end();
+    for (let step = schedule.next(end); step !== null; step = schedule.next(end)) {
+      if (options.change !== undefined) changeStep(step, options.change);
+      if (step.event.kind === 'mark' && !model.begun) options.observer?.workload();
+      model.take(step);
+    }
+    if (end) {
+      model.end();
+      options.observer?.end();
+    }
     if (!end && events - settled < SETTLE) return;
     settled = events;
     ledger.settle(end);
@@ -65,11 +95,14 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     model.forget(settlings[0]!);
     settlings = [settlings[1]!, settlings[2]!, model.now];
   };
+  options.observer?.begin(model.host, ticks);
   for await (const batch of trace.batches()) {
-    const said = batch.map((event) =>
+    const recorded = batch.map((event) =>
       event.kind === 'lost' || event.kind === 'truncated' ? event : machine.arch.recorded(event),
     );
-    leftOut?.take(said);
+    leftOut?.take(recorded);
+    const said = options.filter === undefined ? recorded : options.filter(recorded);
+    options.observer?.read(said);
     schedule.take(said);
     model.learn(said);
     events += batch.length;
@@ -95,4 +128,11 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     lost: schedule.lost.length,
     truncated: schedule.truncated === null ? null : { line: schedule.truncated.line, what: schedule.truncated.what },
   };
+}
+
+function changeStep(step: Step, change: Change): void {
+  const changed = (actions: Action[] | null): Action[] | null =>
+    actions?.map(change).filter((action) => action !== null) ?? null;
+  step.before = changed(step.before);
+  step.after = changed(step.after);
 }

@@ -19,6 +19,7 @@ import {
 } from '@mmu-gather/conformance';
 import { AXES, type Axis } from '@mmu-gather/core/stepped';
 import { Instrumented, suitePackages } from '@mmu-gather/mutants';
+import { COSTS } from '@mmu-gather/replay';
 import { tableOf } from '../human/table.ts';
 import { terminal } from '../human/terminal.ts';
 import { number } from '../human/text.ts';
@@ -39,7 +40,7 @@ interface List {
 }
 
 /** What can be listed. */
-export type ListName = 'archs' | 'profiles' | 'axes' | 'scenarios' | 'oracles' | 'bugs' | 'mutants';
+export type ListName = 'archs' | 'profiles' | 'axes' | 'scenarios' | 'oracles' | 'bugs' | 'costs' | 'mutants';
 
 /** What is looked at. */
 interface View {
@@ -51,7 +52,7 @@ interface View {
 
 /** Whose view is asked for. */
 export interface ListOptions {
-  /** Of scenarios and mutants: id of an architecture. */
+  /** Of scenarios, costs and mutants: id of an architecture. */
   readonly arch?: string;
   /** Of architectures, axes and scenarios: a file with a backend of the user's own. */
   readonly backend?: string;
@@ -66,6 +67,7 @@ const LISTS: Readonly<Record<ListName, (view: View) => List>> = {
   scenarios,
   oracles,
   bugs,
+  costs,
   mutants,
 };
 
@@ -81,8 +83,8 @@ export async function list(name: ListName, options: ListOptions): Promise<void> 
 }
 
 async function viewFor(name: ListName, { arch, backend }: ListOptions): Promise<View> {
-  if (arch !== undefined && name !== 'scenarios' && name !== 'mutants')
-    throw new Misuse('--arch is for list scenarios and list mutants');
+  if (arch !== undefined && !['scenarios', 'costs', 'mutants'].includes(name))
+    throw new Misuse('--arch is for list scenarios, list costs and list mutants');
   if (backend !== undefined && name !== 'scenarios' && name !== 'archs' && name !== 'axes')
     throw new Misuse('--backend is for list scenarios, list archs and list axes');
   if (backend !== undefined) {
@@ -236,6 +238,22 @@ function bugs(): List {
   const counts = countBugs(shown);
   const summary = `${counts.code} run on code of this project, ${counts.abstract} at the level of the hardware; not modelled: ${counts['not modelled']}`;
   return { head: ['bug', 'year', 'property', 'kind', 'archs', 'what'], rows, counts, summary };
+}
+
+/** Figures of replay --what-if. */
+function costs({ of }: View): List {
+  const shown = Object.entries(COSTS).filter(([id]) => of === undefined || of.id === id);
+  const rows = shown.flatMap(([id, { ghz, costs: figures }]) => [
+    { arch: id, cost: 'ghz', figure: `${ghz}`, range: '', source: 'what figures in cycles count at' },
+    ...Object.entries(figures).map(([cost, { value, unit, low, high, source }]) => ({
+      arch: id,
+      cost,
+      figure: `${value} ${unit}`,
+      range: `${low} to ${high}`,
+      source,
+    })),
+  ]);
+  return { head: ['arch', 'cost', 'figure', 'range', 'source'], rows };
 }
 
 /** Sites of mutants by package and kind. */

@@ -21,6 +21,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { firstLine, Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
 import { profilesMustExist } from '../suite/plan.ts';
+import { asksWhatIf, runWhatIf, type WhatIfOptions } from './what-if.ts';
 
 /** Architectures whose recordings can be replayed. */
 const ARCHS: readonly string[] = ['x86'];
@@ -28,7 +29,7 @@ const ARCHS: readonly string[] = ['x86'];
 const MISMATCHES = 10;
 
 /** Options of the command. */
-export interface ReplayOptions {
+export interface ReplayOptions extends WhatIfOptions {
   readonly arch?: string;
   readonly profile?: string;
   readonly with?: readonly string[];
@@ -36,7 +37,6 @@ export interface ReplayOptions {
   readonly facts?: string;
   readonly failUnder?: number;
   readonly full?: boolean;
-  readonly json?: boolean;
 }
 
 /** Runs the command. Returns its exit code. */
@@ -45,6 +45,11 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
   const facts = options.facts === undefined ? {} : readFacts(options.facts);
   const { kernel, whatIf } = systemOf(options);
   const known = kernel === undefined ? facts : { ...facts, kernel };
+  if (asksWhatIf(options)) {
+    const text = (report: ReplayReport): string => replayText(report, shown(options, whatIf));
+    const { code, report } = await runWhatIf(trace, options, known, whatIf, text);
+    return code === exitCode.expected ? scored(report.replay, options) : code;
+  }
   const { report, stopped } = await replayed(trace, known, whatIf, options.traced);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else process.stdout.write(`${replayText(report, shown(options, whatIf))}\n`);
@@ -52,8 +57,11 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
     process.stderr.write(`mmu-gather: stopped after ${number(report.events)} events of ${trace}\n`);
     return exitCode.stopped;
   }
-  const score = Math.min(report.recall, report.precision);
-  return score < (options.failUnder ?? 0) ? exitCode.unexpected : exitCode.expected;
+  return scored(report, options);
+}
+
+function scored({ recall, precision }: ReplayReport, { failUnder = 0 }: ReplayOptions): number {
+  return Math.min(recall, precision) < failUnder ? exitCode.unexpected : exitCode.expected;
 }
 
 /** Replays a recording, with progress; ends early if the user interrupts. */

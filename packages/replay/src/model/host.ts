@@ -88,13 +88,23 @@ export class Host {
       this.direct.onMmu = onMmu;
       this.stepped.onMmu = onMmu;
     }
-    if (arch.slots) this.#age(boot.backend.isa.asids);
+    if (arch.slots && boot.backend.id === arch.id) this.#age(boot.backend.isa.asids);
   }
 
   #predict(cpu: number, observed: Observed | null): void {
     if (observed === null || this.#quiet || this.#operation === null) return;
     const { reason, pages, where } = observed;
     this.#ledger.predict(this.#operation, { time: this.#time, cpu, reason, pages, where, early: this.#early });
+  }
+
+  /** What runs now; null for what the recording leaves out. */
+  get operation(): Operation | null {
+    return this.#quiet ? null : this.#operation;
+  }
+
+  /** The clock, in ticks of the recording. */
+  get time(): number {
+    return this.#time;
   }
 
   /** What operations cost before the workload proper, or in it. */

@@ -1,0 +1,105 @@
+/**
+ * `replay --what-if`: what the flushes of a recording cost, and what they would elsewhere.
+ */
+import { writeFileSync } from 'node:fs';
+import {
+  type ArchCosts,
+  COSTS,
+  CostsError,
+  type MachineFacts,
+  readCosts,
+  TraceError,
+  type WhatIf,
+  whatIf,
+  type WhatIfReport,
+} from '@mmu-gather/replay';
+import { Status } from '../human/status.ts';
+import { terminal } from '../human/terminal.ts';
+import { number } from '../human/text.ts';
+import { whatIfText } from '../human/what-if.ts';
+import { exitCode } from '../index.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { firstLine, Misuse } from '../misuse.ts';
+import { alternativesOf } from '../what-if/alternatives.ts';
+import { type Pictures, picturesOf } from '../what-if/pictures.ts';
+
+/** Options of replay that ask more than how well it predicts. */
+export interface WhatIfOptions extends Pictures {
+  readonly whatIf?: readonly string[];
+  readonly advice?: boolean;
+  readonly costs?: string;
+  readonly traced?: readonly number[];
+  readonly json?: boolean;
+}
+
+/** Whether any of them was given. */
+export function asksWhatIf({ whatIf: asked, html, perfetto, csv, costs }: WhatIfOptions): boolean {
+  return [asked, html, perfetto, csv, costs].some((option) => option !== undefined);
+}
+
+/** Runs the command. Returns its exit code, and the report. */
+export async function runWhatIf(
+  trace: string,
+  options: WhatIfOptions,
+  facts: MachineFacts,
+  system: WhatIf,
+  headline: (report: WhatIfReport['replay']) => string,
+): Promise<{ code: number; report: WhatIfReport }> {
+  const costs = costsOf(options.costs);
+  const alternatives = alternativesOf(options.whatIf ?? [], facts);
+  const pictures = picturesOf(options);
+  let stopped = false;
+  const deaf = onInterrupt(() => (stopped = true));
+  const status = new Status();
+  try {
+    const report = await whatIf(trace, {
+      facts,
+      whatIf: system,
+      alternatives,
+      advise: options.whatIf !== undefined && options.advice !== false,
+      costs,
+      ...(options.traced && { traced: options.traced }),
+      ...(pictures.needsSlices && { onSlices: pictures.take }),
+      onProgress(events) {
+        status.update(0, `${number(events)} events`);
+        return !stopped;
+      },
+    });
+    status.end();
+    if (stopped) {
+      process.stderr.write(`mmu-gather: stopped: what was asked about ${trace} is not answered\n`);
+      return { code: exitCode.stopped, report };
+    }
+    pictures.write(report, (file, text) => writeOut(file, text));
+    const text =
+      options.json === true
+        ? JSON.stringify(report, null, 2)
+        : `${headline(report.replay)}\n\n${whatIfText(report, terminal())}`;
+    process.stdout.write(`${text}\n`);
+    return { code: exitCode.expected, report };
+  } catch (error) {
+    if (error instanceof TraceError) throw new Misuse(error.message, { cause: error });
+    throw error;
+  } finally {
+    status.end();
+    deaf();
+  }
+}
+
+function costsOf(file: string | undefined): Readonly<Record<string, ArchCosts>> {
+  if (file === undefined) return COSTS;
+  try {
+    return readCosts(file);
+  } catch (error) {
+    if (error instanceof CostsError) throw new Misuse(`--costs: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function writeOut(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Misuse(`${file}: cannot be written: ${firstLine(error)}`, { cause: error });
+  }
+}
