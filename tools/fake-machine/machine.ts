@@ -42,6 +42,8 @@ export interface Words {
   readonly context: (root: string | null, asid: number, noflush: boolean) => string;
   /** smp_mb. */
   readonly mb: (of?: 'stores') => string;
+  /** smp_wmb; no line if not given. */
+  readonly wmb?: string;
   /** The wait for broadcasts; no line if not given. */
   readonly barrier?: string;
   /** An entry is changed and purged in one step. */
@@ -106,6 +108,11 @@ export class FakeMachine<B extends Backend = Backend> {
   /** Allocates an object. */
   take(cache: CacheName, name: string): Address {
     return this.reserve(name, cacheFields(this.#options, cache));
+  }
+
+  /** The ports of all CPUs. */
+  get ports(): readonly Cpu[] {
+    return this.cpus.map((cpu) => cpu.port);
   }
 
   /** The port of a CPU, as functions under test get it. */
@@ -183,6 +190,12 @@ export class FakeCpu {
     this.#note(`write ${this.#name(cell)}`);
     this.write(cell, value);
   }
+  loadAcquire(cell: Cell): Steps<number> {
+    return this.readOnce(cell);
+  }
+  storeRelease(cell: Cell, value: number): Steps<void> {
+    return this.writeOnce(cell, value);
+  }
   *xchg(cell: Cell, value: number): Steps<number> {
     this.#note(`xchg ${this.#name(cell)}`);
     const old = this.read(cell);
@@ -215,14 +228,15 @@ export class FakeCpu {
     this.#note(this.#words.mb(of));
   }
   *smpWmb(): Steps<void> {
-    this.#note('wmb');
+    if (this.#words.wmb !== undefined) this.#note(this.#words.wmb);
   }
   *smpMbAfterAtomic(): Steps<void> {}
-  *waitFor(cell: Cell, _test: Test, operand: number): Steps<number> {
+  *waitFor(cell: Cell, test: Test, operand: number): Steps<number> {
     this.#note(`wait ${this.#name(cell)}`);
-    if (this.read(cell) !== operand)
-      throw new Error(`${this.#name(cell)} is ${this.read(cell)}: this would wait for ever`);
-    return operand;
+    const value = this.read(cell);
+    const passes = test === 'equal' ? value === operand : test === 'notEqual' ? value !== operand : value >= operand;
+    if (!passes) throw new Error(`${this.#name(cell)} is ${value}: this would wait for ever`);
+    return value;
   }
   *spinLock(lock: Cell): Steps<void> {
     this.#note(`lock ${this.#name(lock)}`);
@@ -264,6 +278,10 @@ export class FakeCpu {
   }
   *loadContext(root: Address, asid: number, noflush: boolean): Steps<void> {
     this.#note(this.#words.context(root === 0 ? null : this.#name(root).split('.')[0]!, asid, noflush));
+  }
+  *userWrite(): Steps<number> {
+    this.#note('user store');
+    return 0;
   }
   *kernelRead(): Steps<number> {
     return FAULT;

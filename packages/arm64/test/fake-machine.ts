@@ -21,6 +21,7 @@ const WORDS: Words = {
   scope: mnemonic,
   context: (root, asid) => `TTBR0 ${root ?? 'reserved'} ${asid}`,
   mb: (of) => (of === 'stores' ? 'DSB ISHST' : 'DMB ISH'),
+  wmb: 'wmb',
   barrier: 'DSB ISH',
 };
 

@@ -18,6 +18,7 @@ const WORDS: Words = {
   scope: mnemonic,
   context: (root, asid, noflush) => `satp ${root ?? 'kernel'} ${asid}${noflush ? '' : ' flush'}`,
   mb: () => 'mb',
+  wmb: 'wmb',
 };
 
 export class FakeMachine extends Machine<Riscv> {

@@ -36,14 +36,14 @@ test(
     yield* m.switchTo(0, b);
     expect([numberOf(m, a), numberOf(m, b)]).toEqual([1, 2]);
     expect([versionOf(m, a), versionOf(m, b)]).toEqual([1, 1]);
-    expect(m.taken().filter((line) => line.includes(': context'))).toEqual([
+    expect(m.takeLog().filter((line) => line.includes(': context'))).toEqual([
       '0: context 1, demapped',
       '1: context 2, demapped',
       '1: context 1, demapped',
       '0: context 2, demapped',
     ]);
     yield* m.switchTo(0, a);
-    expect(m.taken()).toContain('0: context 1');
+    expect(m.takeLog()).toContain('0: context 1');
   }),
 );
 
@@ -76,10 +76,10 @@ test(
     const mms: Mm[] = [];
     for (const name of ['a', 'b', 'c']) mms.push(yield* m.mm(name));
     for (const mm of mms) {
-      m.taken();
+      m.takeLog();
       yield* m.switchTo(0, mm);
     }
-    const steps = m.taken();
+    const steps = m.takeLog();
     const from = steps.indexOf('0: write tlb_context_cache');
     expect(steps.slice(from, from + 4)).toEqual([
       '0: write tlb_context_cache',
@@ -102,15 +102,15 @@ test(
     yield* m.switchTo(0, a);
     yield* m.switchTo(0, b);
     m.words[m.sparc.tsbs.registers] = 0;
-    yield* destroyContext(m.cpus[0]!, b);
+    yield* destroyContext(m.port(0), b);
     yield* m.switchTo(0, c);
     expect([numberOf(m, c), versionOf(m, c)]).toEqual([2, 1]);
     yield* m.switchTo(0, d);
     expect(versionOf(m, d)).toBe(2);
     const bitmap = m.words[m.sparc.contexts.bitmap]!;
-    yield* destroyContext(m.cpus[0]!, a);
+    yield* destroyContext(m.port(0), a);
     expect(m.words[m.sparc.contexts.bitmap]).toBe(bitmap);
     yield* m.switchTo(0, initMm);
-    expect(m.words[thisCpuState(m.cpus[0]!).secondaryMm]).toBe(initMm.address);
+    expect(m.words[thisCpuState(m.port(0)).secondaryMm]).toBe(initMm.address);
   }),
 );

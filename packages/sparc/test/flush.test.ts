@@ -50,14 +50,14 @@ function* running(machine: FakeMachine, entry: Entry = mkEntry(1, VALID)): Steps
     Array.from({ length: 256 }, (_, i) => `[${i}]`),
   );
   for (let i = 0; i < 256; i++) machine.words[ptes + i] = entry;
-  machine.taken();
+  machine.takeLog();
   return { m: machine, mm, ptes };
 }
 
 /** What is left of a log without TSB tags, and CPU 0 left out. */
 function short(m: FakeMachine): string[] {
   return m
-    .taken()
+    .takeLog()
     .filter((line) => !line.includes('.tag'))
     .map((line) => line.replace(/^0: /, ''));
 }
@@ -66,8 +66,8 @@ test(
   'a change of a valid entry: store, TSB under the lock, context, mask, mondo, own demap',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine());
-    yield* SPARC64_PTE.setPteAt(m.cpus[0]!, mm, 3 * PAGE, ptes, 0, 0);
-    expect(m.taken().map((line) => line.replace(/tsb\..*tag/, 'tag'))).toEqual([
+    yield* SPARC64_PTE.setPteAt(m.port(0), mm, 3 * PAGE, ptes, 0, 0);
+    expect(m.takeLog().map((line) => line.replace(/tsb\..*tag/, 'tag'))).toEqual([
       '0: read pte.[0]',
       '0: write pte.[0]',
       '0: lock a.context.lock',
@@ -87,7 +87,7 @@ test(
   run(function* (): Steps<void> {
     for (const demaps of ['data', 'both'] as const) {
       const { m, mm, ptes } = yield* running(new FakeMachine({ switches: { demaps } }), mkEntry(1, VALID | NX));
-      const [cpu] = m.cpus;
+      const [cpu] = m.ports;
       const data = demaps === 'data' ? ' data' : '';
       m.words[ptes + 1] = mkEntry(1, VALID);
       yield* SPARC64_PTE.setPteAt(cpu!, mm, 0, ptes, 0, 0);
@@ -113,9 +113,9 @@ test(
   'nothing over an entry that is not valid, nor of the kernel',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine(), 0);
-    yield* SPARC64_PTE.setPteAt(m.cpus[0]!, mm, 0, ptes, mkEntry(1, VALID), 0);
+    yield* SPARC64_PTE.setPteAt(m.port(0), mm, 0, ptes, mkEntry(1, VALID), 0);
     expect(short(m)).toEqual(['read pte.[0]', 'write pte.[0]']);
-    yield* SPARC64_PTE.setPteAt(m.cpus[0]!, Mm.at(m.kernel.initMm), 0, ptes, 0, 0);
+    yield* SPARC64_PTE.setPteAt(m.port(0), Mm.at(m.kernel.initMm), 0, ptes, 0, 0);
     expect(short(m)).toEqual(['read pte.[0]', 'write pte.[0]']);
   }),
 );
@@ -124,7 +124,7 @@ test(
   'every way to change an entry flushes what was there',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine());
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     const old = m.words[ptes]!;
     const ro = pteWrprotect(old);
     const ways: (() => Steps<unknown>)[] = [
@@ -146,7 +146,7 @@ test(
     }
     yield* SPARC64_PTE.ptepModifyProtCommit(cpu!, mm, 0, ptes, old, ro);
     m.words[ptes] = 0;
-    m.taken();
+    m.takeLog();
     yield* SPARC64_PTE.ptepModifyProtCommit(cpu!, mm, 0, ptes, old, ro);
     expect(short(m)).toEqual(['read pte.[0]', 'write pte.[0]']);
   }),
@@ -156,7 +156,7 @@ test(
   'in a section addresses are collected: one is a mondo, more are a call that is waited for',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine());
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     for (const count of [1, 3]) {
       yield* archEnterLazyMmuMode(cpu!);
       for (let i = 0; i < count; i++) {
@@ -199,7 +199,7 @@ test(
   'an mm that no other CPU has run asks nobody, and traces nothing',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine({ cpus: 1 }));
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     yield* archEnterLazyMmuMode(cpu!);
     for (let i = 0; i < 2; i++) yield* SPARC64_PTE.ptepGetAndClear(cpu!, mm, i * PAGE, ptes + i, 0);
     yield* archLeaveLazyMmuMode(cpu!);
@@ -215,7 +215,7 @@ test(
   'a batch is full with 192 addresses',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine());
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     expect(SPARC64_LINUX_6_18.batchNr).toBe(192);
     yield* archEnterLazyMmuMode(cpu!);
     for (let i = 0; i < 191; i++) yield* SPARC64_PTE.ptepGetAndClear(cpu!, mm, i * PAGE, ptes + i, 0);
@@ -231,11 +231,11 @@ test(
   'another mm, or another page size, drains what is there; a gather drains, too',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine());
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     const other = yield* m.mm('b');
     yield* archEnterLazyMmuMode(cpu!);
     yield* SPARC64_PTE.ptepGetAndClear(cpu!, mm, 0, ptes, 0);
-    m.taken();
+    m.takeLog();
     yield* SPARC64_PTE.ptepGetAndClear(cpu!, other, PAGE, ptes + 1, 0);
     expect(short(m)).toContain('demap context 1 0-2000');
     m.words[ptes + 2] = mkEntry(1, VALID | PSE);
@@ -262,7 +262,7 @@ test(
   'a huge page: both halves of 4 MiB; a table: what is valid in it',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine(), mkEntry(1, VALID | PSE));
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     yield* SPARC64_PTE.pmdpEstablish(cpu!, mm, HUGE, ptes, mkEntry(1, PSE));
     const demaps = short(m).filter((line) => line.startsWith('demap context'));
     expect(demaps).toEqual(['demap context 1 800000-c00000', 'demap context 1 c00000-1000000']);
@@ -282,12 +282,12 @@ test(
   'flush_tlb_mm, flush_tlb_range and flush_tlb_page do nothing, and reclaim never defers',
   run(function* (): Steps<void> {
     const { m, mm } = yield* running(new FakeMachine());
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     const { backend } = m.kernel;
     yield* backend.flushTlbMm(cpu!, mm);
     yield* backend.flushTlbRange(cpu!, mm, 0, PAGE, 0);
     yield* backend.flushTlbPage(cpu!, mm, 0);
-    expect([m.taken(), yield* backend.tlbbatchShouldDefer(cpu!, mm)]).toEqual([[], false]);
+    expect([m.takeLog(), yield* backend.tlbbatchShouldDefer(cpu!, mm)]).toEqual([[], false]);
   }),
 );
 
@@ -295,7 +295,7 @@ test(
   'up to 5.9 a flush by the only task makes the mask this CPU',
   run(function* (): Steps<void> {
     const { m, mm, ptes } = yield* running(new FakeMachine({ switches: { trimMask: 'single-user' } }));
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     m.words[m.kernel.runqueues] = mm.address;
     m.words[mm.mmUsers] = 2;
     yield* SPARC64_PTE.setPteAt(cpu!, mm, 0, ptes, 0, 0);
@@ -320,8 +320,8 @@ test(
   'a kernel range: a mondo to every CPU, whatever it runs, then this one',
   run(function* (): Steps<void> {
     const m = new FakeMachine({ cpus: 3 });
-    yield* flushTlbKernelRange(m.cpus[1]!, PAGE, 3 * PAGE);
-    expect(m.taken()).toEqual(['1: demap on 5 kernel 2000-6000', '1: demap kernel 2000-6000']);
+    yield* flushTlbKernelRange(m.port(1), PAGE, 3 * PAGE);
+    expect(m.takeLog()).toEqual(['1: demap on 5 kernel 2000-6000', '1: demap kernel 2000-6000']);
   }),
 );
 

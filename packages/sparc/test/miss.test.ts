@@ -34,7 +34,7 @@ function* mapped(m: FakeMachine, entry: number): Steps<Stage> {
   const pte = entryCell(SPARC64_LEVELS, table, 0, PAGE);
   m.words[pte] = entry;
   for (const cpu of m.cpus) yield* m.switchTo(cpu.id, mm);
-  m.taken();
+  m.takeLog();
   return { mm, pte };
 }
 
@@ -43,9 +43,9 @@ test(
   run(function* (): Steps<void> {
     const m = new FakeMachine({ switches: { recheckPte: true } });
     const { mm, pte } = yield* mapped(m, mkEntry(5, LEAF));
-    expect(yield* tlbMiss(m.cpus[1]!, mm, PAGE, false)).toBe(true);
+    expect(yield* tlbMiss(m.port(1), mm, PAGE, false)).toBe(true);
     expect([m.lookup(0, PAGE), m.lookup(1, PAGE)]).toEqual([[mkEntry(5, LEAF)], [mkEntry(5, LEAF)]]);
-    const walk = m.taken().filter((line) => !line.includes('.['));
+    const walk = m.takeLog().filter((line) => !line.includes('.['));
     expect(walk.map((line) => line.replace(/tsb.*tag/, 'tag'))).toEqual(['1: xchg tag', '1: write tag']);
     m.words[pte] = 0;
   }),
@@ -55,7 +55,7 @@ test(
   'a page fault: nothing there, no accessed bit, or a store and no dirty bit',
   run(function* (): Steps<void> {
     const m = new FakeMachine();
-    const [cpu] = m.cpus;
+    const [cpu] = m.ports;
     const { mm, pte } = yield* mapped(m, 0);
     expect(yield* tlbMiss(cpu!, mm, PAGE, false)).toBe(false);
     expect(yield* tlbMiss(cpu!, mm, 2 ** 40, false)).toBe(false);
@@ -75,12 +75,12 @@ for (const recheckPte of [true, false]) {
       const m = new FakeMachine({ switches: { recheckPte } });
       const { mm, pte } = yield* mapped(m, mkEntry(5, LEAF));
       let once = true;
-      m.before = (what) => {
-        if (!what.startsWith('1: xchg') || !once) return;
+      m.before = ({ id }, what) => {
+        if (id !== 1 || !what.startsWith('xchg') || !once) return;
         once = false;
         m.words[pte] = 0;
       };
-      expect(yield* tlbMiss(m.cpus[1]!, mm, PAGE, false)).toBe(!recheckPte);
+      expect(yield* tlbMiss(m.port(1), mm, PAGE, false)).toBe(!recheckPte);
       expect(m.lookup(0, PAGE)).toEqual(recheckPte ? [] : [mkEntry(5, LEAF)]);
     }),
   );
@@ -91,23 +91,23 @@ test(
   run(function* (): Steps<void> {
     const m = new FakeMachine({ switches: { windowTraps: true } });
     const { mm, pte } = yield* mapped(m, mkEntry(5, LEAF));
-    const [cpu0, cpu1] = m.cpus;
-    const { trap } = thisCpuState(cpu1!);
+    const [cpu0, cpu1] = [m.port(0), m.port(1)];
+    const { trap } = thisCpuState(cpu1);
     let flush = true;
-    m.before = (what) => {
-      if (what !== '1: user store' || !flush) return;
+    m.before = ({ id }, what) => {
+      if (id !== 1 || what !== 'user store' || !flush) return;
       flush = false;
       expect(m.words[trap]).toBe(INTERRUPTS_HELD);
-      for (const _ of steps(SPARC64_PTE.setPteAt(cpu0!, mm, PAGE, pte, 0, 0))) expect.unreachable();
+      for (const _ of steps(SPARC64_PTE.setPteAt(cpu0, mm, PAGE, pte, 0, 0))) expect.unreachable();
     };
-    yield* spillWindow(cpu1!, PAGE, 7);
-    const log = m.taken();
+    yield* spillWindow(cpu1, PAGE, 7);
+    const log = m.takeLog();
     expect(log).not.toContain('0: demap on 2 context 1 2000-4000');
     expect(log.indexOf('1: user store')).toBeLessThan(log.indexOf('1: demap context 1 2000-4000'));
     expect(m.words[trap]).toBe(INTERRUPTS_TAKEN);
     m.words[pte] = mkEntry(5, LEAF);
-    yield* SPARC64_PTE.setPteAt(cpu0!, mm, PAGE, pte, 0, 0);
-    expect(m.taken()).toContain('0: demap on 2 context 1 2000-4000');
+    yield* SPARC64_PTE.setPteAt(cpu0, mm, PAGE, pte, 0, 0);
+    expect(m.takeLog()).toContain('0: demap on 2 context 1 2000-4000');
   }),
 );
 

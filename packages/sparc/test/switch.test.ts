@@ -9,7 +9,7 @@ test(
     const m = new FakeMachine();
     const mm = yield* m.mm('a');
     yield* m.switchTo(0, mm);
-    expect(m.taken()).toEqual([
+    expect(m.takeLog()).toEqual([
       '0: write trap_block[0].secondaryMm',
       '0: lock a.context.lock',
       '0: read a.context.ctxVal',
@@ -22,14 +22,14 @@ test(
       '0: write tlb_context_cache',
       '0: read tlb_context_cache',
       '0: unlock ctx_alloc_lock',
-      '0: or a.cpumask',
+      '0: or a.cpumask 1',
       '0: xchg tsb.register[0]',
       '0: context 1, demapped',
       '0: xchg tsb.register[0]',
       '0: unlock a.context.lock',
     ]);
     expect(m.words[m.sparc.tsbs.registers]).toBe(m.words[contextTsb(mm)]);
-    expect(m.words[thisCpuState(m.cpus[0]!).pgd]).toBe(m.words[mm.pgd]);
+    expect(m.words[thisCpuState(m.port(0)).pgd]).toBe(m.words[mm.pgd]);
   }),
 );
 
@@ -39,9 +39,9 @@ test(
     const m = new FakeMachine();
     const mm = yield* m.mm('a');
     yield* m.switchTo(0, mm);
-    m.taken();
+    m.takeLog();
     yield* m.switchTo(0, mm);
-    expect(m.taken().slice(4)).toEqual([
+    expect(m.takeLog().slice(4)).toEqual([
       '0: read a.cpumask',
       '0: context 1',
       '0: xchg tsb.register[0]',
@@ -56,11 +56,11 @@ test(
     const m = new FakeMachine();
     const mm = yield* m.mm('a');
     yield* m.switchTo(0, mm);
-    m.taken();
-    yield* m.kernel.backend.enterLazyTlb(m.cpus[0]!, mm);
-    expect([m.taken(), m.words[mm.cpumask]]).toEqual([[], 1]);
+    m.takeLog();
+    yield* m.kernel.backend.enterLazyTlb(m.port(0), mm);
+    expect([m.takeLog(), m.words[mm.cpumask]]).toEqual([[], 1]);
     yield* m.switchTo(0, Mm.at(m.kernel.initMm));
-    expect(m.taken().every((line) => line.endsWith('secondaryMm'))).toBe(true);
+    expect(m.takeLog().every((line) => line.endsWith('secondaryMm'))).toBe(true);
     expect([m.words[m.sparc.tsbs.registers], m.words[mm.cpumask]]).toEqual([m.words[contextTsb(mm)], 1]);
   }),
 );
@@ -72,10 +72,10 @@ test(
     const mm = yield* m.mm('a');
     yield* m.switchTo(0, mm);
     yield* m.switchTo(1, mm);
-    m.taken();
-    yield* m.kernel.backend.leaveMmEverywhere(m.cpus[0]!, mm);
-    expect(m.taken().filter((line) => line.includes('context 0'))).toEqual(['1: context 0', '0: context 0']);
+    m.takeLog();
+    yield* m.kernel.backend.leaveMmEverywhere(m.port(0), mm);
+    expect(m.takeLog().filter((line) => line.includes('context 0'))).toEqual(['1: context 0', '0: context 0']);
     expect([0, 1].map((cpu) => m.words[m.sparc.tsbs.registers + cpu])).toEqual([0, 0]);
-    expect([0, 1].map((cpu) => m.words[thisCpuState(m.cpus[cpu]!).pgd])).toEqual([0, 0]);
+    expect([0, 1].map((cpu) => m.words[thisCpuState(m.port(cpu)).pgd])).toEqual([0, 0]);
   }),
 );
