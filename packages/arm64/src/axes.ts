@@ -45,5 +45,5 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   accessibleRule: axis(['valid'], ['young']),
   needsFlushRule: axis(['always', 'valid-change']),
   contpteConvert: axis(['break-before-make', 'no-flush'], ['in-place']),
-  accessFlagsFlush: axis(['broadcast', 'local']),
+  accessFlagsFlush: axis(['broadcast', 'local'], ['none']),
 };

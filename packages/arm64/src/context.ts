@@ -74,7 +74,6 @@ function maxPinned(cpu: Cpu): number {
 export function* arm64MmContextGet(cpu: Cpu, mm: Mm): Steps<number> {
   const { asids, pinnedMap, nrPinned, switches } = arm64Of(cpu);
   const { lock } = asids.allocator;
-  yield* cpu.localIrqDisable();
   yield* cpu.spinLock(lock);
   let id = yield* cpu.readOnce(mmContextId(mm));
   const pins = cpu.read(mmPinned(mm));
@@ -87,7 +86,6 @@ export function* arm64MmContextGet(cpu: Cpu, mm: Mm): Steps<number> {
   }
   if (!full) cpu.write(mmPinned(mm), pins + 1);
   yield* cpu.spinUnlock(lock);
-  yield* cpu.localIrqEnable();
   return full ? 0 : asidIn(id) + (switches.kpti ? USER_ASID : 0);
 }
 
@@ -95,7 +93,6 @@ export function* arm64MmContextGet(cpu: Cpu, mm: Mm): Steps<number> {
 export function* arm64MmContextPut(cpu: Cpu, mm: Mm): Steps<void> {
   const { asids, pinnedMap, nrPinned } = arm64Of(cpu);
   const { lock } = asids.allocator;
-  yield* cpu.localIrqDisable();
   yield* cpu.spinLock(lock);
   const pins = cpu.read(mmPinned(mm)) - 1;
   cpu.write(mmPinned(mm), pins);
@@ -104,5 +101,4 @@ export function* arm64MmContextPut(cpu: Cpu, mm: Mm): Steps<void> {
     cpu.write(nrPinned, cpu.read(nrPinned) - 1);
   }
   yield* cpu.spinUnlock(lock);
-  yield* cpu.localIrqEnable();
 }

@@ -15,7 +15,6 @@ import {
   asidIn,
   type Cpu,
   entrySize,
-  EVERYTHING,
   type Extent,
   type Mm,
   pageSize,
@@ -139,7 +138,6 @@ export function flushTlbGen(
   freedTables: boolean,
   _gen: number,
 ): Steps<void> {
-  if (start === 0 && end === EVERYTHING) return flushTlbMm(cpu, mm);
   const stride = entrySize(cpu.kernel.geometry, level);
   return flushRange(cpu, mm, { start, end, stride, leafOnly: !freedTables, level: TTL_UNKNOWN });
 }

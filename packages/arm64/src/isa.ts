@@ -138,6 +138,8 @@ export function arm64Isa({ asids, hafdbs, ets2, kpti, contPtes, bbml2 }: Arm64Cp
     unorderedBroadcasts: true,
     // With DBM a store through a writable-clean entry updates the descriptor in memory, never the cached copy.
     cleanWalks: true,
+    // A permission fault drops nothing.
+    keepsNarrower: true,
     ets2,
     accessed: hafdbs ? 'hardware' : 'software',
     dirty: hafdbs ? 'hardware' : 'software',

@@ -135,8 +135,11 @@ export interface Arm64Switches {
    * in between (`no-flush`), which only BBML2 allows, or (wrong) entry by entry in place.
    */
   readonly contpteConvert: 'break-before-make' | 'no-flush' | 'in-place';
-  /** An upgrade of an entry that was written to: flushed on every CPU, or on the one that faulted only (November 2025, after 6.18). */
-  readonly accessFlagsFlush: 'broadcast' | 'local';
+  /**
+   * An upgrade of an entry that was written to: flushed on every CPU, or on the one that faulted only (November 2025, after 6.18), or (wrong)
+   * nowhere: a CPU that holds the older entry faults for ever.
+   */
+  readonly accessFlagsFlush: 'broadcast' | 'local' | 'none';
 }
 
 /** Linux 5.11, with the fix of 5e10f9887ed8 that its stable series has. */

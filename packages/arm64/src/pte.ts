@@ -44,8 +44,9 @@ function* ptepSetAccessFlags(cpu: Cpu, mm: Mm, address: number, pte: Cell, old: 
   }
   const written = (pteWrite(entry) && !pteWrite(old)) || (pteDirty(entry) && !pteDirty(old));
   if (!written) return;
-  if (arm64Of(cpu).switches.accessFlagsFlush === 'local') yield* localFlushTlbPage(cpu, mm, address);
-  else yield* flushTlbPage(cpu, mm, address);
+  const { accessFlagsFlush } = arm64Of(cpu).switches;
+  if (accessFlagsFlush === 'local') yield* localFlushTlbPage(cpu, mm, address);
+  else if (accessFlagsFlush === 'broadcast') yield* flushTlbPage(cpu, mm, address);
 }
 
 /** ___ptep_set_wrprotect: cmpxchg_relaxed, until the hardware has set no bit in between; a dirty bit that it has set stays. */

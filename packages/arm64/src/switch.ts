@@ -34,6 +34,17 @@ function setReservedTtbr0(cpu: Cpu): Steps<void> {
   return cpu.loadContext(0, RESERVED_ASID, true);
 }
 
+/** This CPU is on record with the mm's ASID, and in its active_cpu: after the ASID, for whoever gives a new one forgets who has noted himself. */
+function* announce(cpu: Cpu, mm: Mm): Steps<number> {
+  if (arm64Of(cpu).switches.localFlush === 'reset-late') {
+    yield* noteActiveCpu(cpu, mm);
+    return yield* checkContext(cpu, mm);
+  }
+  const asid = yield* checkContext(cpu, mm);
+  yield* noteActiveCpu(cpu, mm);
+  return asid;
+}
+
 /**
  * switch_mm: loads `next`. Interrupts off. The table changes after the CPU is on record with the ASID: in between it still walks that of
  * before, under the ASID of before.
@@ -45,10 +56,7 @@ export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
   if (next.address === initMm) {
     yield* setReservedTtbr0(cpu);
   } else {
-    const { localFlush } = arm64Of(cpu).switches;
-    if (localFlush !== 'reset') yield* noteActiveCpu(cpu, next);
-    const asid = yield* checkContext(cpu, next);
-    if (localFlush === 'reset') yield* noteActiveCpu(cpu, next);
+    const asid = yield* announce(cpu, next);
     yield* cpu.loadContext(cpu.read(next.pgd), asid, true);
   }
   cpu.write(loadedMm, next.address);

@@ -161,7 +161,7 @@ test(
     yield* flushTlbMm(m.cpus[1]!.port, mm);
     expect(m.takeFlush()).toEqual(['DSB ISHST', 'ASIDE1IS 1', 'DSB ISH']);
     yield* m.switchTo(1, mm);
-    expect(m.takeLog().slice(0, 3)).toEqual([
+    expect(m.takeLog().filter((step) => /activeCpu|DSB/.test(step))).toEqual([
       '1: read a.context.activeCpu',
       '1: write a.context.activeCpu',
       '1: DSB ISHST',

@@ -69,7 +69,7 @@ export class UserAccess {
       if (write && this.#cleanWalks && (entry & DIRTY) === 0 && entry !== now) return;
       through.push({ entry, frame });
     });
-    const misses = (now & need) !== need || this.#mmu.mayFault(cpu, this.#mmu.liveAsid(cpu), page, need);
+    const misses = (now & need) !== need || this.#mmu.userMayFault(cpu, page, need);
     if (misses && !(loaded && through.length > 0)) through.push(undefined);
     return through;
   }

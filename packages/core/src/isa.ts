@@ -88,6 +88,8 @@ export interface Isa {
    * one of walk caches does. Not if not given: a fault drops what it used.
    */
   readonly cachesInvalid?: 'leaves' | 'all';
+  /** A fault leaves what it used: entries that are valid and grant less than memory does now may be used until an invalidation. So it is with `cachesInvalid`. */
+  readonly keepsNarrower?: boolean;
   /**
    * FEAT_ETS2 of Arm: a walk that faults for a translation or an access flag comes after all earlier accesses of its CPU, and a DSB holds
    * back walks. For programs of bare instructions; kernel code relies on it nowhere. Not if not given.

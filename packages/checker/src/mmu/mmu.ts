@@ -322,14 +322,26 @@ export class Mmu {
    * without one of the bits `need`?
    */
   mayFault(cpu: number, tag: number, page: number, need: number): boolean {
-    if (this.#options.backend.isa.cachesInvalid === undefined) return false;
+    const { cachesInvalid, keepsNarrower } = this.#options.backend.isa;
+    if (cachesInvalid === undefined && keepsNarrower !== true) return false;
     for (let level = 0; level < this.levels; level++)
-      if (this.#sets.intersects(this.#sets.atPage(cpu, tag, level, page), this.#values.absent)) return true;
+      if (
+        cachesInvalid !== undefined &&
+        this.#sets.intersects(this.#sets.atPage(cpu, tag, level, page), this.#values.absent)
+      )
+        return true;
     let narrower = false;
     this.leavesUnder(cpu, tag, page, (entry) => {
       narrower ||= (entry & need) !== need;
     });
     return narrower;
+  }
+
+  /** The same of the context that the CPU has loaded, under either tag of an address space that has two. */
+  userMayFault(cpu: number, page: number, need: number): boolean {
+    for (let tag = 0; tag < this.#tagsOfOne; tag++)
+      if (this.mayFault(cpu, this.liveAsid(cpu) + tag, page, need)) return true;
+    return false;
   }
 
   /** Number of an entry value, -1 if no TLB ever held it. */

@@ -4,13 +4,14 @@
  * The invariants of C. Marinas' model are those of arm64-asid-invariants.ts. Here O8 watches UniqueASIDPerCPU at each context load, O1 and O2
  * watch TLBEmptyInvalPTE, and the end of each execution is asked for the others.
  */
-import { type Arm64, arm64MmContextGet, mmContextId } from '@mmu-gather/arm64/stepped';
+import { type Arm64, arm64MmContextGet, arm64MmContextPut, mmContextId } from '@mmu-gather/arm64/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { asidIn, type Cpu, type Kernel, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, mmap, shrinkPages, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
 import { ASIDS, asidsAtEnd } from './arm64-asid-invariants.ts';
 import { clearFlushFree } from './arm64-flush.ts';
+import { Words } from './bare-stage.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, toUser } from './stage.ts';
 
 /** Three ASIDs for users: one more than CPUs can run with. */
@@ -243,6 +244,85 @@ const pinned = defineScenario<Mms>({
   ],
 });
 
+/** Pins an mm. @param may whether enough ASIDs are left */
+function* pin(cpu: Cpu, mm: Mm, may: boolean): Steps<void> {
+  const asid = yield* arm64MmContextGet(cpu, mm);
+  cpu.claim.that((asid !== 0) === may, 'O16', may ? 'an ASID cannot be pinned' : 'too many ASIDs are pinned');
+}
+
+const unpinned = defineScenario<Mms>({
+  id: 'asid/unpinned',
+  title: 'two ASIDs of four may be pinned; what devices have given back may be pinned again, and given to others',
+  source: 'arch/arm64/mm/context.c arm64_mm_context_put (SMMU SVA)',
+  cpus: 1,
+  only: ASIDS,
+  backend: { arm64: { asids: 5 } },
+  pools: { mm: 6, page: 6, table: 12, vma: 6 },
+  setup: (run, kernel) => setMms(run, kernel, 6, [0, 0, 0, 0]),
+  threads: ({ mms: [a, b, c, d, e, f] }) => [
+    thread(function* (cpu) {
+      yield* pin(cpu, a!, true);
+      yield* pin(cpu, b!, true);
+      yield* pin(cpu, c!, false);
+      yield* arm64MmContextPut(cpu, a!);
+      yield* arm64MmContextPut(cpu, b!);
+      yield* pin(cpu, c!, true);
+      yield* pin(cpu, d!, true);
+      for (const mm of [e!, f!, a!, c!]) {
+        yield* contextSwitch(cpu, mm);
+        yield* userStore(cpu, mm, 0, 1);
+      }
+    }),
+  ],
+  sequential: 'what is counted, and what a rollover keeps, is asked of one CPU',
+  twins: [
+    {
+      id: 'asid/unpinned/forgotten',
+      why: 'a rollover gives pinned ASIDs to other mms as well',
+      oracle: ['O8', 'assert'],
+      property: 'ALIAS',
+      backend: { arm64: { keepPinned: false } },
+    },
+  ],
+});
+
+/** What the device was told. */
+const DEVICE = new Words('device', ['asid']);
+
+const pinnedBeside = defineScenario<Mms>({
+  id: 'asid/pinned-beside',
+  title: 'the ASID of an mm is pinned and given back, while another CPU uses up what is left, and rolls over',
+  source: 'arch/arm64/mm/context.c arm64_mm_context_get, new_context',
+  cpus: 2,
+  only: ASIDS,
+  backend: { arm64: { asids: 6 } },
+  pools: { mm: 6, page: 6, table: 12, vma: 6 },
+  reserve: DEVICE.reserve,
+  setup: (run, kernel) => setMms(run, kernel, 6, [0, 0, 0, 1]),
+  threads: ({ mms: [a, , , , e, f] }) => [
+    thread(function* (cpu) {
+      yield* cpu.writeOnce(DEVICE.at('asid'), yield* arm64MmContextGet(cpu, a!));
+      yield* arm64MmContextGet(cpu, a!);
+      yield* arm64MmContextPut(cpu, a!);
+      yield* contextSwitch(cpu, a!);
+    }),
+    thread((cpu) => runEach(cpu, [e!, f!])),
+  ],
+  final: (peek, stage) =>
+    asidIn(peek(mmContextId(stage.mms[0]!))) === peek(DEVICE.at('asid'))
+      ? asidsAtEnd(peek, stage)
+      : 'the pinned ASID of an mm has changed',
+  twins: [
+    {
+      id: 'asid/pinned-beside/forgotten',
+      why: 'a rollover takes the pinned ASID away',
+      oracle: ['O8', 'assert'],
+      property: 'ALIAS',
+      backend: { arm64: { keepPinned: false } },
+    },
+  ],
+});
+
 const kpti = defineScenario<Mms>({
   id: 'asid/kpti',
   title: 'with KPTI user mode walks under an ASID of its own: a flush is told twice',
@@ -350,6 +430,8 @@ export const ARM64_ASIDS: readonly AnyScenario[] = [
   reclaimed,
   bothReserve,
   pinned,
+  unpinned,
+  pinnedBeside,
   kpti,
   kptiRollover,
   activeReset,

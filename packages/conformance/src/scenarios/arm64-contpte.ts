@@ -3,7 +3,18 @@
  */
 import { contpteFold, contpteUnfold, PTE_CONT } from '@mmu-gather/arm64/stepped';
 import type { Run } from '@mmu-gather/checker';
-import { type Cell, type Cpu, entrySet, type Kernel, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
+import {
+  type Cell,
+  type Cpu,
+  DIRTY,
+  entryClear,
+  entrySet,
+  type Kernel,
+  type Mm,
+  Page,
+  putPage,
+  type Steps,
+} from '@mmu-gather/core/stepped';
 import { userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
@@ -143,5 +154,49 @@ const levelTwo = defineScenario<Block>({
   ],
 });
 
+/** A clean entry, which nobody holds. */
+function setClean(run: Run): Block {
+  const block = setBlock(run, false);
+  run(0, function* (cpu) {
+    const entry = yield* cpu.xchg(block.at0.pte, 0);
+    yield* cpu.kernel.backend.flushTlbMm(cpu, block.mm);
+    yield* cpu.writeOnce(block.at0.pte, entryClear(entry, DIRTY));
+  });
+  return block;
+}
+
+/** contpte_fold as a load and a store of each entry. */
+function* foldSplit(cpu: Cpu, mm: Mm, pte: Cell): Steps<void> {
+  const entry = yield* cpu.readOnce(pte);
+  yield* cpu.writeOnce(pte, 0);
+  yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
+  yield* cpu.writeOnce(pte, entrySet(entry, PTE_CONT));
+}
+
+const dirtied = defineScenario<Block>({
+  id: 'contpte/fold-dirty',
+  title: 'a clean entry gets the hint while the hardware sets its dirty bit: the bit is not lost',
+  source: 'arch/arm64/mm/contpte.c contpte_convert (6.9)',
+  cpus: 2,
+  only: BLOCKS,
+  // A dirty entry of a block makes the others count as dirty; here there are none.
+  backend: { arm64: { contPtes: 1 } },
+  setup: setClean,
+  threads: ({ mm, at0 }) => [thread((cpu) => contpteFold(cpu, mm, 0, at0.pte)), thread((cpu) => cpu.userWrite(0, 7))],
+  final: (peek, { at0 }) =>
+    peek(Page.at(at0.page).data) === 7 && (peek(at0.pte) & DIRTY) === 0
+      ? 'the page has changed, and its entry does not say so'
+      : undefined,
+  twins: [
+    {
+      id: 'contpte/fold-dirty/split',
+      why: 'entries are read and then cleared: the bit that is set in between is overwritten',
+      oracle: ['assert', 'O13', 'O3'],
+      property: 'LOSTW',
+      threads: ({ mm, at0 }) => [thread((cpu) => foldSplit(cpu, mm, at0.pte)), thread((cpu) => cpu.userWrite(0, 7))],
+    },
+  ],
+});
+
 /** All of them. */
-export const ARM64_CONTPTE: readonly AnyScenario[] = [partial, folding, levelTwo];
+export const ARM64_CONTPTE: readonly AnyScenario[] = [partial, folding, dirtied, levelTwo];

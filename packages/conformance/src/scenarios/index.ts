@@ -7,6 +7,8 @@ import { ARM64_ASID_INVARIANTS } from './arm64-asid-invariants.ts';
 import { ARM64_ASIDS } from './arm64-asid.ts';
 import { ARM64_CONTPTE } from './arm64-contpte.ts';
 import { ARM64_FLUSHES } from './arm64-flush.ts';
+import { ARM64_LOCAL } from './arm64-local.ts';
+import { ARM64_OPERATIONS } from './arm64-operations.ts';
 import { ARM64_RECLAIM } from './arm64-reclaim.ts';
 import { ARM64_VMIDS } from './arm64-vmid.ts';
 import { BROADCASTS } from './broadcast.ts';
@@ -22,6 +24,7 @@ import { CLEAR_REFS } from './clear-refs.ts';
 import { CONTROLS } from './controls.ts';
 import { COLLAPSE } from './collapse.ts';
 import { GUP_FAST } from './gup-fast.ts';
+import { HARDWARE_DIRTY } from './hardware-dirty.ts';
 import { HUGE } from './huge.ts';
 import { DIRTY_HELPERS } from './dirty-helpers.ts';
 import { FORK } from './fork.ts';
@@ -58,6 +61,7 @@ import { SPARC64_TSB } from './sparc64-tsb.ts';
 import { STORM } from './storm.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
 import { TRACES } from './traces.ts';
+import { UPGRADES } from './upgrades.ts';
 import { VMAP } from './vmap.ts';
 import { VMA_LOCKS } from './vma-lock.ts';
 import { WRITEBACK } from './writeback.ts';
@@ -112,9 +116,11 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...CLEAR_REFS,
   ...WRITEBACK,
   ...DIRTY_HELPERS,
+  ...HARDWARE_DIRTY,
   ...FORK,
   ...VMA_LOCKS,
   ...CLEAR_FLUSH,
+  ...UPGRADES,
   ...MOVES,
   ...PFNMAP,
   ...VMAP,
@@ -125,6 +131,8 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_FLUSHES,
   ...ARM64_ASID_INVARIANTS,
   ...ARM64_ASIDS,
+  ...ARM64_OPERATIONS,
+  ...ARM64_LOCAL,
   ...ARM64_RECLAIM,
   ...ARM64_CONTPTE,
   ...ARM64_VMIDS,
