@@ -33,6 +33,8 @@ export interface MachineFacts {
   readonly foldedLevels?: boolean;
   /** transparent_hugepage/enabled. */
   readonly hugePages?: HugePages;
+  /** Whether files lie on a disk, so that msync writes what is dirty; a system that runs from memory alone has none. */
+  readonly disk?: boolean;
   /** Whether addresses are randomised (randomize_va_space and no `setarch -R`); else learned from the recording. */
   readonly aslr?: boolean;
 }
@@ -75,6 +77,8 @@ export interface Machine {
   readonly hz: number;
   /** Where huge pages appear by themselves. */
   readonly thp: HugePages;
+  /** Whether files lie on a disk. */
+  readonly disk: boolean;
   /** Whether addresses are randomised. */
   readonly aslr: boolean | null;
   /** What is assumed. */
@@ -92,6 +96,7 @@ export const DEFAULT_FACTS: Required<MachineFacts> = {
   hz: 250,
   foldedLevels: true,
   hugePages: 'madvise',
+  disk: true,
   aslr: false,
 };
 
@@ -141,6 +146,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
     steppedBoot: { cpus, geometry, backend: stepped, profile },
     hz,
     thp: kit.hugePages ? given('hugePages', DEFAULT_FACTS.hugePages) : 'never',
+    disk: facts.disk ?? DEFAULT_FACTS.disk,
     aslr: facts.aslr ?? null,
     assumed,
   };

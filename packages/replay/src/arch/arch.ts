@@ -45,6 +45,8 @@ export interface Architecture {
   readonly traced: (event: string, values: readonly number[]) => Observed | null;
   /** What it shows of an MMU event; null: no event is recorded at all. */
   readonly mmu: ((event: MmuEvent) => Observed | null) | null;
+  /** Whether a fault of user mode puts its page into the table where the hardware looks (hash_preload). */
+  readonly preloads: boolean;
   /** MAP_LOCKED of mmap. */
   readonly mapLocked: number;
   /** Whether a CPU's ASID slots hold the address spaces that it loaded last: where others have none, all start empty. */

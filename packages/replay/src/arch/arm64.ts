@@ -3,6 +3,7 @@
  *
  *     call_tlb_flush_N           tlb_flush: the gather's hull and bits; a gather of a whole mm is called, and may flush nothing
  *     call_flush_tlb_range_N     __flush_tlb_range: start and end
+ *     tlbi_rvae1is_N             the same where the compiler put its one TLBI in place
  *     tlbi_vale1is_N             TLBI of one page: its operand, which ends in the page number
  *     cpu_do_switch_mm           TTBR0 is loaded
  *
@@ -14,7 +15,7 @@ import type { MmuEvent } from '@mmu-gather/counting';
 import type { Other, TaskEvent } from '../read/event.ts';
 import { word } from '../read/fields.ts';
 import { type Architecture, hexText, type Observed } from './arch.ts';
-import { faultOf, head, valueOf } from './faults.ts';
+import { faultOf, head, probed, valueOf } from './faults.ts';
 
 const CONTEXT_LOAD = 0;
 const TLB_FLUSH = 16;
@@ -40,6 +41,14 @@ function digits({ text }: Other, key: string): string {
   return word(text, key).replace('0x', '');
 }
 
+/** A range that the compiler flushes in place: its operand has the first page in 36:0, num in 43:39 and the scale in 45:44. */
+function rangeOf(event: Other): Observed {
+  const operand = BigInt(word(event.text, 'op='));
+  const page = Number(operand & 0x1fffffffffn);
+  const pages = (Number((operand >> 39n) & 31n) + 1) * 2 ** (5 * Number((operand >> 44n) & 3n) + 1);
+  return range(hexText(page * 4096), hexText((page + pages) * 4096));
+}
+
 /** The page number in a TLBI's operand: bits 43:0. */
 const PAGE_DIGITS = 11;
 
@@ -52,6 +61,7 @@ function observed(event: Other): Observed | null {
     const page = digits(event, 'op=').slice(-PAGE_DIGITS).replace(/^0+/, '');
     return { reason: TLBI_PAGE, pages: 1, where: page };
   }
+  if (name.startsWith('tlbi_rvae1is_')) return rangeOf(event);
   return name === 'cpu_do_switch_mm' ? { reason: CONTEXT_LOAD, pages: 0 } : null;
 }
 
@@ -59,8 +69,9 @@ function recorded(event: TaskEvent): TaskEvent {
   if (event.kind !== 'other') return event;
   if (event.name === 'handle_mm_fault') return faultOf(event);
   if (event.name === 'do_wp_page') return { ...head(event), kind: 'pagePresent' };
-  const flush = observed(event);
-  return flush === null ? event : { ...head(event), kind: 'tlbFlush', ...flush };
+  const flush = observed(event) ?? null;
+  if (flush === null) return probed(event) ?? event;
+  return { ...head(event), kind: 'tlbFlush', ...flush };
 }
 
 function traced(event: string, [a = 0, b = 0, c = 0, d = 0]: readonly number[]): Observed | null {
@@ -92,6 +103,7 @@ export const ARM64: Architecture = {
   recorded,
   traced,
   mmu: loads,
+  preloads: false,
   mapLocked: 0x2000,
   slots: false,
   places: {

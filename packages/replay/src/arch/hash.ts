@@ -3,14 +3,14 @@
  *
  *     hpte_need_flush            an entry that was hashed has changed: its address
  *     __flush_tlb_pending        the end of a lazy MMU section, with what it has collected
- *     flush_hash_range           several pages leave the table; flush_hash_page one, within it or without
+ *     flush_hash_range           several pages leave the table; pSeries_lpar_hpte_invalidate one
  *
  * Faults are probes on handle_mm_fault and, of misses that page tables answer, on hash_page_mm.
  */
 import type { Other, TaskEvent } from '../read/event.ts';
 import { number, word } from '../read/fields.ts';
 import { type Architecture, hexText, type Observed } from './arch.ts';
-import { faultOf, head, valueOf } from './faults.ts';
+import { faultOf, head, probed, valueOf } from './faults.ts';
 import { POWERPC_PLACES } from './powerpc.ts';
 
 const HPTE_NEED_FLUSH = 16;
@@ -19,8 +19,6 @@ const FLUSH_HASH_RANGE = 18;
 
 /** _PAGE_WRITE in the access of a hash fault. */
 const PAGE_WRITE = 2;
-/** HPTE_LOCAL_UPDATE among the flags of flush_hash_page. */
-const HPTE_LOCAL_UPDATE = 1;
 
 function removal(pages: number, local: boolean): Observed {
   return { reason: FLUSH_HASH_RANGE, pages, where: local ? 'local' : '' };
@@ -34,8 +32,8 @@ function observed(event: Other): Observed | null {
       return { reason: FLUSH_TLB_PENDING, pages: number(event.text, 'index='), where: '' };
     case 'flush_hash_range':
       return removal(number(event.text, 'number='), number(event.text, 'local=') === 1);
-    case 'flush_hash_page':
-      return removal(1, (valueOf(event, 'flags=') & HPTE_LOCAL_UPDATE) !== 0);
+    case 'pSeries_lpar_hpte_invalidate':
+      return removal(1, number(event.text, 'local=') === 1);
     default:
       return null;
   }
@@ -57,7 +55,7 @@ function recorded(event: TaskEvent): TaskEvent {
       };
     default: {
       const flush = observed(event);
-      return flush === null ? event : { ...head(event), kind: 'tlbFlush', ...flush };
+      return flush === null ? (probed(event) ?? event) : { ...head(event), kind: 'tlbFlush', ...flush };
     }
   }
 }
@@ -86,6 +84,7 @@ export const HASH: Architecture = {
   recorded,
   traced,
   mmu: null,
+  preloads: true,
   mapLocked: 0x80,
   slots: false,
   places: POWERPC_PLACES,

@@ -9,7 +9,7 @@
 import type { Other, TaskEvent } from '../read/event.ts';
 import { number, word } from '../read/fields.ts';
 import { type Architecture, hexText, type Observed } from './arch.ts';
-import { faultOf, head, valueOf } from './faults.ts';
+import { faultOf, head, probed, valueOf } from './faults.ts';
 import { POWERPC_PLACES } from './powerpc.ts';
 
 const TLBIE = 16;
@@ -39,7 +39,7 @@ function recorded(event: TaskEvent): TaskEvent {
     case 'wp_page_copy':
       return { ...head(event), kind: 'pagePresent' };
     default:
-      return /^(__)?radix__flush_/.test(event.name) ? { ...head(event), kind: 'flushCall' } : event;
+      return /^(__)?radix__flush_/.test(event.name) ? { ...head(event), kind: 'flushCall' } : (probed(event) ?? event);
   }
 }
 
@@ -54,6 +54,7 @@ export const RADIX: Architecture = {
   recorded,
   traced,
   mmu: null,
+  preloads: false,
   mapLocked: 0x80,
   slots: false,
   places: POWERPC_PLACES,

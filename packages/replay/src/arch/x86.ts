@@ -2,6 +2,7 @@
  * x86: the tracepoint tlb:tlb_flush, which the running code emits as the kernel does.
  */
 import type { Architecture } from './arch.ts';
+import { probed } from './faults.ts';
 
 /** Recordings of x86. */
 export const X86: Architecture = {
@@ -14,9 +15,10 @@ export const X86: Architecture = {
     4: 'remote IPI send',
     5: 'remote wrong CPU',
   },
-  recorded: (event) => event,
+  recorded: (event) => (event.kind === 'other' ? (probed(event) ?? event) : event),
   traced: (event, [reason = 0, pages = 0]) => (event === 'tlb_flush' ? { reason, pages } : null),
   mmu: null,
+  preloads: false,
   mapLocked: 0x2000,
   slots: true,
   places: {

@@ -50,6 +50,9 @@ export interface Open {
 const MEMBERS = 4;
 /** Everything. */
 const ALL = -1;
+/** Reasons from here on are what architectures other than x86 show in place of tlb_flush: the same pages of the same addresses, or nothing. */
+const OTHERS = 16;
+
 /** The alternatives of an operation. */
 export function alternativesOf(open: Open): Alternatives {
   const { contended, copies, slots, moved } = open;
@@ -74,7 +77,7 @@ function instead({ contended, copies, slots, moved }: Open, { cpu, reason, pages
       if (moved.includes(cpu)) return [pages, 0, null];
       return copies ? [pages, null] : [pages];
     default:
-      return [pages];
+      return may && reason >= OTHERS ? [pages, null] : [pages];
   }
 }
 
@@ -96,7 +99,7 @@ function unforeseen(open: Open, { cpu, reason }: Pick<Flush, 'cpu' | 'reason'>, 
       if (cpu !== open.cpu) return [];
       return contended ? [...most, ALL] : copies ? most : [];
     default:
-      return [];
+      return reason >= OTHERS && copies ? most : [];
   }
 }
 

@@ -40,6 +40,11 @@ const FETCH = 16;
 /** How far below its mapping a stack may be touched (RLIMIT_STACK, 8 MiB unless somebody raises it). */
 const STACK_LIMIT = 8 * 2 ** 20;
 
+/** The backend's answer to a miss; recorded only where there is one. */
+function missCall(mm: Mm, address: number, write: boolean): Call {
+  return call((_, cpu) => cpu.kernel.backend.tlbMiss!(cpu, mm, address, write));
+}
+
 /** Handles recorded faults. */
 export class Faults {
   readonly #host: Host;
@@ -56,7 +61,7 @@ export class Faults {
   handle(
     cpu: Cpu,
     mm: Mm,
-    { operation, address, errorCode, unknown, vma: named, filePages, memory }: FaultAction,
+    { operation, address, errorCode, user, unknown, vma: named, filePages, memory }: FaultAction,
   ): Job {
     if (address < 0 || address >= this.#host.taskSize) return { calls: [] };
     const page = address - (address % this.#host.pageSize);
@@ -75,15 +80,21 @@ export class Faults {
       calls.push(quietly((lib, port, files) => lib.doUserAddrFault(port, mm, page, false, files)));
     }
     calls.push(call((lib, port, files) => lib.doUserAddrFault(port, mm, address, write, files)));
+    if (user && this.#host.arch.preloads) calls.push(missCall(mm, address, false));
     return { calls };
   }
 
   /** A miss of the current task: answered from page tables, or a page fault follows. */
-  miss(mm: Mm, { address, write }: MissAction): Job {
+  miss(cpu: Cpu, mm: Mm, { operation, address, write }: MissAction): Job {
     const { taskSize } = this.#host;
     if (address < 0 || address >= taskSize) return { calls: [] };
-    // Recorded only where there is one.
-    return { calls: [call((_, cpu) => cpu.kernel.backend.tlbMiss!(cpu, mm, address, write))] };
+    const calls = [missCall(mm, address, write)];
+    const page = address - (address % this.#host.pageSize);
+    if (!entryNone(leafEntry(cpu, mm, page))) return { calls };
+    this.#host.note(operation, 'a page was there, and nothing in the recording mapped it');
+    this.#vmaOf(cpu, mm, page, write ? WRITE : 0, undefined, operation);
+    calls.unshift(quietly((lib, port, files) => lib.doUserAddrFault(port, mm, address, write, files)));
+    return { calls };
   }
 
   /**

@@ -35,9 +35,15 @@ export class Files implements PageCache {
   readonly #segments = new Map<number, { readonly file: number; readonly length: number }>();
   /** Files that turned out to be memory: nothing is ever written out. */
   readonly #inMemory = new Set<number>();
+  readonly #disk: boolean;
   #faulting = 0;
   /** Pages that the fault at work may still map beside its own; null if that is not known. */
   #more: number | null = null;
+
+  /** @param disk files lie on one */
+  constructor(disk: boolean) {
+    this.#disk = disk;
+  }
 
   /** A mapping of a file. */
   open(): number {
@@ -87,7 +93,7 @@ export class Files implements PageCache {
 
   /** Whether what is written to a file goes to a disk some day. */
   isOnDisk(file: number): boolean {
-    return file !== 0 && file % KINDS !== SHARED_MEMORY && !this.#inMemory.has(file);
+    return this.#disk && file !== 0 && file % KINDS !== SHARED_MEMORY && !this.#inMemory.has(file);
   }
 
   /** Where a file is mapped; null if that is not known. */

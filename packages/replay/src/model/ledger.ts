@@ -120,7 +120,7 @@ export class Ledger {
   #allow(operation: Operation, missed: readonly Flush[], open: Flush[], predicted: readonly Flush[]): Flush[] {
     const alternatives = this.#alternatives(operation);
     const left = missed.filter((flush) => {
-      const stands = open.find((other) => alike(other, flush));
+      const stands = open.find((other) => alike(other, flush) && other.where === flush.where);
       const pages = stands === undefined ? alternatives.unforeseen(flush, predicted) : alternatives.instead(stands);
       if (!pages.includes(flush.pages)) return true;
       if (stands !== undefined) open.splice(open.indexOf(stands), 1);

@@ -63,7 +63,7 @@ export class Model {
     this.#moves = new Moves(this.host.cpus);
     this.#slots = new Slots(this.host.cpus, machine.arch.slots ? machine.boot.backend.isa.asids : 0);
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
-    this.#files = new Files();
+    this.#files = new Files(machine.disk);
     this.#tasks = new Tasks(this.host);
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
     this.#faults = new Faults(this.host, this.#files);
@@ -220,12 +220,12 @@ export class Model {
       case 'fault':
         return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
       case 'miss':
-        return this.#faults.miss(this.#tasks.userMm(cpu, task), action);
+        return this.#faults.miss(port, this.#tasks.userMm(cpu, task), action);
       case 'clone':
         return this.#tasks.clone(task, action.child, action.flags, (copy) => this.#spaces.fork(task.mm!, copy));
       case 'exec': {
         this.#tasks.userMm(cpu, task);
-        const { mm, after } = this.#spaces.exec(port);
+        const { mm, after } = this.#spaces.exec(port, action.shift);
         return this.#tasks.exec(task, mm, after);
       }
       case 'exit':

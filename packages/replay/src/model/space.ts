@@ -68,21 +68,23 @@ export class Spaces {
 
   /**
    * The address space that execve makes: a stack with the arguments in its last page. What else it maps is not recorded.
+   * @param recorded how far down its stack moves, if that was recorded
    * @returns it, and what execve does with it once it is in use: a randomised stack moves down (setup_arg_pages)
    */
-  exec(cpu: Cpu): { mm: Mm; after: Job } {
+  exec(cpu: Cpu, recorded: number | null): { mm: Mm; after: Job } {
     const mm = mmAlloc(cpu);
     this.#brk.delete(mm.address);
     const { arch, pageSize } = this.#host;
     const { stackTop: top, stackShift } = arch.places;
+    const shift = recorded ?? stackShift;
     const flags = VM_READ | VM_WRITE | VM_GROWSDOWN;
     const vma = insertVma(cpu, mm, top - pageSize, top, flags, { file: 0, pgoff: 0 });
     doUserAddrFault(cpu, mm, top - pageSize, true, this.#files);
-    const move = call((lib, port) => lib.relocateVmaDown(port, mm, vma, stackShift));
+    const move = call((lib, port) => lib.relocateVmaDown(port, mm, vma, shift));
     return {
       mm,
       after: {
-        calls: this.#randomised === true ? [move] : [],
+        calls: this.#randomised === true || recorded !== null ? [move] : [],
         done: () => cpu.write(vma.start, cpu.read(vma.start) - STACK_EXPAND),
       },
     };

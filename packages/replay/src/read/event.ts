@@ -192,6 +192,22 @@ export interface FlushCall extends Head {
   kind: 'flushCall';
 }
 
+/** A probe shows that the last user of an mm takes it down (tlb_gather_mmu_fullmm). */
+export interface FullmmGather extends Head {
+  /** Kind of the event. */
+  kind: 'fullmmGather';
+}
+
+/** A probe shows that page tables move (move_page_tables): in execve, the new stack. */
+export interface TablesMove extends Head {
+  /** Kind of the event. */
+  kind: 'tablesMove';
+  /** The first address. */
+  from: number;
+  /** Where it goes. */
+  to: number;
+}
+
 /** A miss that software answers from page tables, below the page fault (powerpc's hash_page_mm). */
 export interface TlbMiss extends Head {
   /** Kind of the event. */
@@ -325,6 +341,8 @@ export type TaskEvent =
   | TlbFlush
   | PagePresent
   | FlushCall
+  | FullmmGather
+  | TablesMove
   | TlbMiss
   | CsdQueueCpu
   | CsdFunction

@@ -53,6 +53,8 @@ export interface CloneAction {
 /** execve got so far that the new address space is in use. */
 export interface ExecAction {
   readonly kind: 'exec';
+  /** How far down the new stack moves, in bytes; null if that was not recorded. */
+  readonly shift: number | null;
   readonly operation: Operation;
   readonly pid: number;
   readonly interrupts: boolean;
@@ -75,6 +77,8 @@ export interface FaultAction {
   readonly address: number;
   /** x86: bit 0 the page is present, 1 write, 4 instruction fetch. */
   readonly errorCode: number;
+  /** The access was one of user mode. */
+  readonly user: boolean;
   /** If bit 0 is not set, the recording does not tell whether the page was present. */
   readonly unknown: boolean;
   /** The mapping's address in the kernel, if it was recorded. */

@@ -33,6 +33,12 @@ interface OpenFault {
   memory: boolean;
 }
 
+interface OpenMiss {
+  readonly operation: Operation;
+  readonly event: TlbMiss;
+  readonly first: Step;
+}
+
 interface OpenExit {
   readonly operation: Operation;
   readonly first: Step;
@@ -55,6 +61,11 @@ interface Task {
   syscall: OpenSyscall | null;
   fault: OpenFault | null;
   exit: OpenExit | null;
+  miss: OpenMiss | null;
+  /** It has taken its address space down already. */
+  gone: boolean;
+  /** How far down the stack of a new program moves; null if that was not recorded. */
+  shift: number | null;
   /** The operation that is not over, or was the last one. */
   last: Operation | null;
   /** The tag of its address space in rss_stat; 0 if none was seen. */
@@ -99,6 +110,7 @@ export class Operations {
   /** No more events will come: what had begun and is not over took effect all the same. */
   end(): void {
     for (const [pid, task] of this.#tasks) {
+      if (task.miss !== null) this.#closeMiss(task, task.miss.first);
       if (task.fault !== null) this.#closeFault(task, task.fault.first);
       if (task.exit !== null) this.#closeExit(task, task.exit.first, pid);
     }
@@ -116,13 +128,16 @@ export class Operations {
     }
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
     if (event.kind === 'flushCall' && task.last !== null) this.#attribution.sends(task.last);
+    if (event.kind === 'tablesMove') task.shift = event.from - event.to;
     if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
     if (isQuiet(event)) return;
+    this.#closeMiss(task, step);
     this.#closeFault(task, step);
     this.#attribution.answered(event.pid);
     switch (event.kind) {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
+        task.shift = null;
         task.syscall = { operation: task.last, args: event.args, anchor: null, interrupts: false };
         return;
       case 'sysExit':
@@ -140,7 +155,11 @@ export class Operations {
       case 'schedProcessExec':
         this.#takeExec(task, step, event);
         return;
+      case 'fullmmGather':
+        this.#takeFullmm(task, step, event);
+        return;
       case 'schedProcessExit':
+        if (task.gone) return;
         if (task.syscall === null) task.last = this.#operation('exit', 'exit', event);
         task.exit = { operation: task.last!, first: step };
         step.holds++;
@@ -194,9 +213,34 @@ export class Operations {
     step.holds++;
   }
 
-  #takeMiss(task: Task, step: Step, { pid, address, write, ...event }: TlbMiss): void {
-    if (task.syscall === null) task.last = this.#operation('fault', 'fault', { pid, address, write, ...event });
-    this.#window.before(step, { kind: 'miss', operation: task.last!, pid, address, write, interrupts: false }, step);
+  #takeMiss(task: Task, step: Step, event: TlbMiss): void {
+    if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
+    task.miss = { operation: task.last!, event, first: step };
+    step.holds++;
+  }
+
+  /** A page fault for the same address says that page tables had no answer. */
+  #closeMiss(task: Task, now: Step): void {
+    const { miss } = task;
+    if (miss === null) return;
+    task.miss = null;
+    miss.first.holds--;
+    const { operation, event, first } = miss;
+    const { pid, address, write } = event;
+    if (now.event.kind === 'pageFault' && now.event.address === address) return;
+    this.#window.before(first, { kind: 'miss', operation, pid, address, write, interrupts: false }, now);
+  }
+
+  /** exit_mm, of a kernel that says that a task exits only when that is done; in execve, the old address space. */
+  #takeFullmm(task: Task, step: Step, event: TaskEvent): void {
+    if (task.exit !== null) return;
+    if (task.syscall !== null && EXECS.has(task.syscall.operation.name)) {
+      this.#switched(task, step);
+      return;
+    }
+    if (task.syscall === null) task.last = this.#operation('exit', 'exit', event);
+    task.gone = true;
+    this.#window.before(step, { kind: 'exit', operation: task.last!, pid: event.pid, interrupts: false }, step);
   }
 
   #closeFault(task: Task, now: Step): void {
@@ -205,6 +249,7 @@ export class Operations {
     task.fault = null;
     const { operation, event, first, anchor, present, filePages, memory } = fault;
     const { pid, address } = event;
+    const user = event.mode === 'user';
     const errorCode = present ? event.errorCode | PRESENT : event.errorCode;
     const unknown = event.unknown === true;
     operation.until = Math.max(operation.until, now.event.time);
@@ -218,6 +263,7 @@ export class Operations {
         pid,
         address,
         errorCode,
+        user,
         unknown,
         vma: event.vma,
         filePages,
@@ -262,7 +308,8 @@ export class Operations {
 
   #takeExec(task: Task, step: Step, event: SchedProcessExec): void {
     const [operation, at, interrupts] = this.#settleSyscall(task, 'execve', event);
-    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid, interrupts }, step, true);
+    const { shift } = task;
+    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid, shift, interrupts }, step, true);
   }
 
   /** A system call takes effect before it returns. @returns it, where, and whether it interrupts others */
@@ -289,7 +336,19 @@ export class Operations {
   #task(pid: number): Task {
     let task = this.#tasks.get(pid);
     if (task === undefined)
-      this.#tasks.set(pid, (task = { syscall: null, fault: null, exit: null, last: null, mmId: 0 }));
+      this.#tasks.set(
+        pid,
+        (task = {
+          syscall: null,
+          fault: null,
+          exit: null,
+          miss: null,
+          gone: false,
+          shift: null,
+          last: null,
+          mmId: 0,
+        }),
+      );
     return task;
   }
 }
