@@ -7,6 +7,7 @@ import { exitCode } from './index.ts';
 import { firstLine, Misuse } from './misuse.ts';
 import { suggestion } from './nearest.ts';
 import { count, duration, list as listed, oneOf, pids, seed, several, shard, share } from './values.ts';
+import type { RecordingOptions } from './commands/record.ts';
 import type { ReplayOptions } from './commands/replay.ts';
 import type { MergeOptions } from './commands/merge.ts';
 import type { MutantOptions } from './commands/mutants.ts';
@@ -112,13 +113,34 @@ function commands(done: (code: number) => void): Command {
     });
 
   program
+    .command('record')
+    .description('Record this machine for replay, with tracefs (as root): a command, a process, or everything.')
+    .argument('[command...]', 'behind --: what to run, and to record until it ends')
+    .option('-o, --output <file>', 'the file to write', 'mmu-gather.dat')
+    .option('--pid <n>', 'instead: this process, with what it made and makes, until it ends', count)
+    .option('--all', 'instead: the whole machine')
+    .option('--seconds <time>', 'how long: 10, or 500ms, 1m', duration)
+    .option('--buffer <mib>', "each CPU's ring buffer in MiB (default: 16)", count)
+    .addHelpText('after', example('record -- make -j2'))
+    .action(async (command: string[], options: RecordingOptions) => {
+      const { runRecord } = await import('./commands/record.ts');
+      done(await runRecord(command, options));
+    });
+
+  program
     .command('replay')
-    .description('Replay a recording (trace.dat, tracefs text, trace-cmd report, perf script), and compare its TLB flushes.')
+    .description(
+      'Replay a recording (trace.dat, tracefs text, trace-cmd report, perf script), and compare its TLB flushes.',
+    )
     .argument('<trace>', 'the recording')
     .option('--arch <id>', 'the architecture that recorded it (default: x86)')
     .option('--profile <id>', 'what shall run: the kernel that recorded it (default: linux-6.18), or another system')
     .option('--with <switch=value,...>', 'on top of the profile: nestedFinish=range-reset', listed)
-    .option('--traced <pids>', 'tasks that were traced (set_event_pid), with what they made: 8926,8930 (default: all)', pids)
+    .option(
+      '--traced <pids>',
+      'tasks that were traced (set_event_pid), with what they made: 8926,8930 (default: all)',
+      pids,
+    )
     .option('--facts <file>', 'what is known of the machine that recorded it, as JSON')
     .option('--fail-under <score>', 'exit 1 if recall or precision is less, for instance 0.95', share)
     .option('--full', 'list every mismatch')

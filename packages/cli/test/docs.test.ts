@@ -69,7 +69,7 @@ describe('docs/new-backend.md', () => {
 });
 
 describe('docs/replay.md', () => {
-  const lines = [...page('docs/replay.md').matchAll(/^ {4}mmu-gather (replay .*)$/gm)].map(([, line]) => line!);
+  const lines = [...page('docs/replay.md').matchAll(/^ {4}mmu-gather (replay trace.*)$/gm)].map(([, line]) => line!);
   expect(lines.length).toBeGreaterThan(1);
 
   test.each(lines)('%s', async (line) => {
@@ -77,6 +77,23 @@ describe('docs/replay.md', () => {
     const { code, out, err } = await mmuGather(line.split(' '), { cwd });
     expect([code, err]).toEqual([0, '']);
     expect(out).toContain('4511 events');
+  });
+
+  test('its examples of record are understood', async () => {
+    const recordings = [...page('docs/replay.md').matchAll(/^ {4}mmu-gather (record .*)$/gm)].map(([, line]) => line!);
+    expect(recordings).toHaveLength(3);
+    for (const line of recordings) {
+      // As a process that is not there, or without root, nothing is recorded.
+      const args = line
+        .replace('make', './no-such-program')
+        .replace('4711', '4194999')
+        .replace('-o all.dat', '-o no/all.dat');
+      const { code, err } = await mmuGather(args.split(' '), { cwd: folder({}) });
+      expect(code).toBe(2);
+      expect(err).toMatch(
+        /^mmu-gather: record: (there is no process|\S+: there is no such|.* cannot be written|recording needs|tracefs)/,
+      );
+    }
   });
 });
 

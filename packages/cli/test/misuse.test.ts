@@ -65,7 +65,7 @@ const TRACE = join(FIXTURES, 'm02-lazy.trace.txt.gz');
 
 describe('one line, exit code 2', () => {
   test.for<[args: string[], line: RegExp]>([
-    [[], /no command: give one of conformance, check, merge-reports, litmus, replay, list, demo/],
+    [[], /no command: give one of conformance, check, merge-reports, litmus, record, replay, list, demo/],
     [['conformanc'], /unknown command 'conformanc'.*conformance/],
     [['conformance', '--jsn'], /unknown option '--jsn'.*--json/],
     [['conformance', 'extra'], /too many arguments/],
@@ -191,6 +191,11 @@ describe('one line, exit code 2', () => {
     [['litmus', 'MP.litmus', '--variant', 'ets3'], /'ets3' is invalid/],
     [['list'], /missing required argument/],
     [['list', 'bug'], /list: there is no 'bug': did you mean 'bugs'\? there are: archs, profiles/],
+    [['record'], /record: give one of: -- COMMAND, --pid N, --all --seconds N/],
+    [['record', '--pid', '1', '--all'], /record: give one of/],
+    [['record', '--all'], /record: --all needs --seconds N/],
+    [['record', '--seconds', '1', '--', 'true'], /a command is recorded until it ends: leave --seconds out/],
+    [['record', '--buffer', '0', '--', 'true'], /'0' is invalid\. Give a whole number/],
     [['replay'], /missing required argument/],
     [['replay', 'gone.txt'], /gone\.txt: no such file/],
     [['replay', 'empty.txt'], /empty\.txt: an empty file/],

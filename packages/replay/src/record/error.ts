@@ -1,0 +1,6 @@
+/**
+ * A recording that cannot be made: what is wrong and how to mend it, in one line of text.
+ */
+export class RecordError extends Error {
+  override readonly name = 'RecordError';
+}

@@ -1,0 +1,144 @@
+/**
+ * Recording this machine: for real where tracefs can be used, which needs root.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { TraceEvent } from '../src/read/event.ts';
+import { openTrace } from '../src/read/open.ts';
+import { record, type RecordOptions, type Recorded } from '../src/record/record.ts';
+import { findTracefs, Instance } from '../src/record/tracefs.ts';
+import { replay } from '../src/replay.ts';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mmu-gather-record-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Why this machine cannot be recorded; null if it can. */
+function obstacle(): string | null {
+  try {
+    const tracefs = findTracefs();
+    new Instance(tracefs).remove();
+    return existsSync(join(tracefs, 'events/tlb/tlb_flush')) ? null : 'this kernel has no event tlb_flush';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const why = obstacle();
+if (why !== null) console.log(`nothing is recorded here: ${why}`);
+
+const output = (): string => join(folder, 'recording.dat');
+const made = (options: Partial<RecordOptions> & Pick<RecordOptions, 'subject'>): Promise<Recorded> =>
+  record({ output: output(), bufferMiB: 4, ...options });
+
+async function eventsOf(path: string): Promise<TraceEvent[]> {
+  const events: TraceEvent[] = [];
+  for await (const batch of (await openTrace(path)).batches()) events.push(...batch);
+  return events;
+}
+
+describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why})`}`, () => {
+  afterEach(async () => {
+    expect(readdirSync(join(findTracefs(), 'instances')).filter((name) => name.endsWith(`-${process.pid}`))).toEqual(
+      [],
+    );
+    expect((await readdir(folder)).filter((name) => name.includes('part'))).toEqual([]);
+  });
+
+  test('a command, with what it makes', { timeout: 60_000 }, async () => {
+    const script = 'for i in 1 2 3; do ls / > /dev/null; done; exit 3';
+    const recorded = await made({ subject: { command: ['sh', '-c', script] } });
+    expect(recorded).toMatchObject({ exitCode: 3, lost: 0, missing: [] });
+    const events = await eventsOf(output());
+    expect(events).toHaveLength(recorded.events);
+    const programs = events.flatMap((event) => (event.kind === 'schedProcessExec' ? [event.filename] : []));
+    expect(programs.filter((program) => program.endsWith('/ls'))).toHaveLength(3);
+    expect(events.some((event) => event.kind === 'tlbFlush' && event.comm === 'ls')).toBe(true);
+    const ends = events.filter((event) => event.kind === 'schedProcessExit');
+    expect(ends.length).toBeGreaterThanOrEqual(4);
+
+    const trace = await openTrace(output());
+    expect(trace).toMatchObject({ format: 'mmu-gather', facts: { backend: 'x86', pcid: expect.any(Boolean) } });
+    expect(trace.traced).toContain(0);
+    for await (const _ of trace.batches()) break;
+
+    const report = await replay(output());
+    expect(report.recorded).toBeGreaterThan(20);
+    // Other tests run at the same time, and what they leave in the TLBs is not recorded.
+    expect(report.allowedRecall).toBeGreaterThan(0.7);
+    expect(report.allowedPrecision).toBeGreaterThan(0.7);
+  });
+
+  test('a process that runs, for a time', { timeout: 60_000 }, async () => {
+    const loop = spawn('/bin/sh', ['-c', 'while :; do ls / > /dev/null; done']);
+    try {
+      const recorded = await made({ subject: { pid: loop.pid!, seconds: 1 } });
+      expect(recorded.seconds).toBeGreaterThan(0.9);
+      expect(recorded.exitCode).toBeNull();
+      const events = await eventsOf(output());
+      expect(events.some((event) => event.kind === 'schedProcessExec')).toBe(true);
+      const own = events.find((event) => event.kind !== 'lost' && event.kind !== 'truncated' && event.pid === loop.pid);
+      expect(own).toMatchObject({ tgid: loop.pid });
+    } finally {
+      loop.kill('SIGKILL');
+    }
+  });
+
+  test('the whole machine', { timeout: 60_000 }, async () => {
+    const recorded = await made({ subject: { seconds: 0.3 } });
+    expect(recorded.events).toBeGreaterThan(0);
+    expect((await openTrace(output())).traced).toBeNull();
+  });
+
+  test('an end before the end: what was recorded by then is written, and the command ends, too', async () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 500);
+    const recorded = await made({ subject: { command: ['sleep', '1000'] }, signal: stop.signal });
+    expect(recorded).toMatchObject({ exitCode: null });
+    expect(recorded.seconds).toBeLessThan(60);
+    expect((await eventsOf(output())).length).toBeGreaterThan(0);
+  });
+
+  test('events that were lost are said', { timeout: 60_000 }, async () => {
+    const script = 'i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done';
+    const recorded = await record({ output: output(), bufferMiB: 1 / 64, subject: { command: ['sh', '-c', script] } });
+    expect(recorded.lost).toBeGreaterThan(0);
+    const counted = (await eventsOf(output())).flatMap((event) => (event.kind === 'lost' ? [event.count ?? 1] : []));
+    expect(counted.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+    expect((await replay(output())).lost).toBe(counted.length);
+  });
+
+  test('what a run that was killed left behind is removed', async () => {
+    const dead = await new Promise<ChildProcess>((resolve) => {
+      const child = spawn('/bin/true');
+      child.once('exit', () => resolve(child));
+    });
+    const left = join(findTracefs(), 'instances', `mmu-gather-${dead.pid}`);
+    mkdirSync(left);
+    new Instance(findTracefs()).remove();
+    expect(existsSync(left)).toBe(false);
+  });
+
+  test('a file that cannot be written', async () => {
+    const wanted = { output: join(folder, 'nowhere', 'x.dat'), subject: { command: ['sleep', '1000'] as const } };
+    await expect(record(wanted)).rejects.toThrow(/ENOENT/);
+  });
+
+  test.each([
+    [{ pid: 4_194_999 }, 'there is no process 4194999'],
+    [{ command: ['no-such-program'] as const }, 'no-such-program: there is no such program: give its path'],
+  ])('%j', async (subject, message) => {
+    await expect(made({ subject })).rejects.toThrow(message);
+  });
+});
+
+test('where tracefs cannot be used: one line on what to do', () => {
+  const message = /^(recording needs root: run it with sudo|tracefs is not mounted: mount -t tracefs nodev \S+)$/;
+  expect(() => findTracefs([join(folder, 'nowhere')])).toThrow(message);
+});
