@@ -70,7 +70,6 @@ describe('docs/new-backend.md', () => {
 
 describe('docs/replay.md', () => {
   const lines = [...page('docs/replay.md').matchAll(/^ {4}mmu-gather (replay trace.*)$/gm)].map(([, line]) => line!);
-  expect(lines.length).toBeGreaterThan(1);
 
   test.each(lines)('%s', async (line) => {
     const cwd = folder({ 'trace.dat': readFileSync(`${FIXTURES}f01-ceiling.v7.dat`) });
@@ -80,6 +79,7 @@ describe('docs/replay.md', () => {
   });
 
   test('its examples of record are understood', async () => {
+    expect(lines).toHaveLength(2);
     const recordings = [...page('docs/replay.md').matchAll(/^ {4}mmu-gather (record .*)$/gm)].map(([, line]) => line!);
     expect(recordings).toHaveLength(3);
     for (const line of recordings) {

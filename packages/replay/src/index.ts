@@ -6,7 +6,15 @@
 export { type ArchId, ARCH_IDS } from './arch/kits.ts';
 export * from './facts.ts';
 export * from './record/error.ts';
-export { record, type Recorded, type RecordOptions, type Subject } from './record/record.ts';
+export {
+  type CommandSubject,
+  type MachineSubject,
+  type ProcessSubject,
+  record,
+  type Recorded,
+  type RecordOptions,
+  type Subject,
+} from './record/record.ts';
 export * from './read/error.ts';
 export * from './read/event.ts';
 export type { Format } from './read/format.ts';

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TraceEvent } from '../src/read/event.ts';
 import { openTrace } from '../src/read/open.ts';
 import { record, type RecordOptions, type Recorded } from '../src/record/record.ts';
@@ -44,17 +44,17 @@ async function eventsOf(path: string): Promise<TraceEvent[]> {
 }
 
 describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why})`}`, () => {
-  afterEach(async () => {
-    expect(readdirSync(join(findTracefs(), 'instances')).filter((name) => name.endsWith(`-${process.pid}`))).toEqual(
-      [],
-    );
-    expect((await readdir(folder)).filter((name) => name.includes('part'))).toEqual([]);
-  });
+  /** What is there besides the recording itself, which should be nothing. */
+  async function leftOver(): Promise<string[]> {
+    const instances = readdirSync(join(findTracefs(), 'instances')).filter((name) => name.endsWith(`-${process.pid}`));
+    return [...instances, ...(await readdir(folder)).filter((name) => name.includes('part'))];
+  }
 
   test('a command, with what it makes', { timeout: 60_000 }, async () => {
     const script = 'for i in 1 2 3; do ls / > /dev/null; done; exit 3';
     const recorded = await made({ subject: { command: ['sh', '-c', script] } });
     expect(recorded).toMatchObject({ exitCode: 3, lost: 0, missing: [] });
+    expect(await leftOver()).toEqual([]);
     const events = await eventsOf(output());
     expect(events).toHaveLength(recorded.events);
     const programs = events.flatMap((event) => (event.kind === 'schedProcessExec' ? [event.filename] : []));
@@ -102,6 +102,7 @@ describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why}
     const recorded = await made({ subject: { command: ['sleep', '1000'] }, signal: stop.signal });
     expect(recorded).toMatchObject({ exitCode: null });
     expect(recorded.seconds).toBeLessThan(60);
+    expect(await leftOver()).toEqual([]);
     expect((await eventsOf(output())).length).toBeGreaterThan(0);
   });
 
@@ -128,6 +129,7 @@ describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why}
   test('a file that cannot be written', async () => {
     const wanted = { output: join(folder, 'nowhere', 'x.dat'), subject: { command: ['sleep', '1000'] as const } };
     await expect(record(wanted)).rejects.toThrow(/ENOENT/);
+    expect(await leftOver()).toEqual([]);
   });
 
   test.each([
@@ -135,6 +137,7 @@ describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why}
     [{ command: ['no-such-program'] as const }, 'no-such-program: there is no such program: give its path'],
   ])('%j', async (subject, message) => {
     await expect(made({ subject })).rejects.toThrow(message);
+    expect(await leftOver()).toEqual([]);
   });
 });
 

@@ -22,14 +22,28 @@ import { allProcesses, familyOf, type Process, processOf, recordedProcess, taskN
 import { Spool } from './spool.ts';
 import { findTracefs, Instance } from './tracefs.ts';
 
+/** A command, with all that it makes, until it ends. */
+export interface CommandSubject {
+  /** The program, and its arguments. */
+  readonly command: readonly [string, ...string[]];
+}
+
+/** A process, with all that it made and makes, until it ends or time is up. */
+export interface ProcessSubject {
+  /** Its id. */
+  readonly pid: number;
+  /** For how long. */
+  readonly seconds?: number;
+}
+
+/** The whole machine. */
+export interface MachineSubject {
+  /** For how long. */
+  readonly seconds: number;
+}
+
 /** What to record. */
-export type Subject =
-  /** A command, with all that it makes, until it ends. */
-  | { readonly command: readonly [string, ...string[]] }
-  /** A process, with all that it made and makes, until it ends or time is up. */
-  | { readonly pid: number; readonly seconds?: number }
-  /** The whole machine. */
-  | { readonly seconds: number };
+export type Subject = CommandSubject | ProcessSubject | MachineSubject;
 
 /** How to record. */
 export interface RecordOptions {
