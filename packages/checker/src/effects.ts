@@ -26,6 +26,7 @@ import {
 } from './op.ts';
 import type { Oracles } from './oracles.ts';
 import { EVERYTHING_WORD } from './port.ts';
+import type { Locks } from './quiet.ts';
 import type { Races } from './races.ts';
 import { Rcu } from './rcu.ts';
 import type { Text } from './text.ts';
@@ -40,6 +41,7 @@ export interface Parts {
   readonly words: Words;
   readonly memory: Memory;
   readonly objects: Objects;
+  readonly locks: Locks;
   readonly races: Races;
   readonly interrupts: Interrupts;
   readonly mmu: Mmu;
@@ -161,6 +163,7 @@ export class Effects {
     const now = this.#parts.words.state.words[a]!;
     const kind = this.#parts.words.kind(number);
     if (touchesCell(kind)) this.touched(cpu, a);
+    if (kind >= OP.spinLock && kind <= OP.downgradeWrite) this.#parts.locks.note(a);
     if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot) this.#parts.races.check(number, a, !onlyReads(kind));
     const weak = this.weak?.perform(number, cpu, choice);
     if (weak !== undefined) return weak;

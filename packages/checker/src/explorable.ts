@@ -12,7 +12,7 @@
 
 /** A broken oracle, or the end of an execution that may not end so. */
 export interface Violation {
-  /** The oracle (O1 ... O16), or `deadlock`, `assert` (a scenario's own), `race` (data race), `livelock`. */
+  /** The oracle (O1 ... O17), or `deadlock`, `assert` (a scenario's own), `race` (data race), `livelock`. */
   readonly oracle: string;
   /** One line for people. */
   readonly message: string;

@@ -21,6 +21,7 @@ export type { Held, Removal } from './mmu/removals.ts';
 export { MAX_MESSAGES } from './mmu/values.ts';
 export * from './process.ts';
 export * from './program.ts';
+export type { Quiet } from './quiet.ts';
 export * from './script.ts';
 export * from './search/index.ts';
 export * from './standing.ts';

@@ -39,6 +39,7 @@ import { ARGUMENTS, OP, OP_NAMES, type OpName } from './op.ts';
 import { type OracleHost, Oracles } from './oracles.ts';
 import type { Process } from './process.ts';
 import { type Now, type Program, SetupError } from './program.ts';
+import { Locks, type Quiet, quietOf } from './quiet.ts';
 import { Races } from './races.ts';
 import { Pauses } from './script.ts';
 import { sectionsOf } from './sections.ts';
@@ -81,6 +82,9 @@ export class Machine<E = unknown> implements Explorable {
 
   readonly #program: Program<E>;
   readonly #now: Now;
+  readonly #quiet: Quiet;
+  /** What {@link Program.quiet} returned. */
+  readonly #atEnd: ((end: Quiet) => string | undefined) | undefined;
   /** The race has begun. */
   #begun = false;
   readonly #cpus: number;
@@ -160,10 +164,13 @@ export class Machine<E = unknown> implements Explorable {
     this.#memory = new Memory(words, this.memoryModel === 'tso', weak?.memory, (cpu, cell, old) =>
       this.#changed(cpu, cell, old),
     );
+    const locks = new Locks(layout.words);
+    this.#quiet = quietOf({ words, layout, objects, locks, text: this.text });
     this.#effects = new Effects({
       words,
       memory: this.#memory,
       objects,
+      locks,
       races: this.#races,
       interrupts,
       mmu: this.mmu,
@@ -210,6 +217,7 @@ export class Machine<E = unknown> implements Explorable {
     this.env = program.setup((cpu, body) => this.#run(cpu, body), this.kernel);
     this.#flows.reset();
     this.#weak?.reset();
+    this.#atEnd = program.quiet?.(this.#quiet, this.env, this.kernel);
     const threads = program.threads(this.env, this.kernel);
     for (let cpu = 0; cpu < n; cpu++) this.#flows.begin(cpu, threads[cpu]);
     this.#begun = true;
@@ -286,6 +294,8 @@ export class Machine<E = unknown> implements Explorable {
     this.#pendingCounters();
     const message = this.#program.final?.((cell) => this.state.words[cell]!, this.env);
     if (message !== undefined) this.violation ??= { oracle: 'assert', message };
+    const unquiet = this.violation === undefined && !this.#off.has('O17') ? this.#atEnd?.(this.#quiet) : undefined;
+    if (unquiet !== undefined) this.#violate('O17', unquiet);
     const found = this.violation;
     this.violation = undefined;
     return found;

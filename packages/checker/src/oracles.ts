@@ -22,6 +22,7 @@
  *     O14  no address has a huge and a smaller leaf, or stands twice in a table of translations     any fill (mmu/fills.ts)
  *     O15  no CPU holds an entry for a kernel address that is reused claim.reassigned
  *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.that
+ *     O17  memory says what the operations were for                   end of the execution (Program.quiet)
  *
  * What an entry allows is in rights.ts, what was declared of pages in declared.ts, what a generation covers in coverage.ts.
  */

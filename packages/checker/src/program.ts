@@ -4,6 +4,7 @@
 import type { Cell, Cpu, Entry, Kernel, Steps } from '@mmu-gather/core/stepped';
 import type { Layout } from './layout.ts';
 import type { Body } from './process.ts';
+import type { Quiet } from './quiet.ts';
 
 /** A program's setup violates an oracle: there is no state to begin a search in. */
 export class SetupError extends Error {
@@ -30,6 +31,12 @@ export interface Program<E> {
   readonly identical?: readonly (readonly number[])[];
   /** A check of the end of every execution: a message if it may not end so. */
   final?(peek: (cell: Cell) => number, env: E): string | undefined;
+  /**
+   * What must be so when all is quiet (O17): called once, behind the setup, it returns the check that is asked at the end of every execution.
+   * @param begin the state that the setup has left, and that every quiet state must go with
+   * @returns the check: a message if an execution may not end so
+   */
+  quiet?(begin: Quiet, env: E, kernel: Kernel): (end: Quiet) => string | undefined;
   /**
    * The program's own oracle, asked in the first state and after every step: a message if the state may not be. It may look at everything,
    * so with one no step is taken to be local, or to commute.

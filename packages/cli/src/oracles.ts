@@ -77,6 +77,11 @@ export const ORACLES: readonly Oracle[] = [
     name: 'brackets',
     says: 'gather and finish pair up, allocations and frees, RCU sections; the pending counter comes back to 0',
   },
+  {
+    id: 'O17',
+    name: 'quiet',
+    says: 'at the end locks are free, counts are right, nothing has leaked, and entries are as their VMAs say',
+  },
   { id: 'deadlock', name: 'deadlock', says: 'somebody can always go on, or everybody is done' },
   { id: 'livelock', name: 'livelock', says: 'no fair cycle leads back to where it began' },
   { id: 'race', name: 'data race', says: 'plain accesses of two CPUs to one word are ordered' },

@@ -155,7 +155,7 @@ describe('one line, exit code 2', () => {
     [['check', 'geometry.ts'], /'geometry' must be .* with at most 12 bits in all, for instance TINY$/],
     [['check', 'no-twins.ts'], /'twins' is missing/],
     [['check', 'no-change.ts'], /twin 'a\/b' changes nothing/],
-    [['check', 'oracle.ts'], /names oracle '01': there are O1 to O16/],
+    [['check', 'oracle.ts'], /names oracle '01': there are O1 to O17/],
     [['check', 'profile.ts'], /profile switch 'freePage', which does not exist: there are .*freePages/],
     [['check', 'switch.ts'], /scenario 'a': x86 has no switch 'localFlsh': it has .*localFlush/],
     [['check', 'setup.ts'], /setup\.ts:3: scenario 'a' on x86, linux-5.11: no stage/],

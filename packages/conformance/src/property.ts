@@ -37,6 +37,7 @@ export const SHOWN_BY: Readonly<Record<string, readonly Property[]>> = {
   O14: ['SAC', 'MISS', 'TUAF'],
   O15: ['SAC', 'FUAF', 'MISS', 'ALIAS'],
   O16: ['LIVE', 'MISS'],
+  O17: ['LIVE', 'LOSTW', 'FUAF', 'TUAF', 'WPX', 'SAC', 'ORD'],
   deadlock: ['LIVE'],
   livelock: ['LIVE'],
 };

@@ -22,6 +22,7 @@ import {
 } from '@mmu-gather/checker';
 import { type BackendSpec, type Kernel, type OracleId, TINY } from '@mmu-gather/core/stepped';
 import type { Cell } from './matrix.ts';
+import { whenQuiet } from './quiet/index.ts';
 import { Reads } from './reads.ts';
 import type { CellResult, StrategyName } from './result.ts';
 import { type Scenario, ScenarioError, type Twin } from './scenario.ts';
@@ -96,6 +97,7 @@ export function machineOf(
       unmet?.ended(peek, env);
       return scenario.final?.(peek, env);
     },
+    quiet: (begin, env, kernel) => whenQuiet(begin, { kernel, holds: scenario.holds?.(env, begin.peek) ?? [] }),
     ...(scenario.invariant === undefined ? {} : { invariant: (now, env) => scenario.invariant!(now, env) }),
   };
   try {

@@ -26,6 +26,7 @@ import {
 import type { Body, Layout, Now, PoolSizes, Run } from '@mmu-gather/checker';
 import { bugOf } from './bugs/catalogue.ts';
 import type { Property } from './property.ts';
+import type { Hold } from './quiet/clause.ts';
 import type { Sometimes } from './vacuity.ts';
 import { type Wrong, WRONGS } from './wrongs.ts';
 
@@ -66,7 +67,7 @@ export interface Twin<E = unknown> {
   readonly id: string;
   /** What is wrong with it, in one line. */
   readonly why: string;
-  /** Oracle that must be violated (`O1` ... `O16`, `deadlock`, `assert`, `race`); one of several if the race can end so. */
+  /** Oracle that must be violated (`O1` ... `O17`, `deadlock`, `assert`, `race`); one of several if the race can end so. */
   readonly oracle: string | readonly string[];
   /** What the violation means. */
   readonly property?: Property;
@@ -126,6 +127,11 @@ export interface Scenario<E = unknown> {
   threads(env: E, kernel: Kernel): readonly (Body | undefined)[];
   /** A check of the end of every execution: a message if it may not end so. */
   final?(peek: (cell: number) => number, env: E): string | undefined;
+  /**
+   * What its own code keeps at the end, or has taken away by itself: all else must be as O17 says when all is quiet. Nothing if not given.
+   * @param peek reads words as the setup has left them
+   */
+  holds?(env: E, peek: (cell: number) => number): readonly Hold[];
   /** Its own oracle, asked in the first state and after every step: a message if the state may not be. A twin that breaks it violates `assert`. */
   invariant?(now: Now, env: E): string | undefined;
   /** What must be so at the end of some execution: where it never is, that it holds is vacuous. */
@@ -145,7 +151,7 @@ const MOST_BITS = 12;
 const MOST_OBJECTS = 1000;
 
 /** What can refute a twin. */
-const ORACLE = /^(O([1-9]|1[0-6])s?|deadlock|livelock|race|assert)$/;
+const ORACLE = /^(O([1-9]|1[0-7])s?|deadlock|livelock|race|assert)$/;
 
 /** Checks a scenario's form. Throws one line that says what is wrong and how to mend it. */
 export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
@@ -169,7 +175,7 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
   if (typeof scenario.setup !== 'function') fail("'setup' is missing: give a function (run, kernel) => env");
   if (typeof scenario.threads !== 'function')
     fail("'threads' is missing: give a function (env, kernel) => one step function per CPU");
-  for (const hook of ['reserve', 'final', 'invariant'] as const)
+  for (const hook of ['reserve', 'final', 'holds', 'invariant'] as const)
     if (scenario[hook] !== undefined && typeof scenario[hook] !== 'function') fail(`'${hook}' must be a function`);
   checkSwitches('it', scenario.profile);
   checkSwitches("its 'where'", scenario.where?.profile);
@@ -198,7 +204,7 @@ export function defineScenario<E>(scenario: Scenario<E>): AnyScenario {
       fail(`twin '${twin.id}' names no oracle: say which one it must violate, for instance 'O1'`);
     const unknown = [twin.oracle].flat().find((oracle) => !ORACLE.test(oracle));
     if (unknown !== undefined)
-      fail(`twin '${twin.id}' names oracle '${unknown}': there are O1 to O16, deadlock, livelock, race, assert`);
+      fail(`twin '${twin.id}' names oracle '${unknown}': there are O1 to O17, deadlock, livelock, race, assert`);
   }
   return scenario as unknown as AnyScenario;
 }

@@ -24,6 +24,7 @@ const ONLY: readonly [oracle: OracleId, twin: string][] = [
   ['O14', 'huge/split-zap/no-flush'],
   ['O15', 'T25/naive'],
   ['O16', 'T29/naive'],
+  ['O17', 'gup-fast/batch-fails/kept'],
 ];
 
 test.for(ONLY)('%s alone catches %s', ([oracle, twin]) => {

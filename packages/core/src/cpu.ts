@@ -39,7 +39,8 @@ export type OracleId =
   | 'O13'
   | 'O14'
   | 'O15'
-  | 'O16';
+  | 'O16'
+  | 'O17';
 
 /** Kinds of objects that kernel code allocates while it runs. */
 export type CacheName = 'mm' | 'vma' | 'page' | 'table' | 'mapping' | 'area';

@@ -55,7 +55,7 @@ const PAGE_SIZE = 2 ** GEOMETRY.pageShift;
 const ALL_USER: number = PRESENT | RW | USER | ACCESSED | DIRTY;
 
 /** What the oracles of kernel scenarios would say is not asked here. */
-const SILENT: readonly OracleId[] = Array.from({ length: 16 }, (_, i) => `O${i + 1}` as OracleId);
+const SILENT: readonly OracleId[] = Array.from({ length: 17 }, (_, i) => `O${i + 1}` as OracleId);
 
 /** Where the test's locations are. */
 interface Memory {

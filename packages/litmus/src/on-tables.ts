@@ -62,7 +62,7 @@ const PAGE_SIZE = 2 ** PAGE_SHIFT;
 const ALL_USER: number = PRESENT | RW | USER | ACCESSED | DIRTY;
 
 /** What the oracles of kernel scenarios would say is not asked here. */
-const SILENT: readonly OracleId[] = Array.from({ length: 16 }, (_, i) => `O${i + 1}` as OracleId);
+const SILENT: readonly OracleId[] = Array.from({ length: 17 }, (_, i) => `O${i + 1}` as OracleId);
 
 /** Makes a machine that runs a test. */
 export function onTables(

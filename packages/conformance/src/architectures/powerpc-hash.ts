@@ -91,7 +91,6 @@ export const POWERPC_HASH: Architecture = {
       'T14/gather-unlocked',
       'mremap/running-thread/after-unlock',
       'mremap/running-thread/no-flush',
-      'mremap/revoked/new-first',
       'mremap/fault-at-both-places/no-flush',
       'mremap/shrink/free-first',
     ),

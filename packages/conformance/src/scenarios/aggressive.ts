@@ -110,6 +110,8 @@ const overlap = defineScenario<Page0>({
     thread((cpu) => changeDeferred(cpu, mm, p0, 0, () => 0)),
     thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
   ],
+  // If CPU 0 was first, it keeps what the entry held.
+  holds: ({ p0 }) => [{ object: p0.page, references: [0, 1], mappings: [0, 1] }],
   twins: [
     {
       id: 'aggressive/overlapping-zaps/recorded-late',

@@ -190,6 +190,8 @@ const allocator = defineScenario<Tasks>({
       yield* schedule(cpu, a!);
     }),
   ],
+  // What the first task's page was mapped by.
+  holds: ({ tasks: [a] }) => [{ object: a!.at0.page, references: 1, mappings: 1 }],
   invariant: invariants,
   final(peek, { arm64, generation }) {
     // Where nothing is reserved, there are more ASIDs to give out.

@@ -164,6 +164,8 @@ const another = defineScenario<OnePage>({
     thread((cpu) => clearAndFlushLate(cpu, mm, at0)),
     thread((cpu) => flushForAnother(cpu, mm, at0, true)),
   ],
+  // Nobody gives up the page if CPU 1 has come too early.
+  holds: ({ at0 }) => [{ object: at0.page, references: [0, 1], mappings: 1 }],
   twins: [
     {
       id: 'arm64/flush-for-another/unlocked',

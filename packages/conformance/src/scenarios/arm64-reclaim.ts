@@ -105,6 +105,7 @@ const migrates = defineScenario<Moving>({
     return { ...stage, p0, moved: movedCell };
   },
   threads: (env) => [thread((cpu) => unmapAndLeave(cpu, env)), thread((cpu) => arriveAndFree(cpu, env))],
+  holds: ({ p0 }) => [{ object: p0.page, slotFreed: true }],
   twins: [
     {
       id: 'arm64/reclaim-migrates/no-barrier',
@@ -148,6 +149,7 @@ const aged = defineScenario<Reclaimed>({
       yield* putPage(cpu, p0.page);
     }),
   ],
+  holds: ({ p0 }) => [{ object: p0.page, slotFreed: true }],
   twins: [
     {
       id: 'bug:B81/buggy',

@@ -9,6 +9,7 @@ import {
   execMmap,
   exitMm,
   gupFast,
+  kthreadUnuseMm,
   kthreadUseMm,
   madviseDontneed,
   mmAlloc,
@@ -145,9 +146,15 @@ const f2 = defineScenario<Stage>({
     {
       id: 'fullmm/F2/adopted',
       why: 'a kernel thread works in the mm without being a user of it, and loads it again',
-      oracle: ['O4', 'O16'],
+      oracle: ['O4', 'O5', 'O16'],
       property: 'TUAF',
-      threads: ({ mm }) => [thread((cpu) => exitMm(cpu)), thread((cpu) => kthreadUseMm(cpu, mm))],
+      threads: ({ mm }) => [
+        thread((cpu) => exitMm(cpu)),
+        thread(function* (cpu) {
+          yield* kthreadUseMm(cpu, mm);
+          yield* kthreadUnuseMm(cpu, mm);
+        }),
+      ],
     },
   ],
 });
@@ -196,7 +203,8 @@ const f2Gup = defineScenario<Stage>({
         thread((cpu) => exitMm(cpu)),
         thread(function* (cpu) {
           yield* exitMm(cpu);
-          yield* gupFast(cpu, mm, 0, false);
+          const page = yield* gupFast(cpu, mm, 0, false);
+          if (page !== 0) yield* putPage(cpu, page);
         }),
       ],
     },

@@ -317,6 +317,8 @@ const batch = defineScenario<TwoTables>({
     return { ...stage, p0: mappingOf(run, stage.mm, 0), p2: mappingOf(run, stage.mm, 2 * PAGE) };
   },
   threads: besideZap(false),
+  // What both have taken from their entries.
+  holds: ({ p0, p2 }) => [p0, p2].map(({ page }) => ({ object: page, references: 1, mappings: 1 })),
   twins: [
     {
       id: 'generations/batch-completes/newest',

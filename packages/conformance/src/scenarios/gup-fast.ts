@@ -17,6 +17,7 @@ import {
   tryToUnmapFlush,
   tryToUnmapOne,
 } from '@mmu-gather/mm/stepped';
+import type { Hold } from '../quiet/clause.ts';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { COLLAPSED, RETRACTED } from './outcomes.ts';
@@ -134,6 +135,12 @@ const batchFails = defineScenario<Stage>({
       property: 'TUAF',
       profile: { gupIrqs: 'on' },
     },
+    {
+      id: 'gup-fast/batch-fails/kept',
+      why: 'GUP-fast never gives its reference back: a page that nobody maps any more is never freed',
+      oracle: 'O17',
+      threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => gupFast(cpu, mm, 0, false))],
+    },
   ],
 });
 
@@ -146,6 +153,11 @@ function pinnedIsMapped(peek: (cell: number) => number, { p0 }: Pinned): string 
   const { refcount, mapcount } = Page.at(p0.page);
   if (peek(refcount) === 0 || peek(mapcount) !== 0) return undefined;
   return 'GUP-fast returned a page that was given up meanwhile: what is written to it, or read from it, is not what is mapped';
+}
+
+/** GUP-fast has taken a reference, or not. */
+function pinned({ p0 }: Pinned): readonly Hold[] {
+  return [{ object: p0.page, references: [0, 1] }];
 }
 
 const discard = defineScenario<Pinned>({
@@ -170,6 +182,7 @@ const discard = defineScenario<Pinned>({
     }),
     thread((cpu) => gupFast(cpu, mm, 0, false)),
   ],
+  holds: pinned,
   final: pinnedIsMapped,
   twins: [
     {
@@ -192,7 +205,14 @@ const collapse = defineScenario<Pinned>({
     const stage = setHugeStage(run, { mapped: 'small', touched: [0], inKernel: [1] });
     return { ...stage, p0: mappingOf(run, stage.mm, 0) };
   },
-  threads: ({ mm }) => [thread((cpu) => collapseHugePage(cpu, mm, 0)), thread((cpu) => gupFast(cpu, mm, 0, true))],
+  threads: ({ mm, p0 }) => [
+    thread((cpu) => collapseHugePage(cpu, mm, 0)),
+    thread(function* (cpu) {
+      const page = yield* gupFast(cpu, mm, 0, true);
+      if (page !== 0 && page !== p0.page) yield* putPage(cpu, page);
+    }),
+  ],
+  holds: pinned,
   final: pinnedIsMapped,
   sometimes: [COLLAPSED],
   twins: [

@@ -47,6 +47,8 @@ const useMm = defineScenario<readonly Mm[]>({
     }),
     thread((cpu) => mprotect(cpu, mms[0]!, 0, PAGE, VM_READ)),
   ],
+  // It still uses the second.
+  holds: (mms) => [{ object: mms[1]!.address, references: 1 }],
   twins: [
     {
       id: 'kthread/use-mm/no-flush',

@@ -3,6 +3,7 @@
  */
 import type { Body } from '@mmu-gather/checker';
 import {
+  filemapRemove,
   mremap,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
@@ -31,6 +32,7 @@ function dropping({ mapping, pages }: MappedStage): Body {
   return thread((cpu) =>
     syscall(cpu, function* () {
       yield* unmapMappingRange(cpu, mapping, 0, 1, true);
+      yield* filemapRemove(cpu, mapping, 0);
       yield* putPage(cpu, pages[0]!);
       return 0;
     }),
@@ -240,7 +242,7 @@ const order = defineScenario<MappedStage>({
     {
       id: 'mremap/revoked/new-first',
       why: 'the driver looks at the new place before the frame is there, and at the old one when it has left',
-      oracle: 'O1',
+      oracle: ['O1', 'O17'],
       property: 'FUAF',
       profile: { moveOrder: 'before' },
     },

@@ -46,6 +46,8 @@ const useMm = defineScenario<Stage>({
     thread((cpu) => kthreadWorks(cpu, mm)),
   ],
   final: counted,
+  // The kernel thread still uses the mm.
+  holds: ({ mm }) => [{ object: mm.address, references: 1 }],
   twins: [
     {
       id: 'powerpc-radix/trim-use-mm/reset',

@@ -429,6 +429,8 @@ function upgraded(
         yield* munmap(cpu, mm, 0, 2 * PAGE);
       }),
     ],
+    // The old top-level table.
+    holds: ({ mm }, peek) => [{ object: peek(mm.pgd) }],
     twins: [twin],
   });
 }

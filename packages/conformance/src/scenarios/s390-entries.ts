@@ -17,6 +17,7 @@ import {
 import {
   contextSwitch,
   dupMm,
+  allocZeroedPage,
   madviseDontneed,
   mmAlloc,
   mprotect,
@@ -24,6 +25,7 @@ import {
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   munmap,
+  pageAddNewAnonRmap,
   pmdOffset,
   ptepGet,
   setPteAt,
@@ -170,6 +172,8 @@ const validToValid = defineScenario<Upgraded>({
   only: S390_ONLY,
   setup: upgraded,
   threads: ({ mm, pte }) => [thread((cpu) => otherPage(cpu, mm, pte, true))],
+  // The old page.
+  holds: ({ page }) => [{ object: page, references: 1, mappings: 1 }],
   twins: [
     {
       id: 's390/valid-to-valid/store',
@@ -183,7 +187,8 @@ const validToValid = defineScenario<Upgraded>({
 
 /** Maps another page in place of one. */
 function* otherPage(cpu: Cpu, mm: Mm, pte: Cell, purge: boolean): Steps<void> {
-  const page = yield* cpu.alloc('page');
+  const page = yield* allocZeroedPage(cpu);
+  pageAddNewAnonRmap(cpu, page);
   const { ptepClearFlush } = cpu.kernel.backend.pte;
   const old = yield* ptepGet(cpu, pte);
   const flags = old - mkEntry(entryTarget(old), 0);

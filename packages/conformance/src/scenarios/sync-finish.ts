@@ -56,6 +56,8 @@ const reaper = defineScenario<Stage>({
     return stage;
   },
   threads: ({ mm }) => [thread((cpu) => mmput(cpu, mm)), thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE))],
+  // The reaper keeps the mm.
+  holds: ({ mm }) => [{ object: mm.address, references: 1 }],
   twins: [
     {
       id: 'T27/naive',

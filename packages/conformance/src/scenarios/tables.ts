@@ -35,7 +35,7 @@ const ptReclaimFault = defineScenario<Stage>({
     {
       id: 'tables/pt-reclaim-fault/plain',
       why: 'the fault gets from the upper entry to the lock without RCU',
-      oracle: 'O5',
+      oracle: ['O5', 'O17'],
       property: 'TUAF',
       profile: { pteMap: 'plain' },
     },

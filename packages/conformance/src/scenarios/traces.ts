@@ -123,6 +123,7 @@ const t10 = defineScenario<Protected>({
       yield* userStore(cpu, mm, 0, 7);
     }),
   ],
+  holds: ({ p0 }) => [{ object: p0.page, references: 1 }],
   twins: [
     {
       id: 'T10/naive',

@@ -71,7 +71,7 @@ const mremapFault = defineScenario<Stage>({
     {
       id: 'vma-lock/mremap/not-locked',
       why: 'the new VMA is open to faults while entries move there: one of two pages is lost, and still in use',
-      oracle: ['O11', 'O12', 'O6', 'O16', 'race'],
+      oracle: ['O11', 'O12', 'O6', 'O16', 'O17', 'race'],
       property: 'LOSTW',
       profile: { vmaWriters: 'none' },
     },

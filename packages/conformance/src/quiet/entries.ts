@@ -1,0 +1,108 @@
+/**
+ * Entries: what user code finds mapped is what the VMAs say.
+ */
+import {
+  entryPresent,
+  isMigrationPte,
+  isSwapPte,
+  NX,
+  Page,
+  PG_DIRTY,
+  PG_KSM,
+  pteDirty,
+  ptePresent,
+  pteUffdWp,
+  pteWrite,
+  SPECIAL,
+  type Vma,
+  VM_ACCESS_FLAGS,
+  VM_EXEC,
+  VM_SHARED,
+  VM_UFFD_WP,
+  VM_WRITE,
+  vmaWantsWritenotify,
+} from '@mmu-gather/core/stepped';
+import type { Books, Leaf } from './books.ts';
+import type { Clause } from './clause.ts';
+
+/** Visits each leaf with its VMA until something is found. */
+function each(end: Books, wrong: (leaf: Leaf, vma: Vma, flags: number) => string | undefined): string | undefined {
+  for (const leaf of end.leaves) {
+    const vma = end.vmaAt(leaf.mm, leaf.address);
+    const what = vma === undefined ? undefined : wrong(leaf, vma, end.now.peek(vma.flags));
+    if (what !== undefined) return says(end, leaf, what);
+  }
+  return undefined;
+}
+
+function says({ now, kernel }: Books, { mm, address, entry }: Leaf, what: string): string {
+  const page = address / 2 ** kernel.geometry.pageShift;
+  return `page ${page} of ${now.objectName(mm.address)} has ${now.entryName(entry)}, ${what}`;
+}
+
+/** Where entries are. */
+export const PLACES: Clause = {
+  id: 'places',
+  says: 'nothing is mapped where there is no VMA, and nothing that is freed or on its way',
+  find(end, own) {
+    for (const leaf of end.leaves) {
+      const { mm, address, size, entry } = leaf;
+      const vma = end.vmaAt(mm, address);
+      if (vma === undefined || end.now.peek(vma.end) < address + size) return says(end, leaf, 'where there is no VMA');
+      if (isMigrationPte(entry)) return says(end, leaf, 'which nobody will replace');
+      const freed = end.pagesOf(leaf).find((page) => page !== end.kernel.zeroPage && !end.now.live(page));
+      if (freed !== undefined && !(isSwapPte(entry) && own.slotFreed(freed))) return says(end, leaf, 'which is freed');
+    }
+    return undefined;
+  },
+};
+
+/** What entries allow. */
+export const RIGHTS: Clause = {
+  id: 'rights',
+  says: 'no entry allows more than its VMA does',
+  find: (end) =>
+    each(end, ({ entry }, _vma, flags) => {
+      if (isSwapPte(entry)) return undefined;
+      if (entryPresent(entry) && (flags & VM_ACCESS_FLAGS) === 0) return 'and its VMA allows no access';
+      if (entryPresent(entry) && (entry & NX) === 0 && (flags & VM_EXEC) === 0) return 'and its VMA is not executable';
+      if (pteUffdWp(entry) && (flags & VM_UFFD_WP) === 0) return 'write-protected for a userfaultfd that is not there';
+      if (!pteWrite(entry)) return undefined;
+      if ((flags & VM_WRITE) === 0) return 'and its VMA is not writable';
+      return pteUffdWp(entry) ? 'and is to be write-protected' : undefined;
+    }),
+};
+
+/** Whose pages are written to. */
+export const SHARING: Clause = {
+  id: 'sharing',
+  says: 'nobody can write to a page that somebody else sees as his own, or that is to stay as it is',
+  find: (end) =>
+    each(end, (leaf, _vma, flags) => {
+      const { entry } = leaf;
+      if (!ptePresent(entry) || !pteWrite(entry) || (entry & SPECIAL) !== 0) return undefined;
+      const { peek } = end.now;
+      for (const address of end.pagesOf(leaf)) {
+        const page = Page.at(address);
+        if ((peek(page.flags) & PG_KSM) !== 0) return 'which is merged';
+        if ((flags & VM_SHARED) !== 0) continue;
+        if (peek(page.mapping) !== 0) return 'and that is the page of a file, and the VMA private';
+        if (end.references.of(address) > 1) return `and ${end.references.of(address)} places share it, each as its own`;
+      }
+      return undefined;
+    }),
+};
+
+/** Whether writes are seen. */
+export const NOTICE: Clause = {
+  id: 'notice',
+  says: 'where the first write to a page shall be seen, a page that can be written to is dirty',
+  find: (end) =>
+    each(end, (leaf, _vma, flags) => {
+      const { entry } = leaf;
+      if (!vmaWantsWritenotify(flags) || (flags & VM_UFFD_WP) !== 0 || !pteWrite(entry) || pteDirty(entry))
+        return undefined;
+      const clean = end.pagesOf(leaf).some((page) => (end.now.peek(Page.at(page).flags) & PG_DIRTY) === 0);
+      return clean ? 'and its file does not know that it may be written to' : undefined;
+    }),
+};
