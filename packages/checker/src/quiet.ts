@@ -14,11 +14,11 @@ import { CPU, type Words } from './words.ts';
 /** What there is when all is quiet. */
 export interface Quiet {
   /** A word. */
-  peek(cell: Cell): number;
+  readonly peek: (cell: Cell) => number;
   /** Visits the objects of a kind that were allocated and not given back, lowest address first. */
   forLive(cache: CacheName, visit: (object: Address) => void): void;
   /** Is there an allocated object at this address? */
-  live(object: Address): boolean;
+  readonly live: (object: Address) => boolean;
   /** Visits the locks that are held, whatever object they are in. */
   forHeldLocks(visit: (lock: Cell) => void): void;
   /** Does a CPU take no interrupts? */
