@@ -17,11 +17,14 @@ import {
   archLeaveLazyMmuMode,
   type Cell,
   type Cpu,
+  type Entry,
   entryCell,
   entryNone,
   type Mm,
   type MmuGather,
   pageSize,
+  type Profile,
+  pteDirty,
   ptePresent,
   type Steps,
   tlbEndPtes,
@@ -56,6 +59,7 @@ export function* movePtes(
   tlb: MmuGather | null,
 ): Steps<boolean> {
   const { geometry, profile } = cpu.kernel;
+  const form = profile.movePtes;
   const size = pageSize(geometry);
   const newTable = yield* pteAlloc(cpu, mm, newPmd);
   const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
@@ -66,26 +70,45 @@ export function* movePtes(
   yield* flushTlbBatchedPending(cpu, mm);
   yield* archEnterLazyMmuMode(cpu);
   const moved: number[] = [];
+  let early = false;
   let oldPte = entryCell(geometry, oldTable, 0, from);
   let newPte = entryCell(geometry, newTable, 0, to);
   for (let at = from; at < from + length; at += size, oldPte++, newPte++) {
-    if (entryNone(yield* ptepGet(cpu, oldPte))) continue;
+    const seen = yield* ptepGet(cpu, oldPte);
+    if (entryNone(seen)) continue;
     const entry = yield* ptepGetAndClear(cpu, mm, at, oldPte);
     const present = ptePresent(entry);
     // move_soft_dirty_pte: what is new at an address counts as written there. Swap entries keep no such mark here.
     yield* setPteAt(cpu, mm, to + (at - from), newPte, present ? pteMksoftDirty(entry) : entry);
     if (!present) continue;
     moved.push(at);
+    early ||= flushesEarly(form, seen, entry);
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);
   }
   yield* archLeaveLazyMmuMode(cpu);
   const force = moved.length > 0;
-  if (force && profile.movePtes === 'range') yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
+  if (early) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
   if (tlb !== null) yield* tlbEndPtes(cpu, tlb, oldTable);
   else for (const at of moved) cpu.claim.moved(cpu.read(mm.pgd), { start: at, end: at + size });
   if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinUnlock(newPtl);
   yield* pteUnmapUnlock(cpu, oldTable);
-  if (force && profile.movePtes === 'after-unlock')
-    yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
+  if (force && !early && AFTERWARDS.has(form)) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
   return force;
+}
+
+/** Forms that flush once the PTLs are dropped what they did not flush before. */
+const AFTERWARDS: ReadonlySet<Profile['movePtes']> = new Set(['after-unlock', 'dirty-seen', 'dirty']);
+
+/** Is the old range flushed before the PTLs are dropped? @param seen the entry before it was taken away @param entry what was taken away */
+function flushesEarly(form: Profile['movePtes'], seen: Entry, entry: Entry): boolean {
+  switch (form) {
+    case 'range':
+      return true;
+    case 'dirty-seen':
+      return pteDirty(seen);
+    case 'dirty':
+      return pteDirty(entry);
+    default:
+      return false;
+  }
 }

@@ -55,7 +55,7 @@ export const POWERPC_HASH: Architecture = {
       'T16/no-flush',
       'T23/not-accessible',
       'bug:B01/buggy',
-      'bug:B03/buggy',
+      'bug:B03/*',
       'munmap/*/free-first',
       'mprotect/*/no-flush',
       'uffd/write-protect/no-flush',
@@ -86,7 +86,7 @@ export const POWERPC_HASH: Architecture = {
     ...mendsOf(
       'a page that moves has left its old address, in the hash page table and all TLBs, before the PTLs are dropped',
       'T14/naive',
-      'bug:B04/buggy',
+      'bug:B04/*',
       'T14/cleaned/after-unlock',
       'T14/gather-unlocked',
       'mremap/running-thread/after-unlock',

@@ -16,6 +16,7 @@ export const RAISED_BEFORE_FLUSH: NonNullable<ProfileSpec['mends']> = {
 export const OTHERS_ARE_AWAITED: NonNullable<ProfileSpec['mends']> = {
   'T8/naive': 'the finish waits for the other gather',
   'bug:B03/buggy': 'the finish waits for the other gather',
+  'bug:B03/free/buggy': 'the finish waits for the other gather',
   'rfc/D14': 'the finish waits for the other gather',
 };
 

@@ -2,7 +2,7 @@
  * Historical bugs: the fixed form, which must hold, and the buggy one, which must be found.
  */
 import { VM_READ } from '@mmu-gather/core/stepped';
-import { madviseDontneed, mprotect, munmap, shrinkPages } from '@mmu-gather/mm/stepped';
+import { MADV_FREE, madvise, madviseDontneed, mprotect, munmap, shrinkPages } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
@@ -52,6 +52,28 @@ const b03 = defineScenario<Stage>({
     {
       id: 'bug:B03/buggy',
       why: 'the second caller finds the work done and skips the flush',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { nestedFinish: 'none' },
+    },
+  ],
+});
+
+const b03Free = defineScenario<Stage>({
+  id: 'bug:B03/free/fixed',
+  bug: 'B03',
+  title: 'two parallel MADV_FREE: the second must not return while its own TLB still holds the page dirty',
+  source: '99baac21e458 (2017)',
+  cpus: 2,
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [
+    thread((cpu) => madvise(cpu, mm, 0, PAGE, MADV_FREE)),
+    thread((cpu) => syscall(cpu, () => madvise(cpu, mm, 0, PAGE, MADV_FREE))),
+  ],
+  twins: [
+    {
+      id: 'bug:B03/free/buggy',
+      why: 'the second caller finds the page clean and skips the flush: it may still store without a trace',
       oracle: 'O10',
       property: 'SAC',
       profile: { nestedFinish: 'none' },
@@ -146,4 +168,4 @@ const b33 = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const BUGS: readonly AnyScenario[] = [b02, b03, b13, b31, b33];
+export const BUGS: readonly AnyScenario[] = [b02, b03, b03Free, b13, b31, b33];

@@ -44,6 +44,8 @@ export interface MappedOptions {
   readonly pages?: number;
   /** Indices of those that are stored to, so that they are present, writable and dirty; all if not given. */
   readonly stored?: readonly number[];
+  /** Indices of those that are only loaded from, so that they are present and clean; none if not given. */
+  readonly loaded?: readonly number[];
   /** CPUs that run user code of the mm; 0 and 1 if not given. */
   readonly running?: readonly number[];
   /** CPUs of these that are in a system call when the race begins. */
@@ -69,6 +71,7 @@ export function setMappedStage(run: Run, options: MappedOptions = {}): MappedSta
   const pages = indices.map((index) => run(0, (cpu) => filemapAdd(cpu, mapping, index, 100 + index)));
   const mm = run0(run);
   run(0, (cpu) => mmap(cpu, mm, 0, count * PAGE, SHARED, fileBacking(mapping.address)));
+  for (const index of options.loaded ?? []) run(0, (cpu) => userLoad(cpu, mm, index * PAGE));
   for (const index of options.stored ?? indices) run(0, (cpu) => userStore(cpu, mm, index * PAGE, 1 + index));
   others(run, mm, options);
   return { mm, mapping, pages };

@@ -18,10 +18,12 @@ export interface MoveSwitches {
    * - `gather`: one mmu_gather for the whole call, with the locks of the reverse map held until it is flushed: the further step
    *   of which the RFC's cover letter speaks
    * - `gather-unlocked`: the same without those locks (wrong: trace T14)
-   * - `after-unlock`: flush_tlb_range once the PTLs are dropped (up to 4.18, CVE-2018-18281; wrong: bug B04)
+   * - `after-unlock`: flush_tlb_range once the PTLs are dropped (up to 4.8; wrong: bug B04)
+   * - `dirty-seen`: before, if an entry was dirty when it was looked at, and after that was taken away; else after (4.9, 5d1904204c99; wrong)
+   * - `dirty`: before, if an entry that was taken away is dirty; else after (4.9 to 4.18, a2ce2666aa86; wrong: CVE-2018-18281)
    * - `none`: nothing (wrong)
    */
-  readonly movePtes: 'range' | 'gather' | 'gather-unlocked' | 'after-unlock' | 'none';
+  readonly movePtes: 'range' | 'gather' | 'gather-unlocked' | 'after-unlock' | 'dirty-seen' | 'dirty' | 'none';
   /**
    * What mremap does with a PTE table that moves as a whole:
    * - `table`: moves the upper entry and flushes the old block under the lock of that level (HAVE_MOVE_PMD, 5.0 on)
@@ -69,7 +71,7 @@ export const MOVES_6_18: Partial<MoveSwitches> = { pfnmapFlush: 'unlink', movePm
 /** Values of the switches. */
 export const MOVE_AXES: Axes<MoveSwitches> = {
   pfnmapFlush: axis(['vma-end', 'unlink'], ['none']),
-  movePtes: axis(['range', 'gather'], ['gather-unlocked', 'after-unlock', 'none']),
+  movePtes: axis(['range', 'gather'], ['gather-unlocked', 'after-unlock', 'dirty-seen', 'dirty', 'none']),
   movePmd: axis(['entries', 'table'], ['no-flush']),
   movePmdRmapLocks: axis([true], [false]),
   moveOrder: axis(['after'], ['before']),
