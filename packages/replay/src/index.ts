@@ -23,6 +23,7 @@ export type { Clock, Header, Trace } from './read/trace.ts';
 export * from './replay.ts';
 export {
   type Cut,
+  type Gap,
   type Mismatch,
   type ReplayReport,
   type Score,

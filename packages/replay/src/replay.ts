@@ -125,7 +125,8 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     eventsPerSecond: events / seconds,
     assumed: machine.assumed,
     adjustments: model.adjustments,
-    lost: schedule.lost.length,
+    lost: schedule.gaps,
+    gaps: schedule.lost.map(({ line, cpu, count }) => ({ line, cpu, count })),
     truncated: schedule.truncated === null ? null : { line: schedule.truncated.line, what: schedule.truncated.what },
   };
 }

@@ -72,6 +72,16 @@ export interface Cut {
   readonly what: string;
 }
 
+/** Events that the recorder lost. */
+export interface Gap {
+  /** Line, or record, before which they are missing. */
+  readonly line: number;
+  /** The CPU. */
+  readonly cpu: number;
+  /** How many; null: unknown. */
+  readonly count: number | null;
+}
+
 /** What a replay found. */
 export interface ReplayReport extends Score {
   /** Version of this form. */
@@ -104,6 +114,8 @@ export interface ReplayReport extends Score {
   readonly adjustments: Adjustments;
   /** Gaps that the recorder reported. */
   readonly lost: number;
+  /** The first of them: where, and how many events. */
+  readonly gaps: readonly Gap[];
   /** Where and how the recording ends too early; null if it does not. */
   readonly truncated: Cut | null;
 }
@@ -196,7 +208,7 @@ export function summary(report: ReplayReport, most = 10): string {
     `the code that ran flushed ${flushes} times: ${full} in full, ${pages} pages otherwise; ${ipis} interrupts`,
   );
   if (report.truncated !== null) lines.push('', `cut off at line ${report.truncated.line}: ${report.truncated.what}`);
-  if (report.lost > 0) lines.push('', `the recorder lost events ${report.lost} times`);
+  if (report.lost > 0) lines.push('', ...gapText(report));
   if (report.mismatches.length > 0) lines.push('', `${report.mismatches.length} mismatches${most > 0 ? ':' : ''}`);
   for (const mismatch of report.mismatches.slice(0, most)) {
     const { time, cpu, line, cause } = mismatch;
@@ -204,6 +216,17 @@ export function summary(report: ReplayReport, most = 10): string {
   }
   if (most > 0 && report.mismatches.length > most) lines.push(`  and ${report.mismatches.length - most} more`);
   return lines.flatMap(fold).join('\n');
+}
+
+/** Gaps that are named. */
+const NAMED = 3;
+
+function gapText({ lost, gaps }: ReplayReport): string[] {
+  const named = gaps
+    .slice(0, NAMED)
+    .map(({ line, cpu, count }) => `  ${count ?? 'some'} of CPU ${cpu} before line ${line}`);
+  const more = lost > named.length ? [`  and ${lost - named.length} times more`] : [];
+  return [`the recorder lost events ${lost} times; what happened meanwhile is not known:`, ...named, ...more];
 }
 
 function row(name: string, { recorded, predicted, matched, allowed, missed, spurious }: Score): string {

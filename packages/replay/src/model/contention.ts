@@ -14,6 +14,8 @@ import type { Operation } from '../schedule/action.ts';
 export class Contention {
   readonly #bySpace = new Map<number, Operation[]>();
   readonly #spaces = new Map<number, number>();
+  /** Times of which the recorder lost events. */
+  #gaps: { readonly time: number; readonly until: number }[] = [];
 
   /** An operation changes entries of an address space. */
   note(operation: Operation, space: number): void {
@@ -24,10 +26,16 @@ export class Contention {
     else there.push(operation);
   }
 
-  /** Does another task's operation overlap with it? */
+  /** Events between two times were lost: what overlaps with them may overlap with an operation that nobody saw. */
+  lost(time: number, until: number): void {
+    this.#gaps.push({ time, until });
+  }
+
+  /** Does another task's operation overlap with it, or may one do? */
   overlaps(operation: Operation): boolean {
     const space = this.#spaces.get(operation.id);
     if (space === undefined) return false;
+    if (this.#gaps.some(({ time, until }) => time <= operation.until && until >= operation.time)) return true;
     return this.#bySpace
       .get(space)!
       .some(({ pid, time, until }) => pid !== operation.pid && time <= operation.until && until >= operation.time);
@@ -35,6 +43,7 @@ export class Contention {
 
   /** Operations that ended before this time are not asked for any more. */
   forget(before: number): void {
+    this.#gaps = this.#gaps.filter(({ until }) => until >= before);
     for (const [space, operations] of this.#bySpace) {
       const kept = operations.filter(({ until }) => until >= before);
       for (const operation of operations) if (operation.until < before) this.#spaces.delete(operation.id);

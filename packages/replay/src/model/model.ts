@@ -76,6 +76,11 @@ export class Model {
     return !this.#early;
   }
 
+  /** Events were lost: who shares which page is not known since. */
+  #gaps = false;
+  /** Time of each CPU's last step. */
+  readonly #seen: number[] = [];
+
   /** Time of the last step. */
   now: number = -Infinity;
 
@@ -137,6 +142,8 @@ export class Model {
     if (event.kind === 'mark') this.begin();
     this.now = event.time;
     this.host.at(event.time, this.#ticks, this.#early);
+    if (step.lost !== null) for (const cpu of step.lost) this.#lose(cpu, event.time);
+    this.#seen[event.cpu] = event.time;
     const current = this.#tasks.current(event.cpu);
     if (current === null) this.#tasks.settle(event.cpu, this.#tasks.task(event.cpu, event.pid, event.comm));
     else if (current.met && current.pid === event.pid && event.tgid !== null) {
@@ -153,6 +160,15 @@ export class Model {
     else if (event.kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
     else if (runsFlush(event) && (inHardirq(event) || event.pid === 0)) this.#runner.arrive(event.cpu);
     if (step.after !== null) for (const action of step.after) this.#act(event.cpu, action);
+  }
+
+  /** Events of a CPU were lost: what waits there is over, and somebody runs there whom the next event names. */
+  #lose(cpu: number, now: number): void {
+    if (cpu >= this.host.cpus) return;
+    this.#gaps = true;
+    this.#contention.lost(this.#seen[cpu] ?? -Infinity, now);
+    this.#runner.end();
+    this.#tasks.lose(cpu);
   }
 
   #goesOn({ event }: Step): void {
@@ -204,8 +220,10 @@ export class Model {
     if (mm === null) return;
     if (action.kind === 'miss') return;
     if (action.kind !== 'fault' || (action.errorCode & COPIES) === COPIES) this.#contention.note(operation, mm.address);
-    if (action.kind === 'fault' && this.#faults.mayCopy(this.host.cpu(cpu), mm, action))
-      this.#opens(operation, 'copies');
+    if (action.kind === 'fault') {
+      const shared = this.#gaps && (action.errorCode & COPIES) === COPIES;
+      if (shared || this.#faults.mayCopy(this.host.cpu(cpu), mm, action)) this.#opens(operation, 'copies');
+    }
     const leaves = action.kind === 'exit' || action.kind === 'exec';
     if (leaves && this.#slots.loads(cpu, this.host.initMm, true)) this.#opens(operation, 'slots');
   }

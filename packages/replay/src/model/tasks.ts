@@ -90,6 +90,11 @@ export class Tasks {
     this.#tasks.delete(pid);
   }
 
+  /** Events of a CPU were lost: the next one shows who runs there. */
+  lose(cpu: number): void {
+    this.#current[cpu] = null;
+  }
+
   /** A context switch. */
   switchTo(cpu: number, next: Task): void {
     this.#current[cpu] = next;

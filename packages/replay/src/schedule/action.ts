@@ -122,6 +122,8 @@ export type Action =
 /** An event in its place, with what takes effect there. */
 export interface Step {
   readonly event: TaskEvent;
+  /** CPUs of which events were lost before this one; null: none. */
+  readonly lost: readonly number[] | null;
   /** The operation that the event belongs to: set on tlbFlush, schedSwitch and requests to flush. */
   operation: Operation | null;
   /** In effect before the event itself. */

@@ -34,6 +34,12 @@ export class Attribution {
   /** The operation that last said it would interrupt others. */
   #lastSend: Operation | null = null;
 
+  /** Events of a CPU were lost: requests to it may be answered, and those of its tasks forgotten. */
+  lose(cpu: number): void {
+    this.#cpus.delete(cpu);
+    this.#lastSend = null;
+  }
+
   /**
    * An event that is no flush: unless it is of the task that was switched away, what follows is not of that switch. Nor is it if that task
    * is at its own work again, and the recording lacks the switch back.

@@ -66,6 +66,14 @@ export class HiddenSwitches {
     this.#takeEvidence(step, event);
   }
 
+  /** Events of a CPU were lost: what was seen of it is no evidence any more. */
+  lose(cpu: number): void {
+    const view = this.#views.get(cpu);
+    if (view === undefined) return;
+    this.#forget(view);
+    this.#views.delete(cpu);
+  }
+
   #takeEvidence(step: Step, event: TaskEvent): void {
     const woken = this.#views.get(wakesCpu(event));
     if (woken !== undefined && woken.pid === 0) {

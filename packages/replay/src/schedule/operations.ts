@@ -58,6 +58,8 @@ const WRITE = 2;
 
 /** Where a task is in its own work. */
 interface Task {
+  /** Where it was seen last. */
+  cpu: number;
   syscall: OpenSyscall | null;
   fault: OpenFault | null;
   exit: OpenExit | null;
@@ -116,9 +118,26 @@ export class Operations {
     }
   }
 
+  /** Events of a CPU were lost: nothing waits for what its tasks have begun, as its end may be among them. */
+  lose(cpu: number): void {
+    this.#attribution.lose(cpu);
+    for (const [pid, task] of this.#tasks) {
+      if (task.cpu !== cpu) continue;
+      if (task.miss !== null) this.#closeMiss(task, task.miss.first);
+      if (task.fault !== null) this.#closeFault(task, task.fault.first);
+      if (task.exit !== null) this.#closeExit(task, task.exit.first, pid);
+      const { syscall } = task;
+      if (syscall === null || syscall.anchor === null) continue;
+      syscall.anchor.holds--;
+      syscall.anchor = null;
+      syscall.interrupts = false;
+    }
+  }
+
   /** An event of a task's own context. */
   #takeOwn(step: Step, event: TaskEvent): void {
     const task = this.#task(event.pid);
+    task.cpu = event.cpu;
     if (queuesFlush(event) || runsFlush(event)) {
       this.#anchor(task, step);
       if (event.kind !== 'csdQueueCpu') return;
@@ -339,6 +358,7 @@ export class Operations {
       this.#tasks.set(
         pid,
         (task = {
+          cpu: -1,
           syscall: null,
           fault: null,
           exit: null,

@@ -7,12 +7,18 @@ import { HiddenSwitches } from './hidden.ts';
 import { Operations } from './operations.ts';
 import { Window } from './window.ts';
 
+/** Gaps that are kept for the report. */
+const KEPT = 1000;
+
 /** Turns events into steps. */
 export class Schedule {
   readonly #window = new Window();
   readonly #operations = new Operations(this.#window);
   readonly #hidden = new HiddenSwitches(this.#window);
-  /** Gaps that the recorder reported. */
+  /** CPUs of which events were lost since the last step. */
+  #missing: number[] | null = null;
+  /** Gaps that the recorder reported: how many, and the first ones. */
+  gaps: number = 0;
   readonly lost: Lost[] = [];
   /** The recording ends too early. */
   truncated: Truncated | null = null;
@@ -26,16 +32,28 @@ export class Schedule {
   take(events: readonly TraceEvent[]): void {
     for (const event of events) {
       if (event.kind === 'lost') {
-        this.lost.push(event);
+        this.#lose(event);
       } else if (event.kind === 'truncated') {
         this.truncated = event;
       } else {
-        const step = this.#window.push(event);
+        const step = this.#window.push(event, this.#missing);
+        this.#missing = null;
         // A switch that was missed comes before what the task that it led to does.
         this.#hidden.take(step);
         this.#operations.take(step);
       }
     }
+  }
+
+  /** What was under way on a CPU may be over since, and others may run there. */
+  #lose(gap: Lost): void {
+    // No events at all: the CPU was idle all the time.
+    if (gap.count === 0) return;
+    this.gaps++;
+    if (this.lost.length < KEPT) this.lost.push(gap);
+    this.#hidden.lose(gap.cpu);
+    this.#operations.lose(gap.cpu);
+    (this.#missing ??= []).push(gap.cpu);
   }
 
   /** No more events will come. */

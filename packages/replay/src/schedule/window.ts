@@ -18,9 +18,9 @@ export class Window {
   /** Holds that were given up. */
   overruns = 0;
 
-  /** Takes an event in. */
-  push(event: TaskEvent): Step {
-    const step: Step = { event, operation: null, before: null, after: null, holds: 0, passed: false };
+  /** Takes an event in. @param lost CPUs of which events were lost before it */
+  push(event: TaskEvent, lost: readonly number[] | null = null): Step {
+    const step: Step = { event, lost, operation: null, before: null, after: null, holds: 0, passed: false };
     this.#steps.push(step);
     return step;
   }
