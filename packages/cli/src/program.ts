@@ -6,10 +6,11 @@ import { Command, CommanderError, Option } from 'commander';
 import { exitCode } from './index.ts';
 import { firstLine, Misuse } from './misuse.ts';
 import { suggestion } from './nearest.ts';
-import { count, duration, list as listed, oneOf, pids, seed, several, shard, share } from './values.ts';
+import { between, count, duration, list as listed, oneOf, pids, seed, several, shard, share } from './values.ts';
 import type { RecordingOptions } from './commands/record.ts';
 import type { ReplayOptions } from './commands/replay.ts';
 import type { MergeOptions } from './commands/merge.ts';
+import type { StressCommandOptions } from './commands/stress.ts';
 import type { MutantOptions } from './commands/mutants.ts';
 import type { SuiteOptions } from './suite/options.ts';
 import type { ListName, ListOptions } from './commands/list.ts';
@@ -163,7 +164,38 @@ function commands(done: (code: number) => void): Command {
       done(await runReplay(trace, options));
     });
 
-  const names: readonly ListName[] = ['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs', 'costs', 'mutants'];
+  program
+    .command('stress')
+    .description('Let CPUs race on threads: random mm operations and user accesses, with oracles at every access.')
+    .option('--arch <id>', 'this architecture instead of x86; all of them: all (repeatable)', several)
+    .option('--profile <id>', 'this profile instead of linux-6.18 (repeatable)', several)
+    .option('--with <switch=value,...>', 'on top of each profile: fullmm=F2,x86.ceiling=2', listed)
+    .option('--cpus <n>', 'CPUs, each on a thread of its own: 2 to 16 (default: 4)', between(2, 16))
+    .option('--seconds <n>', 'how long each run lasts (default: 10)', count)
+    .option(
+      '--seed <n>',
+      'seed of what CPUs do; threads interleave as they like (default: another one each time)',
+      seed,
+    )
+    .option('--bug <id>', 'put a bug in, which must be found: see list seeded-bugs')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('stress --arch arm64 --seconds 60'))
+    .action(async (options: StressCommandOptions) => {
+      const { runStress } = await import('./commands/stress.ts');
+      done(await runStress(options));
+    });
+
+  const names: readonly ListName[] = [
+    'archs',
+    'profiles',
+    'axes',
+    'scenarios',
+    'oracles',
+    'bugs',
+    'costs',
+    'mutants',
+    'seeded-bugs',
+  ];
   program
     .command('list')
     .description('List what there is to choose from.')

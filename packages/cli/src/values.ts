@@ -26,6 +26,16 @@ export function count(typed: string): number {
   return value;
 }
 
+/** A whole number within bounds. */
+export function between(least: number, most: number): (typed: string) => number {
+  return (typed) => {
+    const value = Number(typed);
+    if (typed.trim() === '' || !Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
+    return value;
+  };
+}
+
 /** A part of a run: `2/4`. */
 export function shard(typed: string): Shard {
   const m = /^(\d+)\/(\d+)$/.exec(typed.trim());

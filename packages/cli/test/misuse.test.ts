@@ -65,7 +65,7 @@ const TRACE = join(FIXTURES, 'm02-lazy.trace.txt.gz');
 
 describe('one line, exit code 2', () => {
   test.for<[args: string[], line: RegExp]>([
-    [[], /no command: give one of conformance, check, merge-reports, litmus, record, replay, list, demo/],
+    [[], /no command: give one of conformance, check, merge-reports, litmus, record, replay, stress, list, demo/],
     [['conformanc'], /unknown command 'conformanc'.*conformance/],
     [['conformance', '--jsn'], /unknown option '--jsn'.*--json/],
     [['conformance', 'extra'], /too many arguments/],

@@ -27,7 +27,7 @@ const MAKERS: Readonly<Record<string, Make>> = {
   'powerpc-radix': (switches, cpus) => powerpcRadix({ ...(switches as unknown as RadixSwitches), pids: spaces(cpus) }),
   s390: (switches, cpus) => s390({ ...(switches as unknown as S390Switches), asces: spaces(cpus) }),
   sparc64: (switches, cpus) =>
-    sparc64({ ...(switches as unknown as Sparc64Switches), contexts: 2 * cpus + 4, tsbs: spaces(cpus) }),
+    sparc64({ ...(switches as unknown as Sparc64Switches), contexts: 2 * cpus + 4, tsbs: 4 * spaces(cpus) }),
 };
 
 /** Ids of the architectures that a stress run knows. */

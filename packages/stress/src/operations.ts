@@ -54,6 +54,8 @@ const RIGHTS: readonly number[] = [VM_READ, RW, RW, 0];
 const ADVICE: readonly number[] = [MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_COLD];
 /** Accesses of a user at a stretch. */
 const STRETCH = 40;
+/** Addresses that reclaim looks at. */
+const RECLAIMED = 4;
 /** Rests of a CPU that is idle. */
 const IDLE_TURNS = 60;
 
@@ -102,7 +104,9 @@ function pageout(task: Task): void {
 
 function move(task: Task): void {
   const { start, length } = task.range();
-  mremap(task.cpu, task.mm, start, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, task.page());
+  // The caller sees to it that the new place is within the address space.
+  const to = Math.min(task.page(), PAGES * PAGE - length);
+  mremap(task.cpu, task.mm, start, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 }
 
 function numa(task: Task): void {
@@ -127,12 +131,13 @@ function pin({ cpu, mm, chance }: Task): void {
 function reclaim(task: Task): void {
   const { cpu, chance, shared } = task;
   const mm = getSlot(cpu, shared, chance.below(SLOTS));
-  const found = Array.from({ length: 4 }, () => task.page())
-    .filter((address, n, all) => all.indexOf(address) === n)
-    .map((address) => ({ mm, address, page: anonPageAt(cpu, mm, address) }))
-    .filter(({ page }, n, all) => page !== 0 && all.findIndex((other) => other.page === page) === n);
-  shrinkPages(cpu, found);
-  for (const { page } of found) putPage(cpu, page);
+  const addresses = new Set(Array.from({ length: RECLAIMED }, () => task.page()));
+  const found = [...addresses].map((address) => ({ mm, address, page: anonPageAt(cpu, mm, address) }));
+  const held = found.filter(({ page }) => page !== 0);
+  // A page that has moved meanwhile was found twice.
+  const pages = new Set(held.map(({ page }) => page));
+  shrinkPages(cpu, pages.size === held.length ? held : []);
+  for (const { page } of held) putPage(cpu, page);
   mmput(cpu, mm);
 }
 

@@ -73,9 +73,11 @@ function end({ memory }: Machine, { cpu, shared, mm }: Task): void {
 
 /** The pages of the file are left, and of each CPU an mm with its top-level table. */
 function checkNothingLeft(cpu: ThreadCpu): void {
-  const expected = { page: FILE_PAGES, mm: cpu.kernel.cpus, table: cpu.kernel.cpus, vma: 0 } as const;
-  for (const [cache, count] of Object.entries(expected) as [keyof typeof expected, number][]) {
-    const live = cpu.objects.live(cache);
-    cpu.claim.that(live === count, 'O16', `at the end ${live} objects of '${cache}' are allocated instead of ${count}`);
-  }
+  const { cpus } = cpu.kernel;
+  const expected = { page: FILE_PAGES, mm: cpus, table: cpus, vma: 0 } as const;
+  const wrong = (Object.entries(expected) as [keyof typeof expected, number][])
+    .map(([cache, count]) => ({ cache, count, live: cpu.objects.live(cache) }))
+    .filter(({ count, live }) => live !== count)
+    .map(({ cache, count, live }) => `${live} of '${cache}' instead of ${count}`);
+  cpu.claim.that(wrong.length === 0, 'O16', `all address spaces are gone, and there are ${wrong.join(', ')}`);
 }

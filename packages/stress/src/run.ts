@@ -1,8 +1,9 @@
 /**
  * A stress run, from the thread that watches: it starts the CPUs, ends them when the time is over, and never waits for ever.
  */
-import { type Event, Machine, spawn, type Thread } from '@mmu-gather/threads';
+import { Machine, spawn, type Thread } from '@mmu-gather/threads';
 import type { StressConfig } from './config.ts';
+import { type EventLine, lineOf } from './event-lines.ts';
 import { type Count, machineOptions, sharedWords } from './space.ts';
 import type { Assignment, Told } from './worker.ts';
 
@@ -30,7 +31,7 @@ export interface StressResult extends Progress {
   /** The CPU that found it. */
   readonly cpu?: number;
   /** The last events of all CPUs by time. */
-  readonly events: readonly Event[];
+  readonly events: readonly EventLine[];
 }
 
 /** How to run. */
@@ -54,6 +55,8 @@ export const WORKER_MODULE: URL = new URL(
 );
 
 const PATIENCE = 30_000;
+/** Threads have so many milliseconds to start, however short the patience with them is afterwards. */
+const START = 60_000;
 /** Milliseconds between two looks at the run. */
 const TICK = 100;
 
@@ -116,7 +119,12 @@ class Run {
 
   #told(what: Told): void {
     if (what === 'done') this.#done++;
-    else if (++this.#started === this.#config.cpus) this.#began = performance.now();
+    else if (++this.#started === this.#config.cpus) this.#begin();
+  }
+
+  #begin(): void {
+    this.#began = performance.now();
+    for (const last of this.#last) last.since = this.#began;
   }
 
   /** @returns how it ended, if it did */
@@ -146,7 +154,9 @@ class Run {
 
   #ended(outcome: StressResult['outcome'], message: string, found?: { oracle: string; cpu: number }): StressResult {
     this.#machine.stop();
-    const events = this.#last.flatMap((_, cpu) => this.#machine.events(cpu)).toSorted((a, b) => a.time - b.time);
+    const { kernel } = this.#machine.memory;
+    const noted = this.#last.flatMap((_, cpu) => this.#machine.events(cpu)).toSorted((a, b) => a.time - b.time);
+    const events = noted.map((event) => lineOf(event, kernel));
     return { ...this.#progress(), outcome, message, events, ...(found && { oracle: found.oracle, cpu: found.cpu }) };
   }
 
@@ -175,7 +185,8 @@ class Run {
   /** Which CPU stands still, in a line; empty if none does. */
   #stuck(): string {
     const now = performance.now();
-    const patience = this.#options.patience ?? PATIENCE;
+    const { patience = PATIENCE } = this.#options;
+    if (this.#started < this.#config.cpus) return now - this.#made > START ? 'its threads do not start' : '';
     for (const [cpu, last] of this.#last.entries()) {
       const operations = this.#count(cpu, 'operations');
       if (operations !== last.operations) this.#last[cpu] = { operations, since: now };

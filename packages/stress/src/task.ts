@@ -7,8 +7,8 @@ import { PAGE, PAGES, type Shared } from './space.ts';
 
 /** Pages around which most of what CPUs do happens. */
 const HOT_PAGES = 12;
-/** Pages of the longest range. */
-const LONGEST = 6;
+/** Pages of the longest range: more than one PTE table maps. */
+const LONGEST = 12;
 
 /** A range of addresses. */
 export interface Range {

@@ -25,8 +25,9 @@ test('right code: every CPU works, nothing is found, nothing is left', async () 
 test('pages that are freed before the flush: found, with the last events of both CPUs', async () => {
   const wrong: StressConfig = { ...CONFIG, profile: { ...LINUX_6_18, freePages: 'before-flush' } };
   const result = await stress(wrong, { time: 60_000 });
-  expect(result).toMatchObject({ outcome: 'violation', oracle: 'O1' });
-  expect(result.message).toMatch(/^a (load from|store to) 0x[0-9a-f]+ goes to page \d+, which was freed$/);
+  expect(result.outcome).toBe('violation');
+  expect(result.oracle).toMatch(/^O[14]$/);
+  expect(result.message).toMatch(/^a (load from|store to|walk reads) .*, which was freed$/);
   expect(new Set(result.events.map(({ cpu }) => cpu))).toEqual(new Set([0, 1]));
 });
 
@@ -38,7 +39,9 @@ test('a thread that dies: one line, at once', async () => {
 });
 
 test('a CPU that comes to nothing: one line that says what each waits for', async () => {
-  const module = new URL('data:text/javascript,setInterval(() => {}, 1000)');
+  const starts =
+    'import { parentPort } from "node:worker_threads"; parentPort.postMessage("started"); setInterval(() => {}, 1000)';
+  const module = new URL(`data:text/javascript,${starts}`);
   const result = await stress(CONFIG, { time: 60_000, patience: 200, module });
   expect(result.outcome).toBe('failed');
   expect(result.message).toMatch(/^CPU 0 has finished no operation for .* CPU 0 waits for nothing, CPU 1 waits for/);

@@ -30,6 +30,7 @@ import { Canaries } from './canaries.ts';
 import { Events } from './events.ts';
 import { Ipis } from './ipis.ts';
 import { Jitter } from './jitter.ts';
+import { CACHES } from './layout.ts';
 import { BUS, IPI, Mailboxes, STOP, Stopped } from './mailbox.ts';
 import type { Memory } from './memory.ts';
 import { Mmu } from './mmu.ts';
@@ -252,12 +253,12 @@ export class ThreadCpu implements Cpu {
     const object = this.objects.alloc(cache, count);
     const { size } = this.#memory.pools[cache];
     for (let n = 0; n < count; n++) this.#canaries?.allocated(cache, object + n * size);
-    this.events.note(this.id, 'alloc', object);
+    this.#noteObject('alloc', cache, object);
     return object;
   }
   free(cache: CacheName, object: Address): void {
     this.#poll();
-    this.events.note(this.id, 'free', object);
+    this.#noteObject('free', cache, object);
     this.objects.free(cache, object);
   }
   mayFail(): number {
@@ -469,9 +470,13 @@ export class ThreadCpu implements Cpu {
   #freeDeferred(): void {
     while (this.#deferred.length > 0 && this.#rcu.haveLeft(this.#deferred[0]!.readers)) {
       const { cache, object } = this.#deferred.shift()!;
-      this.events.note(this.id, 'free', object);
+      this.#noteObject('free', cache, object);
       this.objects.free(cache, object);
     }
+  }
+
+  #noteObject(what: 'alloc' | 'free', cache: CacheName, object: Address): void {
+    this.events.note(this.id, what, CACHES.indexOf(cache), this.#memory.indexIn(cache, object));
   }
 
   /** The frame of an access; 0 if it faults. */
@@ -483,7 +488,7 @@ export class ThreadCpu implements Cpu {
     }
     const frame = this.mmu.frame(slot, address);
     if (this.#canaries !== null) {
-      this.events.note(this.id, write ? 'userWrite' : 'userRead', address, frame);
+      this.events.note(this.id, write ? 'userWrite' : 'userRead', address, this.#memory.indexIn('page', frame));
       this.#canaries.access(this.mmu.root, address, frame, this.mmu.tlb.canaries[slot]!, write);
     }
     return frame;

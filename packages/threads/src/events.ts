@@ -3,7 +3,15 @@
  */
 import type { Memory } from './memory.ts';
 
-/** What is noted, by the number that stands for it. `op` is a word of whoever uses the machine. */
+/**
+ * What is noted, by the number that stands for it:
+ *
+ *     op             a number of whoever uses the machine      alloc, free    index in CACHES, number of the object
+ *     userRead,      address, number of the page; -1 if it     sendIpi        target, handler
+ *     userWrite      is none of the pool                       handler        handler
+ *     fault          address, 1 for a store                    loadContext    root, tag, 1 if what is cached stays
+ *     invalidate     tag, first address, first past it         barrier
+ */
 export const EVENT_NAMES = [
   'op',
   'userRead',

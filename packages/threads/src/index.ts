@@ -8,7 +8,7 @@ export * from './cpu.ts';
 export { type Event, EVENT_NAMES, type EventName, type Events } from './events.ts';
 export * from './host.ts';
 export { Chance } from './jitter.ts';
-export { DEFAULT_POOLS, type Pool, type PoolSizes } from './layout.ts';
+export { CACHES, DEFAULT_POOLS, type Pool, type PoolSizes } from './layout.ts';
 export * from './machine.ts';
 export { Stopped } from './mailbox.ts';
 export { type GlobalWords, type MachineOptions, type Memory, type TlbSize } from './memory.ts';

@@ -20,6 +20,7 @@ import {
 import { AXES, type Axis } from '@mmu-gather/core/stepped';
 import { Instrumented, suitePackages } from '@mmu-gather/mutants';
 import { COSTS } from '@mmu-gather/replay';
+import { SEEDED_BUGS } from '@mmu-gather/stress';
 import { tableOf } from '../human/table.ts';
 import { terminal } from '../human/terminal.ts';
 import { number } from '../human/text.ts';
@@ -40,7 +41,16 @@ interface List {
 }
 
 /** What can be listed. */
-export type ListName = 'archs' | 'profiles' | 'axes' | 'scenarios' | 'oracles' | 'bugs' | 'costs' | 'mutants';
+export type ListName =
+  | 'archs'
+  | 'profiles'
+  | 'axes'
+  | 'scenarios'
+  | 'oracles'
+  | 'bugs'
+  | 'costs'
+  | 'mutants'
+  | 'seeded-bugs';
 
 /** What is looked at. */
 interface View {
@@ -69,6 +79,7 @@ const LISTS: Readonly<Record<ListName, (view: View) => List>> = {
   bugs,
   costs,
   mutants,
+  'seeded-bugs': seededBugs,
 };
 
 /** Lists something on standard output. */
@@ -102,6 +113,15 @@ async function viewFor(name: ListName, { arch, backend }: ListOptions): Promise<
 function text(value: string | boolean | readonly (string | boolean)[] | undefined): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'not yet';
   return typeof value === 'string' ? value : (value ?? []).join(', ');
+}
+
+/** Bugs that a stress run can be given. */
+function seededBugs(): List {
+  const rows = SEEDED_BUGS.map(({ id, arch, title, profile, switches }) => {
+    const set = Object.entries({ ...profile, ...switches }).map(([key, value]) => `${key}=${valueText(value)}`);
+    return { bug: id, arch, title, switches: set };
+  });
+  return { head: ['bug', 'arch', 'title', 'switches'], rows };
 }
 
 function archs(view: View): List {

@@ -1,0 +1,154 @@
+/**
+ * `stress`: random mm operations and user accesses race on threads, one CPU each, while oracles look at every access.
+ */
+import { ARCHITECTURES, type Architecture, type ProfileSpec, profileOf, selected } from '@mmu-gather/conformance';
+import { SEEDED_BUGS, type SeededBug, stress, type StressConfig, type StressResult, withBug } from '@mmu-gather/stress';
+import { stressText } from '../human/stress.ts';
+import { Status } from '../human/status.ts';
+import { number } from '../human/text.ts';
+import { exitCode } from '../index.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { Misuse } from '../misuse.ts';
+import { suggestion } from '../nearest.ts';
+import { profilesMustExist } from '../suite/plan.ts';
+
+const CPUS = 4;
+const SECONDS = 10;
+const PROFILE = 'linux-6.18';
+
+/** Options of the command. */
+export interface StressCommandOptions {
+  readonly arch?: readonly string[];
+  readonly profile?: readonly string[];
+  readonly with?: readonly string[];
+  readonly cpus?: number;
+  readonly seconds?: number;
+  readonly seed?: number;
+  readonly bug?: string;
+  readonly json?: boolean;
+}
+
+/** One run. */
+interface Planned {
+  readonly profile: string;
+  readonly breaks: boolean;
+  readonly config: StressConfig;
+}
+
+/** What a run was and came to. */
+export interface StressRun extends StressResult {
+  readonly arch: string;
+  readonly profile: string;
+  readonly cpus: number;
+  readonly seed: number;
+  /** Whether there are scenarios of the suite that do not hold in the profile. */
+  readonly breaks: boolean;
+  /** The bug that is in it. */
+  readonly bug?: string;
+}
+
+/** Runs the command. Returns its exit code. */
+export async function runStress(options: StressCommandOptions): Promise<number> {
+  const bug = options.bug === undefined ? undefined : bugOf(options);
+  const runs: StressRun[] = [];
+  const controller = new AbortController();
+  const deaf = onInterrupt(() => controller.abort());
+  const status = new Status();
+  try {
+    for (const planned of plan(options, bug)) {
+      const run = await runOne(planned, options, bug, controller.signal, status);
+      runs.push(run);
+      if (options.json !== true) status.write(`${stressText(run)}\n`);
+      if (controller.signal.aborted) break;
+    }
+  } finally {
+    status.end();
+    deaf();
+  }
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ schema: 1, runs }, null, 2)}\n`);
+  if (controller.signal.aborted) {
+    process.stderr.write('mmu-gather: stopped before the end\n');
+    return exitCode.stopped;
+  }
+  return runs.every(asExpected) ? exitCode.expected : exitCode.unexpected;
+}
+
+/** A bug must be found, right code must be clean; where scenarios of the suite break, either may be. */
+function asExpected({ outcome, bug, breaks }: StressRun): boolean {
+  if (bug !== undefined) return outcome === 'violation';
+  return outcome === 'clean' || (breaks && outcome === 'violation');
+}
+
+async function runOne(
+  { profile, breaks, config }: Planned,
+  { seconds = SECONDS }: StressCommandOptions,
+  bug: SeededBug | undefined,
+  signal: AbortSignal,
+  status: Status,
+): Promise<StressRun> {
+  const { arch, cpus, seed } = config;
+  const result = await stress(config, {
+    time: seconds * 1000,
+    signal,
+    onProgress: (so) =>
+      status.update(
+        0,
+        `${arch} ${profile}: ${so.seconds.toFixed(0)} of ${seconds} s, ${number(so.operations)} operations, ${number(so.accesses)} accesses`,
+      ),
+  });
+  return { arch, profile, breaks, cpus, seed, ...(bug && { bug: bug.id }), ...result };
+}
+
+/** Every architecture with every profile that it knows. */
+function plan(options: StressCommandOptions, bug: SeededBug | undefined): Planned[] {
+  const { profile = [PROFILE], with: settings = [], cpus = CPUS, seed = randomSeed() } = options;
+  const selection = { profiles: profile, settings };
+  profilesMustExist(selection);
+  const specs = selected(selection, ARCHITECTURES);
+  const runs = archsOf(options, bug).flatMap((arch) =>
+    specs
+      .filter(({ kernel }) => arch.kernels[kernel] !== undefined)
+      .map((spec) => ({
+        profile: spec.id,
+        breaks: Object.keys(spec.breaks ?? {}).length > 0,
+        config: configOf(arch, spec, cpus, seed),
+      })),
+  );
+  if (runs.length === 0)
+    throw new Misuse(
+      `--profile: ${profile.join(', ')} starts from a kernel that the architecture does not know; see list profiles`,
+    );
+  return bug === undefined ? runs : runs.map((run) => ({ ...run, config: withBug(run.config, bug) }));
+}
+
+/** As the suite explores it: small constants, so that tags are used up, and what has scenarios of its own mended. */
+function configOf(arch: Architecture, spec: ProfileSpec, cpus: number, seed: number): StressConfig {
+  const switches = { ...arch.kernels[spec.kernel], ...arch.explored, ...spec.backend[arch.id] };
+  return { arch: arch.id, profile: profileOf(spec, arch.config), switches, cpus, seed };
+}
+
+function archsOf({ arch }: StressCommandOptions, bug: SeededBug | undefined): Architecture[] {
+  const names = ARCHITECTURES.map(({ id }) => id);
+  const wanted = arch ?? [bug?.arch ?? 'x86'];
+  if (wanted.length === 1 && wanted[0] === 'all') return [...ARCHITECTURES];
+  return wanted.map((id) => {
+    const found = ARCHITECTURES.find((each) => each.id === id);
+    if (found === undefined)
+      throw new Misuse(`--arch: there is no '${id}':${suggestion(id, names)} there are: all, ${names.join(', ')}`);
+    if (bug !== undefined && bug.arch !== id)
+      throw new Misuse(`--bug: '${bug.id}' is one of ${bug.arch}: leave --arch ${id} out`);
+    return found;
+  });
+}
+
+function bugOf({ bug }: StressCommandOptions): SeededBug {
+  const names = SEEDED_BUGS.map(({ id }) => id);
+  const found = SEEDED_BUGS.find(({ id }) => id === bug);
+  if (found === undefined)
+    throw new Misuse(`--bug: there is no '${bug}':${suggestion(bug!, names)} see list seeded-bugs`);
+  return found;
+}
+
+function randomSeed(): number {
+  return 1 + Math.floor(Math.random() * 1_000_000);
+}

@@ -1,0 +1,77 @@
+/**
+ * The example on four threads: each CPU maps a page, marks it, looks at its neighbour's, and unmaps its own. Frames go round, so a CPU that
+ * used a translation after its shootdown would read another one's mark.
+ */
+import { spawn } from '@mmu-gather/threads';
+import { expect, test } from 'vitest';
+import { type Instruction, makeComputer } from '../src/example/interpreter.ts';
+
+const CPUS = 4;
+const ROUNDS = 60;
+const COUNTER = 0x100;
+const WORKER = new URL('../src/example/worker.ts', import.meta.url);
+
+/** The page of a CPU, and its mark: a sum of one CPU's marks is no sum of another's. */
+const page = (id: number): number => (1 + (id % CPUS)) * 0x10_000;
+const mark = (id: number): number => 100 ** (id % CPUS);
+
+/** Registers: 2 its page, 3 its mark, 4 the neighbour's page, 5 what is there, 6 all of that added up, 7 rounds left. */
+function program(id: number): Instruction[] {
+  const [own, stamp, other, seen, sum, left] = [2, 3, 4, 5, 6, 7] as const;
+  const setUp: Instruction[] = [
+    ['set', own, page(id)],
+    ['set', stamp, mark(id)],
+    ['set', other, page(id + 1)],
+    ['set', left, ROUNDS],
+    ...(id === 0
+      ? ([
+          ['set', seen, 0],
+          ['map', seen],
+        ] as Instruction[])
+      : []),
+  ];
+  const round: Instruction[] = [
+    ['map', own],
+    ['store', stamp, own],
+    ['set', seen, 0],
+    ['load', seen, other],
+    ['add', sum, sum, seen],
+    ['unmap', own],
+    ['set', seen, COUNTER],
+    ['count', seen],
+    ['set', seen, -1],
+    ['add', left, left, seen],
+    ['jump-if', left, setUp.length],
+    ['halt'],
+  ];
+  return [...setUp, ...round];
+}
+
+test("a CPU reads its neighbour's mark or nothing, and every round is counted", async () => {
+  const computer = makeComputer(CPUS);
+  const registers = await Promise.all(
+    Array.from(
+      { length: CPUS },
+      (_, id) =>
+        new Promise<number[]>((resolve, reject) => {
+          const thread = spawn(
+            WORKER,
+            { computer, id, program: program(id) },
+            {
+              message: (value) => {
+                thread.terminate();
+                resolve(value as number[]);
+              },
+              failed: (message) => reject(new Error(message)),
+            },
+          );
+        }),
+    ),
+  );
+  for (const [id, r] of registers.entries()) {
+    const seen = r[6]! / mark(id + 1);
+    expect(seen).toBe(Math.floor(seen));
+    expect(seen).toBeLessThanOrEqual(ROUNDS);
+    expect(r[7]).toBe(0);
+  }
+});
