@@ -25,6 +25,7 @@ export * from './run.ts';
 export * from './scenario.ts';
 export * from './scenarios/index.ts';
 export * from './schedule.ts';
+export * from './group.ts';
 export * from './sharing.ts';
 export * from './staleness.ts';
 export * from './unused-wrongs.ts';

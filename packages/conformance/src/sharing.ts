@@ -4,6 +4,7 @@
  * Profiles differ in a few switches, and most scenarios look at a few others. Only cells of one group can share: runs that are spread
  * over threads or machines keep groups together, and come to the same results.
  */
+import { groupOf } from './group.ts';
 import type { Cell } from './matrix.ts';
 import { agree, Reads, type SwitchRead } from './reads.ts';
 import type { CellResult } from './result.ts';
@@ -25,11 +26,6 @@ export interface Ran {
   readonly result: CellResult;
   /** The search, if one was made for it that says something about others, too. */
   readonly made?: Made;
-}
-
-/** Cells with one group may share a search. */
-export function groupOf({ id, arch, memoryModel }: Readonly<Record<'id' | 'arch' | 'memoryModel', string>>): string {
-  return `${id}@${arch}@${memoryModel}`;
 }
 
 /** Runs cells, all with the same options, and remembers what it found. */

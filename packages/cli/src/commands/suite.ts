@@ -2,7 +2,6 @@
  * `conformance` and `check`: runs scenarios and shows verdicts, as a table or as JSON.
  */
 import { availableParallelism } from 'node:os';
-import { PROFILES } from '@mmu-gather/conformance';
 import { race } from '../human/race.ts';
 import { SuiteReport } from '../human/suite-report.ts';
 import { terminal } from '../human/terminal.ts';
@@ -26,7 +25,7 @@ export async function runSuite(files: readonly string[], options: SuiteOptions):
   const request = requestOf(files, options, options.json === true ? JSON_COLUMNS : screen.columns);
   if (options.compare === true) {
     const { runCompare } = await import('./compare.ts');
-    const profiles = options.profile ?? PROFILES.map((spec) => spec.id);
+    const profiles = options.profile ?? ['all'];
     // What profiles cost is compared on one architecture: sums over several would say nothing.
     const archs = options.arch ?? (options.backend === undefined ? ['x86'] : []);
     const selection = { ...request.selection, profiles, archs };

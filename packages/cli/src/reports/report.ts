@@ -1,7 +1,7 @@
 /**
  * Report: an outcome as JSON, and back.
  */
-import { type CellResult, type Report, summaryOf } from '@mmu-gather/conformance';
+import { type CellResult, type Report, summaryOf } from '@mmu-gather/conformance/report';
 import { exitCode } from '../index.ts';
 import type { PlannedCell } from '../suite/request.ts';
 import type { Outcome } from '../suite/run.ts';

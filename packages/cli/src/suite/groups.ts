@@ -2,7 +2,7 @@
  * Groups: cells that may share a search belong together, on one thread and in one shard; so however a run is spread, its results are
  * those of one thread.
  */
-import { groupOf } from '@mmu-gather/conformance';
+import { groupOf } from '@mmu-gather/conformance/report';
 import type { PlannedCell } from './request.ts';
 
 /** Numbers of cells, in their order. */

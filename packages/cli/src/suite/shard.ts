@@ -2,7 +2,7 @@
  * Shard: a part of a run, `2/4`. Groups are dealt out, the longest first, each to the part that has least by then; who plans the same run
  * deals the same. How long a group is, is what the suite was measured at once (long-groups.ts), on no matter which machine.
  */
-import { groupOf } from '@mmu-gather/conformance';
+import { groupOf } from '@mmu-gather/conformance/report';
 import type { Group } from './groups.ts';
 import { LONG_GROUPS, SHORT_GROUP } from './long-groups.ts';
 import type { PlannedCell } from './request.ts';
