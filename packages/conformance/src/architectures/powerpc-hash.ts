@@ -32,6 +32,7 @@ export const POWERPC_HASH: Architecture = {
       'collapse/*',
       'gup-fast/collapse',
       'T18/collapse',
+      'purpose/huge',
     ),
     ...skipsOf(
       'tables freed after a flush that interrupts nobody: wrong where it is broadcast, see broadcast/gup-fast-rcu',

@@ -51,6 +51,7 @@ import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
+import { PURPOSES } from './purposes.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
 import { RING_SCENARIOS } from './ring.ts';
 import { S390_SCENARIOS } from './s390.ts';
@@ -124,6 +125,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MOVES,
   ...PFNMAP,
   ...VMAP,
+  ...PURPOSES,
   ...STORM,
   ...TABLES,
   ...GUP_FAST,
