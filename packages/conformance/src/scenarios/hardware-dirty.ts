@@ -23,6 +23,7 @@ import {
   SAVED_DIRTY,
   type Steps,
 } from '@mmu-gather/core/stepped';
+import type { Hold } from '../quiet/clause.ts';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
 import { Words } from './bare-stage.ts';
 import { setHugeStage } from './huge-stage.ts';
@@ -73,6 +74,12 @@ function hugePage(run: Run): Clean {
   return clean;
 }
 
+/** What an entry that is gone has mapped: one page, or the two of a huge one. */
+function takenAway({ page, level }: Clean): readonly Hold[] {
+  const pages = level === 0 ? [page] : [page, page + Page.words];
+  return pages.map((object) => ({ object, references: 1, mappings: 1 }));
+}
+
 /** A change of the entry, atomic or not. */
 type Change = (cpu: Cpu, env: Clean, pte: Backend['pte']) => Steps<Entry>;
 
@@ -113,6 +120,7 @@ function scenario(
     reserve: WORDS.reserve,
     setup,
     threads: (env) => threads(env, change),
+    holds: (env) => (done === entryNone ? takenAway(env) : []),
     final(peek, { entry, page }) {
       if (!done(peek(entry))) return 'the entry was not changed';
       if (peek(Page.at(page).data) !== STORED) return undefined;
