@@ -8,6 +8,7 @@
 //   quiet-cli ARGS   the same; install and build are heard only if they fail, and then on stderr
 //   bench ARGS       build, then the benchmarks
 //   tables           build, then the tables in docs/*.md that are made from what the command prints; --check: are they what they would be?
+//   scores           build, then the page in docs about recordings of real kernels, if they are there
 //   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
 //   new-backend ID   a package for another architecture
 //   nx ARGS          nx
@@ -150,6 +151,10 @@ const modes = {
   tables: () => {
     build();
     become(at('tools', 'docs-tables.mjs'), ...(args[0] === '--check' ? [] : ['--write', ...args]));
+  },
+  scores: () => {
+    build();
+    become(at('tools', 'docs-scores.mjs'), ...args);
   },
   mutants: () => {
     build();

@@ -30,6 +30,7 @@ export {
   type FlushValues,
   summary,
 } from './report.ts';
+export type { Build } from './model/library.ts';
 export type { Adjustments } from './model/model.ts';
 export type { Costs } from './model/host.ts';
 export * from './costs/override.ts';

@@ -4,6 +4,7 @@
 import { type MachineFacts, machineOf, type WhatIf } from './facts.ts';
 import { type Alternatives, NONE } from './model/allowed.ts';
 import { Ledger } from './model/ledger.ts';
+import type { Build } from './model/library.ts';
 import { Model } from './model/model.ts';
 import { openTrace } from './read/open.ts';
 import { interruptScore, type ReplayReport, scores } from './report.ts';
@@ -47,6 +48,8 @@ export interface ReplayOptions {
   readonly filter?: (events: TraceEvent[]) => TraceEvent[];
   /** What becomes of each action of the recording: as it is, unless given. */
   readonly change?: Change;
+  /** Which build of the kernel code runs what need not wait for another CPU: the direct one, or, for comparison, the stepped one. */
+  readonly build?: Build;
   /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
   readonly onProgress?: (events: number) => boolean | void;
 }
@@ -70,7 +73,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     options.exact === true ? NONE : model.alternatives(operation);
   const ledger = new Ledger(alternatives);
   const interrupts = new Ledger(alternatives);
-  const model: Model = new Model(machine, ledger, interrupts, ticks);
+  const model: Model = new Model(machine, ledger, interrupts, ticks, options.build ?? 'direct');
   const schedule = new Schedule();
   const traced = options.traced ?? trace.traced;
   const leftOut = traced === null ? null : new LeftOut(traced);

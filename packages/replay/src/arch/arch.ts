@@ -43,6 +43,8 @@ export interface Architecture {
   readonly recorded: (event: TaskEvent) => TaskEvent;
   /** What a recording shows of a tracepoint of the running code; null: nothing. */
   readonly traced: (event: string, values: readonly number[]) => Observed | null;
+  /** How many pages a tracepoint of the running code says were dropped from TLBs, -1 for everything; null: none. */
+  readonly drops: (event: string, values: readonly number[]) => number | null;
   /** What it shows of an MMU event; null: no event is recorded at all. */
   readonly mmu: ((event: MmuEvent) => Observed | null) | null;
   /** Whether a fault of user mode puts its page into the table where the hardware looks (hash_preload). */

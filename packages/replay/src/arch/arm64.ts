@@ -102,6 +102,7 @@ export const ARM64: Architecture = {
   },
   recorded,
   traced,
+  drops: (event, [, , pages = 0]) => (event === 'arm64_tlb_flush' ? pages : null),
   mmu: loads,
   preloads: false,
   mapLocked: 0x2000,

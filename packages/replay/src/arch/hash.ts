@@ -83,6 +83,7 @@ export const HASH: Architecture = {
   },
   recorded,
   traced,
+  drops: (event, [pages = 0]) => (event === 'flush_hash_range' ? pages : null),
   mmu: null,
   preloads: true,
   mapLocked: 0x80,

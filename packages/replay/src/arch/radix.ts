@@ -53,6 +53,7 @@ export const RADIX: Architecture = {
   names: { [TLBIE]: 'tlbie', [TLBIEL]: 'tlbiel' },
   recorded,
   traced,
+  drops: (event, values) => traced(event, values)?.pages ?? null,
   mmu: null,
   preloads: false,
   mapLocked: 0x80,

@@ -27,9 +27,6 @@ export interface Costs {
   ipis: number;
 }
 
-/** The first reason of tlb_flush that is not a flush itself, but a request of one. */
-const TLB_REMOTE_SEND_IPI = 4;
-
 /** The machine under replay. */
 export class Host {
   /** Runs what can run at once. */
@@ -115,9 +112,8 @@ export class Host {
   #count(event: string, values: readonly number[]): void {
     const costs = this.costs(this.#early);
     if (event === 'csd_queue_cpu') costs.ipis++;
-    const [reason = 0, pages = 0] = values;
-    // No pages: the CPU was up to date, or kept its entries.
-    if (event !== 'tlb_flush' || reason >= TLB_REMOTE_SEND_IPI || pages === 0) return;
+    const pages = this.arch.drops(event, values);
+    if (pages === null) return;
     costs.flushes++;
     if (pages < 0) costs.full++;
     else costs.pages += pages;

@@ -14,6 +14,9 @@ import type { PageCache as SteppedCache } from '@mmu-gather/mm/stepped';
 /** All of mm, typed as in the direct build. In the stepped build each result is the steps that lead to it. */
 export type Library = typeof direct;
 
+/** Which build runs what need not wait. */
+export type Build = 'direct' | 'stepped';
+
 /** One call of mm. */
 export interface Call {
   /** Its flushes are not predictions: it brings the model to where the recording shows the machine to be. */

@@ -12,7 +12,7 @@ import { Files } from './files.ts';
 import { Host } from './host.ts';
 import { INTERRUPT } from './flush.ts';
 import type { Ledger } from './ledger.ts';
-import type { Job } from './library.ts';
+import type { Build, Job } from './library.ts';
 import { Moves } from './moves.ts';
 import { Runner } from './runner.ts';
 import { Slots } from './slots.ts';
@@ -56,7 +56,7 @@ export class Model {
   #early = true;
 
   /** @param interrupts takes requests to flush, as `ledger` takes flushes */
-  constructor(machine: Machine, ledger: Ledger, interrupts: Ledger, ticksPerSecond: number) {
+  constructor(machine: Machine, ledger: Ledger, interrupts: Ledger, ticksPerSecond: number, build: Build) {
     this.#ledger = ledger;
     this.#ticks = ticksPerSecond;
     this.host = new Host(machine, ledger, interrupts);
@@ -67,7 +67,7 @@ export class Model {
     this.#tasks = new Tasks(this.host);
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
     this.#faults = new Faults(this.host, this.#files);
-    this.#runner = new Runner(this.host, this.#files, (cpu) => this.#tasks.current(cpu)?.pid === 0);
+    this.#runner = new Runner(this.host, this.#files, build, (cpu) => this.#tasks.current(cpu)?.pid === 0);
     this.#context = { host: this.host, files: this.#files, spaces: this.#spaces };
   }
 

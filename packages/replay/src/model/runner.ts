@@ -17,7 +17,7 @@ import { type Cpu, finish, type Step } from '@mmu-gather/core/stepped';
 import type { Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
-import { type Job, runDirect, stepsOf } from './library.ts';
+import { type Build, type Call, type Job, runDirect, stepsOf } from './library.ts';
 
 /** A job that waits. */
 interface Waiting {
@@ -34,15 +34,17 @@ export class Runner {
   readonly #files: Files;
   /** Whether an interrupt that arrives in idle context without a line is one whose flush has no line either. */
   readonly #idle: (cpu: number) => boolean;
+  readonly #build: Build;
   #waiting: Waiting[] = [];
   /** Interrupts whose arrival was not recorded. */
   unseen = 0;
   /** Jobs that still waited for a lock when their task went on. */
   stuck = 0;
 
-  constructor(host: Host, files: Files, idle: (cpu: number) => boolean) {
+  constructor(host: Host, files: Files, build: Build, idle: (cpu: number) => boolean) {
     this.#host = host;
     this.#files = files;
+    this.#build = build;
     this.#idle = idle;
   }
 
@@ -54,10 +56,7 @@ export class Runner {
   /** Runs a job of a task. @param interrupts the recording shows that it interrupts other CPUs */
   run(operation: Operation, cpu: number, pid: number, job: Job, interrupts: boolean): void {
     if (!interrupts && this.atRest) {
-      const port = this.#host.cpu(cpu);
-      const results = job.calls.map((call) =>
-        this.#host.run(operation, call.quiet, () => runDirect(call, port, this.#files)),
-      );
+      const results = job.calls.map((call) => this.#host.run(operation, call.quiet, () => this.#atOnce(call, cpu)));
       job.done?.(results);
       return;
     }
@@ -71,6 +70,18 @@ export class Runner {
     };
     this.#waiting.push(waiting);
     this.#pump();
+  }
+
+  /** Makes a call that need not wait: its interrupts are handled the moment they are sent. */
+  #atOnce(call: Call, cpu: number): unknown {
+    if (this.#build === 'direct') return runDirect(call, this.#host.cpu(cpu), this.#files);
+    const { stepped } = this.#host;
+    stepped.holdIpis = false;
+    const steps = stepsOf(call, stepped.cpus[cpu]!, this.#files.stepped(this.#host));
+    let result = steps.next();
+    while (result.done !== true) result = steps.next();
+    stepped.holdIpis = true;
+    return result.value;
   }
 
   /** A request to flush begins to run on a CPU. */
