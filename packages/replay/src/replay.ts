@@ -55,7 +55,7 @@ export interface ReplayOptions {
 }
 
 /** Events after which operations that nothing was heard of any more are compared, and forgotten. */
-const SETTLE = 200_000;
+const SETTLE = 100_000;
 
 /** Stamps with microseconds: what clocks that only count are taken for. */
 const MICROSECONDS = 1_000_000;

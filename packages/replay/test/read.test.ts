@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { assert, asyncProperty, nat, uint8Array } from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TraceError } from '../src/read/error.ts';
 import type { TraceEvent } from '../src/read/event.ts';
@@ -455,6 +456,48 @@ describe('files that are no traces', () => {
     );
     packed.fill(0xff, packed.length >> 1, (packed.length >> 1) + 64);
     expect((await failure(await fileOf(packed, 'damaged.gz'))).message).toMatch(/damaged\.gz: damaged gzip data/);
+  });
+});
+
+describe('noise', () => {
+  /** A hundred lines of each form. */
+  const forms: Record<string, () => Promise<Buffer>> = {
+    tracefs: async () => gunzipSync(await readFile(join(fixtures, 'm02-lazy.trace.txt.gz'))).subarray(0, 12_000),
+    'trace-cmd': async () =>
+      gunzipSync(await readFile(join(fixtures, 'f01-ceiling.report.txt.gz'))).subarray(0, 12_000),
+    perf: async () =>
+      Buffer.from('   mmw 1/1 [000]  1.000001:  tlb:tlb_flush: pages:1 reason:local MM shootdown (3)\n'.repeat(100)),
+  };
+
+  test.each(Object.keys(forms))('in %s: events, or one line at its place', async (form) => {
+    const whole = await forms[form]!();
+    let refused = 0;
+    const property = asyncProperty(
+      nat(whole.length - 1),
+      uint8Array({ minLength: 1, maxLength: 40 }),
+      nat(2),
+      (at, noise, way) =>
+        survives(
+          Buffer.concat([
+            whole.subarray(0, at),
+            noise,
+            whole.subarray(way === 0 ? at : way === 1 ? at + noise.length : whole.length),
+          ]),
+        ),
+    );
+    async function survives(bytes: Buffer): Promise<void> {
+      const path = await fileOf(bytes, 'noise.txt');
+      const error = await eventsOf(path).then(
+        () => null,
+        (thrown: unknown) => thrown,
+      );
+      if (error === null) return;
+      refused++;
+      expect(error).toBeInstanceOf(TraceError);
+      expect((error as TraceError).message).toMatch(/^[^\n]*noise\.txt:\d+: [^\n]*$/);
+    }
+    await assert(property, { numRuns: 100, seed: 6 });
+    expect(refused).toBeGreaterThan(10);
   });
 });
 
