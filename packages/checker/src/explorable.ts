@@ -83,6 +83,14 @@ export interface Alike {
   look(): void;
 }
 
+/** Numbers that a machine gives to what comes up. */
+export interface Numbers {
+  /** Words of a table of them. */
+  readonly words: number;
+  /** From now on they are those of a table that machines share; its words are 0 at first. */
+  share(table: Int32Array<SharedArrayBuffer>): void;
+}
+
 /** A machine in some state. */
 export interface Explorable {
   /** Number of actors; constant. */
@@ -123,6 +131,13 @@ export interface Explorable {
   readonly locality?: Locality | undefined;
   /** Which CPUs are alike, if some are. */
   readonly alike?: Alike | undefined;
+  /**
+   * No step taken so far could be one of a cycle: of all states that were reached, none is reached again from itself. A machine without it
+   * may have cycles.
+   */
+  readonly neverRepeats?: boolean;
+  /** What it numbers as it comes up, and machines of one program are to number alike. */
+  readonly numbers?: Numbers;
   /** The final observation of a finished execution (shared memory and results), for comparing strategies in tests. */
   observation(): string;
 }

@@ -25,7 +25,7 @@ export type { Quiet } from './quiet.ts';
 export * from './script.ts';
 export * from './search/index.ts';
 export * from './standing.ts';
-export { State } from './state.ts';
+export { type Hash, State } from './state.ts';
 export { Text } from './text.ts';
 export { WALK_RULES, type WalkRule } from './weak/walk-rules.ts';
 export { Words } from './words.ts';

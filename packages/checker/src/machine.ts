@@ -23,7 +23,7 @@ import {
   type OracleId,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import type { Alike, Explorable, Locality, Touch, Violation } from './explorable.ts';
+import type { Alike, Explorable, Locality, Numbers, Touch, Violation } from './explorable.ts';
 import { Effects } from './effects.ts';
 import { Flows } from './flows.ts';
 import { deliveryFootprint, drainFootprint, type FootprintHost, stepFootprint } from './footprint.ts';
@@ -76,6 +76,8 @@ export class Machine<E = unknown> implements Explorable {
   readonly text: Text;
   readonly locality: Locality | undefined;
   readonly alike: Alike | undefined;
+  /** Steps of main code only go on, and interrupts come to an end. Not so: a handler that calls other CPUs may be called by theirs for ever, and what walks of bare instructions do is numbered by each machine. */
+  neverRepeats: boolean;
   violation: Violation | undefined;
   /** Called at each tracepoint of the kernel code, if set. */
   onTrace: ((cpu: number, event: string, values: readonly number[]) => void) | undefined;
@@ -117,6 +119,7 @@ export class Machine<E = unknown> implements Explorable {
     program.reserve?.(layout);
     const isWeak = this.memoryModel === 'weak';
     const walking = options.walks !== undefined;
+    this.neverRepeats = !walking;
     if (walking && !(isWeak && options.exact === true && options.backend.isa.multiCopyAtomic))
       throw new TypeError('walks of bare instructions are followed under weak, multi-copy atomic, and exact only');
     layout.reservePools(options, { ...DEFAULT_POOLS, ...options.pools });
@@ -239,6 +242,10 @@ export class Machine<E = unknown> implements Explorable {
     return this.state.keyHigh;
   }
 
+  get numbers(): Numbers {
+    return this.mmu.numbers;
+  }
+
   mark(): number {
     return this.state.mark();
   }
@@ -278,7 +285,10 @@ export class Machine<E = unknown> implements Explorable {
     if (actor === 3 * n) this.#accessFlags!.perform(choice);
     else if (actor >= 2 * n) this.#memory.drain(actor - 2 * n);
     else if (this.processOf(actor) === undefined) this.#flows.deliver(actor - n);
-    else this.#flows.step(actor, actor % n, choice);
+    else {
+      if (actor >= n && this.#words.kind(actor) === OP.sendIpi) this.neverRepeats = false;
+      this.#flows.step(actor, actor % n, choice);
+    }
     this.#weak?.settle();
     if (this.#begun) this.#ask();
   }

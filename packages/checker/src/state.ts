@@ -22,6 +22,14 @@ const SEED_HIGH = 0x1b873593;
 /** The journal's mark in place of an index: the two key halves follow. */
 const MARK = -1;
 
+/** 64 bits that stand for something. */
+export interface Hash {
+  /** The first half. */
+  readonly low: number;
+  /** The second half. */
+  readonly high: number;
+}
+
 /** Words with a journal and a key. */
 export class State {
   /** The words. Read freely, write only by {@link State.set}. */
@@ -55,6 +63,15 @@ export class State {
       this.keyLow ^= mix(SEED_LOW, index, value);
       this.keyHigh ^= mix(SEED_HIGH, index, value);
     }
+  }
+
+  /** Changes a word that holds a number for something else, by the hashes of what it held and of what it holds. */
+  setHashed(index: number, value: number, before: Hash, after: Hash): void {
+    if (this.words[index] === value) return;
+    this.#push(index, this.words[index]!);
+    this.words[index] = value;
+    this.keyLow ^= mix(SEED_LOW, index, before.low) ^ mix(SEED_LOW, index, after.low);
+    this.keyHigh ^= mix(SEED_HIGH, index, before.high) ^ mix(SEED_HIGH, index, after.high);
   }
 
   /** A point to come back to. */

@@ -55,34 +55,35 @@ export class UserAccess {
   }
 
   /**
-   * The translations that an access may go through now; `undefined` stands for a fault.
+   * The translations that an access may go through now, in an order that follows from what they are; `undefined` stands for a fault.
    * @param loaded what the TLB may hold for it, it holds
    */
   translations(cpu: number, address: number, write: boolean, loaded = false): (Translation | undefined)[] {
     const page = this.#mmu.page(address);
     const need = write ? this.#store : this.#load;
     const now = this.#mmu.found(cpu, page, need);
-    const through: (Translation | undefined)[] = [];
+    const through: Translation[] = [];
     this.#mmu.leaves(cpu, page, (entry, _number, frame) => {
       if ((entry & need) !== need) return;
       // To set the dirty bit in memory it walks again: only the present entry can pass.
       if (write && this.#cleanWalks && (entry & DIRTY) === 0 && entry !== now) return;
       through.push({ entry, frame });
     });
+    through.sort(inOrder);
     const misses = (now & need) !== need || this.#mmu.userMayFault(cpu, page, need);
-    if (misses && !(loaded && through.length > 0)) through.push(undefined);
-    return through;
+    return misses && !(loaded && through.length > 0) ? [...through, undefined] : through;
   }
 
   /** The translations that a load of the kernel through its own table may go through now. */
   kernelTranslations(cpu: number, address: number): (Translation | undefined)[] {
     const page = this.#mmu.page(address);
-    const through: (Translation | undefined)[] = [];
+    const through: Translation[] = [];
     this.#mmu.kernelLeaves(cpu, page, (entry, _number, frame) => through.push({ entry, frame }));
+    through.sort(inOrder);
     const root = this.#mmu.kernelRoot;
     const mayFault = this.#mmu.mayFault(cpu, this.#mmu.kernelTag, page, PRESENT);
-    if (root === 0 || mayFault || (this.#mmu.inMemory(root, page) & PRESENT) === 0) through.push(undefined);
-    return through;
+    const faults = root === 0 || mayFault || (this.#mmu.inMemory(root, page) & PRESENT) === 0;
+    return faults ? [...through, undefined] : through;
   }
 
   /** Performs a load of the kernel through one of its translations. Returns the word read, or FAULT. */
@@ -104,4 +105,8 @@ export class UserAccess {
     this.#stored(cpu, frame);
     return 0;
   }
+}
+
+function inOrder(a: Translation, b: Translation): number {
+  return a.entry - b.entry || a.frame - b.frame;
 }

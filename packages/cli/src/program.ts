@@ -12,7 +12,7 @@ import type { ReplayOptions } from './commands/replay.ts';
 import type { MergeOptions } from './commands/merge.ts';
 import type { StressCommandOptions } from './commands/stress.ts';
 import type { MutantOptions } from './commands/mutants.ts';
-import type { SuiteOptions } from './suite/options.ts';
+import { REDUCTIONS, type SuiteOptions } from './suite/options.ts';
 import type { ListName, ListOptions } from './commands/list.ts';
 import type { LitmusOptions } from './commands/litmus.ts';
 
@@ -243,6 +243,12 @@ function suiteOptions(command: Command): Command {
       new Option('--strategy <name>', 'how to search: states, dpor, bounded, random (default: states)').argParser(
         oneOf(['states', 'dpor', 'bounded', 'random']),
       ),
+    )
+    .addOption(
+      new Option(
+        '--reduce <name>',
+        'local: take steps that concern one CPU alone (states; the default there); commute: additions without result commute (dpor); none',
+      ).argParser(oneOf(REDUCTIONS)),
     )
     .option('--max-states <n>', 'most states of a cell (states, bounded)', count)
     .option('--max-executions <n>', 'most executions of a cell (dpor, random)', count)

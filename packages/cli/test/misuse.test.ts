@@ -105,6 +105,9 @@ describe('one line, exit code 2', () => {
     [['conformance', '--time-limit', 'soon'], /'soon' is invalid\. Give a time such as 500ms/],
     [['conformance', '--strategy', 'random', '--seed', 'x'], /'x' is invalid\. Give a whole number/],
     [['conformance', '--seed', '1'], /--seed is for --strategy random/],
+    [['conformance', '--reduce', 'commute'], /--reduce commute is for --strategy dpor, not states/],
+    [['conformance', '--strategy', 'dpor', '--reduce', 'local'], /--reduce local is for --strategy states, not dpor/],
+    [['conformance', '--reduce', 'symmetry'], /There are: local, commute, none/],
     [
       ['conformance', '--strategy', 'dpor', '--max-states', '9'],
       /--max-states does not limit dpor: give --max-executions/,

@@ -9,6 +9,7 @@ export * from './architectures/index.ts';
 export * from './bugs/bug.ts';
 export * from './bugs/catalogue.ts';
 export * from './bugs/shown.ts';
+export * from './cell-notes.ts';
 export * from './compare.ts';
 export * from './define-architecture.ts';
 export * from './event-log.ts';

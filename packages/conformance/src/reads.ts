@@ -26,6 +26,7 @@ export function agree(reads: readonly SwitchRead[], groups: Readonly<Record<stri
 /** What one run has read. */
 export class Reads {
   readonly #seen = new Map<string, SwitchRead>();
+  readonly #all: SwitchRead[] = [];
 
   /**
    * A copy of switches that notes what is read of it. A switch becomes a plain property when it is first read.
@@ -34,17 +35,38 @@ export class Reads {
   watch<T extends object>(of: string, switches: T): T {
     const copy: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(switches)) {
+      const read = { of, key, value };
+      this.#all.push(read);
       Object.defineProperty(copy, key, {
         configurable: true,
         enumerable: true,
         get: () => {
-          this.#seen.set(`${of}.${key}`, { of, key, value });
+          this.#note(read);
           Object.defineProperty(copy, key, { value, enumerable: true });
           return value;
         },
       });
     }
     return copy as T;
+  }
+
+  /** Number of switches, read or not. */
+  get count(): number {
+    return this.#all.length;
+  }
+
+  /** Numbers of those that were read, in the order in which they are watched. */
+  get numbers(): number[] {
+    return this.#all.flatMap(({ of, key }, i) => (this.#seen.has(`${of}.${key}`) ? [i] : []));
+  }
+
+  /** A switch was read elsewhere. */
+  add(number: number): void {
+    this.#note(this.#all[number]!);
+  }
+
+  #note(read: SwitchRead): void {
+    this.#seen.set(`${read.of}.${read.key}`, read);
   }
 
   /** The switches that were read until now. */

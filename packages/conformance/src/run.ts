@@ -11,6 +11,7 @@ import {
   type Exercise,
   Exercised,
   explain,
+  help,
   Machine,
   type MachineOptions,
   type Path,
@@ -19,8 +20,11 @@ import {
   type Search,
   search,
   SetupError,
+  type TeamMemory,
+  type TeamOptions,
 } from '@mmu-gather/checker';
 import { type BackendSpec, type Kernel, type OracleId, TINY } from '@mmu-gather/core/stepped';
+import { CellNotes } from './cell-notes.ts';
 import type { Cell } from './matrix.ts';
 import { whenQuiet } from './quiet/index.ts';
 import { Reads } from './reads.ts';
@@ -42,6 +46,8 @@ export interface RunOptions {
   readonly seed?: number;
   /** Of `states`: take local steps alone (the default). */
   readonly reduce?: boolean;
+  /** Of `dpor`: additions without result commute. */
+  readonly commute?: boolean;
   /** Columns for diagrams. */
   readonly width?: number;
   /** Show steps that concern one CPU only. */
@@ -50,6 +56,8 @@ export interface RunOptions {
   readonly oraclesOff?: readonly OracleId[];
   /** Note which sites were exercised, and which racing pairs in which orders. */
   readonly coverage?: boolean;
+  /** How other threads may come to help, with {@link assist}. Changes nothing of what is found. */
+  readonly team?: Omit<TeamOptions, 'notes'>;
   /** Called now and then during the search. */
   readonly onProgress?: NonNullable<Search['onProgress']>;
 }
@@ -150,12 +158,32 @@ export function runCell(cell: Cell, options: RunOptions = {}): CellResult {
   return resultOf(cell, options, explore(cell, options));
 }
 
+/** Conditions that some end of a cell must meet. */
+function conditionsOf(cell: Cell): Unmet<unknown> {
+  return new Unmet((cell.twin === undefined ? (cell.scenario as unknown as Scenario).sometimes : undefined) ?? []);
+}
+
+/**
+ * Helps another thread with the cell that it searches, until that is done.
+ * @param options those of the other thread
+ * @param memory what it has opened (RunOptions.team)
+ */
+export function assist(cell: Cell, options: RunOptions, memory: TeamMemory): void {
+  const { reduce, onProgress } = options;
+  const unmet = conditionsOf(cell);
+  const reads = new Reads();
+  const machine = machineOf(cell, reads, options.oraclesOff, { unmet });
+  help(machine, memory, {
+    notes: new CellNotes(unmet, reads),
+    ...(reduce === undefined ? {} : { reduce }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+}
+
 /** Searches a cell. @param reads notes which switches were looked at */
-export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding {
+export function explore(cell: Cell, options: RunOptions, reads: Reads = new Reads()): Finding {
   const started = performance.now();
-  const unmet = new Unmet(
-    (cell.twin === undefined ? (cell.scenario as unknown as Scenario).sometimes : undefined) ?? [],
-  );
+  const unmet = conditionsOf(cell);
   let machine: Machine;
   try {
     machine = machineOf(cell, reads, options.oraclesOff, { unmet, sites: options.coverage === true });
@@ -164,7 +192,8 @@ export function explore(cell: Cell, options: RunOptions, reads?: Reads): Finding
     throw error;
   }
   const watched = options.coverage === true ? new Exercised(machine) : undefined;
-  const result = search(watched ?? machine, searchOptions(limited(cell, options)));
+  const team = options.team && { ...options.team, notes: new CellNotes(unmet, reads) };
+  const result = search(watched ?? machine, { ...searchOptions(limited(cell, options)), ...(team && { team }) });
   const found = result.path === undefined ? undefined : counterexample(machine, result.path);
   const known = {
     result,
@@ -199,7 +228,7 @@ function limited({ bound }: Cell, options: RunOptions): RunOptions {
 }
 
 function searchOptions(options: RunOptions): Search {
-  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, reduce, onProgress } = options;
+  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, reduce, commute, onProgress } = options;
   return {
     strategy,
     ...(maxStates === undefined ? {} : { maxStates }),
@@ -207,6 +236,7 @@ function searchOptions(options: RunOptions): Search {
     ...(timeLimit === undefined ? {} : { timeLimit }),
     ...(seed === undefined ? {} : { seed }),
     ...(reduce === undefined ? {} : { reduce }),
+    ...(commute === undefined ? {} : { commute }),
     ...(onProgress === undefined ? {} : { onProgress }),
   };
 }

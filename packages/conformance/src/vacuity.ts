@@ -17,10 +17,27 @@ export interface Sometimes<E> {
 
 /** Which conditions no end met until now. */
 export class Unmet<E> {
+  readonly #all: readonly Sometimes<E>[];
   readonly #open: Set<Sometimes<E>>;
 
   constructor(conditions: readonly Sometimes<E>[]) {
+    this.#all = conditions;
     this.#open = new Set(conditions);
+  }
+
+  /** Number of conditions, met or not. */
+  get count(): number {
+    return this.#all.length;
+  }
+
+  /** Numbers of those that were met. */
+  get met(): number[] {
+    return this.#all.flatMap((condition, i) => (this.#open.has(condition) ? [] : [i]));
+  }
+
+  /** A condition was met elsewhere. */
+  meet(number: number): void {
+    this.#open.delete(this.#all[number]!);
   }
 
   /** An execution ended. */

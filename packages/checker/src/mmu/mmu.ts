@@ -46,6 +46,7 @@ import {
   PSE,
   type Scope,
 } from '@mmu-gather/core/stepped';
+import type { Numbers } from '../explorable.ts';
 import type { Layout } from '../layout.ts';
 import type { State } from '../state.ts';
 import { type FillHost, Fills } from './fills.ts';
@@ -342,6 +343,11 @@ export class Mmu {
     for (let tag = 0; tag < this.#tagsOfOne; tag++)
       if (this.mayFault(cpu, this.liveAsid(cpu) + tag, page, need)) return true;
     return false;
+  }
+
+  /** The numbers of entry values. */
+  get numbers(): Numbers {
+    return this.#values;
   }
 
   /** Number of an entry value, -1 if no TLB ever held it. */

@@ -47,24 +47,48 @@ const NEVER = -1;
 /** Nothing relies on anything. */
 const ANYWHERE = 0x7fffffff;
 
+/** What was seen and assumed until now; to go on with, or to share. */
+export interface Seen {
+  /** The last position at which a process was seen to touch a word, by process, word and way. */
+  readonly last: Int32Array;
+  /** The first position from which on it was relied upon not to. */
+  readonly relied: Int32Array;
+  /** Whether something that was relied on turned out wrong. */
+  readonly wrong: boolean;
+}
+
 /** The touches of the processes of one machine. */
 export class Touches implements Sharing {
   /** Whether something that was relied on turned out wrong. */
-  wrong = false;
+  wrong: boolean;
   readonly #words: number;
   /** For each process all that are taken for one another with it. */
   readonly #alike: readonly (readonly number[])[];
-  /** The last position at which a process was seen to touch a word, by process, word and way. */
+  // See Seen.
   readonly #last: Int32Array;
-  /** The first position from which on it was relied upon not to. */
   readonly #relied: Int32Array;
 
-  /** @param alike for each process all that are taken for one another with it: what one touches, the others may touch */
-  constructor(processes: number, words: number, alike: readonly (readonly number[])[] = []) {
+  /**
+   * @param alike for each process all that are taken for one another with it: what one touches, the others may touch
+   * @param seen what was seen and assumed before; `last` may be shared by threads
+   */
+  constructor(processes: number, words: number, alike: readonly (readonly number[])[] = [], seen?: Seen) {
     this.#words = words;
     this.#alike = alike;
-    this.#last = new Int32Array(processes * words * WAYS).fill(NEVER);
-    this.#relied = new Int32Array(processes * words * WAYS);
+    this.#last = seen?.last ?? new Int32Array(processes * words * WAYS).fill(NEVER);
+    this.#relied = seen?.relied ?? new Int32Array(processes * words * WAYS);
+    this.wrong = seen?.wrong ?? false;
+  }
+
+  /** What was seen and assumed. */
+  get seen(): Seen {
+    return { last: this.#last, relied: this.#relied, wrong: this.wrong };
+  }
+
+  /** Looks whether others have seen what this one relied on not to be. */
+  compare(): void {
+    for (let at = 0; at < this.#relied.length; at++)
+      if (this.#relied[at] !== ANYWHERE && this.#last[at]! >= this.#relied[at]!) this.wrong = true;
   }
 
   /** A pass begins: nothing relies on anything. */
@@ -82,7 +106,7 @@ export class Touches implements Sharing {
   #note(process: number, word: number, how: number, position: number): void {
     const at = (process * this.#words + word) * WAYS + how;
     if (position <= this.#last[at]!) return;
-    this.#last[at] = position;
+    raise(this.#last, at, position);
     if (position >= this.#relied[at]!) this.wrong = true;
   }
 
@@ -94,16 +118,28 @@ export class Touches implements Sharing {
   }
 }
 
+/** A word becomes at least so much, whoever else raises it. */
+function raise(words: Int32Array, at: number, value: number): void {
+  for (let old = words[at]!; old < value; ) {
+    const now = Atomics.compareExchange(words, at, old, value);
+    if (now === old) return;
+    old = now;
+  }
+}
+
 /** What `states` reduces by; nothing, if it is not wanted or the machine cannot tell which steps are local. */
 export class Reduction {
   readonly #locality: Locality | undefined;
-  readonly #touches: Touches | undefined;
+  readonly #alike: readonly (readonly number[])[];
+  readonly #processes: number;
+  #touches: Touches | undefined;
 
   /** @param symmetric identical CPUs are taken for one another */
   constructor(machine: Explorable, wanted: boolean, symmetric = false) {
     this.#locality = wanted ? machine.locality : undefined;
-    const alike = symmetric ? processesAlike(machine) : [];
-    this.#touches = this.#locality && new Touches((2 * machine.actors) / 3, this.#locality.words, alike);
+    this.#alike = symmetric ? processesAlike(machine) : [];
+    this.#processes = (2 * machine.actors) / 3;
+    this.#touches = this.#locality && new Touches(this.#processes, this.#locality.words, this.#alike);
   }
 
   /** A pass over the states begins. */
@@ -111,6 +147,28 @@ export class Reduction {
     if (this.#touches === undefined) return;
     this.#touches.begin();
     this.#locality!.watch(this.#touches);
+  }
+
+  /** Number of words of what was seen. */
+  get words(): number {
+    return this.#touches?.seen.last.length ?? 0;
+  }
+
+  /** What was seen and assumed until now. */
+  get seen(): Seen | undefined {
+    return this.#touches?.seen;
+  }
+
+  /** Goes on, in the middle of a pass, with what was seen and assumed elsewhere. The machine is at its first state. */
+  goOn(seen: Seen | undefined): void {
+    if (this.#touches === undefined || seen === undefined) return;
+    this.#touches = new Touches(this.#processes, this.#locality!.words, this.#alike, seen);
+    this.#locality!.watch(this.#touches);
+  }
+
+  /** Looks at what other threads have seen. */
+  compare(): void {
+    this.#touches?.compare();
   }
 
   /** May an actor's enabled step, the only outcome of it, be taken alone? Perform it, and ask `stays`. */

@@ -4,6 +4,7 @@
  */
 import type { Violation } from '../explorable.ts';
 import type { Path } from './path.ts';
+import type { TeamOptions } from './team.ts';
 
 /** What is known after a search. */
 export type Verdict = 'holds' | 'violated' | 'incomplete';
@@ -48,6 +49,8 @@ export interface SearchOptions {
    * ends are those of one of them. Without effect with `checkKeys`, and where `stopAtFirst` is false.
    */
   readonly symmetry?: boolean;
+  /** Of `states`: how other threads may come to help (team.ts). Changes nothing of what is found. */
+  readonly team?: TeamOptions;
   /** Called at most every 100 ms. Return false to stop the search. */
   readonly onProgress?: (progress: Progress) => boolean | void;
   /** Collect the observations of all executions that end without a violation on their way. */
@@ -66,7 +69,7 @@ export interface Result {
   readonly executions?: number;
   /** Executions given up because another one covers them (`dpor`). */
   readonly blocked?: number;
-  /** Transitions performed. */
+  /** Transitions performed; of `states`, in its last pass. */
   readonly steps: number;
   /** Time taken. */
   readonly milliseconds: number;
@@ -121,7 +124,24 @@ export class Tally {
 
   /** One more transition. */
   step(): void {
-    if (++this.steps % CLOCK_INTERVAL === 0) this.#look();
+    if (++this.steps % CLOCK_INTERVAL === 0) this.look();
+  }
+
+  /** A pass begins: what it counts, the ones before did not. */
+  begin(): void {
+    this.states = 0;
+    this.steps = 0;
+  }
+
+  /** Forgets what was counted and found since then. */
+  goBack({ states, steps }: { readonly states: number; readonly steps: number }): void {
+    this.states = states;
+    this.steps = steps;
+    this.violations = 0;
+    this.violation = undefined;
+    this.path = undefined;
+    this.limit = undefined;
+    this.over = false;
   }
 
   /** One more state, which is explored now unless the search is over. */
@@ -161,7 +181,8 @@ export class Tally {
     this.limit ??= limit;
   }
 
-  #look(): void {
+  /** Looks at the clock. */
+  look(): void {
     const now = performance.now();
     const milliseconds = now - this.#start;
     if (milliseconds > (this.#options.timeLimit ?? Infinity)) this.stop('time');

@@ -5,6 +5,8 @@
  * anywhere among n states are about n^2 / 2^65 ({@link collisionOdds}).
  */
 
+import type { Keys } from './pass.ts';
+
 /** Slots of a new table: small enough for scenarios of a few hundred states, which are most. */
 const FIRST_SLOTS = 1 << 12;
 /** The table grows when more than half of its slots are taken: linear probing then looks at 1.5 slots for a hit, on average. */
@@ -16,7 +18,7 @@ export function collisionOdds(states: number): number {
 }
 
 /** A set of 64-bit keys that only grows. */
-export class Visited {
+export class Visited implements Keys {
   #slots: Uint32Array = new Uint32Array(2 * FIRST_SLOTS);
   #mask = FIRST_SLOTS - 1;
   #size = 0;
@@ -38,6 +40,13 @@ export class Visited {
   /** Is this key in the set? */
   has(low: number, high: number): boolean {
     return this.#taken(this.#find(low, high));
+  }
+
+  /** Calls back with each key. */
+  forEach(visit: (low: number, high: number) => void): void {
+    const slots = this.#slots;
+    for (let at = 0; at < slots.length; at += 2)
+      if ((slots[at]! | slots[at + 1]!) !== 0) visit(slots[at]! | 0, slots[at + 1]! | 0);
   }
 
   #taken(at: number): boolean {
@@ -132,8 +141,8 @@ function standIn(low: number, high: number): number {
   return (low | high) === 0 ? 1 : high;
 }
 
-/** Both halves take part, whatever their quality. */
-function home(low: number, high: number): number {
+/** Where a key belongs in a table. Both halves take part, whatever their quality. */
+export function home(low: number, high: number): number {
   const h = Math.imul(low ^ (high >>> 7), 0x9e3779b1);
   return h ^ (h >>> 15);
 }

@@ -17,6 +17,7 @@
 import type { Cell } from '@mmu-gather/core/stepped';
 import type { State } from '../state.ts';
 import { QUEUE } from '../words.ts';
+import type { Lists } from './lists.ts';
 import { EMPTY_VIEW, type View, type Views } from './views.ts';
 
 /** Views of each CPU. */
@@ -114,7 +115,13 @@ export class Knowledge {
 
   /** Changes a word of a CPU. */
   set(cpu: number, word: number, value: number): void {
-    this.#state.set(this.#base + SHARED_WORDS + cpu * CPU_WORDS + word, value);
+    const at = this.#base + SHARED_WORDS + cpu * CPU_WORDS + word;
+    if (word >= MAPS_END) this.#state.set(at, value);
+    else this.#put(at, value, word < VIEWS ? this.#views.lists : this.#views.maps);
+  }
+
+  #put(at: number, number: number, lists: Lists): void {
+    this.#state.setHashed(at, number, lists.hash(this.#state.words[at]!), lists.hash(number));
   }
 
   /** A CPU knows more. */
@@ -125,12 +132,12 @@ export class Knowledge {
   /** The view of a key in a map of a CPU. */
   in(cpu: number, map: number, key: number): View {
     const number = this.get(cpu, map);
-    return number === 0 ? EMPTY_VIEW : this.#views.lists.get(number, key);
+    return number === 0 ? EMPTY_VIEW : this.#views.maps.get(number, key);
   }
 
   /** Changes the view of a key in a map of a CPU. */
   put(cpu: number, map: number, key: number, view: View): void {
-    this.set(cpu, map, this.#views.lists.with(this.get(cpu, map), key, view));
+    this.set(cpu, map, this.#views.maps.with(this.get(cpu, map), key, view));
   }
 
   /** All that a CPU knows. */
@@ -162,7 +169,7 @@ export class Knowledge {
     if (!this.#fencesAgree) return;
     const at = this.#base + SHARED.fences;
     const known = this.#views.join(this.#state.words[at]!, this.get(cpu, tells));
-    this.#state.set(at, known);
+    this.#put(at, known, this.#views.lists);
     this.acquire(cpu, known);
   }
 
@@ -196,7 +203,7 @@ export class Knowledge {
   /** A grace period begins: readers that begin later know what stood before. */
   graceBegins(cpu: number): void {
     const at = this.#base + SHARED.grace;
-    this.#state.set(at, this.#views.join(this.#state.words[at]!, this.all(cpu)));
+    this.#put(at, this.#views.join(this.#state.words[at]!, this.all(cpu)), this.#views.lists);
   }
 
   /** A CPU becomes an RCU reader. */
@@ -208,9 +215,10 @@ export class Knowledge {
   rewrite(change: (view: View) => View, everything: boolean): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       for (let w = everything ? 0 : KNOWN.loads; w < VIEWS; w++) this.set(cpu, w, change(this.get(cpu, w)));
-      for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.lists.map(this.get(cpu, w), change));
+      for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.maps.map(this.get(cpu, w), change));
     }
-    for (let w = 0; w < THROUGH; w++) this.#state.set(this.#base + w, change(this.#state.words[this.#base + w]!));
+    for (let at = this.#base; at < this.#base + THROUGH; at++)
+      this.#put(at, change(this.#state.words[at]!), this.#views.lists);
     const through = this.#base + THROUGH;
     this.#state.set(
       through,
@@ -237,7 +245,7 @@ export class Knowledge {
     for (let w = KNOWN.loaded; w <= KNOWN.reserved; w++) this.set(cpu, w, beyond(this.get(cpu, w)));
     if (this.#translated) this.set(cpu, KNOWN.walked, beyond(this.get(cpu, KNOWN.walked)));
     else this.set(cpu, KNOWN.walks, this.#views.beyond(this.get(cpu, KNOWN.walks), loads, loads));
-    for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.lists.map(this.get(cpu, w), beyond));
+    for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.maps.map(this.get(cpu, w), beyond));
   }
 
   /** What a CPU's later loads, stores, barriers and walks come after. */
@@ -250,7 +258,8 @@ export class Knowledge {
   /** Nothing happened that not everybody knows of. */
   reset(): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) for (let w = 0; w < CPU_WORDS; w++) this.set(cpu, w, 0);
-    for (let w = 0; w < SHARED_WORDS; w++) this.#state.set(this.#base + w, EMPTY_VIEW);
+    for (let w = 0; w < THROUGH; w++) this.#put(this.#base + w, EMPTY_VIEW, this.#views.lists);
+    this.#state.set(this.#base + THROUGH, 0);
   }
 
   /** A CPU will run no code any more: it knows everything. Its walker goes on, and knows what it knew. */

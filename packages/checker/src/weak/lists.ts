@@ -2,19 +2,43 @@
  * Lists: short lists of numbers, each with a number of its own, so that a word of the state can hold one.
  *
  * Equal lists have equal numbers, for the life of a machine; the empty one is 0. Which number a list gets depends on what was explored
- * before it, so numbers are compared within one run only, as keys are.
+ * before it. Its hash does not: of what it holds, and of lists that it names by their hashes. Keys are made of hashes.
  *
  * A list can also be a map: key, value, key, value, ... with rising keys and no value 0.
  */
 
-const EMPTY = new Int32Array(0);
+import { chain, type Hash } from '../state.ts';
 
-/** All lists of one machine. */
+const EMPTY = new Int32Array(0);
+/** Of the empty list. */
+const NOTHING: Hash = { low: 0, high: 0 };
+
+/** Is what stands at a place of a list of some length the number of another list? */
+type Names = (place: number, length: number) => boolean;
+
+/** All lists of one shape of one machine. */
 export class Lists {
   readonly #lists: Int32Array[] = [EMPTY];
+  readonly #hashes: Hash[] = [NOTHING];
+  readonly #others: Lists | undefined;
+  readonly #names: Names;
   /** The newest list with a hash; and before each list the one with the same hash, or 0. */
   readonly #newest = new Map<number, number>();
   readonly #before: number[] = [0];
+
+  /**
+   * @param others lists that these name by their numbers
+   * @param names where they do
+   */
+  constructor(others?: Lists, names: Names = () => false) {
+    this.#others = others;
+    this.#names = names;
+  }
+
+  /** The hash of a list: the same in every machine. */
+  hash(number: number): Hash {
+    return this.#hashes[number]!;
+  }
 
   /** The list with a number. Not to be written to. */
   of(number: number): Int32Array {
@@ -32,6 +56,7 @@ export class Lists {
     this.#newest.set(hash, number);
     this.#before.push(newest);
     this.#lists.push(Int32Array.from(list));
+    this.#hashes.push(this.#hashOf(list));
     return number;
   }
 
@@ -64,6 +89,17 @@ export class Lists {
       if (value !== 0) next.push(list[i]!, value);
     }
     return this.number(next);
+  }
+
+  #hashOf(list: readonly number[]): Hash {
+    let low = list.length;
+    let high = list.length;
+    for (let i = 0; i < list.length; i++) {
+      const named = this.#others !== undefined && this.#names(i, list.length) ? this.#others.hash(list[i]!) : undefined;
+      low = chain(low, named?.low ?? list[i]!, 0);
+      high = chain(high, named?.high ?? list[i]!, 1);
+    }
+    return { low, high };
   }
 }
 

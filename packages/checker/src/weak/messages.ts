@@ -8,6 +8,7 @@
  */
 import type { Cell } from '@mmu-gather/core/stepped';
 import type { State } from '../state.ts';
+import { Lists } from './lists.ts';
 import { EMPTY_VIEW, type View, type Views } from './views.ts';
 
 /** Words of an older message. */
@@ -41,10 +42,18 @@ export interface Message {
   readonly mark: number;
 }
 
+/** Is what stands there a view? */
+function isView(place: number, length: number): boolean {
+  const older = length - REST;
+  return place < older ? place % OLDER === 1 : place !== older + 1;
+}
+
 /** The messages of all cells. */
 export class Messages {
   readonly #state: State;
   readonly #views: Views;
+  /** Those of one cell are a list. */
+  readonly #lists: Lists;
   readonly #base: number;
 
   /** Words that so many cells need: one each, and the list of the cells that have something to say. */
@@ -55,6 +64,7 @@ export class Messages {
   constructor(state: State, views: Views, base: number) {
     this.#state = state;
     this.#views = views;
+    this.#lists = new Lists(views.lists, isView);
     this.#base = base;
   }
 
@@ -147,17 +157,20 @@ export class Messages {
     // Of a message that everybody knows all about, nobody asks who wrote it.
     if (list.length === REST && list[0] === EMPTY_VIEW) list[1] = 0;
     const closed = list.length === REST && list.every((word) => word === 0);
-    this.#state.set(this.#base + 1 + cell, closed ? 0 : this.#views.lists.number(list));
-    const open = this.#state.words[this.#base]!;
-    const cells = this.#views.lists.of(open);
+    this.#put(this.#base + 1 + cell, this.#lists, closed ? 0 : this.#lists.number(list));
+    const cells = this.open;
     if (cells.includes(cell) !== closed) return;
     const now = closed
       ? Array.from(cells).filter((other) => other !== cell)
       : [...cells, cell].toSorted((a, b) => a - b);
-    this.#state.set(this.#base, this.#views.lists.number(now));
+    this.#put(this.#base, this.#views.lists, this.#views.lists.number(now));
+  }
+
+  #put(at: number, lists: Lists, number: number): void {
+    this.#state.setHashed(at, number, lists.hash(this.#state.words[at]!), lists.hash(number));
   }
 
   #list(cell: Cell): Int32Array {
-    return this.#views.lists.of(this.#state.words[this.#base + 1 + cell]!);
+    return this.#lists.of(this.#state.words[this.#base + 1 + cell]!);
   }
 }

@@ -23,6 +23,8 @@ const PAIR = 2 ** 26;
 export class Views {
   /** The lists that they are. */
   readonly lists: Lists = new Lists();
+  /** Maps to views: what stands behind a key is the number of one. */
+  readonly maps: Lists = new Lists(this.lists, (place) => place % 2 === 1);
   readonly #joins = new Map<number, View>();
 
   /** The newest message of a cell that a view knows of. */

@@ -10,6 +10,11 @@ import type { Request } from './request.ts';
 import type { How } from './run.ts';
 import type { Shard } from './shard.ts';
 
+/** How searches are made smaller: by local steps (`states`), by changes that commute (`dpor`), or not at all. */
+export const REDUCTIONS = ['local', 'commute', 'none'] as const;
+/** One of them. */
+export type ReductionName = (typeof REDUCTIONS)[number];
+
 /** As they are typed. */
 export interface SuiteOptions extends PagesOptions, Files {
   readonly backend?: readonly string[];
@@ -19,6 +24,7 @@ export interface SuiteOptions extends PagesOptions, Files {
   readonly scenario?: readonly string[];
   readonly memoryModel?: MemoryModel;
   readonly strategy?: Exclude<StrategyName, 'rerun'>;
+  readonly reduce?: ReductionName;
   readonly maxStates?: number;
   readonly maxExecutions?: number;
   readonly timeLimit?: number;
@@ -44,11 +50,11 @@ export function countsStates(strategy: StrategyName): boolean {
  * @throws Misuse
  */
 export function mustFit(options: SuiteOptions): void {
-  const { strategy = 'states', maxStates, maxExecutions, timeLimit, seed, rerun, compare } = options;
+  const { strategy = 'states', reduce, maxStates, maxExecutions, timeLimit, seed, rerun, compare } = options;
   const refuse = (what: string): never => {
     throw new Misuse(what);
   };
-  const searching = options.strategy ?? maxStates ?? maxExecutions ?? timeLimit ?? seed;
+  const searching = options.strategy ?? reduce ?? maxStates ?? maxExecutions ?? timeLimit ?? seed;
   const running = (['jobs', 'shard', 'checkpoint', 'totalTimeLimit', 'junit', 'coverage'] as const).find(
     (name) => options[name] !== undefined,
   );
@@ -63,13 +69,18 @@ export function mustFit(options: SuiteOptions): void {
     refuse(`--max-states does not limit ${strategy}: give --max-executions`);
   if (maxExecutions !== undefined && countsStates(strategy))
     refuse(`--max-executions does not limit ${strategy}: give --max-states`);
+  if (reduce === 'local' && strategy !== 'states') refuse(`--reduce local is for --strategy states, not ${strategy}`);
+  if (reduce === 'commute' && strategy !== 'dpor') refuse(`--reduce commute is for --strategy dpor, not ${strategy}`);
+  if (reduce === 'none' && strategy !== 'states')
+    refuse(`--reduce none is for --strategy states: ${strategy} takes all orders, unless --reduce commute is given`);
   if (seed !== undefined && strategy !== 'random') refuse(`--seed is for --strategy random, not ${strategy}`);
 }
 
 /** What is run. @param width columns of diagrams */
 export function requestOf(files: readonly string[], options: SuiteOptions, width: number): Request {
-  const { arch, profile, scenario, memoryModel, strategy, maxStates, maxExecutions, timeLimit, seed, rerun, full } =
+  const { arch, profile, scenario, memoryModel, strategy, reduce, maxStates, maxExecutions, timeLimit, seed, rerun } =
     options;
+  const { full } = options;
   return {
     files,
     backends: options.backend ?? [],
@@ -83,6 +94,8 @@ export function requestOf(files: readonly string[], options: SuiteOptions, width
     run: {
       width,
       ...(strategy !== undefined && { strategy }),
+      ...(reduce === 'none' && { reduce: false }),
+      ...(reduce === 'commute' && { commute: true }),
       ...(maxStates !== undefined && { maxStates }),
       ...(maxExecutions !== undefined && { maxExecutions }),
       ...(timeLimit !== undefined && { timeLimit }),

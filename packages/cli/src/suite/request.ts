@@ -6,10 +6,15 @@
  *                                     <-   planned | misuse
  *     run i                           ->   runs cell i
  *                                     <-   progress ..., then finished | misuse
+ *     wanted (a word of the worker's) ->   the search under way opens its team
+ *                                     <-   opened
+ *     help i                          ->   helps another worker with cell i
+ *                                     <-   helped
  *     stop (a word that all share)    ->   the search under way ends, and its cell is incomplete
  *
  * A request to compare is answered by progress ..., then compared.
  */
+import type { TeamMemory } from '@mmu-gather/checker';
 import type { Comparison, Made, NotApplicable, Ran, RunOptions, Selection } from '@mmu-gather/conformance';
 
 /** A run of scenarios. */
@@ -60,16 +65,31 @@ export interface WorkerData {
   readonly request: Request;
   /** Not 0: stop the search under way. */
   readonly stop: Int32Array<SharedArrayBuffer>;
+  /** One more than the number of the cell that others want to help with; or 0. */
+  readonly wanted: Int32Array<SharedArrayBuffer>;
+  /** Threads that may search one cell, at most. */
+  readonly members: number;
   /** Another worker has loaded the files, too, and what they print while they are loaded was printed. */
   readonly again: boolean;
 }
 
 /** What a worker is told. */
-export interface Order {
+export type Order = RunOrder | HelpOrder;
+
+/** To run a cell. */
+export interface RunOrder {
   /** Number of the cell to run. */
   readonly run: number;
   /** Searches of its group that were made before, by number of the cell. */
   readonly known?: readonly (readonly [cell: number, made: Made])[];
+}
+
+/** To help with one that another worker runs. */
+export interface HelpOrder {
+  /** Its number. */
+  readonly help: number;
+  /** What the other one has opened. */
+  readonly memory: TeamMemory;
 }
 
 /** What a worker says. */
@@ -77,5 +97,7 @@ export type Reply =
   | ({ readonly kind: 'planned' } & Plan)
   | { readonly kind: 'progress'; readonly progress: CellProgress }
   | { readonly kind: 'finished'; readonly ran: Ran }
+  | { readonly kind: 'opened'; readonly memory: TeamMemory }
+  | { readonly kind: 'helped' }
   | { readonly kind: 'compared'; readonly comparison: Comparison }
   | { readonly kind: 'misuse'; readonly message: string };

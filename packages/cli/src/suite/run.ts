@@ -61,7 +61,7 @@ export async function run(request: Request, listener: Listener = {}, how: How = 
   const timer = limit === undefined ? undefined : setTimeout(() => stop.ask(), Math.min(limit, LONGEST_TIMER));
   let suite: Suite | undefined;
   try {
-    suite = await Suite.start(request, stop);
+    suite = await Suite.start(request, stop, how.jobs ?? 1);
     const part = suite === undefined ? NOTHING : await runPart(suite, { request, listener, how, stop });
     const info: RunInfo = {
       identity: identityOf(request),
@@ -129,7 +129,7 @@ async function runPart(suite: Suite, { request, listener, how, stop }: Parts): P
   const started = performance.now();
   try {
     for (const [cell, { result }] of known) output.add(cell, result);
-    await suite.run({ groups, known, jobs, cost: (group) => costs.of(group) }, ear);
+    await suite.run({ groups, known, cost: (group) => costs.of(group) }, ear);
     if (stop.asked) output.rest();
     costs.keep(performance.now() - started);
   } finally {

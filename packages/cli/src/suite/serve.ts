@@ -3,8 +3,10 @@
  * show progress and to be interrupted.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { TeamMemory } from '@mmu-gather/checker';
 import {
   type AnyScenario,
+  assist,
   type Cell,
   compare,
   type NotApplicable,
@@ -17,9 +19,12 @@ import { firstLine, Misuse } from '../misuse.ts';
 import { loadScenarios } from './load.ts';
 import { type Choice, withBackends } from './load-backends.ts';
 import { plan } from './plan.ts';
-import type { CellProgress, Order, PlannedCell, Reply, Request, WorkerData } from './request.ts';
+import type { CellProgress, HelpOrder, Order, PlannedCell, Reply, Request, WorkerData } from './request.ts';
 import { findRecorded, runRecorded } from './rerun.ts';
 import { siteOf } from './site.ts';
+
+/** Of who helps with another's cell. */
+const NO_PROGRESS: CellProgress = { states: 0, executions: 0 };
 
 /** A cell, and how it is run. */
 interface Job {
@@ -29,7 +34,7 @@ interface Job {
 
 /** Plans the request, then runs cells as ordered. */
 export async function serve(): Promise<void> {
-  const { request, stop, again } = workerData as WorkerData;
+  const { request, stop, wanted, members, again } = workerData as WorkerData;
   const port = parentPort!;
   const say = (reply: Reply): void => port.postMessage(reply);
   const refuse = (error: unknown): void => {
@@ -43,6 +48,7 @@ export async function serve(): Promise<void> {
   let left: readonly NotApplicable[] = [];
   let jobs: readonly Job[];
   let sharing: Sharing;
+  let running = -1;
   try {
     const { scenarios, choice } = await (again ? quietly(() => load(request)) : load(request));
     const { archs, selection } = choice;
@@ -54,7 +60,12 @@ export async function serve(): Promise<void> {
       return;
     }
     const onProgress = ({ states, executions }: CellProgress): boolean => report({ states, executions });
-    sharing = new Sharing({ ...request.run, onProgress });
+    const team = {
+      members,
+      wanted: () => Atomics.load(wanted, 0) === running + 1,
+      open: (memory: TeamMemory) => say({ kind: 'opened', memory }),
+    };
+    sharing = new Sharing({ ...request.run, onProgress, ...(members > 1 && { team }) });
     if (request.rerun === undefined) {
       jobs = plan(scenarios, archs, selection).map((cell) => ({ cell, run: () => sharing.make(cell) }));
       left = notApplicable(scenarios, archs, selection);
@@ -66,8 +77,19 @@ export async function serve(): Promise<void> {
   } catch (error) {
     return refuse(error);
   }
-  port.on('message', ({ run, known = [] }: Order) => {
+  const help = ({ help: cell, memory }: HelpOrder): void => {
+    try {
+      assist(jobs[cell]!.cell, { ...request.run, onProgress: () => report(NO_PROGRESS) }, memory);
+    } catch {
+      // Whoever runs the cell goes on alone, and meets the same, or nothing.
+    }
+    say({ kind: 'helped' });
+  };
+  port.on('message', (order: Order) => {
+    if ('help' in order) return help(order);
+    const { run, known = [] } = order;
     const job = jobs[run]!;
+    running = run;
     try {
       for (const [cell, made] of known) sharing.know(jobs[cell]!.cell, made);
       say({ kind: 'finished', ran: job.run() });

@@ -2,12 +2,21 @@
  * Thread: the command's end of one worker thread (serve.ts has the other), and the answer that is waited for.
  */
 import { Worker } from 'node:worker_threads';
+import type { TeamMemory } from '@mmu-gather/checker';
 import { Misuse } from '../misuse.ts';
 import type { CellProgress, Order, Reply, Request, WorkerData } from './request.ts';
 import type { Stop } from './stop.ts';
 
 /** How long a search may take to notice that it was stopped, in milliseconds. It looks ten times a second. */
 const GRACE = 1_000;
+
+/** Hears what a thread says before it answers. */
+export interface ThreadEar {
+  /** How far it is. */
+  progress?(progress: CellProgress): void;
+  /** Others may help. */
+  opened?(memory: TeamMemory): void;
+}
 
 /** The thread went away before it answered. */
 class Gone extends Error {}
@@ -19,10 +28,14 @@ export class Thread {
   #onGone: (reason: Error) => void = () => {};
   #gone: Error | undefined;
   #closed = false;
+  readonly #wanted = new Int32Array(new SharedArrayBuffer(4));
 
-  /** @param again not the first one: files were loaded before */
-  constructor(request: Request, stop: Stop, again = false) {
-    const workerData: WorkerData = { request, stop: stop.word, again };
+  /**
+   * @param members threads that may search one cell, at most
+   * @param again not the first one: files were loaded before
+   */
+  constructor(request: Request, stop: Stop, members: number, again = false) {
+    const workerData: WorkerData = { request, stop: stop.word, wanted: this.#wanted, members, again };
     // What a user's file prints must not end up between the results.
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, stdout: true });
     this.#worker.stdout.pipe(process.stderr);
@@ -52,17 +65,23 @@ export class Thread {
     this.#worker.postMessage(order);
   }
 
+  /** Others want to help with the cell that it runs. */
+  want(cell: number): void {
+    Atomics.store(this.#wanted, 0, cell + 1);
+  }
+
   /**
-   * The next answer, progress aside; undefined if the run was stopped before it came.
+   * The next answer, all else aside; undefined if the run was stopped before it came.
    * @throws Misuse if that is the answer
    */
-  async answer(onProgress: (progress: CellProgress) => void = () => {}): Promise<Reply | undefined> {
+  async answer(ear: ThreadEar = {}): Promise<Reply | undefined> {
     try {
       if (this.#gone !== undefined) throw this.#gone;
       const reply = await new Promise<Reply>((resolve, reject) => {
         this.#onGone = reject;
         this.#onReply = (message) => {
-          if (message.kind === 'progress') onProgress(message.progress);
+          if (message.kind === 'progress') ear.progress?.(message.progress);
+          else if (message.kind === 'opened') ear.opened?.(message.memory);
           else resolve(message);
         };
       });
