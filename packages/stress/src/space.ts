@@ -22,10 +22,9 @@ export const SLOTS = 3;
 const EVENTS = 400;
 
 const SLOT_FIELDS = ['lock', 'mm'] as const;
-const COUNT_FIELDS = ['operations', 'accesses'] as const;
-
 /** What is counted of each CPU. */
-export type Count = (typeof COUNT_FIELDS)[number];
+export type Count = 'operations' | 'accesses';
+const COUNT_FIELDS: readonly Count[] = ['operations', 'accesses'];
 
 const GLOBAL_FIELDS = ['over', 'file'] as const;
 

@@ -80,6 +80,8 @@ export class ThreadCpu implements Cpu {
   readonly #waits: Waiting;
   readonly #memory: Memory;
   readonly #mailboxes: Mailboxes;
+  readonly #control: Int32Array;
+  readonly #mailbox: number;
   readonly #ipis: Ipis;
   readonly #bus: Bus;
   readonly #rcu: Rcu;
@@ -101,6 +103,8 @@ export class ThreadCpu implements Cpu {
     this.kernel = memory.kernel;
     this.#memory = memory;
     this.#mailboxes = new Mailboxes(memory);
+    this.#control = memory.control;
+    this.#mailbox = this.#mailboxes.at(id);
     this.#ipis = new Ipis(memory, id, this.#mailboxes, this.#pause);
     this.#bus = new Bus(memory, id, this.#mailboxes, this.#pause, (scope) => this.#drop(scope));
     this.#rcu = new Rcu(memory);
@@ -406,7 +410,7 @@ export class ThreadCpu implements Cpu {
   /** Looks into the mailbox. */
   #poll(): void {
     if (this.#jitter !== null) this.#disturb(this.#jitter);
-    const mail = this.#mailboxes.peek(this.id);
+    const mail = this.#control[this.#mailbox]!;
     if (mail !== 0) this.#serve(mail, this.#jitter !== null && !this.#jitter.chance.once(IPI_LATENCY));
   }
 

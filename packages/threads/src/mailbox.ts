@@ -42,9 +42,9 @@ export class Mailboxes {
     this.#base = memory.part(NAME);
   }
 
-  /** What a CPU has not seen to yet: a stale answer only delays. */
-  peek(cpu: number): number {
-    return this.#control[this.#base + cpu * STRIDE]!;
+  /** The control word of a CPU's mailbox: a plain look there may be stale, which only delays. */
+  at(cpu: number): number {
+    return this.#base + cpu * STRIDE;
   }
 
   /** The same, now. */

@@ -33,6 +33,9 @@ import type { Memory } from './memory.ts';
 import { GLOBAL_TAG, frameOffset, isLeaf, MISS, Tlb } from './tlb.ts';
 import { WalkCache } from './walk-cache.ts';
 
+/** Before the first context load. */
+const NO_TAG = -1;
+
 /** What is asked of each fill and each walk; oracles do. */
 export interface Watcher {
   /** Canary of a table when a pointer to it is read. 0 if nobody minds. */
@@ -70,6 +73,7 @@ export class Mmu {
   readonly #readable: number;
   readonly #writable: number;
   readonly #context: Context = { root: 0, canary: 0, asid: -1 };
+  #tag = NO_TAG;
   /** Root that was loaded under each tag, with its canary. */
   readonly #roots: Map<number, readonly [root: Address, canary: number]> = new Map();
   /** Where the walk of last ended. */
@@ -97,8 +101,8 @@ export class Mmu {
   }
 
   /** The tag under which user code's translations are cached. */
-  get #tag(): number {
-    return this.#context.asid + (this.#isa.pairedAsids === true ? 1 : 0);
+  get tag(): number {
+    return this.#tag;
   }
 
   /** Loads a context. */
@@ -112,6 +116,7 @@ export class Mmu {
     this.#context.root = root;
     this.#context.canary = canary;
     this.#context.asid = asid;
+    this.#tag = asid + (this.#isa.pairedAsids === true ? 1 : 0);
   }
 
   /** Drops what a scope covers. */

@@ -34,8 +34,11 @@ export class Tlb {
   readonly #ways: number;
   /** Bytes that an entry maps, by level. */
   readonly #bytes: readonly number[];
-  /** Slots in use, by level. */
+  /** The inverse: exact, for it is a power of two. */
+  readonly #perByte: readonly number[];
+  /** Slots in use, by level; and of all levels above the lowest. */
   readonly #used: number[];
+  #huge = 0;
 
   /** @param sizes bytes that an entry of each level maps */
   constructor({ sets, ways }: TlbSize, sizes: readonly number[]) {
@@ -50,13 +53,14 @@ export class Tlb {
     this.#sets = sets;
     this.#ways = ways;
     this.#bytes = sizes;
+    this.#perByte = sizes.map((bytes) => 1 / bytes);
     this.#used = sizes.map(() => 0);
   }
 
   /** The slot that translates an address under a tag; {@link MISS} if there is none. */
   lookup(tag: number, address: number): number {
     const slot = this.#find(tag, address, 0);
-    if (slot !== MISS) return slot;
+    if (slot !== MISS || this.#huge === 0) return slot;
     for (let level = 1; level < this.#used.length; level++) {
       if (this.#used[level] === 0) continue;
       const huge = this.#find(tag, address, level);
@@ -66,7 +70,7 @@ export class Tlb {
   }
 
   #find(tag: number, address: number, level: number): number {
-    const number = Math.floor(address / this.#bytes[level]!);
+    const number = Math.floor(address * this.#perByte[level]!);
     const first = (number & (this.#sets - 1)) * this.#ways;
     for (let slot = first; slot < first + this.#ways; slot++)
       if (this.#numbers[slot] === number && this.#tags[slot] === tag && this.levels[slot] === level) return slot;
@@ -75,14 +79,14 @@ export class Tlb {
 
   /** Fills a slot. @returns the slot */
   insert(tag: number, address: number, level: number, entry: Entry, canary: number): number {
-    const number = Math.floor(address / this.#bytes[level]!);
+    const number = Math.floor(address * this.#perByte[level]!);
     const set = number & (this.#sets - 1);
     let slot = this.#find(tag, address, level);
     if (slot === MISS) {
       slot = set * this.#ways + this.#next[set]!;
       this.#next[set] = (this.#next[set]! + 1) % this.#ways;
       this.drop(slot);
-      this.#used[level]!++;
+      this.#count(level, 1);
     }
     this.levels[slot] = level;
     this.#tags[slot] = tag;
@@ -97,9 +101,14 @@ export class Tlb {
   drop(slot: number): void {
     const level = this.levels[slot]!;
     if (level === EMPTY) return;
-    this.#used[level]!--;
+    this.#count(level, -1);
     this.levels[slot] = EMPTY;
     this.#numbers[slot] = EMPTY;
+  }
+
+  #count(level: number, change: number): void {
+    this.#used[level]! += change;
+    if (level > 0) this.#huge += change;
   }
 
   /** Drops what a scope covers. */

@@ -17,6 +17,8 @@ export class WalkCache {
   readonly #tags: Int32Array;
   readonly #numbers: Float64Array;
   readonly #bytes: readonly number[];
+  /** Slots in use. */
+  #used = 0;
 
   /** @param bytes that an entry of each level maps */
   constructor(bytes: readonly number[]) {
@@ -39,6 +41,7 @@ export class WalkCache {
   insert(tag: number, address: number, level: number, table: Address, canary: number): void {
     const number = Math.floor(address / this.#bytes[level]!);
     const slot = level * SLOTS + (number & (SLOTS - 1));
+    if (this.#numbers[slot] === EMPTY) this.#used++;
     this.#numbers[slot] = number;
     this.#tags[slot] = tag;
     this.tables[slot] = table;
@@ -48,20 +51,26 @@ export class WalkCache {
   /** Drops what a scope covers: pointers that lead to an address in `walks`. */
   invalidate(scope: Scope): void {
     const { start, end } = scope.walks;
-    if (start >= end) return;
+    if (start >= end || this.#used === 0) return;
     for (let slot = 0; slot < this.#numbers.length; slot++) {
       const number = this.#numbers[slot]!;
       if (number === EMPTY) continue;
       const tag = this.#tags[slot]!;
       if (tag === GLOBAL_TAG ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== tag) continue;
       const bytes = this.#bytes[Math.floor(slot / SLOTS)]!;
-      if (number * bytes < end && (number + 1) * bytes > start) this.#numbers[slot] = EMPTY;
+      if (number * bytes < end && (number + 1) * bytes > start) this.#drop(slot);
     }
   }
 
   /** Drops what is cached under a tag. */
   clear(tag: number): void {
-    for (let slot = 0; slot < this.#numbers.length; slot++) if (this.#tags[slot] === tag) this.#numbers[slot] = EMPTY;
+    for (let slot = 0; slot < this.#numbers.length; slot++) if (this.#tags[slot] === tag) this.#drop(slot);
+  }
+
+  #drop(slot: number): void {
+    if (this.#numbers[slot] === EMPTY) return;
+    this.#numbers[slot] = EMPTY;
+    this.#used--;
   }
 
   /** Is anything cached under a tag? */

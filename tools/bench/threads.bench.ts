@@ -1,0 +1,147 @@
+/**
+ * What the threaded machine costs on one thread, beside plain functions that do the same by hand (a TLB over page tables in shared memory; a flush by
+ * the same calls of the port), and beside the stepped build of the same code. A hit of the TLB must not allocate.
+ */
+import * as direct from '@mmu-gather/core';
+import * as stepped from '@mmu-gather/core/stepped';
+import { CountingMachine as SteppedMachine } from '@mmu-gather/counting/stepped';
+import * as mm from '@mmu-gather/mm';
+import * as steppedMm from '@mmu-gather/mm/stepped';
+import { Machine } from '@mmu-gather/threads';
+import { ctxTlbGen, invlpg, movCr3, thisCpuTlbstate, x86, X86_LINUX_6_18 } from '@mmu-gather/x86';
+import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
+import { HandMade } from './hand-made.ts';
+import { median, print } from './table.ts';
+
+const PAGE = 4096;
+/** Pages that are accessed; all of them fit into the TLB. */
+const PAGES = 64;
+const ACCESSES = 500_000;
+const FLUSHES = 20_000;
+const GATHERS = [1, 8, 64, 512] as const;
+const SHAPE = { cpus: 1, geometry: direct.FOUR_LEVELS, profile: direct.LINUX_6_18 };
+
+const machine = new Machine({ ...SHAPE, backend: x86(X86_LINUX_6_18), pools: { table: 16, page: 128 } });
+const cpu = machine.cpu(0);
+const space = mm.mmAlloc(cpu);
+mm.contextSwitch(cpu, space);
+mm.mmap(cpu, space, 0, PAGES * PAGE, direct.VM_READ | direct.VM_WRITE);
+for (let page = 0; page < PAGES; page++) mm.userStore(cpu, space, page * PAGE, page);
+const { backend } = machine.memory.kernel;
+const state = thisCpuTlbstate(cpu);
+/** More pages than this are flushed as a whole. */
+const CEILING = X86_LINUX_6_18.ceiling;
+
+const steppedMachine = new SteppedMachine({ ...SHAPE, backend: steppedX86(X86_LINUX_6_18) });
+const steppedCpu = steppedMachine.cpus[0]!;
+const steppedSpace = stepped.finish(steppedMm.mmAlloc(steppedCpu));
+stepped.finish(steppedMm.contextSwitch(steppedCpu, steppedSpace));
+const steppedBackend = steppedMachine.kernel.backend;
+
+const hand = new HandMade(PAGES);
+
+/** One row: nanoseconds a time, for each way that there is. */
+function row(
+  what: string,
+  times: number,
+  ways: { direct: () => void; hand: () => void; stepped?: () => void },
+): (string | number)[] {
+  const ns = (run: () => void): number => (1e6 * median(run, 400).milliseconds) / times;
+  const [ours, byHand] = [ns(ways.direct), ns(ways.hand)];
+  const slow = ways.stepped === undefined ? undefined : ns(ways.stepped);
+  return [what, ours, byHand, (ours / byHand).toFixed(2), slow === undefined ? '' : (slow / ours).toFixed(1)];
+}
+
+/** A loop over pages. */
+function pages(times: number, body: (address: number) => void): () => void {
+  return () => {
+    for (let n = 0; n < times; n++) body((n % PAGES) * PAGE);
+  };
+}
+
+let sum = 0;
+const hits = pages(ACCESSES, (address) => (sum += cpu.userRead(address)));
+const rows = [
+  row('TLB hit', ACCESSES, { direct: hits, hand: pages(ACCESSES, (address) => (sum += hand.load(address))) }),
+  row('TLB miss', FLUSHES, {
+    direct: pages(FLUSHES, (address) => {
+      cpu.mmu.tlb.clear(cpu.mmu.tag);
+      sum += cpu.userRead(address);
+    }),
+    hand: pages(FLUSHES, (address) => {
+      hand.clear();
+      sum += hand.load(address);
+    }),
+  }),
+  row('flush of 1 page', FLUSHES, {
+    direct: pages(FLUSHES, (address) => backend.flushTlbPage(cpu, space, address)),
+    hand: pages(FLUSHES, (address) => flush(address, address + PAGE)),
+    stepped: pages(FLUSHES, (address) =>
+      stepped.finish(steppedBackend.flushTlbPage(steppedCpu, steppedSpace, address)),
+    ),
+  }),
+  row('flush of all', FLUSHES, {
+    direct: pages(FLUSHES, () => backend.flushTlbMm(cpu, space)),
+    hand: pages(FLUSHES, () => flush(0, direct.EVERYTHING)),
+    stepped: pages(FLUSHES, () => stepped.finish(steppedBackend.flushTlbMm(steppedCpu, steppedSpace))),
+  }),
+  ...GATHERS.map((count) => {
+    const times = Math.ceil(FLUSHES / (10 + count));
+    const end = count * PAGE;
+    return row(`gather of ${count} page${count === 1 ? '' : 's'}`, times, {
+      direct: pages(times, () => {
+        const tlb = direct.tlbGatherMmu(cpu, space);
+        for (let at = 0; at < end; at += PAGE) direct.tlbRemoveTlbEntry(cpu, tlb, at, 0);
+        direct.tlbFinishMmu(cpu, tlb, 0, end);
+      }),
+      hand: pages(times, () => {
+        cpu.atomicAdd(space.tlbFlushPending, 1);
+        const hull = { start: direct.EVERYTHING, end: 0 };
+        for (let at = 0; at < end; at += PAGE) note(hull, at);
+        if (cpu.readOnce(space.tlbFlushPending) > 1) flush(0, direct.EVERYTHING);
+        else flush(hull.start, hull.end);
+        cpu.atomicAddReturn(space.tlbFlushPending, -1);
+      }),
+      stepped: pages(times, () => stepped.finish(steppedGather(end))),
+    });
+  }),
+];
+
+function* steppedGather(end: number): stepped.Steps<void> {
+  const tlb = yield* stepped.tlbGatherMmu(steppedCpu, steppedSpace);
+  for (let at = 0; at < end; at += PAGE) stepped.tlbRemoveTlbEntry(steppedCpu, tlb, at, 0);
+  yield* stepped.tlbFinishMmu(steppedCpu, tlb, 0, end);
+}
+
+/** A flush by hand: this kernel, this CPU, this mm, and nothing else. The same calls of the port, which is the machine's and not the algorithm's. */
+function flush(start: number, end: number): void {
+  const gen = cpu.atomicAddReturn(space.tlbGen, 1);
+  if (cpu.readOnce(space.cpumask) !== 1) throw new Error('nobody else is there');
+  const asid = cpu.read(state.loadedMmAsid);
+  cpu.localIrqDisable();
+  if (cpu.readOnce(space.tlbGen) === gen) {
+    if ((end - start) / PAGE > CEILING) cpu.invalidate(movCr3(asid));
+    else for (let at = start; at < end; at += PAGE) cpu.invalidate(invlpg(asid, at));
+    cpu.write(ctxTlbGen(state, asid), gen);
+  }
+  cpu.localIrqEnable();
+}
+
+function note(hull: { start: number; end: number }, address: number): void {
+  hull.start = Math.min(hull.start, address);
+  hull.end = Math.max(hull.end, address + PAGE);
+}
+
+/** Bytes that a hit allocates, of many. */
+function allocated(): number {
+  hits();
+  const before = process.memoryUsage().heapUsed;
+  for (let n = 0; n < 10; n++) hits();
+  return Math.max(0, process.memoryUsage().heapUsed - before) / (10 * ACCESSES);
+}
+
+const bytes = Math.min(allocated(), allocated(), allocated());
+if (!Number.isFinite(sum)) throw new Error('nothing was read');
+print(['one thread', 'direct, ns', 'by hand, ns', 'direct / by hand', 'stepped / direct'], rows);
+console.log(`a TLB hit allocates ${bytes.toFixed(4)} bytes`);
+if (bytes > 0.01) throw new Error('a TLB hit allocates');
