@@ -131,7 +131,7 @@ function commands(done: (code: number) => void): Command {
   program
     .command('replay')
     .description(
-      'Replay a recording (trace.dat, tracefs text, trace-cmd report, perf script), and compare its TLB flushes.',
+      'Replay a recording (trace.dat, tracefs text, trace-cmd report, perf script, strace), and compare its TLB flushes.',
     )
     .argument('<trace>', 'the recording')
     .option('--arch <id>', 'the architecture that recorded it (default: x86)')

@@ -126,6 +126,8 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
     costs: model.host.costs(!model.begun),
     seconds,
     eventsPerSecond: events / seconds,
+    ...(trace.assumes.length > 0 ? { mismatches: [] } : {}),
+    assumes: trace.assumes,
     assumed: machine.assumed,
     adjustments: model.adjustments,
     lost: schedule.gaps,

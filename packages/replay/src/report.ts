@@ -108,6 +108,8 @@ export interface ReplayReport extends Score {
   readonly interrupts: Score | null;
   /** What the running code's flushes cost, over the same part of the recording as the score. */
   readonly costs: Costs;
+  /** What the reader of the recording had to assume. If it says anything, nothing was recorded to compare with. */
+  readonly assumes: readonly string[];
   /** Facts of the machine that were not given. */
   readonly assumed: readonly Assumed[];
   /** How often the model was brought to where events other than flushes show the machine to be. */
@@ -193,15 +195,8 @@ export function summary(report: ReplayReport, most = 10): string {
     `replay of ${report.file}`,
     `  ${report.events} events in ${report.seconds.toFixed(2)} s, ${Math.round(report.eventsPerSecond)} a second`,
     '',
-    `${'flushes'.padEnd(19)}${['recorded', 'predicted', 'exact', 'allowed', 'missed', 'spurious'].map((name) => name.padStart(10)).join('')}`,
-    row('all', report),
+    ...(report.assumes.length > 0 ? predictions(report) : comparison(report)),
   ];
-  for (const [reason, score] of Object.entries(report.byReason)) {
-    lines.push(row(`  ${report.reasons[Number(reason)] ?? `reason ${reason}`}`, score));
-  }
-  if (report.interrupts !== null) lines.push(row('interrupts', report.interrupts));
-  if (report.before !== null) lines.push(row('before the mark', report.before));
-  lines.push(...shares(report));
   const { flushes, full, pages, ipis } = report.costs;
   lines.push(
     '',
@@ -216,6 +211,28 @@ export function summary(report: ReplayReport, most = 10): string {
   }
   if (most > 0 && report.mismatches.length > most) lines.push(`  and ${report.mismatches.length - most} more`);
   return lines.flatMap(fold).join('\n');
+}
+
+/** What was recorded beside what was predicted. */
+function comparison(report: ReplayReport): string[] {
+  const lines = [
+    `${'flushes'.padEnd(19)}${['recorded', 'predicted', 'exact', 'allowed', 'missed', 'spurious'].map((name) => name.padStart(10)).join('')}`,
+    row('all', report),
+  ];
+  for (const [reason, score] of Object.entries(report.byReason)) {
+    lines.push(row(`  ${report.reasons[Number(reason)] ?? `reason ${reason}`}`, score));
+  }
+  if (report.interrupts !== null) lines.push(row('interrupts', report.interrupts));
+  if (report.before !== null) lines.push(row('before the mark', report.before));
+  return [...lines, ...shares(report)];
+}
+
+/** What was predicted, of a recording without flushes. */
+function predictions({ predicted, byReason, reasons, assumes }: ReplayReport): string[] {
+  const each = Object.entries(byReason).map(
+    ([reason, score]) => `${score.predicted} ${reasons[Number(reason)] ?? reason}`,
+  );
+  return [`${predicted} flushes predicted (${each.join(', ')}), as`, ...assumes.map((text) => `  ${text}`)];
 }
 
 /** Gaps that are named. */

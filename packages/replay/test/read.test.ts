@@ -155,6 +155,17 @@ describe('heads', () => {
     expect(await ticks(`             mmw-1       (      1) [001] ..... 18056631327487: ${event}`)).toBeNull();
   });
 
+  test('time that goes back on a CPU', async () => {
+    const later = line(event).replace('2203.283345', '2203.283346');
+    const other = line(event).replace('[001]', '[000]');
+    expect(await read(later, other, later)).toHaveLength(3);
+    expect(await failure(await fileOf([later, other, line(event)].join('\n')))).toMatchObject({
+      line: 3,
+      what: expect.stringContaining('time goes back on CPU 1'),
+      mend: 'give the lines in the order in which they were recorded',
+    });
+  });
+
   test('two clocks in one file', async () => {
     const error = await failure(
       await fileOf(`${line(event)}\n             mmw-1       [001] ..... 18056631327487: ${event}`),
@@ -438,7 +449,7 @@ describe('files that are no traces', () => {
     ['perf.data', 'PERFILE2\x68\0', 'perf script'],
     ['xz', '\xfd7zXZ\0\0', 'xz -d'],
     ['bpftrace', 'Attaching 15 probes...\n6949855018990 0 10304 10304 tlb_flush reason=3 pages=1\n', 'bpftrace'],
-    ['strace', '10323 1795231874.124585 brk(NULL)       = 0x55e144295000 <0.000007>\n', 'strace'],
+    ['strace', '10323 brk(NULL)       = 0x55e144295000\n', 'strace -f -ttt'],
     ['latency', '# tracer: nop\n#\n# nop latency trace v1.1.5 on 6.18\n', 'latency-format 0'],
   ])('another kind of recording: %s', async (name, content, mend) => {
     expect((await failure(await fileOf(Buffer.from(content, 'latin1'), name))).mend).toContain(mend);

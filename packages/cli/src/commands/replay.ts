@@ -60,7 +60,9 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
   return scored(report, options);
 }
 
-function scored({ recall, precision }: ReplayReport, { failUnder = 0 }: ReplayOptions): number {
+function scored({ file, recall, precision, assumes }: ReplayReport, { failUnder = 0 }: ReplayOptions): number {
+  if (failUnder > 0 && assumes.length > 0)
+    throw new Misuse(`--fail-under: ${file} holds no flushes to compare with: leave it out`);
   return Math.min(recall, precision) < failUnder ? exitCode.unexpected : exitCode.expected;
 }
 

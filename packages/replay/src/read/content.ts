@@ -3,6 +3,7 @@
  */
 import { type Bytes, openBytes } from './bytes.ts';
 import { refuseForeign } from './format.ts';
+import { straceLine } from './strace/line.ts';
 
 /** What is in a file. */
 export interface Content extends Bytes {
@@ -16,6 +17,8 @@ export async function contentOf(file: string): Promise<Content> {
   const bytes = await openBytes(file);
   const beginning = bytes.beginning.toString('latin1');
   if (beginning.startsWith(DAT)) return { ...bytes, kind: 'trace.dat' };
+  const [first = ''] = beginning.split('\n', 1);
+  if (straceLine(first) !== null) return { ...bytes, kind: 'strace' };
   refuseForeign(file, beginning);
   return { ...bytes, kind: 'text' };
 }

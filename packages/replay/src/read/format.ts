@@ -26,9 +26,9 @@ const FOREIGN: readonly Foreign[] = [
     mend: 'record with tracefs, trace-cmd or perf: a script of bpftrace prints what it likes',
   },
   {
-    what: 'strace output',
-    begins: /^(\d+ +)?\d+\.\d+ \w+\(/,
-    mend: 'record with tracefs, trace-cmd or perf: strace sees no faults, switches and flushes',
+    what: 'strace output without time stamps',
+    begins: /^(\[pid +\d+\] |\d+ +)?(\d\d:\d\d:\d\d(\.\d+)? )?\w+\(.*(\) += |<unfinished \.\.\.>)/,
+    mend: 'record with strace -f -ttt -T -o FILE',
   },
   {
     what: 'tracefs text in latency format',

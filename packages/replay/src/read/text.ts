@@ -42,7 +42,16 @@ export async function openText(file: string, chunks: AsyncIterable<Buffer>): Pro
     yield* source;
   }
   const format = formatOf(first, event);
-  return { file, format, clock, header, facts: {}, traced: null, ...batchesOf(() => events(file, all(), header)) };
+  return {
+    file,
+    format,
+    clock,
+    header,
+    facts: {},
+    traced: null,
+    assumes: [],
+    ...batchesOf(() => events(file, all(), header)),
+  };
 }
 
 /** The events of a file's lines. */
@@ -52,6 +61,8 @@ async function* events(file: string, source: AsyncIterable<Lines>, header: Heade
   let entries = 0;
   let fraction: number | undefined;
   let afterMark = false;
+  /** Time of each CPU's last event. */
+  const times: number[] = [];
 
   /** A line's event; null if it has none. */
   function eventOf(line: string): TaskEvent | Lost | null {
@@ -74,9 +85,18 @@ async function* events(file: string, source: AsyncIterable<Lines>, header: Heade
           `a time stamp of another clock: ${excerpt(line)}`,
           'give one recording at a time',
         );
+      if (event.kind !== 'lost') inOrder(event, line);
       return event;
     }
     throw new TraceError(file, number, `an event without its values: ${excerpt(text)}`, MEND);
+  }
+
+  function inOrder({ cpu, time }: TaskEvent, line: string): void {
+    if (time < (times[cpu] ?? -Infinity)) {
+      const mend = 'give the lines in the order in which they were recorded';
+      throw new TraceError(file, number, `time goes back on CPU ${cpu}: ${excerpt(line)}`, mend);
+    }
+    times[cpu] = time;
   }
 
   function perfRecord(line: string, at: Head): Lost | TaskEvent | null {

@@ -25,6 +25,8 @@ export interface Trace extends AsyncIterable<TraceEvent> {
   readonly facts: MachineFacts;
   /** Tasks that were traced, with what they made, if it says so; null: all. */
   readonly traced: readonly number[] | null;
+  /** What its reader had to assume, as it holds too little; empty for all but strace. */
+  readonly assumes: readonly string[];
   /** The same events, some thousands at a time: half the cost for who can take them so. */
   batches(): AsyncIterable<TraceEvent[]>;
 }
