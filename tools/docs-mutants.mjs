@@ -91,7 +91,7 @@ function write(arch, rows) {
 /** Code that several architectures run: a step that survives on one may be what another one needs. */
 const SHARED = /^(core|mm)\//;
 
-/** Rows as the page counts them: what another architecture's table has killed is not unexplained here, only not needed. */
+/** Rows as the page counts them: what survives here, or is not reached, and another architecture's table has killed, is only not needed here. */
 function explained(all) {
   const killed = new Map();
   for (const [arch, rows] of all) {
@@ -101,7 +101,7 @@ function explained(all) {
   }
   const here = (row) => {
     const there = killed.get(row.mutant);
-    if (row.verdict !== 'unexplained' || there === undefined) return row;
+    if (!['unexplained', 'unreached'].includes(row.verdict) || there === undefined) return row;
     return { ...row, verdict: 'elsewhere', where: `${there.arch}: ${there.where}`, oracle: there.oracle };
   };
   return new Map([...all].map(([arch, rows]) => [arch, rows.map(here)]));

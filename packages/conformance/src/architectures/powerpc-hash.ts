@@ -49,6 +49,7 @@ export const POWERPC_HASH: Architecture = {
     ...mendsOf(
       'what a change takes away has left the hash page table and all TLBs before its PTL is dropped: nothing is left to be flushed later',
       ...['T8', 'T10', 'T11', 'T12', 'T13', 'T16', 'T23'].map((trace) => `${trace}/naive`),
+      'settle/*',
       'T8/dec-first',
       'T8/range-reset/dec-first',
       'T8/range-all-levels/dec-first',

@@ -29,5 +29,11 @@ export const X86: Architecture = {
   },
   skips: [],
   mends: {},
+  breaks: {
+    'leave-mm/idle@linux-5.11,linux-6.1,linux-6.12': {
+      oracle: 'O4',
+      why: 'a CPU that leaves an mm leaves its mask before it loads other tables: amid that it may still walk what is freed (up to 6.12)',
+    },
+  },
   backend: (switches) => x86(switches as unknown as X86Switches),
 };

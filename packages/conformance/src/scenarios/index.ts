@@ -45,6 +45,7 @@ import { RADIX_PIDS } from './powerpc-radix-pids.ts';
 import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
+import { RING_SLOTS } from './ring-slots.ts';
 import { RIGHTS } from './rights.ts';
 import { RISCV_SCENARIOS } from './riscv.ts';
 import { TABLE_BUGS } from './table-bugs.ts';
@@ -53,6 +54,7 @@ import { NESTED_COUNTERS } from './nested-counters.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { PURPOSES } from './purposes.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
+import { QUEUE_RECORDS } from './queue-records.ts';
 import { RING_SCENARIOS } from './ring.ts';
 import { S390_SCENARIOS } from './s390.ts';
 import { SPARC64_CONTEXTS } from './sparc64-contexts.ts';
@@ -60,13 +62,17 @@ import { SPARC64_FLUSHES } from './sparc64-flush.ts';
 import { SPARC64_LAZY } from './sparc64-lazy.ts';
 import { SPARC64_TSB } from './sparc64-tsb.ts';
 import { STORM } from './storm.ts';
+import { SETTLING } from './settling.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
+import { SYNC_WAITING } from './sync-waiting.ts';
 import { TRACES } from './traces.ts';
 import { UPGRADES } from './upgrades.ts';
 import { VMAP } from './vmap.ts';
 import { VMA_LOCKS } from './vma-lock.ts';
 import { WRITEBACK } from './writeback.ts';
 import { X86_ASIDS } from './x86-asids.ts';
+import { X86_CPUS } from './x86-cpus.ts';
+import { X86_GLOBAL_ASIDS } from './x86-global-asids.ts';
 
 export { ECONOMY_SCENARIOS } from './economy.ts';
 
@@ -146,11 +152,17 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...FULLMM,
   ...NESTED_COUNTERS,
   ...QUEUE_SCENARIOS,
+  ...QUEUE_RECORDS,
   ...RING_SCENARIOS,
+  ...RING_SLOTS,
   ...AGGRESSIVE_SCENARIOS,
   ...SYNC_FINISH,
+  ...SYNC_WAITING,
+  ...SETTLING,
   ...RISCV_SCENARIOS,
   ...X86_ASIDS,
+  ...X86_GLOBAL_ASIDS,
+  ...X86_CPUS,
   ...S390_SCENARIOS,
   ...SPARC64_TSB,
   ...SPARC64_CONTEXTS,

@@ -67,7 +67,6 @@ const IN_TABLE: Place = {
 function* takeGeneration(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const reuse = cpu.kernel.profile.newGeneration === 'reused';
   tlb.deferGen = reuse ? yield* deferTlbFlushReusing(cpu, tlb.mm, tlb.deferGen) : yield* deferTlbFlush(cpu, tlb.mm);
-  tlb.untracked = false;
 }
 
 /** Must the flush take a generation of its own? */

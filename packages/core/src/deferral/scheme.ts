@@ -73,12 +73,10 @@ export function tlbStartPtes(cpu: Cpu, tlb: MmuGather): Steps<void> {
 
 /**
  * tlb_end_ptes (RFC 13): what was changed since {@link tlbStartPtes} is recorded before the PTL is released. For entries of an upper
- * table (tlb_flush_pmd_range) it is called right after their change, with that table.
+ * table (tlb_flush_pmd_range) both are called around their change, with that table.
  */
 export function* tlbEndPtes(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
-  if (tlb.bracket.cleared === 0) return;
-  yield* deferralOf(cpu).record(cpu, tlb, table);
-  tlb.bracket.cleared = 0;
+  if (tlb.bracket.cleared !== 0) yield* deferralOf(cpu).record(cpu, tlb, table);
 }
 
 /** pte_tlb_flush_pending (RFC 09): the finest answer that the scheme can give. */

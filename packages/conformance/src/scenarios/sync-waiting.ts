@@ -1,0 +1,102 @@
+/**
+ * A finish that finds another gather open waits for it or flushes everything, whichever the other one allows (core's sync-finish.ts). Nothing
+ * changes here: a word says that a gather is between its opening and its flush.
+ */
+import type { Layout } from '@mmu-gather/checker';
+import {
+  type Cell,
+  type Cpu,
+  decTlbFlushPending,
+  incTlbFlushPending,
+  type Mm,
+  type Profile,
+  type Steps,
+  tlbFinishMmu,
+  tlbGatherMmu,
+} from '@mmu-gather/core/stepped';
+import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { PAGE, setStage, type Stage } from './stage.ts';
+
+const EPOCHS: Partial<Profile> = { finishSync: 'epoch', nestedFinish: 'whole-mm', deferral: 'counter' };
+
+interface Waiting extends Stage {
+  readonly open: Cell;
+}
+
+/** Reserved before any kernel exists, so where it is is the same in all runs. */
+let openCell: Cell = 0;
+
+/** Entries are changed, and not flushed yet, while the word is 1. */
+function* change(cpu: Cpu, open: Cell): Steps<void> {
+  yield* cpu.storeRelease(open, 1);
+  yield* cpu.storeRelease(open, 0);
+}
+
+function* inGather(cpu: Cpu, mm: Mm, open: Cell, alone: boolean): Steps<void> {
+  const tlb = yield* tlbGatherMmu(cpu, mm, alone);
+  yield* change(cpu, open);
+  yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
+}
+
+function* withoutGather(cpu: Cpu, mm: Mm, open: Cell): Steps<void> {
+  yield* incTlbFlushPending(cpu, mm);
+  yield* change(cpu, open);
+  yield* decTlbFlushPending(cpu, mm);
+}
+
+/** What it sees changed is flushed when its finish returns: by the other one, or by a flush of everything. */
+function* seesAndFinishes(cpu: Cpu, mm: Mm, open: Cell): Steps<void> {
+  const tlb = yield* tlbGatherMmu(cpu, mm);
+  const seen = yield* cpu.loadAcquire(open);
+  yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
+  if (seen === 0 || tlb.fullmm) return;
+  const still = yield* cpu.readOnce(open);
+  cpu.claim.that(still === 0, 'O10', 'a finish returns before what it saw is flushed');
+}
+
+function waits(
+  id: string,
+  title: string,
+  other: (cpu: Cpu, mm: Mm, open: Cell) => Steps<void>,
+  finishes: number,
+): AnyScenario {
+  return defineScenario<Waiting>({
+    id: `sync-waiting/${id}`,
+    title,
+    source: 'mail of P. Zijlstra, 2019-05-09',
+    cpus: 2,
+    profile: EPOCHS,
+    reserve(layout: Layout) {
+      openCell = layout.reserve('open', ['']);
+    },
+    setup: (run) => ({ ...setStage(run, { touched: [0], running: [0, 1], inKernel: [1] }), open: openCell }),
+    threads: ({ mm, open }) => [
+      thread((cpu) => other(cpu, mm, open)),
+      thread(function* (cpu) {
+        for (let n = 0; n < finishes; n++) yield* seesAndFinishes(cpu, mm, open);
+      }),
+    ],
+    twins: [
+      {
+        id: `sync-waiting/${id}/neither`,
+        why: 'the finish neither waits nor flushes',
+        oracle: 'O10',
+        property: 'SAC',
+        profile: { finishSync: 'none', nestedFinish: 'none' },
+      },
+    ],
+  });
+}
+
+/** All of them. */
+export const SYNC_WAITING: readonly AnyScenario[] = [
+  waits('gather', 'a gather that may be waited for', (cpu, mm, open) => inGather(cpu, mm, open, false), 1),
+  waits(
+    'gather-twice',
+    'the same, and two finishes end two epochs',
+    (cpu, mm, open) => inGather(cpu, mm, open, false),
+    2,
+  ),
+  waits('alone', 'a gather that may not be waited for', (cpu, mm, open) => inGather(cpu, mm, open, true), 1),
+  waits('no-gather', 'somebody who defers without a gather', withoutGather, 1),
+];
