@@ -36,6 +36,7 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   reserveActive: axis([true], [false]),
   reservedUpdate: axis(['all'], ['first']),
   keepPinned: axis([true], [false]),
+  asidBarrier: axis([false, true]),
   rolloverFlush: axis([true], [false]),
   switchToBarrier: axis([true], [false]),
   leaveReachesLazy: axis([true], [false]),

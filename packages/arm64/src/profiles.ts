@@ -96,6 +96,11 @@ export interface Arm64Switches {
   readonly reservedUpdate: 'all' | 'first';
   /** Whether a rollover leaves pinned ASIDs with their mms. False is wrong. */
   readonly keepPinned: boolean;
+  /**
+   * Whether DSB ISHST stands between the ASID that a CPU gives an mm and its walks under it. False is Linux, where only the flush of a rollover has
+   * one: wrong under a weak model (scenario asid/flush-later).
+   */
+  readonly asidBarrier: boolean;
   /** Whether a rollover asks every CPU to flush itself before it runs a task with a new ASID. False is wrong. */
   readonly rolloverFlush: boolean;
 
@@ -174,6 +179,7 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   reserveActive: true,
   reservedUpdate: 'all',
   keepPinned: true,
+  asidBarrier: false,
   rolloverFlush: true,
   switchToBarrier: true,
   leaveReachesLazy: true,

@@ -23,7 +23,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { noteActiveCpu } from './active-cpu.ts';
 import { arm64Of, thisCpuAsid } from './asid-state.ts';
-import { dsbIsh } from './barriers.ts';
+import { dsbIsh, dsbIshst } from './barriers.ts';
 import { checkContext } from './context.ts';
 
 /** Id of {@link leaveMmFunc} among the backend's handlers. */
@@ -42,6 +42,8 @@ function* announce(cpu: Cpu, mm: Mm): Steps<number> {
   }
   const asid = yield* checkContext(cpu, mm);
   yield* noteActiveCpu(cpu, mm);
+  // Pairs with the DSB ISHST before a flush reads the ASID (flush.ts).
+  if (arm64Of(cpu).switches.asidBarrier) yield* dsbIshst(cpu);
   return asid;
 }
 

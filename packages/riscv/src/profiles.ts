@@ -61,8 +61,8 @@ export interface RiscvSwitches {
    */
   readonly arrival: 'mask-first' | 'satp-first';
   /**
-   * Whether a full barrier stands between the bit in mm_cpumask and the walks. False is Linux up to 6.18, where none is to be seen on the way
-   * (set_bit is relaxed, and a write of satp orders no stores): wrong under a weak model (scenario riscv/arrival).
+   * Whether a full barrier stands between the bit in mm_cpumask, and a new ASID, and the walks. False is Linux up to 6.18, where none is to be seen
+   * on the way (set_bit is relaxed, and a write of satp orders no stores): wrong under a weak model (scenarios riscv/arrival, riscv/asid-flush).
    */
   readonly arrivalFence: boolean;
   /** Whether harts stay in mm_cpumask when they leave an mm that has an ASID. False is wrong: their entries stay. */

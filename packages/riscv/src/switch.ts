@@ -3,7 +3,8 @@
  *
  *     with ASIDs                                without
  *     set bit in mm_cpumask(next)               set bit in mm_cpumask(next), clear it in mm_cpumask(prev)
- *     ASID (context.ts)                         satp
+ *     ASID (context.ts)                         (full barrier)
+ *     (full barrier)                            satp
  *     satp                                      SFENCE.VMA of ASID 0
  *     SFENCE.VMA if a rollover asks for it
  *
@@ -38,16 +39,25 @@ export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
   const prev = cpu.read(loadedMm);
   if (prev === next.address) return;
   const user = next.address !== initMm;
-  // Pairs with the read of the mask after exchanges in page tables (remote.ts).
   if (user && switches.arrival === 'mask-first') yield* cpu.atomicOr(next.cpumask, 1 << cpu.id);
-  if (switches.arrivalFence) yield* cpu.smpMb();
   const leaves = prev !== initMm && (!switches.asidAllocator || !switches.stickyMask);
   if (leaves) yield* cpu.atomicAndNot(Mm.at(prev).cpumask, 1 << cpu.id);
   if (!user) yield* loadKernel(cpu);
   else if (switches.asidAllocator) yield* setMmAsid(cpu, next);
-  else yield* cpu.loadContext(cpu.read(next.pgd), BOOT_ASID, false);
+  else yield* loadUntagged(cpu, next);
   if (user && switches.arrival === 'satp-first') yield* cpu.atomicOr(next.cpumask, 1 << cpu.id);
   cpu.write(loadedMm, next.address);
+}
+
+/** Bit and ASID before the first walk. Pairs with the barrier before a flush reads them (flush.ts). Linux has none. */
+function* announced(cpu: Cpu): Steps<void> {
+  if (riscvOf(cpu).switches.arrivalFence) yield* cpu.smpMb();
+}
+
+/** set_mm_noasid. */
+function* loadUntagged(cpu: Cpu, next: Mm): Steps<void> {
+  yield* announced(cpu);
+  yield* cpu.loadContext(cpu.read(next.pgd), BOOT_ASID, false);
 }
 
 /** set_mm_asid. */
@@ -55,6 +65,7 @@ function* setMmAsid(cpu: Cpu, next: Mm): Steps<void> {
   const { switches } = riscvOf(cpu);
   const context = yield* checkContext(cpu, next);
   const asid = contextAsid(context);
+  yield* announced(cpu);
   if (switches.drain === 'before-satp') yield* announceAsid(cpu, asid);
   yield* cpu.loadContext(cpu.read(next.pgd), asid, !contextFlush(context));
   if (switches.drain === 'after-satp') yield* announceAsid(cpu, asid);

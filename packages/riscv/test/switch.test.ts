@@ -10,17 +10,18 @@ test(
     const [a, b] = [yield* m.mm('a'), yield* m.mm('b')];
     yield* m.switchTo(0, a);
     const log = m.takeLog();
-    expect(log.slice(0, 2)).toEqual(['0: or a.cpumask 1', '0: mb']);
-    expect(log.at(-1)).toBe('0: satp a 1');
+    expect(log[0]).toBe('0: or a.cpumask 1');
+    expect(log.slice(-2)).toEqual(['0: mb', '0: satp a 1']);
     yield* m.switchTo(0, b);
     expect([m.words[a.cpumask], m.words[b.cpumask]]).toEqual([1, 1]);
     m.takeLog();
     yield* m.switchTo(0, a);
-    expect(m.takeLog().slice(2)).toEqual([
+    expect(m.takeLog().slice(1)).toEqual([
       '0: read a.context.id',
       '0: read hart[0].active',
       '0: read asids.generation',
       '0: cmpxchg hart[0].active',
+      '0: mb',
       '0: satp a 1',
     ]);
   }),

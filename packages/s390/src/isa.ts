@@ -67,6 +67,8 @@ export function s390Isa(asces: number): Isa {
     // Purges of all CPUs are part of instructions that wait for them: nothing is told and waited for later.
     broadcasts: false,
     cleanWalks: false,
+    // A protection exception drops nothing (RDP, flush_tlb_fix_spurious_fault).
+    keepsNarrower: true,
     accessed: 'software',
     dirty: 'software',
     instructions: {

@@ -132,6 +132,43 @@ const flushed = defineScenario<Mms>({
   ],
 });
 
+const flushedLater = defineScenario<Mms>({
+  id: 'asid/flush-later',
+  title:
+    'the same on a CPU that has flushed itself for this generation already: it gives the mm a new ASID, and no flush comes with that',
+  source: '5e10f9887ed8 (5.14); arch/arm64/mm/context.c check_and_switch_context',
+  cpus: 2,
+  only: ASIDS,
+  // ASID 1 goes from the first mm to the last one, and 3 is free.
+  backend: { arm64: { asids: 5, asidBarrier: true } },
+  pools: { mm: 5, page: 5, table: 10, vma: 5 },
+  setup(run, kernel) {
+    const stage = setMms(run, kernel, 5, [0, 0, 1, 1]);
+    run(1, (cpu) => contextSwitch(cpu, stage.mms[4]!));
+    return stage;
+  },
+  threads: ({ mms: [a], at0 }) => [thread((cpu) => clearFlushFree(cpu, a!, at0)), thread((cpu) => toUser(cpu, a!))],
+  final: asidsAtEnd,
+  twins: [
+    {
+      id: 'asid/flush-later/as-in-linux',
+      why: 'nothing orders the new ASID before the first walk under it: the flush names the old one, and the CPU keeps what it has walked',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { arm64: { asidBarrier: false } },
+      memoryModels: ['weak'],
+    },
+    {
+      id: 'asid/flush-later/read-early',
+      why: 'the ASID is read before the page-table store is visible: the mm gets another one, and walks the old entry under it',
+      oracle: 'O1',
+      property: 'MISS',
+      backend: { arm64: { asidRead: 'before-barrier' } },
+      memoryModels: ['tso'],
+    },
+  ],
+});
+
 const reclaimed = defineScenario<Mms>({
   id: 'asid/reclaim',
   title:
@@ -427,6 +464,7 @@ export const ARM64_ASIDS: readonly AnyScenario[] = [
   rollover,
   exchange,
   flushed,
+  flushedLater,
   reclaimed,
   bothReserve,
   pinned,

@@ -15,7 +15,7 @@ const faultedHere = defineScenario({
   cpus: 2,
   only: ARM64_ONLY,
   backend: { arm64: { accessFlagsFlush: 'local' } },
-  setup: protectedPage,
+  setup: (run) => protectedPage(run),
   threads: ({ mm }) => [thread((cpu) => storeSoon(cpu, mm)), thread((cpu) => storeSoon(cpu, mm))],
   twins: [
     {
@@ -35,7 +35,7 @@ const faultedHereKpti = defineScenario({
   cpus: 2,
   only: ARM64_ONLY,
   backend: { arm64: { accessFlagsFlush: 'local', kpti: true, asids: 8 } },
-  setup: protectedPage,
+  setup: (run) => protectedPage(run),
   threads: ({ mm }) => [thread((cpu) => storeSoon(cpu, mm))],
   twins: [
     {

@@ -21,6 +21,7 @@ import { BUGS_OF_TAGS } from './bugs-tags.ts';
 import { BUGS_OF_WALKERS } from './bugs-walkers.ts';
 import { CLEAR_FLUSH } from './clear-flush.ts';
 import { CLEAR_REFS } from './clear-refs.ts';
+import { CONTEXTS } from './contexts.ts';
 import { CONTROLS } from './controls.ts';
 import { COLLAPSE } from './collapse.ts';
 import { GUP_FAST } from './gup-fast.ts';
@@ -41,12 +42,14 @@ import { MASKS } from './masks.ts';
 import { MUNMAP } from './munmap.ts';
 import { PFNMAP } from './pfnmap.ts';
 import { RADIX_FLUSHES } from './powerpc-radix-flush.ts';
+import { RADIX_FORMS } from './powerpc-radix-forms.ts';
 import { RADIX_PIDS } from './powerpc-radix-pids.ts';
 import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RING_SLOTS } from './ring-slots.ts';
 import { RIGHTS } from './rights.ts';
+import { RISCV_FLUSHES } from './riscv-flush.ts';
 import { RISCV_SCENARIOS } from './riscv.ts';
 import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
@@ -115,6 +118,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MASKS,
   ...RIGHTS,
   ...LIFECYCLE,
+  ...CONTEXTS,
   ...LAZY_MMU,
   ...KTHREAD,
   ...RECLAIM,
@@ -145,6 +149,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_CONTPTE,
   ...ARM64_VMIDS,
   ...RADIX_FLUSHES,
+  ...RADIX_FORMS,
   ...RADIX_TRIMMING,
   ...RADIX_PIDS,
   ...HUGE,
@@ -160,6 +165,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...SYNC_WAITING,
   ...SETTLING,
   ...RISCV_SCENARIOS,
+  ...RISCV_FLUSHES,
   ...X86_ASIDS,
   ...X86_GLOBAL_ASIDS,
   ...X86_CPUS,

@@ -16,8 +16,8 @@ import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { clearFlush, type OnePage, RADIX, radix } from './powerpc-radix-flush.ts';
 import { mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
-/** active_cpus says how many CPUs are in the mask. */
-function counted(peek: (cell: Cell) => number, { mm }: Stage): string | undefined {
+/** active_cpus says how many CPUs are in the mask. For scenarios without coprocessors. */
+export function counted(peek: (cell: Cell) => number, { mm }: Stage): string | undefined {
   const mask = peek(mm.cpumask);
   const active = peek(mmActiveCpus(mm));
   const weight = Array.from({ length: 8 }, (_, cpu) => (mask >> cpu) & 1).reduce((a, b) => a + b, 0);

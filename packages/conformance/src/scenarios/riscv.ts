@@ -3,17 +3,19 @@
  * are not valid.
  */
 import type { Run } from '@mmu-gather/checker';
-import { asidIn, type Cpu, FAULT, type Mm, type Steps } from '@mmu-gather/core/stepped';
-import { contextSwitch, doUserAddrFault, mmAlloc, mmap, munmap, userStore } from '@mmu-gather/mm/stepped';
+import { asidIn, type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import { contextSwitch, mmAlloc, mmap, munmap, userStore } from '@mmu-gather/mm/stepped';
 import type { Riscv } from '@mmu-gather/riscv/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
 import { pinAndPut } from './gup-fast.ts';
 import { cameFromAnotherMm, noWait, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { storeSoon } from './upgrades.ts';
 
-const RISCV_ONLY: Only = { archs: ['riscv'], why: 'it is about how RISC-V flushes' };
+/** The architecture. */
+export const RISCV_ONLY: Only = { archs: ['riscv'], why: 'it is about how RISC-V flushes' };
 
 /** Kernels that interrupt harts themselves: those that can defer. */
-const BY_IPI: Where = { backend: { riscv: { rfence: 'ipi' } } };
+export const BY_IPI: Where = { backend: { riscv: { rfence: 'ipi' } } };
 
 /** CPU 1 has not run the mm yet. */
 function newcomer(run: Run): Stage {
@@ -117,7 +119,8 @@ const firmware = defineScenario<Stage>({
   ],
 });
 
-const DEFERRED: BackendOverrides = { riscv: { userFlush: 'deferred', deferTables: false } };
+/** Flushes wait in queues, but for those that freed tables. */
+export const DEFERRED: BackendOverrides = { riscv: { userFlush: 'deferred', deferTables: false } };
 
 const deferred = defineScenario<Stage>({
   id: 'riscv/deferred',
@@ -210,20 +213,6 @@ const tables = defineScenario<Stage>({
   ],
 });
 
-/** Faults that a store may take here: page not there, another CPU was faster, what was cached before that, and one to spare. */
-const FAULTS = 4;
-
-/** A store of user code that must get through. */
-function* storeSoon(cpu: Cpu, mm: Mm): Steps<void> {
-  yield* cpu.enterUser();
-  for (let faults = 0; (yield* cpu.userWrite(0, 7)) === FAULT; faults++) {
-    yield* cpu.enterKernel();
-    cpu.claim.that(faults < FAULTS, 'O16', 'an access that was answered faults for ever');
-    yield* doUserAddrFault(cpu, mm, 0, true);
-    yield* cpu.enterUser();
-  }
-}
-
 /** CPU 0 maps what CPU 1 has found empty, and may have cached so. */
 const spurious = defineScenario<Stage>({
   id: 'riscv/not-valid-cached',
@@ -252,8 +241,10 @@ const spurious = defineScenario<Stage>({
 });
 
 /** Mms, the first ones with ASIDs. */
-interface Mms {
+export interface Mms {
+  /** They. */
   readonly mms: readonly Mm[];
+  /** The backend, with its words. */
   readonly riscv: Riscv;
 }
 
@@ -272,8 +263,11 @@ function* runEach(cpu: Cpu, mms: readonly Mm[]): Steps<void> {
   for (const mm of mms) yield* contextSwitch(cpu, mm);
 }
 
-/** @param ran the hart that runs each mm first, in the order in which ASIDs are given out; the other mms have never run */
-function setMms(count: number, ran: readonly number[]): Parameters<typeof defineScenario<Mms>>[0]['setup'] {
+/**
+ * A setup of mms with a page each.
+ * @param ran the hart that runs each mm first, in the order in which ASIDs are given out; the other mms have never run
+ */
+export function setMms(count: number, ran: readonly number[]): Parameters<typeof defineScenario<Mms>>[0]['setup'] {
   return (run, kernel) => {
     const mms = Array.from({ length: count }, () => {
       const mm = run(0, mmAlloc);
@@ -289,7 +283,7 @@ function setMms(count: number, ran: readonly number[]): Parameters<typeof define
 }
 
 /** Three ASIDs for users: one more than harts can run with. */
-const THREE: BackendOverrides = { riscv: { asids: 4 } };
+export const THREE: BackendOverrides = { riscv: { asids: 4 } };
 
 const rollover = defineScenario<Mms>({
   id: 'riscv/asid-rollover',

@@ -35,7 +35,8 @@ export function* storeSoon(
     if (result !== FAULT) return;
     loaded = tlbMiss !== null && (yield* tlbMiss(cpu, mm, 0, true));
     if (loaded) continue;
-    cpu.claim.that(faults++ < FAULTS, 'O16', 'an access that was answered faults for ever');
+    cpu.claim.that(faults < FAULTS, 'O16', 'an access that was answered faults for ever');
+    if (faults++ === FAULTS) return;
     yield* answer(cpu, mm);
   }
 }
@@ -45,15 +46,16 @@ function answeredAsLoad(cpu: Cpu, mm: Mm): Steps<number> {
   return doUserAddrFault(cpu, mm, 0, false);
 }
 
-function scenario(name: string, title: string, setup: (run: Run) => Stage, twins: readonly object[] = []): AnyScenario {
+function scenario(name: string, title: string, cpus: 1 | 2, setup: (run: Run) => Stage): AnyScenario {
   const id = `upgrade/${name}`;
   return defineScenario<Stage>({
     id,
-    title: `two threads store to ${title}: both get through`,
+    title: `${cpus === 1 ? 'a thread stores' : 'two threads store'} to ${title}, and gets through`,
     source: 'mm/memory.c handle_pte_fault; ptep_set_access_flags, flush_tlb_fix_spurious_fault',
-    cpus: 2,
+    cpus,
     setup,
-    threads: ({ mm }) => [thread((cpu) => storeSoon(cpu, mm)), thread((cpu) => storeSoon(cpu, mm))],
+    threads: ({ mm }) => Array.from({ length: cpus }, () => thread((cpu) => storeSoon(cpu, mm))),
+    ...(cpus === 1 && { sequential: 'how many faults an access takes is asked of one CPU' }),
     twins: [
       {
         id: `${id}/as-load`,
@@ -62,14 +64,13 @@ function scenario(name: string, title: string, setup: (run: Run) => Stage, twins
         property: 'LIVE',
         threads: ({ mm }) => [thread((cpu) => storeSoon(cpu, mm, answeredAsLoad))],
       },
-      ...(twins as []),
     ],
   });
 }
 
-/** The entry of a page that was written to loses the right to be written to. */
-export function protectedPage(run: Run): Stage {
-  const stage = setStage(run, { touched: [0], inKernel: [1] });
+/** The entry of a page that was written to loses the right to be written to. @param shared whether CPU 1 runs the mm, too */
+export function protectedPage(run: Run, shared = true): Stage {
+  const stage = setStage(run, shared ? { touched: [0], inKernel: [1] } : { touched: [0], running: [0] });
   const { pte, ptl } = mappingOf(run, stage.mm, 0);
   run(0, function* (cpu) {
     const { backend } = cpu.kernel;
@@ -83,6 +84,8 @@ export function protectedPage(run: Run): Stage {
 
 /** All of them. */
 export const UPGRADES: readonly AnyScenario[] = [
-  scenario('nothing-there', 'a page that is not there', (run) => setStage(run, { touched: [], inKernel: [1] })),
-  scenario('read-only', 'a page that was write-protected', protectedPage),
+  scenario('nothing-there', 'a page that is not there', 2, (run) => setStage(run, { touched: [], inKernel: [1] })),
+  scenario('read-only', 'a page that was write-protected', 2, (run) => protectedPage(run, true)),
+  scenario('alone/nothing-there', 'a page that is not there', 1, (run) => setStage(run, { touched: [], running: [0] })),
+  scenario('alone/read-only', 'a page that was write-protected', 1, (run) => protectedPage(run, false)),
 ];
