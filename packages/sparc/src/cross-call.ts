@@ -96,11 +96,16 @@ export function* xcallPage(cpu: Cpu, targets: number, ctx: number, vaddr: number
 /** smp_flush_tlb_kernel_range without its local part: by mondo, too. */
 export function* xcallKernelRange(cpu: Cpu, targets: number, start: number, end: number): Steps<void> {
   if (targets === 0) return;
+  if (sparc64Of(cpu).switches.waitForIpis) yield* deliver(cpu, targets, demapNucleus({ start, end }));
+  else yield* xcallKernelRangeLater(cpu, targets, start, end);
+}
+
+/** Wrong: nobody waits until it is accepted. */
+function* xcallKernelRangeLater(cpu: Cpu, targets: number, start: number, end: number): Steps<void> {
   const call = thisCpuState(cpu);
   cpu.write(call.callStart, start);
   cpu.write(call.callCount, end);
-  if (sparc64Of(cpu).switches.waitForIpis) yield* deliver(cpu, targets, demapNucleus({ start, end }));
-  else yield* onEachCpuCondMask(cpu, targets, null, XCALL_FLUSH_TLB_KERNEL_RANGE, call.address, false);
+  yield* onEachCpuCondMask(cpu, targets, null, XCALL_FLUSH_TLB_KERNEL_RANGE, call.address, false);
 }
 
 /** xcall_deliver to CPUs that take it at once. */

@@ -323,8 +323,8 @@ const unpinned = defineScenario<Mms>({
   ],
 });
 
-/** What the device was told. */
-const DEVICE = new Words('device', ['asid']);
+/** What devices were told. */
+const DEVICE = new Words('device', ['asid', 'other']);
 
 const pinnedBeside = defineScenario<Mms>({
   id: 'asid/pinned-beside',
@@ -356,6 +356,50 @@ const pinnedBeside = defineScenario<Mms>({
       oracle: ['O8', 'assert'],
       property: 'ALIAS',
       backend: { arm64: { keepPinned: false } },
+    },
+  ],
+});
+
+/** Pins an mm for a device, and for a moment once more. */
+function* pinTwice(cpu: Cpu, mm: Mm, device: 'asid' | 'other'): Steps<void> {
+  yield* cpu.writeOnce(DEVICE.at(device), yield* arm64MmContextGet(cpu, mm));
+  yield* arm64MmContextGet(cpu, mm);
+  yield* arm64MmContextPut(cpu, mm);
+}
+
+const pinnedTwice = defineScenario<Mms>({
+  id: 'asid/pinned-twice',
+  title:
+    "two devices begin to use an mm at once, whose ASID is another mm's since a rollover: both are told the new one",
+  source: 'arch/arm64/mm/context.c arm64_mm_context_get, arm64_mm_context_put',
+  cpus: 2,
+  only: ASIDS,
+  backend: { arm64: { asids: 6 } },
+  pools: { mm: 6, page: 6, table: 12, vma: 6 },
+  reserve: DEVICE.reserve,
+  setup(run, kernel) {
+    const stage = setMms(run, kernel, 6, [0, 0, 1, 1, 1]);
+    run(1, (cpu) => contextSwitch(cpu, stage.mms[5]!));
+    return stage;
+  },
+  threads: ({ mms: [a] }) => [thread((cpu) => pinTwice(cpu, a!, 'asid')), thread((cpu) => pinTwice(cpu, a!, 'other'))],
+  final(peek, { mms: [a], arm64 }) {
+    const asid = asidIn(peek(mmContextId(a!)));
+    if (peek(DEVICE.at('asid')) !== asid || peek(DEVICE.at('other')) !== asid) return 'a device was told an old ASID';
+    return peek(arm64.nrPinned) === 1 ? undefined : `${peek(arm64.nrPinned)} ASIDs count as pinned, which is one`;
+  },
+  twins: [
+    {
+      id: 'asid/pinned-twice/not-counted',
+      why: 'one of them gives it back for good: nobody counts it any more',
+      oracle: 'assert',
+      property: 'ALIAS',
+      threads: ({ mms: [a] }) => [
+        thread(function* (cpu) {
+          yield* pinTwice(cpu, a!, 'asid');
+          yield* arm64MmContextPut(cpu, a!);
+        }),
+      ],
     },
   ],
 });
@@ -470,6 +514,7 @@ export const ARM64_ASIDS: readonly AnyScenario[] = [
   pinned,
   unpinned,
   pinnedBeside,
+  pinnedTwice,
   kpti,
   kptiRollover,
   activeReset,

@@ -6,12 +6,12 @@
  */
 import { type FlushRange, flushRange, flushTlbKernelPgtable, TTL_UNKNOWN } from '@mmu-gather/arm64/stepped';
 import type { Run } from '@mmu-gather/checker';
-import { type Address, type Cpu, EVERYTHING, Mm, type Steps } from '@mmu-gather/core/stepped';
+import { type Address, type Cpu, EVERYTHING, Mm, Page, type Steps } from '@mmu-gather/core/stepped';
 import { userStore, vmallocInit, vmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
 import { ARM64_ONLY } from './arm64-flush.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
 
 /** Pages that CPU 1 uses, and where they are mapped. */
 interface Mapped extends Stage {
@@ -55,6 +55,7 @@ function ranged(
     backend: { arm64 },
     setup: mapped(pages),
     threads: (env) => [thread((cpu) => clearAll(cpu, env, (on, mm) => flushRange(on, mm, range)))],
+    holds: ({ pages: all }) => keptPages(all.map(({ page }) => page)),
     twins: [
       {
         id: `${id}/one-page`,
@@ -97,6 +98,11 @@ interface Mixed extends Stage {
   readonly small: Mapping;
 }
 
+/** The two pages of a huge one: its entry leads to the first where others lead to a table. */
+function hugePages({ table }: Mapping): readonly Address[] {
+  return [table, table + Page.words];
+}
+
 function* clearMixed(cpu: Cpu, { mm, huge, small }: Mixed, level: number): Steps<void> {
   yield* cpu.writeOnce(huge.pmd, 0);
   yield* cpu.writeOnce(small.pte, 0);
@@ -118,6 +124,7 @@ const mixed = defineScenario<Mixed>({
     return { ...stage, huge: mappingOf(run, stage.mm, 0), small: mappingOf(run, stage.mm, 2 * PAGE) };
   },
   threads: (env) => [thread((cpu) => clearMixed(cpu, env, 0))],
+  holds: ({ huge, small }) => keptPages([...hugePages(huge), small.page]),
   twins: [
     {
       id: 'arm64/mixed-sizes/hinted',
@@ -148,6 +155,7 @@ const hugeByPage = defineScenario<Omit<Mixed, 'small'>>({
     return { ...stage, huge: mappingOf(run, stage.mm, 0) };
   },
   threads: (env) => [thread((cpu) => clearHuge(cpu, env))],
+  holds: ({ huge }) => keptPages(hugePages(huge)),
   twins: [
     {
       id: 'arm64/huge-by-page/no-dsb',

@@ -214,5 +214,33 @@ const atOnce = defineScenario<object>({
   twins: [],
 });
 
+interface Ending {
+  readonly other: Mm;
+}
+
+const besideEnd = defineScenario<Ending>({
+  id: 'contexts/begin-beside-end',
+  title: 'an address space begins while another one ends on another CPU, whose tag goes back',
+  cpus: 2,
+  only: {
+    archs: ['powerpc-hash', 'powerpc-radix', 's390', 'sparc64'],
+    why: 'a tag goes back with its address space there, and not all at once',
+  },
+  pools: POOLS,
+  setup(run) {
+    const [ending, other] = [run(1, mmAlloc), run(1, mmAlloc)];
+    run(1, (cpu) => contextSwitch(cpu, ending));
+    return { other };
+  },
+  threads: ({ other }) => [
+    thread(mmAlloc),
+    thread(function* (cpu) {
+      yield* exitMm(cpu);
+      yield* contextSwitch(cpu, other);
+    }),
+  ],
+  twins: [],
+});
+
 /** All of them. */
-export const CONTEXTS: readonly AnyScenario[] = [together, leaveAndArrive, exec, execAlone, inTurn, atOnce];
+export const CONTEXTS: readonly AnyScenario[] = [together, leaveAndArrive, exec, execAlone, inTurn, atOnce, besideEnd];

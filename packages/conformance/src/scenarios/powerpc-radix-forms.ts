@@ -16,7 +16,7 @@ import {
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { RADIX, radix } from './powerpc-radix-flush.ts';
 import { counted } from './powerpc-radix-trim.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
 
 /** The pages of the second table, which lie not at the beginning. */
 interface Pages extends Stage {
@@ -102,6 +102,7 @@ const byMeans = MEANS.flatMap(({ name, switches }) =>
       backend: radix({ ...form.switches, ...switches }),
       setup: setPages,
       threads: (env) => [thread((cpu) => clear(cpu, env, form))],
+      holds: ({ pages }) => keptPages(pages.slice(0, form.pages).map(({ page }) => page)),
       twins: [
         {
           id: `${id}/not-flushed`,
@@ -135,6 +136,7 @@ const alone = FORMS.map((form) => {
       return { ...stage, pages: [2, 3].map((page) => mappingOf(run, stage.mm, page * PAGE)) };
     },
     threads: (env) => [back(env, form.flush)],
+    holds: ({ pages }) => keptPages(pages.slice(0, form.pages).map(({ page }) => page)),
     sequential: 'what a CPU drops of its own is asked of it',
     twins: [
       {

@@ -6,7 +6,7 @@ import { type Address, type Cpu, Mm, putPage, type Steps } from '@mmu-gather/cor
 import { contextSwitch, shrinkPages, vmallocInit, vmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread, type Twin } from '../scenario.ts';
 import { BY_IPI, DEFERRED, type Mms, RISCV_ONLY, setMms, THREE } from './riscv.ts';
-import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { cameFromAnotherMm, keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
 
 /** A stage with two pages. */
 interface Pages extends Stage {
@@ -96,6 +96,7 @@ function tableFlush(
     backend,
     setup: (run) => withPages(run, cameFromAnotherMm(run)),
     threads: (env) => [thread((cpu) => freeTable(cpu, env, flush)), thread((cpu) => toUser(cpu, env.mm))],
+    holds: ({ pages }) => keptPages(pages.map(({ page }) => page)),
     twins: [{ ...twin, id: `riscv/table-flush/${name}/${twin.id}` }],
   });
 }

@@ -7,7 +7,7 @@ import { mprotect, userLoad } from '@mmu-gather/mm/stepped';
 import { crstTableUpgrade, flushCount, flushMm, tlbFlushMm } from '@mmu-gather/s390/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { S390_ONLY } from './s390-attach.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
+import { keptPages, type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, toUser } from './stage.ts';
 import { storeSoon } from './upgrades.ts';
 
 /** A page in each of two tables, whose locks keep nobody from the other one. */
@@ -23,8 +23,8 @@ function setApart(run: Run): Apart {
 /** A change of a page's entry. @param n which of the two */
 type Change = (cpu: Cpu, mm: Mm, page: Mapping, address: number) => Steps<unknown>;
 
-/** Two CPUs change entries at once; afterwards nobody is counted. */
-function counted(name: string, title: string, change: Change): AnyScenario {
+/** Two CPUs change entries at once; afterwards nobody is counted. @param gone whether the entries are gone then */
+function counted(name: string, title: string, change: Change, gone = false): AnyScenario {
   const id = `s390/flush-count/${name}`;
   const locked = ({ mm, pages }: Apart, n: 0 | 1): ReturnType<typeof thread> =>
     thread(function* (cpu) {
@@ -42,6 +42,7 @@ function counted(name: string, title: string, change: Change): AnyScenario {
     backend: { s390: { rdp: true } },
     setup: setApart,
     threads: (env) => [locked(env, 0), locked(env, 1)],
+    holds: ({ pages }) => (gone ? keptPages(pages.map(({ page }) => page)) : []),
     final: (peek, { mm }) => (peek(flushCount(mm)) === 0 ? undefined : `flush_count is ${peek(flushCount(mm))}`),
     twins: [
       {
@@ -56,11 +57,17 @@ function counted(name: string, title: string, change: Change): AnyScenario {
 }
 
 const COUNTS = [
-  counted('clear', 'clear entries', (cpu, mm, { pte }, address) =>
-    cpu.kernel.backend.pte.ptepClearFlush!(cpu, mm, address, pte),
+  counted(
+    'clear',
+    'clear entries',
+    (cpu, mm, { pte }, address) => cpu.kernel.backend.pte.ptepClearFlush!(cpu, mm, address, pte),
+    true,
   ),
-  counted('take', 'take entries away', (cpu, mm, { pte }, address) =>
-    cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, address, pte, 0),
+  counted(
+    'take',
+    'take entries away',
+    (cpu, mm, { pte }, address) => cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, address, pte, 0),
+    true,
   ),
   counted('upgrade', 'let entries be written to', function* (cpu, mm, { pte }, address) {
     const { pte: ops } = cpu.kernel.backend;
@@ -106,8 +113,39 @@ const inTurn = defineScenario<Stage>({
 /** Two tables of each level. */
 const THREE_LEVELS: Geometry = { pageShift: 12, bits: [1, 1, 1] };
 
+/** A table is unlinked, purged and freed by the only CPU that is attached, perhaps there alone. */
+function* freeTable(cpu: Cpu, { mm, at0 }: Stage & { readonly at0: Mapping }): Steps<void> {
+  yield* cpu.writeOnce(at0.pmd, 0);
+  yield* cpu.kernel.backend.pte.pmdpCollapseFlush!(cpu, mm, 0, at0.table);
+  yield* cpu.free('table', at0.table);
+}
+
+const collapseBesideArrival = defineScenario<Stage & { readonly at0: Mapping }>({
+  id: 's390/collapse-beside-arrival',
+  title: 'a table is unlinked and purged while a thread is switched in elsewhere: it waits until the purge is done',
+  source: 'arch/s390/include/asm/pgtable.h pmdp_collapse_flush; asm/mmu_context.h finish_arch_post_lock_switch',
+  cpus: 2,
+  only: S390_ONLY,
+  backend: { s390: { attachRepair: 'test-attach' } },
+  setup(run) {
+    const stage = setStage(run, { running: [0], touched: [0] });
+    return { ...stage, at0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: (env) => [thread((cpu) => freeTable(cpu, env)), thread((cpu) => toUser(cpu, env.mm))],
+  holds: ({ at0 }) => keptPages([at0.page]),
+  twins: [
+    {
+      id: 's390/collapse-beside-arrival/leaves',
+      why: 'the purge drops leaves, and the ways to the table stay',
+      oracle: 'O4',
+      property: 'TUAF',
+      wrong: 'range-keeps-walks',
+    },
+  ],
+});
+
 /** What a page holds, as user code finds it. */
-function* holds(cpu: Cpu, mm: Mm, address: number, value: number): Steps<void> {
+function* finds(cpu: Cpu, mm: Mm, address: number, value: number): Steps<void> {
   const found = yield* userLoad(cpu, mm, address);
   cpu.claim.that(found === value, 'O16', `user code finds ${found} where ${value} was stored`);
 }
@@ -124,9 +162,11 @@ const upgraded = defineScenario<Stage>({
   threads: ({ mm }) => [
     thread(function* (cpu) {
       yield* crstTableUpgrade(cpu, mm);
-      for (const page of [0, 2, 4]) yield* holds(cpu, mm, page * PAGE, 1 + page);
+      for (const page of [0, 2, 4]) yield* finds(cpu, mm, page * PAGE, 1 + page);
     }),
   ],
+  // The old one is never freed here.
+  holds: ({ mm }, peek) => [{ object: peek(mm.pgd) }],
   sequential: 'what is mapped is asked of one CPU',
   twins: [
     {
@@ -134,10 +174,10 @@ const upgraded = defineScenario<Stage>({
       why: 'another page is there',
       oracle: 'O16',
       property: 'LOSTW',
-      threads: ({ mm }) => [thread((cpu) => holds(cpu, mm, 0, 3))],
+      threads: ({ mm }) => [thread((cpu) => finds(cpu, mm, 0, 3))],
     },
   ],
 });
 
 /** All of them. */
-export const S390_COUNTS: readonly AnyScenario[] = [...COUNTS, inTurn, upgraded];
+export const S390_COUNTS: readonly AnyScenario[] = [...COUNTS, inTurn, collapseBesideArrival, upgraded];

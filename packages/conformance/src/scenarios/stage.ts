@@ -15,6 +15,7 @@ import {
   VM_WRITE,
 } from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, mmap, mmget, pmdOffset, ptepGet, userStore } from '@mmu-gather/mm/stepped';
+import type { Hold } from '../quiet/clause.ts';
 import type { Twin } from '../scenario.ts';
 
 /** Bytes in a page. */
@@ -104,6 +105,11 @@ export interface Mapping {
   readonly pmd: Cell;
   /** The page. */
   readonly page: Address;
+}
+
+/** Pages whose entries a scenario clears by itself, and keeps (`Scenario.holds`). */
+export function keptPages(pages: readonly Address[]): readonly Hold[] {
+  return pages.map((object) => ({ object, references: 1, mappings: 1 }));
 }
 
 /** A twin that every shootdown must refute. */
