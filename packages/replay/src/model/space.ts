@@ -9,6 +9,7 @@ import {
   entryNone,
   entryTarget,
   type Mm,
+  PSE,
   VM_GROWSDOWN,
   VM_READ,
   type Vma,
@@ -102,10 +103,11 @@ export class Spaces {
   }
 }
 
-/** The leaf entry of an address; 0 if there is none. */
+/** The leaf entry of an address, that of a huge page included; 0 if there is none. */
 export function leafEntry(cpu: Cpu, mm: Mm, address: number): Entry {
   const pmd = pmdOffset(cpu, mm, address);
   if (pmd === 0) return 0;
   const table = cpu.readOnce(pmd);
-  return entryNone(table) ? 0 : cpu.readOnce(entryCell(cpu.kernel.geometry, entryTarget(table), 0, address));
+  if (entryNone(table) || (table & PSE) !== 0) return table;
+  return cpu.readOnce(entryCell(cpu.kernel.geometry, entryTarget(table), 0, address));
 }

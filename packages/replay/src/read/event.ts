@@ -198,6 +198,12 @@ export interface FullmmGather extends Head {
   kind: 'fullmmGather';
 }
 
+/** A probe shows that a fork copies page tables (dup_mmap). */
+export interface ForkCopies extends Head {
+  /** Kind of the event. */
+  kind: 'forkCopies';
+}
+
 /** A probe shows that page tables move (move_page_tables): in execve, the new stack. */
 export interface TablesMove extends Head {
   /** Kind of the event. */
@@ -342,6 +348,7 @@ export type TaskEvent =
   | PagePresent
   | FlushCall
   | FullmmGather
+  | ForkCopies
   | TablesMove
   | TlbMiss
   | CsdQueueCpu

@@ -49,6 +49,7 @@ export function isQuiet(event: TaskEvent): boolean {
     case 'tlbFlush':
     case 'pagePresent':
     case 'flushCall':
+    case 'forkCopies':
     case 'tablesMove':
     case 'csdQueueCpu':
     case 'csdFunctionEntry':

@@ -147,6 +147,7 @@ export class Operations {
     }
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
     if (event.kind === 'flushCall' && task.last !== null) this.#attribution.sends(task.last);
+    if (event.kind === 'forkCopies') this.#forks(task, step);
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
     if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
     if (isQuiet(event)) return;
@@ -219,6 +220,13 @@ export class Operations {
   #switched(task: Task, step: Step): void {
     const { syscall } = task;
     if (syscall === null || syscall.anchor !== null || !EXECS.has(syscall.operation.name)) return;
+    syscall.anchor = step;
+    step.holds++;
+  }
+
+  /** A fork takes effect where it copies, and not where the child is announced, if it did not interrupt others before. */
+  #forks({ syscall }: Task, step: Step): void {
+    if (syscall === null || syscall.anchor !== null) return;
     syscall.anchor = step;
     step.holds++;
   }
