@@ -43,6 +43,10 @@ export interface Kernel {
   readonly initMm: Address;
   /** The shared page of zeroes (empty_zero_page): never counted, never freed. */
   readonly zeroPage: Address;
+  /** The shared row of zeroes that huge entries may map (huge_zero_page): never counted, never freed. 0 if there is none. */
+  readonly hugeZeroPage: Address;
+  /** See {@link BootOptions.hugeZeroPage}. */
+  readonly hugeZeroWrite: 'split' | 'huge';
   /** Bit n: CPU n must flush for reclaim (tlb_flush_batched_cpumask, RFC 20); one word for all mms. */
   readonly batchedCpumask: Cell;
   /** Areas of kernel addresses: {@link VmapLists}. */
@@ -94,6 +98,11 @@ export interface BootOptions {
   readonly backend: BackendSpec;
   /** Which batching schemes the generic code uses. */
   readonly profile: Profile;
+  /**
+   * transparent_hugepage/use_zero_page: reads of what may be huge map a huge page of zeroes, and a write there splits it (`split`, up to 6.12) or puts a
+   * huge page of its own in its place (`huge`, 6.13 on). Not given: there is none, which is all that machines need that explore.
+   */
+  readonly hugeZeroPage?: 'split' | 'huge';
 }
 
 /** An architecture before it has memory on a machine: what a backend package exports. */

@@ -13,8 +13,8 @@
  * Without the flush a CPU could hold entries of both sizes for one address, which processors do not promise to survive (O14).
  * Dirty and accessed bits are those that the exchange brought back: the hardware sets them up to that moment.
  *
- * Huge pages appear in VMAs with VM_HUGEPAGE only, by a write fault or by khugepaged.ts. There is no huge zero page; hinting faults do
- * not move huge pages, and who looks for one page of a row (reclaim, migration, KSM) splits it first.
+ * Huge pages appear in VMAs with VM_HUGEPAGE only, by a write fault or by khugepaged.ts; by a read fault one of zeroes, where the kernel has such a
+ * page, which is shared by all and counted by nobody. Hinting faults do not move huge pages, and who looks for one page of a row (reclaim, migration, KSM) splits it first.
  */
 import {
   ACCESSED,
@@ -63,6 +63,7 @@ import {
   pteMkdirty,
   pteMkold,
   pteMksoftDirty,
+  pteMkspecial,
   pteMkwrite,
   pteMkyoung,
   pteModify,
@@ -205,9 +206,11 @@ export function* handleHugeFault(
 ): Steps<boolean> {
   const orig = yield* cpu.readOnce(pmd);
   if (entryNone(orig)) {
-    if (!write || cpu.read(vma.file) !== 0 || !hugeFits(cpu, vma, address)) return false;
+    if (!write && cpu.kernel.hugeZeroPage === 0) return false;
+    if (cpu.read(vma.file) !== 0 || !hugeFits(cpu, vma, address)) return false;
     if (!hugeWanted(cpu.read(vma.flags))) return false;
-    yield* doHugePmdAnonymousPage(cpu, mm, vma, pmd, address);
+    if (write) yield* doHugePmdAnonymousPage(cpu, mm, vma, pmd, address);
+    else yield* setHugeZeroPage(cpu, mm, pmd, address, cpu.read(vma.flags));
     return true;
   }
   if (!pmdTransHuge(orig)) return false;
@@ -227,6 +230,42 @@ function* doHugePmdAnonymousPage(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address:
   if (none) return;
   for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
   yield* cpu.free('table', table);
+}
+
+/** is_huge_zero_pmd. */
+function isHugeZero(cpu: Cpu, entry: Entry): boolean {
+  const { hugeZeroPage } = cpu.kernel;
+  return hugeZeroPage !== 0 && entryTarget(entry) === hugeZeroPage;
+}
+
+/** set_huge_zero_folio: under the huge entry a table is deposited, as under any other. */
+function* setHugeZeroPage(cpu: Cpu, mm: Mm, pmd: Cell, address: number, vmFlags: number): Steps<void> {
+  const table = yield* newTable(cpu, mm);
+  yield* cpu.spinLock(mm.pageTableLock);
+  const none = entryNone(yield* cpu.readOnce(pmd));
+  if (none) {
+    pgtableDeposit(cpu, pmd, address, table);
+    const entry = pteMkspecial(mkPte(cpu.kernel.hugeZeroPage, vmPageProt(vmFlags) | PSE));
+    yield* setPteAt(cpu, mm, hugeStart(cpu, address), pmd, pteWrprotect(entry), 1);
+  }
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  if (!none) yield* cpu.free('table', table);
+}
+
+/** do_huge_zero_wp_pmd: a huge page of its own takes the place of the one of zeroes, which no TLB may hold then. */
+function* doHugeZeroWpPmd(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address: number): Steps<void> {
+  yield* anonPrepare(cpu, vma);
+  const first = yield* allocHugePage(cpu);
+  yield* cpu.spinLock(mm.pageTableLock);
+  const same = isHugeZero(cpu, yield* cpu.readOnce(pmd));
+  if (same) {
+    yield* ptepGetAndClear(cpu, mm, hugeStart(cpu, address), pmd, 1);
+    yield* flushPmdTlbRange(cpu, mm, address);
+    const table = pgtableWithdraw(cpu, pmd, address);
+    yield* mapHugePage(cpu, mm, pmd, address, table, first, cpu.read(vma.flags));
+  }
+  yield* cpu.spinUnlock(mm.pageTableLock);
+  if (!same) for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
 }
 
 /** map_anon_folio_pmd: a huge page that nobody else sees yet becomes reachable, with a table deposited. Under mm.pageTableLock. */
@@ -263,13 +302,18 @@ function* handleHugePmd(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address: number, 
     entry = restored;
   }
   const copies = pmdTransHuge(entry) && write && !pteWrite(entry);
-  const reuse = copies && (vmFlags & VM_UFFD_WP) === 0 && (yield* canReuseHugePage(cpu, entryTarget(entry)));
+  const zero = copies && isHugeZero(cpu, entry);
+  const reuse = copies && !zero && (vmFlags & VM_UFFD_WP) === 0 && (yield* canReuseHugePage(cpu, entryTarget(entry)));
   if (pmdTransHuge(entry) && (!copies || reuse)) {
     const young = write ? pteMkdirty(pteMkyoung(entry)) : pteMkyoung(entry);
     yield* upgradeEntry(cpu, mm, start, pmd, entry, reuse ? maybeMkwrite(young, vmFlags) : young, write, 1);
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
   if (!copies || reuse) return true;
+  if (zero && cpu.kernel.hugeZeroWrite === 'huge') {
+    yield* doHugeZeroWpPmd(cpu, mm, vma, pmd, address);
+    return true;
+  }
   // Copies are made page by page.
   yield* splitHugePmd(cpu, mm, pmd, address);
   return false;
@@ -295,8 +339,25 @@ export function* splitHugePmd(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Ste
   yield* cpu.spinUnlock(mm.pageTableLock);
 }
 
+/** __split_huge_zero_page_pmd: nothing leads anywhere until the small entries are there. */
+function* splitHugeZero(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Steps<void> {
+  const start = hugeStart(cpu, address);
+  const old = yield* ptepGetAndClear(cpu, mm, start, pmd, 1);
+  yield* flushPmdTlbRange(cpu, mm, address);
+  const table = pgtableWithdraw(cpu, pmd, address);
+  const entry = mkEntry(cpu.kernel.zeroPage, entryFlags(entryClear(old, PSE)));
+  for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0); i++) {
+    yield* setPteAt(cpu, mm, start + i * pageSize(cpu.kernel.geometry), table + i, entry);
+  }
+  yield* pmdPopulate(cpu, pmd, table);
+}
+
 /** __split_huge_pmd_locked, for anonymous memory. */
 function* splitHugePmdLocked(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: number): Steps<void> {
+  if (isHugeZero(cpu, seen)) {
+    yield* splitHugeZero(cpu, mm, pmd, address);
+    return;
+  }
   const { splitFlush, splitDirty } = cpu.kernel.profile;
   const old = yield* pmdpInvalidateAd(cpu, mm, pmd, seen, address);
   if (splitFlush === 'invalidate') yield* flushPmdTlbRange(cpu, mm, address);
@@ -355,9 +416,9 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
   yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
   if (recordFirst) yield* setPteAt(cpu, mm, start, pmd, 0, 1);
   const table = pgtableWithdraw(cpu, pmd, start);
-  const pages = hugePages(cpu, entryTarget(old));
+  const pages = isHugeZero(cpu, old) ? [] : hugePages(cpu, entryTarget(old));
   for (const page of pages) yield* pageRemoveRmap(cpu, page);
-  const full = yield* tlbRemovePages(cpu, tlb, pages);
+  const full = pages.length > 0 && (yield* tlbRemovePages(cpu, tlb, pages));
   cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   yield* cpu.spinUnlock(mm.pageTableLock);
   // zap_deposited_table: no entry has led to it since it was deposited.
@@ -437,6 +498,8 @@ export function* madviseHugePmd(
   free: boolean,
 ): Steps<boolean> {
   const { mm } = tlb;
+  // Nobody's page cannot be given up, nor grow old.
+  if (cpu.kernel.hugeZeroPage !== 0 && isHugeZero(cpu, yield* cpu.readOnce(pmd))) return true;
   if (!(yield* wholeHugePmd(cpu, mm, pmd, start, end))) return false;
   yield* tlbChangePageSize(cpu, tlb, 1);
   yield* cpu.spinLock(mm.pageTableLock);
@@ -502,7 +565,8 @@ export function* copyHugePmd(cpu: Cpu, mm: Mm, oldMm: Mm, pmd: Cell, oldPmd: Cel
   const old = yield* cpu.readOnce(oldPmd);
   const huge = pmdTransHuge(old);
   if (huge) {
-    for (const page of hugePages(cpu, entryTarget(old))) {
+    const pages = isHugeZero(cpu, old) ? [] : hugePages(cpu, entryTarget(old));
+    for (const page of pages) {
       yield* getPage(cpu, page);
       yield* pageDupAnonRmap(cpu, page);
     }

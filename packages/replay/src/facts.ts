@@ -108,11 +108,15 @@ const VERSIONS: readonly (readonly [since: number, profile: Profile, id: string]
   [0, LINUX_5_11, 'linux-5.11'],
 ];
 
+/** From here on a write to a huge page of zeroes makes a huge page. */
+const HUGE_ZERO_WRITES = 6013;
+
 /** The newest profile that is not newer than a version, and its id. */
-function versionOf(kernel: string): { profile: Profile; id: string } {
+function versionOf(kernel: string): { profile: Profile; id: string; hugeZeroPage: 'split' | 'huge' } {
   const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10));
-  const [, profile, id] = VERSIONS.find(([since]) => major * 1000 + minor >= since) ?? VERSIONS.at(-1)!;
-  return { profile, id };
+  const number = major * 1000 + minor;
+  const [, profile, id] = VERSIONS.find(([since]) => number >= since) ?? VERSIONS.at(-1)!;
+  return { profile, id, hugeZeroPage: number >= HUGE_ZERO_WRITES ? 'huge' : 'split' };
 }
 
 /**
@@ -140,12 +144,14 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
   const fact = <F extends keyof MachineFacts>(name: F): Required<MachineFacts>[F] => given(name, DEFAULT_FACTS[name]);
   const { geometry, ...recorded } = kit.link(version.id, fact, hz, whatIf);
   const { direct, stepped } = whatIf.backends ?? recorded;
+  const thp = kit.hugePages ? given('hugePages', DEFAULT_FACTS.hugePages) : 'never';
+  const zeroes = thp === 'never' ? {} : { hugeZeroPage: version.hugeZeroPage };
   return {
     arch: kit.arch,
-    boot: { cpus, geometry, backend: direct, profile },
-    steppedBoot: { cpus, geometry, backend: stepped, profile },
+    boot: { cpus, geometry, backend: direct, profile, ...zeroes },
+    steppedBoot: { cpus, geometry, backend: stepped, profile, ...zeroes },
     hz,
-    thp: kit.hugePages ? given('hugePages', DEFAULT_FACTS.hugePages) : 'never',
+    thp,
     disk: facts.disk ?? DEFAULT_FACTS.disk,
     aslr: facts.aslr ?? null,
     assumed,
