@@ -10,7 +10,9 @@ import { VmapLists } from './vmap-area.ts';
 
 /** The words of as many pages as a table of level 0 maps. */
 function row({ geometry }: BootOptions): string[] {
-  return Array.from({ length: tableEntries(geometry, 0) }, (_, i) => Page.fields.map((field) => `${field}[${i}]`)).flat();
+  return Array.from({ length: tableEntries(geometry, 0) }, (_, i) =>
+    Page.fields.map((field) => `${field}[${i}]`),
+  ).flat();
 }
 
 /** Makes the kernel of one run in a machine's arena. */

@@ -67,6 +67,7 @@ export interface FakeOptions {
   readonly geometry?: Geometry;
   readonly profile?: Partial<Profile>;
   readonly cpus?: number;
+  readonly hugeZeroPage?: 'split' | 'huge';
   /** What the architecture has of its own. */
   readonly arch?: (machine: FakeMachine) => Arch;
 }
@@ -106,6 +107,7 @@ export class FakeMachine {
     const geometry = options.geometry ?? FOUR_LEVELS_FOLDED;
     const backend = recordingBackend(this, geometry, options.arch?.(this) ?? {});
     this.options = { cpus: options.cpus ?? 2, geometry, backend, profile: { ...LINUX_6_18, ...options.profile } };
+    if (options.hugeZeroPage !== undefined) this.options = { ...this.options, hugeZeroPage: options.hugeZeroPage };
     this.kernel = bootKernel(this, this.options);
     this.cpus = Array.from({ length: this.options.cpus }, (_, id) => new FakeCpu(this, id));
     this.cpu = this.cpus[0]!;
