@@ -306,6 +306,8 @@ const trim = defineScenario<Stage>({
       yield* cpu.enterUser();
     }),
   ],
+  // The kernel thread still uses the mm.
+  holds: ({ mm }) => [{ object: mm.address, references: 1 }],
   twins: [
     {
       id: 'sparc64/trim-mask/single-user',

@@ -19,10 +19,8 @@ export const S390_CLAIMS: readonly Claim[] = [
     why: 'nothing is asked before the count, but in a wrong form',
   },
   {
-    mutant: [
+    mutant:
       "s390/switch.ts switchMm: cpu.write(attached, next.address): after if (attachBit === 'before-wait') yield* cpu.atomicOr(attachMask(next), bit)",
-      "s390/switch.ts switchMm: if (attachBit === 'before-wait') yield* cpu.atomicOr(attachMask(next), bit): after if (era === 'E2' || attachRepair === 'mask-twice') yield* cpu.atomicOr(next.cpumask, bit)",
-    ],
     coveredBy: 's390/switch.ts switchMm: cpu.atomicOr(attachMask(next), bit): left out',
     archs: ['s390'],
     why: 'interrupts are off: only the bit in attach_mask is for others, before the invalid ASCE is loaded',
@@ -44,14 +42,5 @@ export const S390_CLAIMS: readonly Claim[] = [
       's390/ipte.ts resetDatProt: cpu.cmpxchgAndInvalidate(at.pte, old, entry, scopeOf(cpu, at, where)): without its invalidation',
     archs: ['s390'],
     why: 'RDP has purged the older entry where it may be held',
-  },
-  {
-    mutant: [
-      's390/switch.ts activateMm: yield* switchMm(cpu, next): after yield* cpu.atomicOr(next.cpumask, 1 << cpu.id)',
-      's390/switch.ts activateMm: yield* cpu.atomicOr(next.cpumask, 1 << cpu.id): after yield* loadUserAsce(cpu, next)',
-    ],
-    coveredBy: 's390/switch.ts activateMm: cpu.atomicOr(next.cpumask, 1 << cpu.id): left out',
-    archs: ['s390'],
-    why: 'nobody flushes a new mm before its task is back from exec',
   },
 ];
