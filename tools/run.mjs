@@ -7,6 +7,7 @@
 //   cli ARGS         build, then the command
 //   quiet-cli ARGS   the same; install and build are heard only if they fail, and then on stderr
 //   bench ARGS       build, then the benchmarks
+//   race             build, then a page on which CPUs race
 //   tables           build, then the tables in docs/*.md that are made from what the command prints; --check: are they what they would be?
 //   scores           build, then the page in docs about recordings of real kernels, if they are there
 //   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
@@ -147,6 +148,10 @@ const modes = {
   bench: () => {
     build();
     become(at('tools', 'bench', 'main.ts'), ...args);
+  },
+  race: () => {
+    build();
+    become(at('tools', 'race', 'main-server.ts'));
   },
   tables: () => {
     build();

@@ -20,6 +20,7 @@ export default defineConfig({
       { text: 'The RFC of 2021', link: '/rfc-2021' },
       { text: 'Architectures', link: '/architectures' },
       { text: 'Replaying', link: '/replay' },
+      { text: 'Threads', link: '/threads' },
       { text: 'Your own', link: '/third-parties' },
       { text: 'Historical bugs', link: '/bugs' },
       { text: 'One workload on all', link: '/event-logs' },

@@ -15,6 +15,8 @@ export interface Progress {
   readonly operations: number;
   /** Accesses of user code. */
   readonly accesses: number;
+  /** Operations of each CPU. */
+  readonly each: readonly number[];
 }
 
 /** How a run ended. */
@@ -165,6 +167,7 @@ class Run {
       seconds: this.#seconds(),
       operations: this.#sum('operations'),
       accesses: this.#sum('accesses'),
+      each: this.#last.map((_, cpu) => this.#count(cpu, 'operations')),
     };
   }
 
