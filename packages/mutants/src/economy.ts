@@ -14,11 +14,11 @@ import { measure } from '@mmu-gather/checker';
 import { type Cell, machineOf, type Schedule, scheduled } from '@mmu-gather/conformance';
 import type { Switchboard } from './switchboard.ts';
 
-/** What is counted, what weighs most first. */
-export const SORTS = ['removed', 'ipis', 'flushes', 'steps'] as const;
+/** What is counted. */
+export type Sort = 'removed' | 'ipis' | 'flushes' | 'steps';
 
-/** One of {@link SORTS}. */
-export type Sort = (typeof SORTS)[number];
+/** What weighs most first. */
+export const SORTS: readonly Sort[] = ['removed', 'ipis', 'flushes', 'steps'];
 
 /** How much of each. */
 export type Counts = Readonly<Record<Sort, number>>;
