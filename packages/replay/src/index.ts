@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { Architecture, Observed, Places } from './arch/arch.ts';
 export { type ArchId, ARCH_IDS } from './arch/kits.ts';
 export * from './facts.ts';
 export * from './record/error.ts';
