@@ -11,6 +11,7 @@ import { interruptScore, type ReplayReport, scores } from './report.ts';
 import type { Host } from './model/host.ts';
 import type { TraceEvent } from './read/event.ts';
 import type { Action, Operation, Step } from './schedule/action.ts';
+import { Forks } from './schedule/forks.ts';
 import { LeftOut } from './schedule/left-out.ts';
 import { Schedule } from './schedule/schedule.ts';
 
@@ -75,6 +76,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   const interrupts = new Ledger(alternatives);
   const model: Model = new Model(machine, ledger, interrupts, ticks, options.build ?? 'direct');
   const schedule = new Schedule();
+  const forks = new Forks();
   const traced = options.traced ?? trace.traced;
   const leftOut = traced === null ? null : new LeftOut(traced);
   let events = 0;
@@ -100,9 +102,9 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
   };
   options.observer?.begin(model.host, ticks);
   for await (const batch of trace.batches()) {
-    const recorded = batch.map((event) =>
-      event.kind === 'lost' || event.kind === 'truncated' ? event : machine.arch.recorded(event),
-    );
+    const recorded = forks
+      .complete(batch)
+      .map((event) => (event.kind === 'lost' || event.kind === 'truncated' ? event : machine.arch.recorded(event)));
     leftOut?.take(recorded);
     const said = options.filter === undefined ? recorded : options.filter(recorded);
     options.observer?.read(said);
