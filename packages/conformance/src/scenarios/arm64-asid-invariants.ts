@@ -29,7 +29,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { contextSwitch, exitMm, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, keptPages } from './stage.ts';
 
 /** Scenarios about ASIDs. */
 export const ASIDS: Only = { archs: ['arm64'], why: 'its ASIDs are the same on every CPU, and roll over' };
@@ -191,7 +191,7 @@ const allocator = defineScenario<Tasks>({
     }),
   ],
   // What the first task's page was mapped by.
-  holds: ({ tasks: [a] }) => [{ object: a!.at0.page, references: 1, mappings: 1 }],
+  holds: ({ tasks: [a] }) => keptPages([a!.at0.page]),
   invariant: invariants,
   final(peek, { arm64, generation }) {
     // Where nothing is reserved, there are more ASIDs to give out.

@@ -20,7 +20,7 @@ import {
 import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { pendingReader } from './pending-reader.ts';
-import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, toUser, keptPages } from './stage.ts';
 
 /** What generations need: everybody who defers has a gather, and flushes say what is completed. Tables go with their VMAs only. */
 export const GENERATIONS: Partial<Profile> = {
@@ -318,7 +318,7 @@ const batch = defineScenario<TwoTables>({
   },
   threads: besideZap(false),
   // What both have taken from their entries.
-  holds: ({ p0, p2 }) => [p0, p2].map(({ page }) => ({ object: page, references: 1, mappings: 1 })),
+  holds: ({ p0, p2 }) => keptPages([p0.page, p2.page]),
   twins: [
     {
       id: 'generations/batch-completes/newest',

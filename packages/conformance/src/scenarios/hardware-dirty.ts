@@ -23,11 +23,10 @@ import {
   SAVED_DIRTY,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import type { Hold } from '../quiet/clause.ts';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
 import { Words } from './bare-stage.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { type Mapping, mappingOf, setStage, type Stage } from './stage.ts';
+import { type Mapping, mappingOf, setStage, type Stage, keptPages } from './stage.ts';
 
 const HARDWARE: Only = {
   archs: ['x86', 'arm64', 'powerpc-radix', 'riscv'],
@@ -74,12 +73,6 @@ function hugePage(run: Run): Clean {
   return clean;
 }
 
-/** What an entry that is gone has mapped: one page, or the two of a huge one. */
-function takenAway({ page, level }: Clean): readonly Hold[] {
-  const pages = level === 0 ? [page] : [page, page + Page.words];
-  return pages.map((object) => ({ object, references: 1, mappings: 1 }));
-}
-
 /** A change of the entry, atomic or not. */
 type Change = (cpu: Cpu, env: Clean, pte: Backend['pte']) => Steps<Entry>;
 
@@ -120,7 +113,8 @@ function scenario(
     reserve: WORDS.reserve,
     setup,
     threads: (env) => threads(env, change),
-    holds: (env) => (done === entryNone ? takenAway(env) : []),
+    // Of an entry that is gone.
+    holds: ({ page, level }) => (done === entryNone ? keptPages(level === 0 ? [page] : [page, page + Page.words]) : []),
     final(peek, { entry, page }) {
       if (!done(peek(entry))) return 'the entry was not changed';
       if (peek(Page.at(page).data) !== STORED) return undefined;

@@ -37,7 +37,7 @@ import {
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { S390_ONLY } from './s390-attach.ts';
 import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
-import { PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { PAGE, setStage, type Stage, syscall, toUser, keptPages } from './stage.ts';
 
 /** The generic interface that the series of 2026 is made for: sections nest, and are counted. */
 const SECTIONS_COUNT: Partial<Profile> = { lazyMmuNesting: 'counts' };
@@ -173,7 +173,7 @@ const validToValid = defineScenario<Upgraded>({
   setup: upgraded,
   threads: ({ mm, pte }) => [thread((cpu) => otherPage(cpu, mm, pte, true))],
   // The old page.
-  holds: ({ page }) => [{ object: page, references: 1, mappings: 1 }],
+  holds: ({ page }) => keptPages([page]),
   twins: [
     {
       id: 's390/valid-to-valid/store',
