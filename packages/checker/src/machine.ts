@@ -538,6 +538,7 @@ export class Machine<E = unknown> implements Explorable {
   #changed(cpu: number, cell: Cell, old: number): void {
     const { words } = this.state;
     const kinds = this.#kinds;
+    if (!kinds.isAny(cell)) return;
     if (kinds.isEntry(cell)) {
       this.#oracles.entryChanged(cpu, cell);
       this.mmu.refillAll();
@@ -547,10 +548,10 @@ export class Machine<E = unknown> implements Explorable {
       this.#oracles.filled();
     } else if (kinds.isGeneration(cell)) {
       this.#oracles.generationMade(cpu, words[cell - TLB_GEN + PGD]!, words[cell]!);
-    } else if (this.layout.isField('mm', COMPLETED, cell)) {
+    } else if (kinds.isCompletion(cell)) {
       const mm = cell - COMPLETED;
       this.#oracles.generationCompleted(words[mm + PGD]!, old, words[cell]!, words[mm + TLB_GEN]!);
-    } else if (this.layout.isField('page', DATA, cell)) {
+    } else if (kinds.isContents(cell)) {
       this.#oracles.dataStored(cpu, cell - DATA);
     } else if (kinds.isKernelRoot(cell)) {
       this.mmu.refillAll();

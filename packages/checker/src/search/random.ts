@@ -143,6 +143,8 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
   const hits: Record<string, number> = Object.fromEntries(schedulers.map(({ name }) => [name, 0]));
   const enabled = new Int32Array(actors);
   const lengths = new Int32Array(actors);
+  /** The execution under way: actor and choice of each step. */
+  const taken: number[] = [];
 
   const look = (run: Run): void => {
     run.enabledCount = 0;
@@ -151,8 +153,9 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
 
   /** One execution. Returns the number of its steps. */
   const execute = (scheduler: Scheduler, length: number): number => {
-    const steps: (readonly [number, number])[] = [];
-    const path = (): Path => steps;
+    taken.length = 0;
+    const path = (): Path =>
+      Array.from({ length: taken.length / 2 }, (_, i) => [taken[2 * i]!, taken[2 * i + 1]!] as const);
     const run: Run = { machine, next, enabled, enabledCount: 0, steps: 0, lengths, length };
     const start = machine.mark();
     scheduler.begin(run);
@@ -168,7 +171,7 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
       const choice = choices === 1 ? 0 : below(next, choices);
       machine.perform(actor, choice);
       tally.step();
-      steps.push([actor, choice]);
+      taken.push(actor, choice);
       run.steps++;
       if (machine.violation !== undefined) {
         tally.found(machine.violation, path);
@@ -184,7 +187,7 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
     }
     if (tally.violations > before && scheduler.name in hits) hits[scheduler.name]!++;
     machine.undo(start);
-    if (scheduler === uniform) for (const [actor] of steps) lengths[actor]!++;
+    if (scheduler === uniform) for (let i = 0; i < taken.length; i += 2) lengths[taken[i]!]!++;
     return run.steps;
   };
 
