@@ -10,6 +10,7 @@
 //   race             build, then a page on which CPUs race
 //   tables           build, then the tables in docs/*.md that are made from what the command prints; --check: are they what they would be?
 //   scores           build, then the page in docs about recordings of real kernels, if they are there
+//   what-if ARGS     build, then the page in docs about what recordings would cost elsewhere
 //   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
 //   new-backend ID   a package for another architecture
 //   nx ARGS          nx
@@ -160,6 +161,9 @@ const modes = {
   scores: () => {
     build();
     become(at('tools', 'docs-scores.mjs'), ...args);
+  'what-if': () => {
+    build();
+    become(at('tools', 'docs-what-if.mjs'), ...args);
   },
   mutants: () => {
     build();

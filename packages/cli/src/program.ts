@@ -155,6 +155,8 @@ function commands(done: (code: number) => void): Command {
     )
     .option('--no-advice', 'with --what-if: do not try changes of the programs')
     .option('--costs <file>', 'figures of your machine (TOML or JSON) instead of those of list costs')
+    .option('--html <file>', 'write a page: flushes over time, who causes them, what would help')
+    .option('--perfetto <file>', 'write flushes and interrupts as a trace for ui.perfetto.dev')
     .option('--csv <file>', 'write what it costs as CSV')
     .option('--json', 'print JSON')
     .addHelpText('after', example('replay trace.txt.gz --fail-under 0.95'))

@@ -21,7 +21,7 @@ export * from './read/event.ts';
 export type { Format } from './read/format.ts';
 export * from './read/open.ts';
 export type { Clock, Header, Trace } from './read/trace.ts';
-export * from './replay.ts';
+export { replay, type ReplayOptions } from './replay.ts';
 export {
   type Cut,
   type Gap,
@@ -38,6 +38,8 @@ export * from './costs/override.ts';
 export * from './costs/price.ts';
 export * from './costs/table.ts';
 export * from './show/csv.ts';
+export * from './show/page.ts';
+export * from './show/perfetto.ts';
 export * from './what-if/backends.ts';
 export type { ChangeId } from './what-if/change.ts';
 export type { Bill, Kind, Slice } from './what-if/meter.ts';

@@ -8,27 +8,11 @@ import type { Build } from './model/library.ts';
 import { Model } from './model/model.ts';
 import { openTrace } from './read/open.ts';
 import { interruptScore, type ReplayReport, scores } from './report.ts';
-import type { Host } from './model/host.ts';
-import type { TraceEvent } from './read/event.ts';
 import type { Action, Operation, Step } from './schedule/action.ts';
 import { Forks } from './schedule/forks.ts';
 import { LeftOut } from './schedule/left-out.ts';
 import { Schedule } from './schedule/schedule.ts';
-
-/** Watches a replay from inside. */
-export interface Observer {
-  /** Before the first step. @param ticksPerSecond of the recording's clock */
-  begin(host: Host, ticksPerSecond: number): void;
-  /** Events as they are read, before they take effect. */
-  read(events: readonly TraceEvent[]): void;
-  /** The workload proper begins: what came before does not count. */
-  workload(): void;
-  /** No more steps will come. */
-  end(): void;
-}
-
-/** What a recording is changed to: another action, or null for none. */
-export type Change = (action: Action) => Action | null;
+import type { Change, Watching } from './watching.ts';
 
 /** How to replay. */
 export interface ReplayOptions {
@@ -43,12 +27,6 @@ export interface ReplayOptions {
   readonly traced?: readonly number[];
   /** Count exact pairs alone: sets of what the recording leaves open (model/allowed.ts) excuse nothing. */
   readonly exact?: boolean;
-  /** Watches. */
-  readonly observer?: Observer;
-  /** What becomes of the events of the recording: as they are, unless given. */
-  readonly filter?: (events: TraceEvent[]) => TraceEvent[];
-  /** What becomes of each action of the recording: as it is, unless given. */
-  readonly change?: Change;
   /** Which build of the kernel code runs what need not wait for another CPU: the direct one, or, for comparison, the stepped one. */
   readonly build?: Build;
   /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
@@ -65,7 +43,12 @@ const MICROSECONDS = 1_000_000;
  * Replays a recording; memory does not grow with the file.
  * @throws TraceError if it cannot be read: one line that says where, what and how to mend it
  */
-export async function replay(path: string, options: ReplayOptions = {}): Promise<ReplayReport> {
+export function replay(path: string, options: ReplayOptions = {}): Promise<ReplayReport> {
+  return replayWatched(path, options);
+}
+
+/** Replays a recording that is watched, or changed on its way; else as {@link replay}. */
+export async function replayWatched(path: string, options: ReplayOptions & Watching): Promise<ReplayReport> {
   const started = performance.now();
   const trace = await openTrace(path);
   const machine = machineOf({ ...trace.facts, ...options.facts }, trace.header.cpus, options.whatIf);
@@ -88,10 +71,7 @@ export async function replay(path: string, options: ReplayOptions = {}): Promise
       if (step.event.kind === 'mark' && !model.begun) options.observer?.workload();
       model.take(step);
     }
-    if (end) {
-      model.end();
-      options.observer?.end();
-    }
+    if (end) model.end();
     if (!end && events - settled < SETTLE) return;
     settled = events;
     ledger.settle(end);

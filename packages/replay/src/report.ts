@@ -259,7 +259,8 @@ function shares({ recall, precision, allowedRecall, allowedPrecision, allowed, w
   return allowed === 0 && allowedPrecision === precision ? ['', exact] : ['', exact, open];
 }
 
-function flushText({ recorded, predicted }: Mismatch, reasons: Readonly<Record<number, string>>): string {
+/** What was recorded and predicted, in a few words. */
+export function flushText({ recorded, predicted }: Mismatch, reasons: Readonly<Record<number, string>>): string {
   const much = ({ pages, where = '' }: FlushValues): string => `${pages < 0 ? 'all' : pages} ${where}`.trimEnd();
   const text = (flush: FlushValues): string => `${reasons[flush.reason] ?? flush.reason} ${much(flush)}`;
   if (recorded === undefined) return `predicted only: ${text(predicted!)}`;

@@ -27,7 +27,7 @@ import {
   WHAT_IF_ARCHS,
   whatIf,
 } from '../src/index.ts';
-import { replay } from '../src/replay.ts';
+import { replayWatched } from '../src/replay.ts';
 import { changeOf } from '../src/what-if/change.ts';
 import { addBills, type Bill, Meter } from '../src/what-if/meter.ts';
 
@@ -116,7 +116,7 @@ describe('a recording', () => {
     expect(munmap.causes).toEqual({ 'what was taken away was not usable (PROT_NONE, say)': 64 });
     const changed = new Meter({ prices: pricesOf(COSTS['x86']!) });
     const everybody = (): boolean => true;
-    await replay(fixture('m01-ceiling'), { observer: changed, change: changeOf('order', everybody, everybody) });
+    await replayWatched(fixture('m01-ceiling'), { observer: changed, change: changeOf('order', everybody, everybody) });
     const after = addBills(changed.lines.map(({ bill }) => bill));
     expect(report.recorded.flushes - after.flushes).toBe(64);
     expect(report.recorded.redundant - after.redundant).toBe(64);

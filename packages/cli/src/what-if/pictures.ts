@@ -1,7 +1,7 @@
 /**
  * Pictures: the files that `replay` writes beside its report.
  */
-import { csvOf, type Slice, type WhatIfReport } from '@mmu-gather/replay';
+import { csvOf, perfettoTrace, type Slice, whatIfPage, type WhatIfReport } from '@mmu-gather/replay';
 
 /** Files to write. */
 export interface Pictures {
@@ -21,12 +21,17 @@ export interface Painter {
 }
 
 /** What makes the files that were asked for. */
-export function picturesOf({ csv }: Pictures): Painter {
+export function picturesOf({ csv, html, perfetto }: Pictures): Painter {
+  let trace = '';
   return {
-    needsSlices: false,
-    take: () => {},
+    needsSlices: perfetto !== undefined,
+    take(slices, ticksPerSecond) {
+      trace = JSON.stringify(perfettoTrace(slices, ticksPerSecond));
+    },
     write(report, put) {
       if (csv !== undefined) put(csv, csvOf(report));
+      if (html !== undefined) put(html, whatIfPage(report));
+      if (perfetto !== undefined) put(perfetto, trace);
     },
   };
 }

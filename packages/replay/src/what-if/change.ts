@@ -10,7 +10,7 @@
  *     one-cpu   all runs on one CPU: nobody has to be interrupted
  */
 import { MADV_DONTNEED, MADV_FREE } from '@mmu-gather/mm';
-import type { Change } from '../replay.ts';
+import type { Change } from '../watching.ts';
 import type { Action, SyscallAction } from '../schedule/action.ts';
 
 /** Names of changes. */

@@ -10,7 +10,7 @@ import type { MmuEvent, OnMmu } from '@mmu-gather/counting';
 import type { Prices } from '../costs/price.ts';
 import type { Host } from '../model/host.ts';
 import type { TraceEvent } from '../read/event.ts';
-import type { Observer } from '../replay.ts';
+import type { Observer } from '../watching.ts';
 import type { Operation } from '../schedule/action.ts';
 import { walksPageTables } from './backends.ts';
 import { type FlushCall, FlushCalls } from './flush-calls.ts';
@@ -47,11 +47,19 @@ export type Kind = 'context load' | 'own CPU' | 'interrupted CPU' | 'broadcast' 
 export interface Slice {
   /** Ticks of the recording's clock. */
   readonly time: number;
+  /** The CPU. */
   readonly cpu: number;
+  /** How entries are dropped. */
   readonly kind: Kind;
   /** Pages; -1 for everything. */
   readonly pages: number;
-  readonly operation: Operation;
+  /** The operation that it is for. */
+  readonly operation: string;
+  /** Id of its task. */
+  readonly pid: number;
+  /** Line of the recording at which it begins. */
+  readonly line: number;
+  /** Modelled time, in nanoseconds. */
   readonly ns: number;
   /** The CPU that asked for it. */
   readonly from: number;
@@ -171,8 +179,6 @@ export class Meter implements Observer {
     this.slices = [];
   }
 
-  end(): void {}
-
   /** Whether redundant flushes and lost entries can be told. */
   get tellsRedundant(): boolean {
     return this.#shadow !== null;
@@ -266,8 +272,10 @@ export class Meter implements Observer {
     else if (pages < 0) bill.full++;
     else bill.pages++;
     this.timeline.add(this.#host.time, KINDS.indexOf(kind));
-    if (this.#slicesWanted)
-      this.slices.push({ time: this.#host.time, cpu, kind, pages, operation, ns, from: flush?.cpu ?? cpu });
+    if (!this.#slicesWanted) return;
+    const { name, pid, line } = operation;
+    const from = flush?.cpu ?? cpu;
+    this.slices.push({ time: this.#host.time, cpu, kind, pages, operation: name, pid, line, ns, from });
   }
 
   #interrupts(cpu: number, flush: FlushCall | null, operation: Operation | null): void {

@@ -6,7 +6,8 @@
 import { DEFAULT_FACTS, type MachineFacts, type WhatIf } from '../facts.ts';
 import { pricesOf } from '../costs/price.ts';
 import { type ArchCosts, COSTS } from '../costs/table.ts';
-import { replay, type ReplayOptions } from '../replay.ts';
+import { type ReplayOptions, replayWatched } from '../replay.ts';
+import type { Watching } from '../watching.ts';
 import type { ReplayReport } from '../report.ts';
 import { assumptionsOf } from './backends.ts';
 import { CHANGES, changeOf, type ChangeId } from './change.ts';
@@ -167,11 +168,11 @@ async function run(
   path: string,
   { arch, whatIf: system, facts, cpus }: Alternative,
   options: WhatIfOptions,
-  { slices = false, ...input }: { slices?: boolean } & Pick<ReplayOptions, 'change'> = {},
+  { slices = false, ...input }: { slices?: boolean } & Pick<Watching, 'change'> = {},
 ): Promise<{ meter: Meter; report: ReplayReport }> {
   const table = options.costs ?? COSTS;
   const meter = new Meter({ prices: pricesOf(table[arch]!), slices });
-  const report = await replay(path, {
+  const report = await replayWatched(path, {
     facts: { ...options.facts, ...facts },
     ...(system && { whatIf: system }),
     ...(cpus !== undefined && { filter: foldCpus(cpus) }),

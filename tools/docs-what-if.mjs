@@ -1,0 +1,192 @@
+// docs/what-if.md: what other batching systems and architectures would have cost on recordings of real kernels.
+//
+//     npm run docs:what-if [-- --traces FOLDER] [--jobs N]
+//
+// An interrupt ends it after the recordings that are being replayed; the page then says how many were.
+//
+// Recordings are replayed in several processes, each one as it was recorded and once for each alternative; machine-facts.json beside the folders
+// says what recorded it. The page holds sums, and needs no recordings.
+import { fork } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { values } = parseArgs({ options: { traces: { type: 'string' }, jobs: { type: 'string' } } });
+const traces = values.traces ?? join(root, '..', 'shared', 'traces');
+const jobs = Number(values.jobs ?? availableParallelism());
+if (!existsSync(join(traces, 'machine-facts.json'))) {
+  console.error(
+    `docs:what-if: ${traces} holds no machine-facts.json: name the folder of the recordings with --traces FOLDER`,
+  );
+  process.exit(2);
+}
+
+const PROFILES = ['linux-6.18', 'rfc-2021-corrected', 'flush-ring', 'sync-finish', 'aggressive'];
+const ARCHS = ['arm64', 'powerpc-radix', 'powerpc-hash', 's390', 'sparc64', 'riscv'];
+const BACKENDS = { 'x86-64': 'x86', arm64: 'arm64', 'ppc64le radix': 'powerpc-radix', 'ppc64le hash': 'powerpc-hash' };
+
+/** Machines, with what replay must know of each. */
+const machines = JSON.parse(readFileSync(join(traces, 'machine-facts.json'), 'utf8'))
+  .filter(({ arch }) => arch in BACKENDS)
+  .map(({ name, arch, kernel, cpus, features, tlb_single_page_flush_ceiling: ceiling, thp }) => ({
+    name,
+    facts: {
+      backend: BACKENDS[arch],
+      kernel,
+      cpus,
+      ...(features?.pcid === undefined ? {} : { pcid: features.pcid }),
+      ...(typeof ceiling?.value === 'number' ? { ceiling: ceiling.value } : {}),
+      ...(['always', 'madvise', 'never'].includes(thp?.enabled) ? { hugePages: thp.enabled } : {}),
+    },
+  }));
+
+/** The machine whose recordings are replayed on other architectures, too: x86, current, and with the most recordings. */
+const ELSEWHERE = 'x86-6.18-host';
+
+/** What else to run on a machine's recordings. */
+function alternatives({ name }) {
+  const others = name === ELSEWHERE ? ARCHS.map((arch) => `arch=${arch}`) : [];
+  return [...PROFILES.map((profile) => `profile=${profile}`), ...others];
+}
+
+function recordingsIn(folder) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.trace.txt.gz'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** A process that replays one recording after another. */
+class Replayer {
+  #child = fork(join(root, 'tools', 'what-if-worker.mjs'));
+
+  /** The report of a recording; null if it cannot be replayed. */
+  replay({ trace, machine, asked }) {
+    this.#child.send({ trace, facts: machine.facts, asked });
+    return new Promise((done) => {
+      this.#child.once('message', ({ report, error }) => {
+        if (error !== undefined) console.error(error);
+        done(report ?? null);
+      });
+    });
+  }
+
+  end() {
+    this.#child.disconnect();
+  }
+}
+
+const work = machines.flatMap((machine) =>
+  recordingsIn(join(traces, machine.name)).map((trace) => ({ machine, trace, asked: alternatives(machine) })),
+);
+const began = performance.now();
+let finished = 0;
+async function worker(queue) {
+  const replayer = new Replayer();
+  for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+    job.report = await replayer.replay(job);
+    console.error(`${++finished} of ${work.length}: ${relative(traces, job.trace)}`);
+  }
+  replayer.end();
+}
+// Small ones first: an interrupt then costs few.
+const queue = work.toSorted((a, b) => statSync(a.trace).size - statSync(b.trace).size);
+process.once('SIGINT', () => queue.splice(0));
+await Promise.all(Array.from({ length: jobs }, () => worker(queue)));
+
+const KEYS = ['flushes', 'redundant', 'ipis', 'lost', 'microseconds'];
+function sum(outcomes) {
+  const total = Object.fromEntries(KEYS.map((key) => [key, 0]));
+  for (const outcome of outcomes) for (const key of KEYS) total[key] += outcome[key];
+  return { ...total, tellsRedundant: outcomes.every(({ tellsRedundant }) => tellsRedundant) };
+}
+
+/** A Markdown table; columns but the first are numbers. */
+function table(head, rows) {
+  const lines = [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+const number = (value) => value.toLocaleString('en-US');
+const milliseconds = (microseconds) => (microseconds / 1000).toFixed(1);
+/** `-12 %`: what it costs less. */
+function change(value, first) {
+  if (first === 0) return value === 0 ? '0 %' : 'new';
+  const percent = Math.round((100 * (value - first)) / first);
+  return `${percent > 0 ? '+' : ''}${percent} %`;
+}
+
+function row(name, outcome, first) {
+  const known = (value) => (outcome.tellsRedundant ? number(value) : '-');
+  return [
+    name,
+    number(outcome.flushes),
+    change(outcome.flushes, first.flushes),
+    known(outcome.redundant),
+    number(outcome.ipis),
+    change(outcome.ipis, first.ipis),
+    known(outcome.lost),
+    milliseconds(outcome.microseconds),
+    change(outcome.microseconds, first.microseconds),
+  ];
+}
+const HEAD = ['', 'flushes', '', 'redundant', 'IPIs', '', 'entries lost', 'time (ms)', ''];
+
+function section(machine) {
+  const all = work.filter((job) => job.machine === machine).length;
+  const done = work.filter((job) => job.machine === machine && job.report);
+  const recorded = sum(done.map(({ report }) => report.recorded));
+  const names = done[0].report.alternatives.map(({ name }) => name);
+  const at = (i) => sum(done.map(({ report }) => report.alternatives[i]));
+  const rows = names.map((name, i) => row(`\`${name}\``, at(i), recorded));
+  const causes = {};
+  for (const { report } of done)
+    for (const [cause, count] of Object.entries(report.causes)) causes[cause] = (causes[cause] ?? 0) + count;
+  const why = Object.entries(causes)
+    .sort(([, a], [, b]) => b - a)
+    .map(([cause, count]) => `- ${number(count)}: ${cause}`);
+  const single = done.map(({ trace, report }) => [
+    `\`${basename(trace, '.trace.txt.gz')}\``,
+    number(report.recorded.flushes),
+    number(report.recorded.ipis),
+    milliseconds(report.recorded.microseconds),
+    ...PROFILES.map((_, i) => change(report.alternatives[i].microseconds, report.recorded.microseconds)),
+  ]);
+  return [
+    `## ${machine.name}`,
+    `${done.length} of ${all} recordings.`,
+    table(HEAD, [row('as recorded', recorded, recorded), ...rows]),
+    why.length === 0 ? '' : `Redundant as recorded, because:\n\n${why.join('\n')}`,
+    'Modelled time of each recording, and what other systems change of it:',
+    table(['', 'flushes', 'IPIs', 'time (ms)', ...PROFILES.map((profile) => `\`${profile}\``)], single),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+const page = `# What would other systems have cost?
+
+<!-- generated by: npm run docs:what-if -->
+
+Recordings of real kernels, replayed with other batching systems and on other architectures. The operations are those of the recording, in its
+order; only what flushes is another. A figure is the sum of one replay of each recording, up to what the percentage beside it compares with: the
+replay of what was recorded.
+
+- **flushes**: calls of a flush function that invalidated or interrupted; **redundant**: those that on no CPU removed an entry older than memory, as
+  the checker counts them. What TLBs hold is the worst case, so a flush that counts as redundant is so on any hardware.
+- **IPIs**: interrupts sent to flush. **entries lost**: TLB entries that were dropped, at most as many as a TLB has.
+- **time**: modelled CPU time of all CPUs that took part, by the figures of \`mmu-gather list costs\`. Most of them are orders of magnitude, and those of
+  architectures other than x86 are mostly assumed: compare rows of one architecture, not architectures.
+- \`rfc-2021-corrected\`, \`flush-ring\` and \`sync-finish\` start from Linux 5.11: what differs from a newer recorded kernel is not theirs alone.
+- Other architectures, tried with the recordings of ${ELSEWHERE}, run the recorded kernel's version with page tables as recorded; sparc64 and the hash MMU walk tables of translations,
+  of which a recording says nothing: what would be redundant there, or lost, is not known.
+
+${machines
+  .filter((machine) => work.some((job) => job.machine === machine && job.report))
+  .map(section)
+  .join('\n\n')}
+`;
+writeFileSync(join(root, 'docs', 'what-if.md'), page);
+console.error(`docs/what-if.md: ${work.length} recordings in ${((performance.now() - began) / 60_000).toFixed(1)} min`);
