@@ -161,6 +161,7 @@ const modes = {
   scores: () => {
     build();
     become(at('tools', 'docs-scores.mjs'), ...args);
+  },
   'what-if': () => {
     build();
     become(at('tools', 'docs-what-if.mjs'), ...args);
