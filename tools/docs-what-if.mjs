@@ -67,7 +67,10 @@ class Replayer {
   replay({ trace, machine, asked }) {
     this.#child.send({ trace, facts: machine.facts, asked });
     return new Promise((done) => {
+      const ended = () => done(null);
+      this.#child.once('exit', ended);
       this.#child.once('message', ({ report, error }) => {
+        this.#child.off('exit', ended);
         if (error !== undefined) console.error(error);
         done(report ?? null);
       });
