@@ -367,6 +367,12 @@ function* pinTwice(cpu: Cpu, mm: Mm, device: 'asid' | 'other'): Steps<void> {
   yield* arm64MmContextPut(cpu, mm);
 }
 
+/** Pins an mm for another device, and gives it back. */
+function* pinOnce(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* cpu.writeOnce(DEVICE.at('other'), yield* arm64MmContextGet(cpu, mm));
+  yield* arm64MmContextPut(cpu, mm);
+}
+
 const pinnedTwice = defineScenario<Mms>({
   id: 'asid/pinned-twice',
   title:
@@ -382,7 +388,7 @@ const pinnedTwice = defineScenario<Mms>({
     run(1, (cpu) => contextSwitch(cpu, stage.mms[5]!));
     return stage;
   },
-  threads: ({ mms: [a] }) => [thread((cpu) => pinTwice(cpu, a!, 'asid')), thread((cpu) => pinTwice(cpu, a!, 'other'))],
+  threads: ({ mms: [a] }) => [thread((cpu) => pinTwice(cpu, a!, 'asid')), thread((cpu) => pinOnce(cpu, a!))],
   final(peek, { mms: [a], arm64 }) {
     const asid = asidIn(peek(mmContextId(a!)));
     if (peek(DEVICE.at('asid')) !== asid || peek(DEVICE.at('other')) !== asid) return 'a device was told an old ASID';
