@@ -3,8 +3,11 @@
  * used a translation after its shootdown would read another one's mark.
  */
 import { spawn } from '@mmu-gather/threads';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type Instruction, makeComputer } from '../src/example/interpreter.ts';
+
+// Threads that share a busy machine are slow.
+vi.setConfig({ testTimeout: 180_000 });
 
 const CPUS = 4;
 const ROUNDS = 60;
