@@ -1,5 +1,5 @@
 /**
- * The example on four threads: each CPU maps a page, marks it, looks at its neighbour's, and unmaps its own. Frames go round, so a CPU that
+ * The example on four threads: each CPU maps a page, marks it, looks at its neighbour's, unmaps its own, and looks there. Frames go round, so a CPU that
  * used a translation after its shootdown would read another one's mark.
  */
 import { spawn } from '@mmu-gather/threads';
@@ -40,6 +40,10 @@ function program(id: number): Instruction[] {
     ['load', seen, other],
     ['add', sum, sum, seen],
     ['unmap', own],
+    // Nothing is there any more: a CPU that kept its translation would add its own mark.
+    ['set', seen, 0],
+    ['load', seen, own],
+    ['add', sum, sum, seen],
     ['set', seen, COUNTER],
     ['count', seen],
     ['set', seen, -1],
@@ -50,7 +54,7 @@ function program(id: number): Instruction[] {
   return [...setUp, ...round];
 }
 
-test("a CPU reads its neighbour's mark or nothing, and every round is counted", async () => {
+test("a CPU reads its neighbour's mark or nothing, and nothing of its own once that is unmapped", async () => {
   const computer = makeComputer(CPUS);
   const registers = await Promise.all(
     Array.from(
