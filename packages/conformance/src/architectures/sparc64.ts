@@ -125,10 +125,6 @@ const MENDS: Readonly<Record<string, string>> = {
     'a flush of one page is a mondo, which masked interrupts do not hold back: sparc64/both-ways is about batches',
     'munmap/both-ways/irqs-off',
   ),
-  ...mendsOf(
-    'two sizes for one address are not told apart here: halves of huge pages stand as base pages',
-    'collapse/vma-lock/unlocked',
-  ),
 };
 
 /** sparc64 with the switches of each kernel version. */
