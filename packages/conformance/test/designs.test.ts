@@ -19,7 +19,7 @@ import { dupMm, madviseDontneed, mprotect, ptepGet, userStore, vmaLookup } from 
 import { expect, test } from 'vitest';
 import { ARCHITECTURES, cells, defineScenario, machineOf, type Scenario, thread } from '../src/index.ts';
 import { scheduled, type Schedule } from '../src/schedule.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from '../src/scenarios/stage.ts';
+import { keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from '../src/scenarios/stage.ts';
 
 /** Eight pages in four tables. */
 const FOUR_TABLES: Geometry = { pageShift: 12, bits: [1, 2] };
@@ -29,7 +29,8 @@ const TABLE_GEN: Partial<Profile> = { ...LINUX, deferral: 'table-gen' };
 const QUEUE: Partial<Profile> = { ...LINUX, deferral: 'queue' };
 const RING: Partial<Profile> = { ...LINUX, deferral: 'ring', ringSlots: 8 };
 
-type Parts<E> = Pick<Scenario<E>, 'setup' | 'threads'> & Partial<Pick<Scenario<E>, 'geometry' | 'reserve' | 'pools'>>;
+type Parts<E> = Pick<Scenario<E>, 'setup' | 'threads'> &
+  Partial<Pick<Scenario<E>, 'geometry' | 'reserve' | 'pools' | 'holds'>>;
 
 /** What one fixed execution costs on x86, Linux 6.18 but for the switches. */
 function costs<E>(parts: Parts<E>, profile: Partial<Profile>, schedule: Schedule = 'sequential'): Costs {
@@ -166,6 +167,7 @@ const STORM: Parts<Storm> = {
     run(0, (cpu) => dupMm(cpu, stage.mm));
     return { ...stage, place: mappingOf(run, stage.mm, 0) };
   },
+  holds: ({ place }) => keptPages([place.page]),
   threads: ({ mm, place }) => [
     thread(function* (cpu) {
       const tlb = yield* tlbGatherMmu(cpu, mm);

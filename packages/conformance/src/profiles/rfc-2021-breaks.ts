@@ -115,7 +115,22 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
   {
     from: 9,
     why: 'D2: the cleared slot is asked',
+    but: { riscv: 'a hart fences the page of each fault of its own (update_mmu_cache), and there is one' },
     scenarios: {
+      'purpose/madvise': ['O11', 'O6'],
+      'purpose/fork': 'O6',
+      'purpose/exit': 'O6',
+    },
+  },
+  {
+    from: 9,
+    why: 'D2: the cleared slot is asked',
+    scenarios: {
+      'purpose/swap': 'O3',
+      'purpose/migrate': 'O1',
+      'purpose/ksm': 'O1',
+      'purpose/writeback': 'O3',
+      'purpose/private-file': ['O6', 'O1'],
       'T14/gather-cleaned': 'O3',
       'T24/fixed': 'O9',
       'rfc/clear-flush': 'O9',
@@ -216,6 +231,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'masks/leave-and-arrive': 'O4',
       'vma-lock/mremap': 'O4',
       'mremap/running-thread': 'O4',
+      'purpose/mremap': 'O4',
       'mremap/gather': ['O4', 'O7'],
       'mremap/revoked': 'O4',
       'mremap/fault-at-both-places': 'O4',

@@ -4,7 +4,7 @@
  *
  * Little happens besides, so that these are small on all architectures.
  */
-import type { Run } from '@mmu-gather/checker';
+import type { Body, Run } from '@mmu-gather/checker';
 import { type Cpu, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, doUserAddrFault, execMmap, exitMm, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread, type Twin } from '../scenario.ts';
@@ -204,6 +204,23 @@ const inTurn = defineScenario<{ readonly mm: Mm }>({
   ],
 });
 
+/** Half of an address space goes back. */
+function structAlone<E>(scenario: string, other: (env: E) => Body): Twin<E> {
+  return {
+    id: `${scenario}/struct-alone`,
+    why: "of a new address space only the struct is given back: its table and what it was given are nobody's",
+    oracle: ['O16', 'O17'],
+    property: 'LIVE',
+    threads: (env) => [
+      thread(function* (cpu) {
+        const mm = yield* mmAlloc(cpu);
+        yield* cpu.free('mm', mm.address);
+      }),
+      other(env),
+    ],
+  };
+}
+
 const atOnce = defineScenario<object>({
   id: 'contexts/at-once',
   title: 'address spaces begin on two CPUs at once: each gets a tag of its own',
@@ -211,11 +228,19 @@ const atOnce = defineScenario<object>({
   pools: POOLS,
   setup: () => ({}),
   threads: () => [thread(mmAlloc), thread((cpu) => begin(cpu, 2))],
-  twins: [],
+  twins: [structAlone('contexts/at-once', () => thread((cpu) => begin(cpu, 2)))],
 });
 
 interface Ending {
   readonly other: Mm;
+}
+
+/** An address space ends, and its CPU goes on with another one. */
+function ends({ other }: Ending): Body {
+  return thread(function* (cpu) {
+    yield* exitMm(cpu);
+    yield* contextSwitch(cpu, other);
+  });
 }
 
 const besideEnd = defineScenario<Ending>({
@@ -232,14 +257,8 @@ const besideEnd = defineScenario<Ending>({
     run(1, (cpu) => contextSwitch(cpu, ending));
     return { other };
   },
-  threads: ({ other }) => [
-    thread(mmAlloc),
-    thread(function* (cpu) {
-      yield* exitMm(cpu);
-      yield* contextSwitch(cpu, other);
-    }),
-  ],
-  twins: [],
+  threads: (env) => [thread(mmAlloc), ends(env)],
+  twins: [structAlone('contexts/begin-beside-end', ends)],
 });
 
 /** All of them. */

@@ -5,7 +5,7 @@ import { type Cell, type Cpu, Mm, putPage, type Steps } from '@mmu-gather/core/s
 import { madviseDontneed, mmget, munmap, userStore, vmallocInit, vmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { type Mapping, mappingOf, noWait, PAGE, setStage, type Stage, toUser } from './stage.ts';
 
 /** What all scenarios here are about. */
 export const RADIX: Only = { archs: ['powerpc-radix'], why: 'it is about how radix flushes' };
@@ -213,6 +213,7 @@ const pageSizes = defineScenario<Stage>({
       // Elsewhere a record is a range of whatever pages.
       where: { profile: { deferral: 'counter' } },
     },
+    noWait('powerpc-radix/page-sizes'),
   ],
 });
 
