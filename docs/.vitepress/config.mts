@@ -20,6 +20,8 @@ export default defineConfig({
       { text: 'The RFC of 2021', link: '/rfc-2021' },
       { text: 'Architectures', link: '/architectures' },
       { text: 'Replaying', link: '/replay' },
+      { text: 'How well it predicts', link: '/replay-scores' },
+      { text: 'What if', link: '/what-if' },
       { text: 'Threads', link: '/threads' },
       { text: 'Your own', link: '/third-parties' },
       { text: 'Historical bugs', link: '/bugs' },

@@ -171,6 +171,10 @@ export const S390: Architecture = {
       oracle: 'O15',
       why: 'an address is used again after any flush_tlb_all, which is empty on s390; the entries were purged where they changed, but lazily',
     },
+    'purpose/vmap@vmapReuse=generation': {
+      oracle: 'O17',
+      why: 'an address is used again after any flush_tlb_all, which is empty on s390; the entries were purged where they changed, but lazily',
+    },
   },
   backend: (switches) => s390(switches as unknown as S390Switches),
 };
