@@ -12,6 +12,7 @@
 //   scores           build, then the page in docs about recordings of real kernels, if they are there
 //   what-if ARGS     build, then the page in docs about what recordings would cost elsewhere
 //   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
+//   shared ID ...    build, then replay recordings that lie beside the checkout: all that have a bar, or these
 //   new-backend ID   a package for another architecture
 //   nx ARGS          nx
 //   bin NAME ARGS    a tool of node_modules/.bin
@@ -169,6 +170,10 @@ const modes = {
   mutants: () => {
     build();
     become(at('tools', 'docs-mutants.mjs'), ...args);
+  },
+  shared: () => {
+    build();
+    become(at('tools', 'with-shared.mjs'), ...args);
   },
   'new-backend': () => must(process.execPath, at('tools', 'new-backend', 'main.mjs'), ...args),
   nx: () => must(...nx(...args)),

@@ -1,7 +1,7 @@
 // What can only be checked where the shared folder of recordings lies beside the checkout: replays some of each machine, and fails if a score
-// is below the machine's bar. Plain JavaScript without dependencies; needs the build (`npm test` makes it).
+// is below the machine's bar. Plain JavaScript without dependencies; `node tools/run.mjs shared` builds before.
 //
-//     with-shared [ID ...]     these recordings (m01, q02, ...) instead of all that have a bar
+//     node tools/run.mjs shared [ID ...]     these recordings (m01, q02, ...) instead of all that have a bar
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
