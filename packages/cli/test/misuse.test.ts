@@ -221,6 +221,7 @@ describe('one line, exit code 2', () => {
       ['replay', TRACE, '--what-if', 'profile=flush-rig'],
       /--profile: there is no 'flush-rig': did you mean 'flush-ring'\?/,
     ],
+    [['replay', TRACE, '--what-if', 'profile=all'], /--profile: one system can run at a time: name it/],
     [['replay', TRACE, '--what-if', 'cpus=0'], /--what-if: cpus is '0': give a whole number from 1 on/],
     [
       ['replay', TRACE, '--what-if', 'thp=some'],

@@ -2,7 +2,6 @@
  * `replay`: a recording drives the running code, and its flushes are compared with those that were recorded.
  */
 import { readFileSync } from 'node:fs';
-import { ARCHITECTURES, selected } from '@mmu-gather/conformance';
 import {
   ARCH_IDS,
   DEFAULT_FACTS,
@@ -20,7 +19,7 @@ import { exitCode } from '../index.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { firstLine, Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
-import { profilesMustExist } from '../suite/plan.ts';
+import { oneProfile } from '../suite/plan.ts';
 import { asksWhatIf, runWhatIf, type WhatIfOptions } from './what-if.ts';
 
 /** Architectures whose recordings can be replayed. */
@@ -99,10 +98,7 @@ export async function replayed(
 /** What shall run: the recorded kernel, or the profile and settings that were given. */
 function systemOf({ profile, with: settings = [] }: ReplayOptions): { kernel?: string; whatIf: WhatIf } {
   if (profile === undefined && settings.length === 0) return { whatIf: {} };
-  if (profile === 'all') throw new Misuse('--profile: one system can run at a time: name it');
-  const selection = { profiles: [profile ?? `linux-${DEFAULT_FACTS.kernel}`], settings };
-  profilesMustExist(selection);
-  const spec = selected(selection, ARCHITECTURES)[0]!;
+  const spec = oneProfile(profile ?? `linux-${DEFAULT_FACTS.kernel}`, settings);
   return {
     kernel: spec.kernel.replace('linux-', ''),
     whatIf: { profile: spec.switches, x86: spec.backend['x86'] ?? {} },

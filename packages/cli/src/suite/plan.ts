@@ -10,6 +10,7 @@ import {
   notApplicable,
   ProfileError,
   PROFILES,
+  type ProfileSpec,
   selected,
   type Selection,
 } from '@mmu-gather/conformance';
@@ -65,6 +66,14 @@ export function profilesMustExist(
     const more = names.length === 0 ? '' : `${suggestion(typed, names).replace(/^ /, ': ')}${all}`;
     throw new Misuse(`--with: ${error.message}${more}`);
   }
+}
+
+/** The one profile that shall run. @throws Misuse if it does not exist, or if several are asked for */
+export function oneProfile(profile: string, settings: readonly string[]): ProfileSpec {
+  if (profile === 'all') throw new Misuse('--profile: one system can run at a time: name it');
+  const selection = { profiles: [profile], settings };
+  profilesMustExist(selection);
+  return selected(selection)[0]!;
 }
 
 /** Cells, with whatever a scenario says wrongly of its backend reported as its mistake. */

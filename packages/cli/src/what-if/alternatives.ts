@@ -7,7 +7,7 @@
  *     cpus=1                        fewer CPUs
  *     fullmm=F2, x86.hz=100         any switch that `list axes` names
  */
-import { ARCHITECTURES, type Architecture, profileOf, type ProfileSpec, selected } from '@mmu-gather/conformance';
+import { ARCHITECTURES, type Architecture, profileOf, type ProfileSpec } from '@mmu-gather/conformance';
 import {
   type Alternative,
   assumptionsOf,
@@ -20,7 +20,7 @@ import {
 } from '@mmu-gather/replay';
 import { Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
-import { profilesMustExist } from '../suite/plan.ts';
+import { oneProfile } from '../suite/plan.ts';
 
 /** Architectures of which a recording with pages of 4 KiB can be replayed on others; those of powerpc have 64 KiB. */
 const SMALL_PAGES: readonly string[] = ['x86', 'arm64'];
@@ -102,9 +102,7 @@ function systemOf(
   facts: MachineFacts,
 ): Required<Pick<Alternative, 'whatIf' | 'facts'>> {
   if (arch === recordedArch(facts) && profile === undefined && settings.length === 0) return { whatIf: {}, facts: {} };
-  const selection = { profiles: [profile ?? `linux-${versionOf(facts.kernel)}`], settings };
-  profilesMustExist(selection);
-  const spec = selected(selection, ARCHITECTURES)[0]!;
+  const spec = oneProfile(profile ?? `linux-${versionOf(facts.kernel)}`, settings);
   const architecture = ARCHITECTURES.find(({ id }) => id === arch)!;
   if (arch === 'x86' && recordedArch(facts) === arch)
     return {
