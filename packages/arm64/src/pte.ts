@@ -12,6 +12,7 @@ import {
   GENERIC_PTE,
   type Mm,
   pteDirty,
+  pteMkold,
   type PteOps,
   pteWrite,
   pteWrprotect,
@@ -58,6 +59,15 @@ function* ptepSetWrprotect(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen:
   }
 }
 
+/** __ptep_test_and_clear_young: cmpxchg_relaxed; nothing is flushed. */
+function* ptepTestAndClearYoung(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen: Entry): Steps<void> {
+  for (let expected = seen; (expected & ACCESSED) !== 0; ) {
+    const now = yield* cpu.cmpxchg(pte, expected, pteMkold(expected), 'relaxed');
+    if (now === expected) return;
+    expected = now;
+  }
+}
+
 /** __ptep_get_and_clear: xchg_relaxed. */
 function ptepGetAndClear(cpu: Cpu, _mm: Mm, _address: number, pte: Cell): Steps<Entry> {
   return cpu.xchg(pte, 0, 'relaxed');
@@ -74,6 +84,7 @@ export const ARM64_PTE: PteOps = {
   setPteAt,
   ptepGetAndClear,
   ptepSetWrprotect,
+  ptepTestAndClearYoung,
   ptepModifyProtStart: ptepGetAndClear,
   ptepSetAccessFlags,
   pmdpEstablish,

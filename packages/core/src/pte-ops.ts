@@ -12,9 +12,9 @@
  * PMD that maps a huge page ...). Entries that lead to tables are written by generic code itself.
  */
 import type { Cpu } from './cpu.ts';
-import type { Entry } from './entry.ts';
+import { ACCESSED, type Entry } from './entry.ts';
 import type { Mm } from './mm.ts';
-import { pteWrprotect } from './pte.ts';
+import { pteMkold, pteWrprotect } from './pte.ts';
 import type { Steps } from './steps.ts';
 import type { Address, Cell } from './struct.ts';
 
@@ -40,6 +40,8 @@ export interface PteOps {
   ): Steps<Entry>;
   /** ptep_set_wrprotect, pmdp_set_wrprotect: takes write permission from an entry that the hardware may be setting bits in. */
   ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry, level: number): Steps<void>;
+  /** ptep_test_and_clear_young: the accessed bit goes, and nobody flushes: what a TLB goes on to hold grants no more than the entry does. */
+  ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry): Steps<void>;
   /** ptep_modify_prot_start: takes the entry away, so that the hardware cannot set bits while it is changed. */
   ptepModifyProtStart(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry>;
   /** ptep_modify_prot_commit. */
@@ -110,6 +112,15 @@ function* ptepSetWrprotect(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen:
   }
 }
 
+/** What the hardware sets meanwhile stays. */
+function* ptepTestAndClearYoung(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen: Entry): Steps<void> {
+  while ((seen & ACCESSED) !== 0) {
+    const old = yield* cpu.cmpxchg(pte, seen, pteMkold(seen));
+    if (old === seen) return;
+    seen = old;
+  }
+}
+
 function ptepModifyProtCommit(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, _old: Entry, entry: Entry): Steps<void> {
   return cpu.writeOnce(pte, entry);
 }
@@ -129,6 +140,7 @@ export const GENERIC_PTE: PteOps = {
   ptepGetAndClear,
   ptepGetAndClearFull,
   ptepSetWrprotect,
+  ptepTestAndClearYoung,
   ptepModifyProtStart: ptepGetAndClear,
   ptepModifyProtCommit,
   ptepSetAccessFlags,

@@ -51,6 +51,7 @@ import {
   ptepModifyProtCommit,
   ptepModifyProtStart,
   pteOffsetMapLock,
+  ptepTestAndClearYoung,
   pteUnmapUnlock,
 } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
@@ -149,8 +150,8 @@ function* clearPteRange(
     const seen = yield* ptepGet(cpu, pte);
     if (!ptePresent(seen)) continue;
     if (!softDirty && ((seen & ACCESSED) === 0 || vmNormalPage(seen) === 0)) continue;
-    const old = yield* ptepModifyProtStart(cpu, mm, at, pte);
-    yield* ptepModifyProtCommit(cpu, mm, at, pte, old, cleared(old, softDirty));
+    if (softDirty) yield* clearSoftDirty(cpu, mm, at, pte);
+    else yield* ptepTestAndClearYoung(cpu, mm, at, pte, seen);
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);
   }
   if (tlb !== null) {
@@ -158,6 +159,12 @@ function* clearPteRange(
     yield* tlbEndPtes(cpu, tlb, table);
   }
   yield* pteUnmapUnlock(cpu, table);
+}
+
+/** clear_soft_dirty. */
+function* clearSoftDirty(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<void> {
+  const old = yield* ptepModifyProtStart(cpu, mm, address, pte);
+  yield* ptepModifyProtCommit(cpu, mm, address, pte, old, cleared(old, true));
 }
 
 function cleared(pte: Entry, softDirty: boolean): Entry {

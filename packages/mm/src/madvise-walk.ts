@@ -38,7 +38,15 @@ import {
 } from '@mmu-gather/core/stepped';
 import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
 import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
-import { ptepGet, ptepGetAndClear, ptlPtr, pteOffsetMapLock, pteUnmapUnlockLazy, setPteAt } from './page-table.ts';
+import {
+  ptepGet,
+  ptepGetAndClear,
+  ptepTestAndClearYoung,
+  ptlPtr,
+  pteOffsetMapLock,
+  pteUnmapUnlockLazy,
+  setPteAt,
+} from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
@@ -104,18 +112,18 @@ function* clearPresentPte(
 ): Steps<void> {
   const page = vmNormalPage(seen);
   if (page === 0 || (yield* pageMapcount(cpu, page)) !== 1) return;
-  if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
+  const { agingFlush } = cpu.kernel.profile;
+  const young = (seen & ACCESSED) !== 0;
+  const clean = free && pteDirty(seen);
+  if (clean || (young && agingFlush === 'always')) {
     const old = yield* ptepGetAndClear(cpu, tlb.mm, address, pte);
     yield* setPteAt(cpu, tlb.mm, address, pte, free ? pteMkclean(pteMkold(old)) : pteMkold(old));
-    if (agingNeedsFlush(cpu, old, free)) tlbRemoveTlbEntry(cpu, tlb, address, 0);
+    if (agingFlush !== 'none') tlbRemoveTlbEntry(cpu, tlb, address, 0);
+  } else if (young) {
+    // A young entry that is cached grants nothing more than the old one in memory.
+    yield* ptepTestAndClearYoung(cpu, tlb.mm, address, pte, seen);
   }
   if (free) yield* pageMarkLazyfree(cpu, page);
-}
-
-/** A young entry that is cached grants nothing more than the old one in memory; a dirty one lets writes pass without a trace. */
-function agingNeedsFlush(cpu: Cpu, old: Entry, free: boolean): boolean {
-  const { agingFlush } = cpu.kernel.profile;
-  return agingFlush === 'always' || (agingFlush === 'dirty' && free && pteDirty(old));
 }
 
 /** What is swapped out need not come back. */

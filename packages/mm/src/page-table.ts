@@ -253,6 +253,11 @@ export function ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, s
   return cpu.kernel.backend.pte.ptepSetWrprotect(cpu, mm, address, pte, seen, level);
 }
 
+/** ptep_test_and_clear_young: takes the accessed bit from an entry, for which nobody will flush. @param seen what it held a moment ago */
+export function ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry): Steps<void> {
+  return cpu.kernel.backend.pte.ptepTestAndClearYoung(cpu, mm, address, pte, seen);
+}
+
 /** ptep_modify_prot_start: takes the entry away, so that the hardware cannot set bits while it is changed. */
 export function ptepModifyProtStart(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
   return cpu.kernel.backend.pte.ptepModifyProtStart(cpu, mm, address, pte);

@@ -87,6 +87,10 @@ export function checkedPte(machine: FakeMachine): PteOps {
       check('ptepSetWrprotect', mm, address, pte, level);
       return GENERIC_PTE.ptepSetWrprotect(cpu, mm, address, pte, seen, level);
     },
+    ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry): Steps<void> {
+      check('ptepTestAndClearYoung', mm, address, pte, 0);
+      return GENERIC_PTE.ptepTestAndClearYoung(cpu, mm, address, pte, seen);
+    },
     ptepModifyProtStart(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
       check('ptepModifyProtStart', mm, address, pte, 0);
       return GENERIC_PTE.ptepModifyProtStart(cpu, mm, address, pte);

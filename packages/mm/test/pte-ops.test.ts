@@ -1,5 +1,6 @@
 /** What the architecture is told when entries change: whose entry, which address, which level; and what faults ask it for. */
 import {
+  ACCESSED,
   type Address,
   type Cell,
   type Cpu,
@@ -21,10 +22,14 @@ import {
 } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
+  CLEAR_REFS_ALL,
+  clearRefsWrite,
   doUserAddrFault,
   dupMm,
   findVma,
   hugepageMadvise,
+  MADV_COLD,
+  madvise,
   madviseDontneed,
   mmap,
   mmput,
@@ -99,6 +104,28 @@ test(
     m.takeChanges();
     yield* mmput(m.cpu, mm);
     expect(told(m)).toEqual([['ptepGetAndClearFull', id, 3 * PAGE, 0]]);
+  }),
+);
+
+test(
+  'clear_refs of accessed bits, and MADV_COLD where it does not flush, change entries in the way that nobody need flush',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ profile: { agingFlush: 'dirty' } });
+    const mm = yield* written(m);
+    m.takeChanges();
+    m.takeFlushes();
+    const young = m.entry(mm, PAGE);
+    yield* clearRefsWrite(m.cpu, mm, CLEAR_REFS_ALL);
+    expect(told(m)).toEqual([['ptepTestAndClearYoung', mm.address, PAGE, 0]]);
+    expect(m.entry(mm, PAGE)).toBe(young - ACCESSED);
+    yield* doUserAddrFault(m.cpu, mm, PAGE, false);
+    expect(told(m)).toEqual([['ptepSetAccessFlags', mm.address, PAGE, 0]]);
+    for (const call of [1, 2]) {
+      yield* madvise(m.cpu, mm, PAGE, PAGE, MADV_COLD);
+      expect(told(m)).toEqual(call === 1 ? [['ptepTestAndClearYoung', mm.address, PAGE, 0]] : []);
+      expect(m.entry(mm, PAGE)).toBe(young - ACCESSED);
+    }
+    expect(m.takeFlushes()).toEqual([]);
   }),
 );
 

@@ -177,6 +177,18 @@ test(
 );
 
 test(
+  'an entry that becomes old goes from the hash page table',
+  run(function* (): Steps<void> {
+    const m = new HashMachine();
+    const { mm, pte } = yield* hashed(m);
+    yield* m.hash.pte.ptepTestAndClearYoung(m.cpu(0), mm, 0, pte, 0);
+    expect((yield* m.cpu(0).readOnce(pte)) & (ACCESSED | DIRTY)).toBe(DIRTY);
+    expect(m.taken().at(-2)).toBe('tlbiel 1 @0');
+    expect(m.found(mm, 0)).toEqual([]);
+  }),
+);
+
+test(
   'an entry that was never hashed costs nothing',
   run(function* (): Steps<void> {
     const m = new HashMachine();

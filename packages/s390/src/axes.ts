@@ -23,6 +23,7 @@ export const S390_AXES: Axes<S390Switches> = {
   maskCopy: axis(['before-purge'], ['after-purge']),
   debtClear: axis(['locked'], ['purge-first', 'flag-first']),
   debtOrder: axis(['after-entry'], ['before-entry']),
+  clearYoung: axis(['direct'], ['lazy']),
   payCounts: axis([true], [false]),
   payDebt: axis([true], [false]),
   tableDebt: axis([true], [false]),

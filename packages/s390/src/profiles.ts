@@ -60,6 +60,8 @@ export interface S390Switches {
   readonly debtClear: 'locked' | 'purge-first' | 'flag-first';
   /** When a lazy change makes its debt: once the entry is invalid, or (wrong) before. */
   readonly debtOrder: 'after-entry' | 'before-entry';
+  /** How an entry becomes old where nobody flushes afterwards: by a direct change, or (wrong) by a lazy one, whose debt nobody pays. */
+  readonly clearYoung: 'direct' | 'lazy';
   /** Whether who pays raises flush_count meanwhile, so that nobody enters mm_cpumask while it is copied. False is wrong. */
   readonly payCounts: boolean;
   /** Whether flushes pay the debt. False is wrong. */
@@ -113,6 +115,7 @@ export const S390_LINUX_5_11: S390Switches = {
   maskCopy: 'before-purge',
   debtClear: 'locked',
   debtOrder: 'after-entry',
+  clearYoung: 'direct',
   payCounts: true,
   payDebt: true,
   tableDebt: true,

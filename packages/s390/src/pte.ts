@@ -2,19 +2,21 @@
  * How entries change on s390 (asm/pgtable.h, mm/pgtable.c): which operation takes which form of ipte.ts.
  *
  *     munmap, mprotect, fork, mremap             lazy       flush_tlb_range, flush_tlb_mm, tlb_flush pay the debt
- *     reclaim, migration, COW, write-back        direct     nothing is left to be flushed
+ *     reclaim, migration, COW, write-back, age   direct     nothing is left to be flushed
  *     write fault                                RDP, or direct where there is none
  *     exit_mmap                                  a store: nobody can attach to the mm any more, and freed tables are a debt
  *
  * In a lazy MMU section of the series of 2026 changes of one table are cached (ipte-range.ts).
  */
 import {
+  ACCESSED,
   type Address,
   type Cell,
   type Cpu,
   type Entry,
   entrySize,
   type Mm,
+  pteMkold,
   type PteOps,
   pteWrite,
   pteWrprotect,
@@ -68,6 +70,15 @@ function* ptepGetAndClearFull(
 /** ptep_set_wrprotect, pmdp_set_wrprotect. */
 function* ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry, level: number): Steps<void> {
   if (pteWrite(seen)) yield* xchgWalked(cpu, mm, address, pte, pteWrprotect(seen), level);
+}
+
+/** ptep_test_and_clear_young: the direct form. Nobody flushes after it, and an old entry is an invalid one, which others take for purged. */
+function* ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry): Steps<void> {
+  if ((seen & ACCESSED) === 0) return;
+  const cached = cacheSlot(cpu, mm, address, pte, true) !== 0;
+  const direct = !cached && s390Of(cpu).switches.clearYoung === 'direct';
+  if (direct) yield* xchgDirect(cpu, { mm, address, pte, level: 0 }, pteMkold(seen));
+  else yield* xchgWalked(cpu, mm, address, pte, pteMkold(seen), 0);
 }
 
 /** ptep_modify_prot_start: the lazy form without its last store, with preemption off until the commit. */
@@ -132,6 +143,7 @@ export function s390Pte(rdp: boolean): PteOps {
     ptepGetAndClear,
     ptepGetAndClearFull,
     ptepSetWrprotect,
+    ptepTestAndClearYoung,
     ptepModifyProtStart,
     ptepModifyProtCommit,
     ptepSetAccessFlags,

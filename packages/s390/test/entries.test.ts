@@ -247,6 +247,28 @@ test(
 );
 
 test(
+  'an entry becomes old by a direct change, or in the cache of a section; one that is old costs nothing',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ lazyMmu: 'v6' }, 2, { lazyMmuNesting: 'counts' });
+    const mm = yield* m.mm('a');
+    const { port } = m.cpus[0]!;
+    const { pte: ops, lazyMmu } = m.s390;
+    const table = m.take('table', 't');
+    for (const i of [0, 1]) m.words[table + i] = WRITABLE;
+    yield* ops.ptepTestAndClearYoung(port, mm, 0, table, WRITABLE);
+    expect(m.takeLog().filter((line) => line.includes('change'))).toEqual(['0: change t.[0] global 1 [0,1)']);
+    yield* archEnterLazyMmuMode(port);
+    yield* ops.ptepTestAndClearYoung(port, mm, PAGE, table + 1, WRITABLE);
+    expect([lazyMmu!.collected(port), m.words[table + 1]]).toEqual([1, WRITABLE]);
+    yield* archLeaveLazyMmuMode(port);
+    expect([0, 1].map((i) => m.words[table + i])).toEqual([WRITABLE - ACCESSED, WRITABLE - ACCESSED]);
+    m.takeLog();
+    yield* ops.ptepTestAndClearYoung(port, mm, 0, table, WRITABLE - ACCESSED);
+    expect(m.takeLog()).toEqual([]);
+  }),
+);
+
+test(
   'a section of 2026: changes wait in the cache, then one run is purged and stored; another table is not cached',
   run(function* (): Steps<void> {
     const m = new FakeMachine({ lazyMmu: 'v6' }, 2, { lazyMmuNesting: 'counts' });

@@ -8,6 +8,7 @@
  * A huge entry is two in the TSB and in TLBs, one for each half. An entry that led to a table is a flush of all that is valid in the table.
  */
 import {
+  ACCESSED,
   type Address,
   type Cell,
   type Cpu,
@@ -19,6 +20,7 @@ import {
   NX,
   powerOfTwo,
   PSE,
+  pteMkold,
   type PteOps,
   pageSize,
   pteWrprotect,
@@ -98,6 +100,10 @@ function* ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, _seen: 
   yield* oldGoes(cpu, mm, address, old, level);
 }
 
+function* ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry): Steps<void> {
+  if ((seen & ACCESSED) !== 0) yield* replace(cpu, mm, address, pte, pteMkold(seen), 0);
+}
+
 function ptepModifyProtStart(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
   return replace(cpu, mm, address, pte, 0, 0);
 }
@@ -142,6 +148,7 @@ export const SPARC64_PTE: PteOps = {
   ptepGetAndClear,
   ptepGetAndClearFull,
   ptepSetWrprotect,
+  ptepTestAndClearYoung,
   ptepModifyProtStart,
   ptepModifyProtCommit,
   ptepSetAccessFlags,

@@ -11,6 +11,7 @@ import {
   NX,
   PRESENT,
   PSE,
+  pteMkold,
   pteWrprotect,
   RW,
   type Steps,
@@ -131,10 +132,11 @@ test(
       () => SPARC64_PTE.ptepGetAndClear(cpu!, mm, 0, ptes, 0),
       () => SPARC64_PTE.ptepGetAndClearFull(cpu!, mm, 0, ptes, old, true, 0),
       () => SPARC64_PTE.ptepSetWrprotect(cpu!, mm, 0, ptes, old, 0),
+      () => SPARC64_PTE.ptepTestAndClearYoung(cpu!, mm, 0, ptes, old),
       () => SPARC64_PTE.ptepModifyProtStart(cpu!, mm, 0, ptes),
       () => SPARC64_PTE.ptepSetAccessFlags(cpu!, mm, 0, ptes, old, ro, 0),
     ];
-    const left = [0, 0, ro, 0, ro];
+    const left = [0, 0, ro, pteMkold(old), 0, ro];
     for (const [i, way] of ways.entries()) {
       m.words[ptes] = old;
       yield* way();

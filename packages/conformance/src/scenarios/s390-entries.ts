@@ -18,7 +18,11 @@ import {
   contextSwitch,
   dupMm,
   allocZeroedPage,
+  clearRefsWrite,
+  CLEAR_REFS_ALL,
+  madvise,
   madviseDontneed,
+  MADV_COLD,
   mmAlloc,
   mprotect,
   mremap,
@@ -29,6 +33,7 @@ import {
   pmdOffset,
   ptepGet,
   setPteAt,
+  shrinkPages,
   userStore,
   vmallocInit,
   vmap,
@@ -37,7 +42,7 @@ import {
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { S390_ONLY } from './s390-attach.ts';
 import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
-import { PAGE, setStage, type Stage, syscall, toUser, keptPages } from './stage.ts';
+import { keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 /** The generic interface that the series of 2026 is made for: sections nest, and are counted. */
 const SECTIONS_COUNT: Partial<Profile> = { lazyMmuNesting: 'counts' };
@@ -196,6 +201,57 @@ function* otherPage(cpu: Cpu, mm: Mm, pte: Cell, purge: boolean): Steps<void> {
   yield* setPteAt(cpu, mm, 0, pte, mkEntry(page, flags));
 }
 
+interface Aged extends Stage {
+  readonly p0: Mapping;
+}
+
+/** A CPU alone is attached, and takes the accessed bit from what it has cached; another one reclaims the page. */
+function aged(id: string, title: string, source: string, call: (cpu: Cpu, mm: Mm) => Steps<unknown>): AnyScenario {
+  return defineScenario<Aged>({
+    id,
+    title: `${title} takes the accessed bit from a page that it may go on to write to, and a kernel thread reclaims the page`,
+    source,
+    cpus: 2,
+    only: S390_ONLY,
+    profile: { agingFlush: 'dirty' },
+    setup(run) {
+      const stage = setStage(run, { touched: [0], running: [0] });
+      return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    },
+    threads: ({ mm, p0 }) => [
+      thread(function* (cpu) {
+        yield* call(cpu, mm);
+        yield* cpu.enterUser(0);
+      }),
+      thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+    ],
+    twins: [
+      {
+        id: `${id}/lazily`,
+        why: 'the entry is invalid and its purge is owed, but nobody flushes after aging; reclaim finds it invalid, takes it for purged and writes the page out',
+        oracle: 'O3',
+        property: 'LOSTW',
+        backend: { s390: { clearYoung: 'lazy' } },
+      },
+    ],
+  });
+}
+
+const aging = [
+  aged(
+    's390/clear-young',
+    'clear_refs',
+    'arch/s390/include/asm/pgtable.h ptep_test_and_clear_young: ptep_xchg_direct; fs/proc/task_mmu.c',
+    (cpu, mm) => clearRefsWrite(cpu, mm, CLEAR_REFS_ALL),
+  ),
+  aged(
+    's390/clear-young-cold',
+    'MADV_COLD without a flush',
+    'arch/s390/include/asm/pgtable.h ptep_test_and_clear_young: ptep_xchg_direct',
+    (cpu, mm) => madvise(cpu, mm, 0, PAGE, MADV_COLD),
+  ),
+];
+
 interface KernelPage {
   readonly at: number;
   readonly frame: Address;
@@ -285,6 +341,7 @@ export const S390_ENTRIES: readonly AnyScenario[] = [
   nested,
   cachedArrival,
   validToValid,
+  ...aging,
   flushAll,
   vunmapLazily,
 ];

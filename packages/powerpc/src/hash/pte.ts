@@ -23,6 +23,7 @@ import {
   entrySet,
   GENERIC_PTE,
   type Mm,
+  pteMkold,
   type PteOps,
   pteWrprotect,
   type Steps,
@@ -77,6 +78,11 @@ function* ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<
   yield* pteUpdate(cpu, mm, address, pte, pteWrprotect);
 }
 
+/** The hash page table holds no old entry: what was hashed goes from it, and the next access sets the bit. */
+function* ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<void> {
+  yield* pteUpdate(cpu, mm, address, pte, pteMkold);
+}
+
 function ptepModifyProtCommit(cpu: Cpu, mm: Mm, address: number, pte: Cell, _old: Entry, entry: Entry): Steps<void> {
   return setPteAt(cpu, mm, address, pte, entry);
 }
@@ -108,6 +114,7 @@ export const HASH_PTE: PteOps = {
   ptepGetAndClear,
   ptepGetAndClearFull,
   ptepSetWrprotect,
+  ptepTestAndClearYoung,
   ptepModifyProtStart: ptepGetAndClear,
   ptepModifyProtCommit,
   ptepSetAccessFlags,
