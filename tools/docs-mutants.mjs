@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const VERDICTS = ['killed', 'covered', 'costs', 'ordered', 'elsewhere', 'twin', 'unexplained', 'unreached'];
+const VERDICTS = ['killed', 'covered', 'costs', 'either', 'ordered', 'elsewhere', 'twin', 'unexplained', 'unreached'];
 const COLUMNS = ['verdict', 'line', 'kind', 'operator', 'mutant', 'where', 'oracle', 'note'];
 
 /** Runs the command: its JSON is too large for a pipe that is read at the end. */
@@ -41,7 +41,7 @@ function campaigns(arch) {
 }
 
 /** A row of the table. */
-function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, twin, ran, reaching, same }) {
+function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, either, twin, ran, reaching, same }) {
   const by = kill ?? covered?.kill;
   return {
     verdict,
@@ -51,7 +51,7 @@ function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, twin,
     mutant: key,
     where: twin ?? (by === undefined ? '' : `${by.scenario}@${by.profile}`),
     oracle: by?.oracle ?? '',
-    note: noteOf({ verdict, covered, costs, ran, reaching, same }),
+    note: noteOf({ verdict, covered, costs, either, ran, reaching, same }),
   };
 }
 
@@ -63,8 +63,9 @@ const SAVED = {
   steps: 'takes more steps',
 };
 
-function noteOf({ verdict, covered, costs, ran, reaching, same }) {
-  if (verdict === 'covered') return `${covered.claim.why} (${covered.claim.coveredBy})`;
+function noteOf({ verdict, covered, costs, either, ran, reaching, same }) {
+  if (verdict === 'covered') return covered.why === undefined ? covered.by : `${covered.why} (${covered.by})`;
+  if (verdict === 'either') return `the same ends in ${either} cells`;
   if (verdict === 'costs') {
     const { saved, more, less, of } = costs;
     return `${SAVED[saved]} in ${more[saved]} of ${of} cells${less[saved] > 0 ? `, and less in ${less[saved]}` : ''}`;

@@ -15,7 +15,24 @@ export type Schedule = 'fair' | 'sequential';
 /** An execution that takes more steps does not end. */
 const MOST_STEPS = 100_000;
 
-/** The execution, up to its end or to what it violates. The machine is back in its first state afterwards. */
+/** An execution that does not end. Where all CPUs take turns, this is wrong in itself; where one goes on alone, it may wait for another one. */
+export class EndlessExecution extends Error {
+  /** Name in messages. */
+  override readonly name = 'EndlessExecution';
+  /** Which of the two. */
+  readonly schedule: Schedule;
+
+  /** @param schedule which of the two */
+  constructor(schedule: Schedule) {
+    super(`the ${schedule} execution goes on for more than ${MOST_STEPS} steps`);
+    this.schedule = schedule;
+  }
+}
+
+/**
+ * The execution, up to its end or to what it violates. The machine is back in its first state afterwards.
+ * @throws EndlessExecution if it does not end
+ */
 export function scheduled(machine: Machine, schedule: Schedule): Path {
   const cpus = machine.actors / 3;
   const path: [actor: number, choice: number][] = [];
@@ -36,8 +53,7 @@ export function scheduled(machine: Machine, schedule: Schedule): Path {
     for (let actor = next(); actor >= 0 && machine.violation === undefined; actor = next()) {
       path.push([actor, 0]);
       machine.perform(actor, 0);
-      if (path.length > MOST_STEPS)
-        throw new Error(`the ${schedule} execution goes on for more than ${MOST_STEPS} steps`);
+      if (path.length > MOST_STEPS) throw new EndlessExecution(schedule);
     }
     return path;
   } finally {

@@ -11,6 +11,7 @@ import {
   type Cell,
   cells,
   ECONOMY_SCENARIOS,
+  EndlessExecution,
   groupOf,
   machineOf,
   Reads,
@@ -19,7 +20,7 @@ import {
   type Selection,
   type SwitchRead,
 } from '@mmu-gather/conformance';
-import { type Difference, Economy, SCHEDULES } from './economy.ts';
+import { type Counts, Economy, SCHEDULES } from './economy.ts';
 import { Endless, type Switchboard } from './switchboard.ts';
 
 /** A search with a mutant may visit so many times the states that it visits without. */
@@ -30,6 +31,9 @@ const FEW_STATES = 1_000;
 
 /** Of a cell that is too large for the campaign so many are visited with a mutant: what is wrong mostly shows early. */
 const STATES_OF_LARGE = 20_000;
+
+/** Ends are not compared of more than so many states. */
+const MOST_STATES_OF_ENDS = 5_000;
 
 /** The oracles that look at TLBs and entries, all off: code that goes wrong goes on. */
 const NO_ORACLES: readonly OracleId[] = [...Array.from({ length: 16 }, (_, n) => `O${n + 1}` as OracleId), 'O1s'];
@@ -46,6 +50,9 @@ export interface Kill {
   /** One line. */
   readonly message: string;
 }
+
+/** What a cell costs with a mutant: more than without; what goes wrong; or nothing, for it does not come to its end, and that says nothing. */
+export type Difference = Counts | Kill | null;
 
 /** A run of one cell. */
 export type Outcome =
@@ -150,30 +157,97 @@ export class Campaign {
     return { part, states: 0 };
   }
 
-  /** What a cell costs with a mutant, or two, on fixed schedules, against what it costs without. */
-  cost(number: number, mutants: readonly [number, number?]): Difference {
-    return this.#economy.compare(number, this.#cells[number]!.cell, mutants);
+  /** What a cell costs with a mutant on fixed schedules, against what it costs without. */
+  cost(number: number, mutant: number): Difference {
+    const compared = this.#economy.compare(number, this.#cells[number]!.cell, mutant);
+    if (!('wrong' in compared)) return compared;
+    const { wrong } = compared;
+    if (!(wrong instanceof Error)) return { by: 'oracle', oracle: wrong.oracle, message: wrong.message };
+    if (!(wrong instanceof EndlessExecution)) return killOf(wrong);
+    return wrong.schedule === 'fair' ? { by: 'endless', oracle: 'endless', message: wrong.message } : null;
   }
 
   /**
-   * Runs a cell with a mutant, or two.
+   * Runs a cell with a mutant. With two, it is killed only where each alone is not.
    * @param states how many it has without
    */
   run(number: number, states: number, mutants: readonly [number, number?]): Outcome {
     const large = states >= this.#mostStates;
     const limit = large ? STATES_OF_LARGE : Math.max(FEW_STATES, MORE_STATES * states);
     const outcome = this.#search(number, limit, mutants);
-    if (!large || outcome.kind !== 'killed') return outcome;
+    if (outcome.kind !== 'killed') return outcome;
+    const less = { kind: 'too large', states: outcome.states } as const;
     // Nobody has said of it yet that it holds, as far as this.
-    return this.#holdsSoFar(number, limit) ? outcome : { kind: 'too large', states: outcome.states };
+    if (large && !this.#holdsSoFar(number, limit, -1)) return less;
+    if (mutants[1] !== undefined && !mutants.every((mutant) => this.#holdsSoFar(number, limit, mutant!))) return less;
+    return outcome;
   }
 
-  /** Large cells in which nothing is wrong, as far as they are searched. */
-  readonly #far = new Map<number, boolean>();
+  /**
+   * Looks in a cell for a mutant that is noticed only beside another one: what covers it.
+   * @param states how many the cell has without
+   * @param mutant the other one
+   * @param candidates what may cover it
+   * @param most states that may be visited
+   * @param alive is told after each
+   */
+  cover(
+    number: number,
+    states: number,
+    mutant: number,
+    candidates: readonly number[],
+    most: number,
+    alive: () => void,
+  ): { readonly states: number; readonly found?: { readonly mutant: number; readonly kill: Kill } } {
+    const limit = Math.max(FEW_STATES, MORE_STATES * states);
+    let visited = 0;
+    for (const candidate of candidates) {
+      alive();
+      if (visited > most) break;
+      // Cheaper than the pair, and known already when the next one asks.
+      if (!this.#holdsSoFar(number, limit, candidate)) continue;
+      const outcome = this.#search(number, limit, [mutant, candidate]);
+      visited += Math.max(outcome.states, states / 4);
+      if (outcome.kind === 'killed' && this.#holdsSoFar(number, limit, mutant))
+        return { states: visited, found: { mutant: candidate, kill: outcome.kill } };
+    }
+    return { states: visited };
+  }
 
-  #holdsSoFar(number: number, limit: number): boolean {
-    let holds = this.#far.get(number);
-    if (holds === undefined) this.#far.set(number, (holds = this.#search(number, limit, [-1]).kind !== 'killed'));
+  /**
+   * Do all executions of a cell end with the same memory, with a mutant and without?
+   * @returns undefined if that is too much to ask
+   */
+  sameEnds(number: number, mutant: number): boolean | undefined {
+    const [without, mutated] = [this.#ends(number, -1), this.#ends(number, mutant)];
+    if (mutated === 'violated') return false;
+    if (typeof without !== 'object' || mutated === undefined) return undefined;
+    return without.size === mutated.size && [...without].every((end) => mutated.has(end));
+  }
+
+  /** @returns undefined if there are too many states */
+  #ends(number: number, mutant: number): ReadonlySet<string> | 'violated' | undefined {
+    const { cell } = this.#cells[number]!;
+    this.#board.turn(mutant);
+    try {
+      const options = { strategy: 'states', maxStates: MOST_STATES_OF_ENDS, collectEnds: true } as const;
+      const { verdict, ends } = search(machineOf(cell), options);
+      if (verdict === 'violated') return verdict;
+      return verdict === 'holds' ? new Set([...ends!].map(memoryOf)) : undefined;
+    } finally {
+      this.#board.turn();
+    }
+  }
+
+  /** Whether a cell holds with a mutant, as far as it was searched: by cell and mutant. */
+  readonly #holding = new Map<number, Map<number, boolean>>();
+
+  /** @param mutant -1 for none */
+  #holdsSoFar(number: number, limit: number, mutant: number): boolean {
+    let known = this.#holding.get(number);
+    if (known === undefined) this.#holding.set(number, (known = new Map()));
+    let holds = known.get(mutant);
+    if (holds === undefined) known.set(mutant, (holds = this.#search(number, limit, [mutant]).kind !== 'killed'));
     return holds;
   }
 
@@ -203,4 +277,9 @@ function killOf(error: unknown): Kill {
   if (cause instanceof Endless) return { by: 'endless', oracle: 'endless', message };
   if (error instanceof SetupError) return { by: 'oracle', oracle: 'setup', message };
   return { by: 'error', oracle: cause instanceof Error ? cause.name : 'error', message };
+}
+
+/** Of an observation, what stands in memory; what each CPU has seen on its way is its own. */
+function memoryOf(observation: string): string {
+  return observation.slice(0, observation.indexOf('|'));
 }

@@ -10,7 +10,7 @@
  * One invalidation of everything may stand for two of a page each, and what one flush drops too much another one does not find any more. So sorts
  * are compared one by one, in each cell, and over all of them.
  */
-import { measure } from '@mmu-gather/checker';
+import { type Machine, measure, type Path, type Violation } from '@mmu-gather/checker';
 import { type Cell, machineOf, type Schedule, scheduled } from '@mmu-gather/conformance';
 import type { Switchboard } from './switchboard.ts';
 
@@ -26,15 +26,15 @@ export type Counts = Readonly<Record<Sort, number>>;
 /** The executions that are looked at. */
 export const SCHEDULES: readonly Schedule[] = ['fair', 'sequential'];
 
-/** What a cell costs more with a mutant than without, on both schedules together; null if it does not come to its end. */
-export type Difference = Counts | null;
+/** What a cell costs more with a mutant than without, on both schedules together; or what goes wrong on the way. */
+export type Compared = Counts | { readonly wrong: Violation | Error };
 
 /** Counts cells, and remembers what they cost without a mutant. */
 export class Economy {
   readonly #board: Switchboard;
   readonly #without = new Map<number, readonly Counts[]>();
 
-  /** @param board says which mutants are on */
+  /** @param board says which mutant is on */
   constructor(board: Switchboard) {
     this.#board = board;
   }
@@ -49,19 +49,29 @@ export class Economy {
     return counts;
   }
 
-  /** Compares a cell with mutants and without. */
-  compare(number: number, cell: Cell, mutants: readonly [number, number?]): Difference {
+  /** Compares a cell with a mutant and without. */
+  compare(number: number, cell: Cell, mutant: number): Compared {
     const without = this.count(number, cell);
-    this.#board.turn(...mutants);
+    this.#board.turn(mutant);
     try {
       const mutated = SCHEDULES.map((schedule) => countsOf(cell, schedule));
       const more = (sort: Sort): number => sum(mutated, sort) - sum(without, sort);
       return { removed: more('removed'), ipis: more('ipis'), flushes: more('flushes'), steps: more('steps') };
-    } catch {
-      return null;
+    } catch (error) {
+      return { wrong: error instanceof Violated ? error.violation : (error as Error) };
     } finally {
       this.#board.turn();
     }
+  }
+}
+
+/** An execution that is counted violates something. */
+class Violated extends Error {
+  readonly violation: Violation;
+
+  constructor(violation: Violation) {
+    super(violation.message);
+    this.violation = violation;
   }
 }
 
@@ -72,6 +82,18 @@ function sum(counts: readonly Counts[], sort: Sort): number {
 function countsOf(cell: Cell, schedule: Schedule): Counts {
   const machine = machineOf(cell);
   const path = scheduled(machine, schedule);
+  const violation = violationOf(machine, path);
+  if (violation !== undefined) throw new Violated(violation);
   const { full, range, contextFlushes, ipis, removed, steps } = measure(machine, path);
   return { removed, ipis, flushes: full + range + contextFlushes, steps };
+}
+
+function violationOf(machine: Machine, path: Path): Violation | undefined {
+  const start = machine.mark();
+  try {
+    for (const [actor, choice] of path) machine.perform(actor, choice);
+    return machine.violation;
+  } finally {
+    machine.undo(start);
+  }
 }

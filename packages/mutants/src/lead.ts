@@ -6,14 +6,18 @@
  *     3  and goes on in the rest of them, those first in which it made a difference there
  *     4  what survives that, too, is tried in larger cells, each as far as time allows
  *
- * What no right cell reaches is looked for in wrong ones.
+ * What no right cell reaches is looked for in wrong ones. When all are tried, whatever survived and costs nothing is asked once more:
+ *
+ *     5  is there another step whose mutant holds alone, too, and does not beside this one? It does this one's work
+ *     6  of two steps in the other order: do all executions end as before?
  */
-import type { Baseline, KillKind, Part } from './campaign.ts';
+import type { Baseline, Difference, Kill, KillKind, Part } from './campaign.ts';
 import { Crew, LOST } from './crew.ts';
 import type { Mutation } from './mutation.ts';
 import { type Claim, mutantsOf } from './claim.ts';
-import { type Counts, type Difference, SORTS } from './economy.ts';
+import { type Counts, SORTS } from './economy.ts';
 import type { Tried } from './orders.ts';
+import { verdictOf } from './verdict.ts';
 
 /** What to do. */
 export interface CampaignOptions {
@@ -70,6 +74,16 @@ const LARGE_CELLS = 24;
 /** and so many states of them are visited. */
 const LARGE_BUDGET = 80_000;
 
+/** What covers a survivor is looked for in so many cells, */
+const COVER_CELLS = 8;
+/** among so many mutants that reach each, */
+const COVER_CANDIDATES = 160;
+/** and in so many states of each. */
+const COVER_BUDGET = 20_000;
+
+/** Ends are compared in so many cells. */
+const EITHER_CELLS = 24;
+
 /** Of a mutant that survived: what it costs on fixed schedules. */
 export interface Costs {
   /** In how many cells there is more of what. */
@@ -96,11 +110,13 @@ export interface KilledBy {
   readonly profile: string;
 }
 
-/** A claim about a survivor, put to the test. */
+/** What covers a survivor: a claim says so, or it was found. */
 export interface Covered {
-  /** What it says. */
-  readonly claim: Claim;
-  /** What killed the pair, if anything did. */
+  /** Key of the mutant that takes it away. */
+  readonly by: string;
+  /** Why, if it is a claim. */
+  readonly why?: string;
+  /** What killed both together, where each alone is not noticed; nothing: the claim is not true. */
   readonly kill?: KilledBy;
 }
 
@@ -127,14 +143,18 @@ export interface Fate {
   readonly same: boolean;
   /** Of a survivor: what it costs. */
   readonly costs?: Costs;
-  /** Of a survivor of which a claim says what covers it: what killed the pair, if anything did. */
+  /** Of a survivor: what covers it. */
   readonly covered?: Covered;
+  /** Of two steps in the other order: so many cells were compared, and each ended in the same memories as without. */
+  readonly either?: number;
+  /** It was looked for what covers it. */
+  readonly looked?: true;
 }
 
 /** Hears of a campaign. */
 export interface CampaignListener {
   /** Something was done: of the cells without mutants, or of the mutants. */
-  progress?(what: 'cells' | 'mutants', done: number, of: number): void;
+  progress?(what: 'cells' | 'mutants' | 'survivors', done: number, of: number): void;
   /** A mutant's fate is known. */
   fate?(fate: Fate): void;
 }
@@ -223,26 +243,32 @@ export class Lead {
       const mutation = this.#mutations[i]!;
       return packages.has(packageOf(mutation)) && wanted(mutation);
     });
-    const before = (i: number): Fate | undefined => known?.get(this.#mutations[i]!.key);
-    const isDone = (fate: Fate): boolean =>
-      fate.verdict !== 'survived' || (this.#claimOn(fate) === undefined && fate.covered === undefined);
-    const fates = chosen.map((i) => {
-      const fate = before(i);
-      return fate !== undefined && isDone(fate) ? fate : undefined;
-    });
-    const left = [...chosen.keys()].filter((at) => fates[at] === undefined);
-    let [next, done] = [0, 0];
-    const goOn = async (): Promise<void> => {
-      for (let i = next++; i < left.length && !this.#stopped; i = next++) {
-        const at = left[i]!;
-        const fate = await this.#explained(chosen[at]!, before(chosen[at]!) ?? (await this.fate([chosen[at]!])));
-        fates[at] = fate;
-        listener.fate?.(fate);
-        listener.progress?.('mutants', ++done, left.length);
-      }
+    const fates = new Map<number, Fate>();
+    for (const i of chosen) {
+      const fate = known?.get(this.#mutations[i]!.key);
+      if (fate !== undefined) fates.set(i, fate);
+    }
+    const each = async (
+      what: 'mutants' | 'survivors',
+      mutants: readonly number[],
+      become: (mutant: number) => Promise<Fate>,
+    ): Promise<void> => {
+      let [next, done] = [0, 0];
+      const goOn = async (): Promise<void> => {
+        for (let at = next++; at < mutants.length && !this.#stopped; at = next++) {
+          const fate = await become(mutants[at]!);
+          fates.set(mutants[at]!, fate);
+          listener.fate?.(fate);
+          listener.progress?.(what, ++done, mutants.length);
+        }
+      };
+      await Promise.all(Array.from({ length: this.#options.jobs + 1 }, goOn));
     };
-    await Promise.all(Array.from({ length: this.#options.jobs + 1 }, goOn));
-    return fates.filter((fate) => fate !== undefined);
+    const untried = chosen.filter((i) => !fates.has(i));
+    await each('mutants', untried, (i) => this.fate([i]));
+    const open = chosen.filter((i) => fates.has(i) && this.#isOpen(fates.get(i)!));
+    await each('survivors', open, (i) => this.#explained(i, fates.get(i)!, [...fates.values()]));
+    return chosen.flatMap((i) => fates.get(i) ?? []);
   }
 
   /** Begins no more mutants: {@link Lead.run} returns what it has. */
@@ -268,7 +294,8 @@ export class Lead {
     const tried = new Trials();
     tried.add(await this.#try(mutants, cells, Math.min(budget, FIRST_BUDGET)), cells);
     if (tried.isOver) return { ...none, ...this.#fateOf(tried) };
-    const { costs, differing } = await this.#cost(mutants, cells, inRounds(large));
+    const { costs, differing, kill } = await this.#cost(mutants[0], cells, inRounds(large));
+    if (kill !== undefined && mutants[1] === undefined) return { ...none, ...this.#fateOf(tried), ...killed(kill) };
     const rest = [...new Set([...differing, ...cells])].filter((cell) => cell.part === 'right' && !tried.has(cell));
     tried.add(await this.#try(mutants, rest, budget - tried.states), rest);
     if (tried.isOver) return { ...none, ...this.#fateOf(tried) };
@@ -289,21 +316,23 @@ export class Lead {
     return answer !== LOST && answer.kind === 'tried' ? answer.tried : LOST;
   }
 
-  /** Counts a survivor in the cells that reach it. @returns besides, those of them in which it makes a difference */
+  /** Counts a survivor in the cells that reach it. @returns besides, those of them in which it makes a difference, and what kills it there */
   async #cost(
-    mutants: readonly [number, number?],
+    mutant: number,
     reaching: readonly Baseline[],
     large: readonly Baseline[],
-  ): Promise<{ readonly costs: Costs; readonly differing: readonly Baseline[] }> {
-    const counted = inRounds(this.#counted.get(mutants[0]) ?? []).slice(0, ECONOMY_CELLS);
+  ): Promise<{ readonly costs: Costs; readonly differing: readonly Baseline[]; readonly kill?: KilledBy }> {
+    const counted = inRounds(this.#counted.get(mutant) ?? []).slice(0, ECONOMY_CELLS);
     const cells = [...counted, ...reaching.slice(0, COUNTED_CELLS), ...large.slice(0, LARGE_CELLS)];
-    const answer = await this.#crew.ask({ kind: 'cost', mutants, cells: cells.map(({ cell }) => cell) });
+    const answer = await this.#crew.ask({ kind: 'cost', mutant, cells: cells.map(({ cell }) => cell) });
     const differences = answer !== LOST && answer.kind === 'costed' ? answer.differences : [];
     const differs = (one: Difference | undefined): boolean =>
-      one === null || (one !== undefined && SORTS.some((sort) => one[sort] !== 0));
+      one === null || (one !== undefined && ('by' in one || SORTS.some((sort) => one[sort] !== 0)));
+    const at = differences.findIndex((one) => one !== null && 'by' in one);
     return {
       costs: costsOf(differences),
       differing: cells.filter(({ part }, i) => part !== 'counted' && differs(differences[i])),
+      ...(at >= 0 && { kill: killedBy(differences[at] as Kill, cells[at]!) }),
     };
   }
 
@@ -325,23 +354,74 @@ export class Lead {
     return claims.find((each) => mutantsOf(each).includes(mutation.key) && (each.archs?.includes(arch) ?? true));
   }
 
-  /** A fate, and of a survivor what a claim says of it. */
-  async #explained(mutant: number, before: Fate): Promise<Fate> {
+  /** Is there a question that was not asked yet? Claims are put to the test each time. */
+  #isOpen(fate: Fate): boolean {
+    if (fate.verdict !== 'survived') return false;
+    if (this.#claimOn(fate) !== undefined || fate.covered?.why !== undefined) return true;
+    return fate.looked === undefined && verdictOf(fate) === 'unexplained';
+  }
+
+  /** Of a survivor: what a claim says of it, or what is found to cover it, or whether the order of two steps matters. */
+  async #explained(mutant: number, before: Fate, all: readonly Fate[]): Promise<Fate> {
     const fate: Fate & { covered?: Covered } = { ...before };
-    delete fate.covered;
-    const claim = fate.verdict === 'survived' ? this.#claimOn(fate) : undefined;
-    if (claim === undefined) return fate;
-    const second = this.#mutations.findIndex(({ key }) => key === claim.coveredBy);
-    const { kill } = await this.fate([mutant, second]);
-    return { ...fate, covered: { claim, ...(kill !== undefined && { kill }) } };
+    if (fate.covered?.why !== undefined) delete fate.covered;
+    const claim = this.#claimOn(fate);
+    if (claim !== undefined) {
+      const second = this.#mutations.findIndex(({ key }) => key === claim.coveredBy);
+      const { kill } = await this.fate([mutant, second]);
+      const covered = { by: claim.coveredBy, why: claim.why, ...(kill !== undefined && { kill }) };
+      if (kill !== undefined) return { ...fate, covered };
+    }
+    if (fate.looked !== undefined || verdictOf(fate) !== 'unexplained') return fate;
+    const covered = await this.#cover(mutant, all);
+    if (covered !== undefined) return { ...fate, covered, looked: true };
+    const either = fate.mutation.operator === 'swap' ? await this.either(mutant) : undefined;
+    return { ...fate, looked: true, ...(either !== undefined && { either }) };
+  }
+
+  /** Looks for what covers a survivor: first in what stands near, and in cells that have killed what stands near. */
+  async #cover(mutant: number, all: readonly Fate[]): Promise<Covered | undefined> {
+    const { site } = this.#mutations[mutant]!;
+    const nearness = (other: Mutation): number =>
+      ['function', 'file'].filter((of) => other.site[of as 'function'] === site[of as 'function']).length;
+    const reaching = inRounds(this.#reaching.get(mutant) ?? []);
+    const killers = new Map<string, number>();
+    for (const { mutation, kill } of all) {
+      if (kill === undefined || mutation.site.file !== site.file) continue;
+      const cell = `${kill.scenario}@${kill.profile}`;
+      killers.set(cell, (killers.get(cell) ?? 0) + (mutation.site.function === site.function ? 10 : 1));
+    }
+    const kills = ({ scenario, profile }: Baseline): number => killers.get(`${scenario}@${profile}`) ?? 0;
+    const best = reaching.toSorted((a, b) => kills(b) - kills(a)).slice(0, COVER_CELLS);
+    const trials = best.map(({ cell, states, reached }) => {
+      const candidates = reached
+        .filter((other) => other !== mutant && (this.#crew.weak || !this.#mutations[other]!.weakOnly))
+        .toSorted((a, b) => nearness(this.#mutations[b]!) - nearness(this.#mutations[a]!) || a - b)
+        .slice(0, COVER_CANDIDATES);
+      return { cell, states, candidates };
+    });
+    const answer = await this.#crew.ask({ kind: 'cover', mutant, trials, budget: COVER_BUDGET });
+    if (answer === LOST || answer.kind !== 'covered' || answer.cover === undefined) return undefined;
+    const { mutant: by, kill } = answer.cover;
+    return { by: this.#mutations[by]!.key, kill: killedBy(kill, this.#cells.get(kill.cell)!) };
+  }
+
+  /**
+   * Of two steps in the other order: does it matter?
+   * @param mutant its number
+   * @returns in how many cells all ends are the same; undefined if in one they are not, or nobody can tell
+   */
+  async either(mutant: number): Promise<number | undefined> {
+    const cells = inRounds(this.#reaching.get(mutant) ?? []).slice(0, EITHER_CELLS);
+    const answer = await this.#crew.ask({ kind: 'ends', mutant, cells: cells.map(({ cell }) => cell) });
+    if (answer === LOST || answer.kind !== 'compared' || answer.differ > 0 || answer.same === 0) return undefined;
+    return answer.same;
   }
 
   #fateOf({ kill, ran, tooLarge, same, lost }: Trials): Pick<Fate, 'verdict' | 'kill' | 'ran' | 'tooLarge' | 'same'> {
     if (lost) return { ...ENDLESS, ran, tooLarge, same };
     if (kill === undefined) return { verdict: 'survived', ran, tooLarge, same };
-    const { by, oracle, message, cell } = kill;
-    const { scenario, profile } = this.#cells.get(cell)!;
-    return { verdict: 'killed', kill: { by, oracle, message, scenario, profile }, ran, tooLarge, same };
+    return { ...killed(killedBy(kill, this.#cells.get(kill.cell)!)), ran, tooLarge, same };
   }
 
   /** Ends the workers. */
@@ -383,6 +463,14 @@ class Trials {
   }
 }
 
+function killedBy({ by, oracle, message }: Kill, { scenario, profile }: Baseline): KilledBy {
+  return { by, oracle, message, scenario, profile };
+}
+
+function killed(kill: KilledBy): Pick<Fate, 'verdict' | 'kill'> {
+  return { verdict: 'killed', kill };
+}
+
 const ENDLESS: Pick<Fate, 'verdict' | 'kill'> = {
   verdict: 'killed',
   kill: { by: 'endless', oracle: 'endless', message: 'no cell comes to an end', scenario: '', profile: '' },
@@ -395,7 +483,7 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 }
 
 function costsOf(differences: readonly Difference[]): Costs {
-  const ends = differences.filter((each) => each !== null);
+  const ends = differences.filter((each): each is Counts => each !== null && !('by' in each));
   const bySort = (of: (values: readonly number[]) => number): Counts => {
     const [removed, ipis, flushes, steps] = SORTS.map((sort) => of(ends.map((each) => each[sort])));
     return { removed: removed!, ipis: ipis!, flushes: flushes!, steps: steps! };

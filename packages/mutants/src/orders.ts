@@ -10,10 +10,13 @@
  *                                      <-   alive (after each cell) ..., then tried
  *     a mutant that survived and cells ->   counts what they cost with it
  *                                      <-   alive (after each cell) ..., then costed
+ *     ... and what may cover it        ->   tries both together
+ *                                      <-   alive (after each cell) ..., then covered
+ *     a swap that survived and cells   ->   compares the ends with it and without
+ *                                      <-   alive (after each cell) ..., then compared
  */
 import type { Selection } from '@mmu-gather/conformance';
-import type { Baseline, Kill, Part } from './campaign.ts';
-import type { Difference } from './economy.ts';
+import type { Baseline, Difference, Kill, Part } from './campaign.ts';
 
 /** What a worker is started with. */
 export interface Assignment {
@@ -36,9 +39,25 @@ export type Order =
   | { readonly kind: 'baseline'; readonly group: number }
   | {
       readonly kind: 'cost';
-      /** The mutant, or two. */
-      readonly mutants: readonly [number, number?];
+      /** The mutant. */
+      readonly mutant: number;
       /** Cells to count. */
+      readonly cells: readonly number[];
+    }
+  | {
+      readonly kind: 'cover';
+      /** The mutant. */
+      readonly mutant: number;
+      /** Cells, each with what may cover the mutant there. */
+      readonly trials: readonly (Trial & { readonly candidates: readonly number[] })[];
+      /** So many states of each cell may be visited. */
+      readonly budget: number;
+    }
+  | {
+      readonly kind: 'ends';
+      /** The mutant. */
+      readonly mutant: number;
+      /** Cells to compare. */
       readonly cells: readonly number[];
     }
   | {
@@ -65,10 +84,20 @@ export interface Tried {
   readonly same: boolean;
 }
 
+/** What covers a mutant. */
+export interface Cover {
+  /** The mutant that takes away what covers it. */
+  readonly mutant: number;
+  /** What both together are killed by, and where. */
+  readonly kill: Kill & { readonly cell: number };
+}
+
 /** What a worker says. */
 export type Answer =
   | { readonly kind: 'ready'; readonly groups: readonly Part[]; readonly weak: boolean }
   | { readonly kind: 'baseline'; readonly cells: readonly Baseline[] }
   | { readonly kind: 'alive' }
   | { readonly kind: 'tried'; readonly tried: Tried }
-  | { readonly kind: 'costed'; readonly differences: readonly Difference[] };
+  | { readonly kind: 'costed'; readonly differences: readonly Difference[] }
+  | { readonly kind: 'covered'; readonly cover: Cover | undefined }
+  | { readonly kind: 'compared'; readonly same: number; readonly differ: number };

@@ -2,8 +2,9 @@
  * Verdict: what the fate of a mutant means.
  *
  *     killed        a cell of the suite that holds does not hold with it
- *     covered       it survives; a claim names the step that does its work, and the suite kills the pair
+ *     covered       it survives; another step does its work: where each of both mutants alone is not noticed, the pair is killed
  *     costs         it survives; on fixed schedules there is more work with it than without: the step saves work
+ *     either        two steps in the other order; all executions of all cells that were compared end as before
  *     ordered       it weakens an order that the architecture's memory model gives anyway
  *     twin          wrong forms of scenarios get there, and no right one: it is no step of a right algorithm
  *     unreached     no cell of the campaign gets there
@@ -13,13 +14,14 @@ import { type Sort, SORTS } from './economy.ts';
 import type { Costs, Fate } from './lead.ts';
 
 /** What the fate of a mutant means. */
-export type Verdict = 'killed' | 'covered' | 'costs' | 'ordered' | 'twin' | 'unreached' | 'unexplained';
+export type Verdict = 'killed' | 'covered' | 'costs' | 'either' | 'ordered' | 'twin' | 'unreached' | 'unexplained';
 
 /** All of them, as tables show them. */
 export const VERDICTS: readonly Verdict[] = [
   'killed',
   'covered',
   'costs',
+  'either',
   'ordered',
   'twin',
   'unexplained',
@@ -27,13 +29,13 @@ export const VERDICTS: readonly Verdict[] = [
 ];
 
 /** What it means. A claim whose pair is not killed explains nothing. */
-export function verdictOf({ mutation, verdict, covered, costs }: Fate): Verdict {
+export function verdictOf({ mutation, verdict, covered, costs, either }: Fate): Verdict {
   if (verdict !== 'survived') return verdict;
   if (covered?.kill !== undefined) return 'covered';
   const sort = costs && saved(costs);
   // Two steps in the place of one are more by themselves.
-  if (sort === undefined || (sort === 'steps' && mutation.operator === 'weaken')) return 'unexplained';
-  return 'costs';
+  if (sort !== undefined && (sort !== 'steps' || mutation.operator !== 'weaken')) return 'costs';
+  return either === undefined ? 'unexplained' : 'either';
 }
 
 /**

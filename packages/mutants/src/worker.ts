@@ -3,8 +3,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadInstrumented } from './load.ts';
-import type { Difference } from './economy.ts';
-import type { Answer, Assignment, Order, Tried } from './orders.ts';
+import type { Difference } from './campaign.ts';
+import type { Answer, Assignment, Cover, Order, Tried } from './orders.ts';
 import { suitePackages } from './packages.ts';
 
 const { selection, mostStates } = workerData as Assignment;
@@ -32,16 +32,37 @@ function attempt({ mutants, trials, budget }: Extract<Order, { kind: 'try' }>): 
   return { ran, tooLarge, states, same };
 }
 
-function compare({ mutants, cells }: Extract<Order, { kind: 'cost' }>): Difference[] {
+function cost({ mutant, cells }: Extract<Order, { kind: 'cost' }>): Difference[] {
   return cells.map((cell) => {
     say({ kind: 'alive' });
-    return campaign.cost(cell, mutants);
+    return campaign.cost(cell, mutant);
   });
+}
+
+function cover({ mutant, trials, budget }: Extract<Order, { kind: 'cover' }>): Cover | undefined {
+  for (const { cell, states, candidates } of trials) {
+    const { found } = campaign.cover(cell, states, mutant, candidates, budget, () => say({ kind: 'alive' }));
+    if (found !== undefined) return { mutant: found.mutant, kill: { ...found.kill, cell } };
+  }
+  return undefined;
+}
+
+function compare({ mutant, cells }: Extract<Order, { kind: 'ends' }>): Answer {
+  let [same, differ] = [0, 0];
+  for (const cell of cells) {
+    const is = campaign.sameEnds(cell, mutant);
+    say({ kind: 'alive' });
+    if (is === true) same++;
+    if (is === false) differ++;
+  }
+  return { kind: 'compared', same, differ };
 }
 
 port.on('message', (order: Order) => {
   if (order.kind === 'baseline') say({ kind: 'baseline', cells: campaign.baseline(order.group) });
-  else if (order.kind === 'cost') say({ kind: 'costed', differences: compare(order) });
+  else if (order.kind === 'cost') say({ kind: 'costed', differences: cost(order) });
+  else if (order.kind === 'cover') say({ kind: 'covered', cover: cover(order) });
+  else if (order.kind === 'ends') say(compare(order));
   else say({ kind: 'tried', tried: attempt(order) });
 });
 say({ kind: 'ready', groups: campaign.groups.map(({ part }) => part), weak: campaign.weak });

@@ -1,6 +1,16 @@
 // The quick part of the campaign: one mutant of each sort, in few scenarios, must be killed. docs/mutants.md has all.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CLAIMS, type Fate, Instrumented, Lead, mutantsOf, saved, suitePackages, verdictOf } from '../src/index.ts';
+import {
+  CLAIMS,
+  type Fate,
+  Instrumented,
+  Lead,
+  type Mutation,
+  mutantsOf,
+  saved,
+  suitePackages,
+  verdictOf,
+} from '../src/index.ts';
 
 const { mutations } = new Instrumented(suitePackages());
 
@@ -27,10 +37,18 @@ const KILLED: readonly (readonly [key: string, ...oracles: string[]])[] = [
   ['core/smp.ts onEachCpuCondMask: cpu.awaitIpis(): left out', 'O1', 'O4', 'setup'],
 ];
 
+/** What another step covers. */
+const REMOTE_FLUSH = 'x86/flush-multi.ts flushTlbOthers: yield* flushTlbFuncRemote(cpu, info.address): left out';
+/** Two steps whose order does not matter. */
+const CLOSING =
+  "core/mmu-gather.ts flushAndClose: if (decPending === 'after-flush') yield* closeGather(cpu, tlb): after if (levelDec === 'after-flush') yield* uncountLevels(cpu, tlb)";
+
 let lead: Lead;
 beforeAll(async () => {
   const scenarios = ['munmap/*', 'broadcast/munmap', 'bug:B33/fixed'];
-  lead = await Lead.start({ arch: 'x86', profiles: ['linux-5.11', 'linux-6.18'], scenarios, jobs: 1 }, mutations);
+  const wanted = ({ key }: Mutation): boolean => key === REMOTE_FLUSH;
+  const options = { arch: 'x86', profiles: ['linux-5.11', 'linux-6.18'], scenarios, jobs: 1, wanted };
+  lead = await Lead.start(options, mutations);
 }, 300_000);
 afterAll(() => lead.close());
 
@@ -91,6 +109,30 @@ test.each(COVERED)('covered: %s', async (mutant) => {
   const numbers = [mutant, claim!.coveredBy].map((key) => mutations.findIndex((mutation) => mutation.key === key));
   expect(await lead.fate([numbers[0]!])).toMatchObject({ verdict: 'survived' });
   expect(await lead.fate([numbers[0]!, numbers[1]!])).toMatchObject({ verdict: 'killed', kill: { by: 'oracle' } });
+});
+
+test('a pair is not killed by one of the two', async () => {
+  const [one, other] = [
+    'x86/flush-tlb-info.ts getFlushTlbInfo: cpu.write(info.initiatingCpu, cpu.id): left out',
+    KILLED.at(-1)![0],
+  ].map((key) => mutations.findIndex((mutation) => mutation.key === key));
+  expect(await lead.fate([other!])).toMatchObject({ verdict: 'killed' });
+  expect(await lead.fate([one!, other!])).toMatchObject({ verdict: 'survived' });
+});
+
+test('what covers a survivor is found', async () => {
+  const [fate] = await lead.run();
+  expect(fate).toMatchObject({ mutation: { key: REMOTE_FLUSH }, covered: { kill: { by: 'oracle' } } });
+  expect(fate!.covered!.by).toContain('flushTlbLocal');
+  expect(verdictOf(fate!)).toBe('covered');
+});
+
+test('two steps may stand in either order if all executions end alike', async () => {
+  const number = (text: string): number => mutations.findIndex(({ key }) => key === text);
+  expect(await lead.either(number(CLOSING))).toBeGreaterThan(3);
+  const before = 'yield* tlbFlushMmuTlbonly(cpu, tlb)';
+  const freeing = `core/mmu-gather.ts tlbFlushMmu: ${before}: after yield* tlbFlushMmuFree(cpu, tlb)`;
+  expect(await lead.either(number(freeing))).toBeUndefined();
 });
 
 test('keys are unique', () => {

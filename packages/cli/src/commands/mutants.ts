@@ -134,12 +134,12 @@ async function campaign(
   });
   const status = new Status();
   let began = performance.now();
-  const progress = (what: 'cells' | 'mutants', done: number, of: number): void => {
+  const progress = (what: 'cells' | 'mutants' | 'survivors', done: number, of: number): void => {
     if (done === 1) began = performance.now();
     // The first one has no time of its own; how long the rest takes is known only once some are done.
     const left = done < 10 ? undefined : ((performance.now() - began) / (done - 1)) * (of - done);
     const rest = left === undefined ? '' : `, about ${time(Math.max(1_000, left))} left`;
-    status.update(0, `${arch}: ${number(done)} of ${number(of)} ${what === 'cells' ? 'scenarios' : 'mutants'}${rest}`);
+    status.update(0, `${arch}: ${number(done)} of ${number(of)} ${what === 'cells' ? 'scenarios' : what}${rest}`);
   };
   try {
     const selection = { ...(profile && { profiles: profile }), ...(scenario && { scenarios: scenario }) };
@@ -178,10 +178,11 @@ function cut(text: string): string {
 
 /** `munmap/running-thread O1`; what else became of it, if it was not killed. */
 function outcomeOf(fate: Fate): string {
-  const { kill, covered, costs, twin, ran, cells } = fate;
+  const { kill, covered, costs, either, twin, ran, cells } = fate;
   if (kill !== undefined) return `${kill.scenario} ${kill.oracle}`;
   const verdict = verdictOf(fate);
-  if (verdict === 'covered') return `survived: ${covered!.claim.why}; the pair: ${covered!.kill!.scenario}`;
+  if (verdict === 'covered') return `survived: ${covered!.why ?? covered!.by}; the pair: ${covered!.kill!.scenario}`;
+  if (verdict === 'either') return `survived: the same ends in ${plural(either!, 'cell')}`;
   if (verdict === 'costs') return `survived: without it more ${saved(costs!)} in some cells, less in none`;
   if (verdict === 'ordered') return 'no mutant: the memory model gives the order';
   if (verdict === 'twin') return `no right form gets there: ${twin}`;
@@ -197,7 +198,7 @@ function report(campaigns: readonly Campaign[]): object {
       cells,
       stopped,
       mutants: fates.map((fate) => {
-        const { mutation, kill, covered, costs, twin, cells: reaching, ran, tooLarge, same } = fate;
+        const { mutation, kill, covered, costs, either, twin, cells: reaching, ran, tooLarge, same } = fate;
         const { site, what, operator, key } = mutation;
         return {
           key,
@@ -208,6 +209,7 @@ function report(campaigns: readonly Campaign[]): object {
           kill,
           covered,
           costs: costs && { ...costs, saved: saved(costs) },
+          either,
           twin,
           reaching,
           ran,
