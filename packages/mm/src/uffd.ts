@@ -40,7 +40,8 @@ export function* mwriteprotectRange(cpu: Cpu, mm: Mm, start: number, length: num
   yield* cpu.downRead(mm.mmapLock);
   const vma = vmaAround(cpu, mm, start, end);
   if (vma !== null && (cpu.read(vma.flags) & VM_UFFD_WP) !== 0) {
-    const resolve = MM_CP_UFFD_WP_RESOLVE | tryChangeWritable(cpu, cpu.read(vma.flags));
+    const writable = cpu.kernel.profile.uffdResolveWritable ? tryChangeWritable(cpu, cpu.read(vma.flags)) : 0;
+    const resolve = MM_CP_UFFD_WP_RESOLVE | writable;
     const tlb = yield* changeProtectionGather(cpu, mm);
     yield* changeProtection(cpu, mm, tlb, vma, start, end, protect ? MM_CP_UFFD_WP : resolve);
     if (tlb !== null) yield* tlbFinishMmu(cpu, tlb, start, end);

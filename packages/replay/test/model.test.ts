@@ -215,6 +215,17 @@ describe('one task', () => {
     expect(await predictions(mmap(10, 0, AT, 0x8000, 3, 0x21), write(3), sync)).toEqual([]);
   });
 
+  test('fsync and fdatasync write all of a file, sync_file_range a part of it', async () => {
+    const one = (text: string): Line[] => [enter(10, 0, text), exit(10, 0, text.slice(0, text.indexOf('(')))];
+    const sync = one('fsync(fd: 5)');
+    expect(await predictions(shared(5), write(2), sync, sync)).toEqual(['fsync 0 3/1', 'fsync 0 3/1']);
+    expect(await predictions(shared(5), write(2), one('fdatasync(fd: 6)'))).toEqual([]);
+    const part = (flags: number): Line[] =>
+      one(`sync_file_range(fd: 5, offset: 0x1000, nbytes: 0x1000, flags: ${flags})`);
+    expect(await predictions(shared(5), write(3), part(1))).toEqual([]);
+    expect(await predictions(shared(5), write(3), part(2))).toEqual(['sync_file_range 0 3/1']);
+  });
+
   test('what a file loses, its mappings lose', async () => {
     const cut = [enter(10, 0, 'ftruncate(fd: 5, length: 0x1000)'), exit(10, 0, 'ftruncate')];
     const other = [enter(10, 0, 'ftruncate(fd: 6, length: 0)'), exit(10, 0, 'ftruncate')];
@@ -223,6 +234,11 @@ describe('one task', () => {
     // Whole pages only.
     expect(await predictions(shared(5), write(4), hole)).toEqual(['fallocate 0 3/1']);
     expect(await predictions(shared(5), write(4), range(10, 0, 'madvise', AT, 0x3000, ', behavior: 9'))).toEqual([
+      'madvise 0 3/3',
+    ]);
+    // So does memory that processes share.
+    const memory = mmap(10, 0, AT, 0x4000, 3, 0x21);
+    expect(await predictions(memory, write(4), range(10, 0, 'madvise', AT, 0x3000, ', behavior: 9'))).toEqual([
       'madvise 0 3/3',
     ]);
   });
@@ -276,6 +292,20 @@ describe('one task', () => {
     expect(await predictions(huge, advise(HUGE, 15), range(10, 0, 'munmap', AT, HUGE))).toEqual(['munmap 0 3/1']);
   });
 
+  test('of a huge page that is split, pages that are not put back lead to the page of zeroes', async () => {
+    const huge = [...mmap(10, 0, AT, HUGE), ...advise(HUGE, 14), fault(10, 0, AT, 6)];
+    const free = (...returned: number[]): Line[] => [
+      enter(10, 0, `madvise(start: 0x${AT.toString(16)}, len_in: 0x5000, behavior: 8)`),
+      ...returned.map((page) =>
+        line(10, 0, `remove_migration_pte: addr=${(AT + page * 4096).toString(16)}, pte=8000000000000067 order=0`),
+      ),
+      exit(10, 0, 'madvise'),
+    ];
+    expect(await predictions(huge, free())).toEqual(['madvise 0 3/-1', 'madvise 0 3/5']);
+    expect(await predictions(huge, free(0))).toEqual(['madvise 0 3/-1', 'madvise 0 3/1']);
+    expect(await predictions(huge, free(1, 3))).toEqual(['madvise 0 3/-1', 'madvise 0 3/3']);
+  });
+
   test('twenty huge pages fill no gather, and as many small ones do', async () => {
     const all = [
       ...mmap(10, 0, AT, 20 * HUGE),
@@ -320,6 +350,66 @@ describe('several tasks', () => {
     exit(10, 0, 'clone3', 11),
   ];
   const fork = [enter(10, 0, 'clone(clone_flags: 0x1200011)'), newtask(10, 0, 12, 0x1200000), exit(10, 0, 'clone', 12)];
+
+  describe('userfaultfd', () => {
+    const ioctl = (pid: number, cpu: number, request: number): Line[] => [
+      enter(pid, cpu, `ioctl(fd: 4, cmd: 0xc028aa${request.toString(16).padStart(2, '0')}, arg: 0x7fff0000)`),
+      exit(pid, cpu, 'ioctl'),
+    ];
+    // Events of one process say so by its id, which `line` takes for the task's own.
+    const of = (process: number, lines: (Line | Line[])[]): Line[] =>
+      lines.flat().map((make) => (time) => make(time).replace(/\( +\d+\)/, `(${process})`));
+    const start = of(10, [mmap(10, 0, AT, 4 * 4096), ioctl(10, 0, 0), threads]);
+    const other = of(10, [line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11)]);
+    const sleeps = of(10, [fault(10, 0, AT, 6), switchTo(0, 10, 0)]);
+    const wakes = of(10, [switchTo(0, 0, 10, 'R'), range(10, 0, 'munmap', AT, 0x4000)]);
+    const between = (...requests: number[]): Line[] =>
+      of(
+        10,
+        requests.flatMap((request) => ioctl(11, 1, request)),
+      );
+    const unmap = ['munmap 0 4/1', 'munmap 1 1/1', 'munmap 0 3/1'];
+
+    test('a fault that waits says which page an ioctl is for', async () => {
+      expect(await predictions(start, other, sleeps, between(3), wakes)).toEqual(['switch 1 0/-1', ...unmap]);
+      // A page of zeroes is there, so the write that goes on copies.
+      const copies = ['fault 0 4/1', 'fault 1 1/1', 'fault 0 3/1'];
+      expect(await predictions(start, other, sleeps, between(4), wakes)).toEqual([
+        'switch 1 0/-1',
+        ...copies,
+        ...unmap,
+      ]);
+    });
+
+    test('a second wait finds the page write-protected, and the answer flushes', async () => {
+      const again = of(10, [switchTo(0, 0, 10, 'R'), switchTo(0, 10, 0)]);
+      const answer = ['ioctl 1 4/1', 'ioctl 1 3/1'];
+      expect(await predictions(start, other, sleeps, between(3), again, between(6), wakes)).toEqual([
+        'switch 1 0/-1',
+        ...answer,
+        'switch 0 0/-1',
+        ...unmap,
+      ]);
+    });
+
+    test('nobody waits: all of the mapping loses its rights, and a note says what is not known', async () => {
+      const more = of(10, [
+        switchTo(0, 0, 10, 'R'),
+        touch(10, 0, AT + 4096, 2),
+        enter(10, 0, 'brk(brk: 0)'),
+        exit(10, 0, 'brk', AT * 2),
+      ]);
+      const report = await run(start, other, sleeps, between(3), more, of(10, ioctl(10, 0, 6)));
+      const protect = report.mismatches.filter(({ operation }) => operation === 'ioctl');
+      expect(protect.map(({ predicted }) => predicted)).toMatchObject([{ pages: 3 }, { pages: 3 }, { pages: 3 }]);
+      expect(protect[0]!.cause).toBe('which pages an ioctl of userfaultfd is for is not recorded');
+    });
+
+    test('a fault of a process without it does not wait, whatever its task does next', async () => {
+      const plain = of(10, [mmap(10, 0, AT, 4 * 4096), threads]);
+      expect(await predictions(plain, other, sleeps, wakes)).toEqual(['switch 1 0/-1', ...unmap]);
+    });
+  });
 
   test('threads share: the other CPU is interrupted if it runs one, and not if it is idle', async () => {
     const start = [...mmap(10, 0, AT, 4096 * 8), ...threads, line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11)];

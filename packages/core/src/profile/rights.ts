@@ -30,6 +30,8 @@ export interface RightsSwitches {
   readonly cowFlush: 'clear-flush' | 'clear';
   /** Whether a write fault on a userfaultfd-protected page flushes when a flush is pending (5.12 on). */
   readonly uffdWpPendingFlush: boolean;
+  /** Whether UFFDIO_WRITEPROTECT that lets writes through again makes entries writable at once (6.3 on), or leaves it to a fault. */
+  readonly uffdResolveWritable: boolean;
   /**
    * How clear_refs flushes after it write-protected entries for soft-dirty tracking:
    * - `pending-mm`: counts itself in tlb_flush_pending, and flushes the mm (5.11.14 on)
@@ -65,6 +67,7 @@ export const RIGHTS_5_11: RightsSwitches = {
   forkFlush: 'mm',
   cowFlush: 'clear-flush',
   uffdWpPendingFlush: false,
+  uffdResolveWritable: false,
   clearRefs: 'flush-if-nested',
   clearRefsNotifierEnd: 'before-flush',
   perVmaLocks: false,
@@ -79,6 +82,7 @@ export const RIGHTS_6_18: Partial<RightsSwitches> = {
   anonReuse: 'exclusive',
   mprotectWritable: true,
   uffdWpPendingFlush: true,
+  uffdResolveWritable: true,
   clearRefs: 'pending-mm',
   perVmaLocks: true,
 };
@@ -92,6 +96,7 @@ export const RIGHTS_AXES: Axes<RightsSwitches> = {
   forkFlush: axis(['mm', 'protected'], ['none']),
   cowFlush: axis(['clear-flush'], ['clear']),
   uffdWpPendingFlush: axis([true], [false]),
+  uffdResolveWritable: axis([false, true]),
   clearRefs: axis(['pending-mm', 'gather'], ['flush-if-nested', 'gather-unpaired']),
   clearRefsNotifierEnd: axis(['after-flush'], ['before-flush']),
   perVmaLocks: axis([false, true]),

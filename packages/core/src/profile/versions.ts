@@ -20,6 +20,7 @@ export const SINCE: Readonly<Partial<Record<keyof Switches, string>>> = {
   collapseSync: '6.1',
   delayedRmap: '6.2',
   hugeProtectWritable: '6.2',
+  uffdResolveWritable: '6.3',
   perVmaLocks: '6.4',
   pteMap: '6.5',
   retract: '6.5',

@@ -44,10 +44,13 @@ export function faultOf(event: Other): TaskEvent {
   };
 }
 
-/** What probes show that are the same on all architectures; null: another event. */
+/** What probes and less usual events show that are the same on all architectures; null: another event. */
 export function probed(event: Other): TaskEvent | null {
   if (event.name === 'tlb_gather_mmu_fullmm') return { ...head(event), kind: 'fullmmGather' };
   if (event.name === 'dup_mmap') return { ...head(event), kind: 'forkCopies' };
+  if (event.name === 'remove_migration_pte') {
+    return { ...head(event), kind: 'pageReturns', address: valueOf(event, 'addr=') };
+  }
   if (event.name !== 'move_page_tables') return null;
   return { ...head(event), kind: 'tablesMove', from: valueOf(event, 'old='), to: valueOf(event, 'new=') };
 }

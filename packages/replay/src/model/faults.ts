@@ -12,6 +12,7 @@ import {
   Page,
   VM_EXEC,
   VM_READ,
+  VM_SHARED,
   type Vma,
   VM_WRITE,
   pteProtnone,
@@ -68,6 +69,8 @@ export class Faults {
     const write = (errorCode & WRITE) !== 0;
     const vma = this.#vmaOf(cpu, mm, page, errorCode, named, operation);
     if (vma !== null && memory) this.#files.inMemory(cpu.read(vma.file));
+    if (vma !== null && write && (cpu.read(vma.flags) & VM_SHARED) !== 0 && this.#files.isOnDisk(cpu.read(vma.file)))
+      this.#host.note(operation, 'what writes pages of a file out is not all recorded (fsync, the kernel itself)');
     if (vma !== null && !write) this.#expectFilePages(cpu, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
     const calls: Call[] = [];

@@ -2,6 +2,8 @@
  * System calls that change a file, or its mappings through the file: recorded arguments, turned into the mm operations that ran.
  *
  *     msync, MS_SYNC            dirty pages of the range's files are written: each entry that lets somebody write is cleaned
+ *     fsync, fdatasync          so are all of a file
+ *     sync_file_range           so are those of a part of it
  *     ftruncate                 all mappings of what is cut off lose their entries
  *     fallocate, MADV_REMOVE    so do those of a hole
  *     shmat, shmdt              System V segments
@@ -66,6 +68,25 @@ export function sysMsync(context: Context, caller: Caller, { args }: SyscallActi
   return [...pieces(context, caller, start, start + length)].flatMap((piece) => writeCalls(context, caller.cpu, piece));
 }
 
+/** fsync, fdatasync. */
+export function sysFsync(context: Context, { cpu, fds }: Caller, { args: [fd = -1] }: SyscallAction): Call[] {
+  const file = fds.file(fd);
+  return writeCalls(context, cpu, { file, mapping: context.files.mapping(file), from: 0, to: END });
+}
+
+/** sync_file_range: with this flag pages are handed to the disk. */
+const SYNC_FILE_RANGE_WRITE = 2;
+
+/** sync_file_range; a length of 0 means to the end. */
+export function sysSyncFileRange(context: Context, { cpu, fds }: Caller, { args }: SyscallAction): Call[] {
+  const [fd = -1, offset = 0, length = 0, flags = 0] = args;
+  if ((flags & SYNC_FILE_RANGE_WRITE) === 0) return [];
+  const size = pageSize(cpu.kernel.geometry);
+  const file = fds.file(fd);
+  const to = length === 0 ? END : Math.ceil((offset + length) / size);
+  return writeCalls(context, cpu, { file, mapping: context.files.mapping(file), from: Math.floor(offset / size), to });
+}
+
 /** truncate_pagecache, truncate_pagecache_range: entries go, then pages. */
 function holeCalls({ files }: Context, cpu: Cpu, { file, mapping, from, to }: Piece): Call[] {
   if (mapping === null) return [];
@@ -110,7 +131,7 @@ export function sysShmat({ files }: Context, { cpu, mm }: Caller, { args, ret: s
   const length = files.segment(id) ?? (above === null ? 0 : cpu.read(above.start) - start);
   if (length <= 0) return [];
   const access = (flags & SHM_RDONLY) === 0 ? VM_READ | VM_WRITE : VM_READ;
-  const backing = { file: files.openSegment(id, length), pgoff: 0 };
+  const backing = files.openSegment(cpu, id, length);
   return [call((lib, port) => lib.mmap(port, mm, start, length, access | VM_SHARED, backing))];
 }
 

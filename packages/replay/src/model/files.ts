@@ -32,7 +32,7 @@ export class Files implements PageCache {
   #limit = FIRST_LIMIT;
   #files = 1;
   /** System V segments by id: the file that stands for each, and its bytes. */
-  readonly #segments = new Map<number, { readonly file: number; readonly length: number }>();
+  readonly #segments = new Map<number, { readonly backing: Backing; readonly length: number }>();
   /** Files that turned out to be memory: nothing is ever written out. */
   readonly #inMemory = new Set<number>();
   readonly #disk: boolean;
@@ -49,9 +49,17 @@ export class Files implements PageCache {
   open(): number {
     return this.#files++ * KINDS + REAL;
   }
-  /** Memory that processes share without a file. */
-  openShared(): number {
-    return this.#files++ * KINDS + SHARED_MEMORY;
+  /** Memory that processes share without a file, mapped from its first page on. */
+  openShared(cpu: Cpu): Backing {
+    const file = this.#files++ * KINDS + SHARED_MEMORY;
+    return { file, pgoff: 0, mapping: this.#open(cpu, file) };
+  }
+
+  /** Where a new file is mapped. */
+  #open(cpu: Cpu, file: number): Address {
+    const made = allocFileMapping(cpu, file);
+    this.#mappings.set(file, made);
+    return made.address;
   }
   /** A mapping that nobody saw being made. */
   openImplied(): number {
@@ -69,9 +77,7 @@ export class Files implements PageCache {
     if (mapping !== undefined) this.#forget(cpu, known, mapping);
     const file = this.open();
     fds.set(fd, file);
-    const made = allocFileMapping(cpu, file);
-    this.#mappings.set(file, made);
-    return { file, pgoff, mapping: made.address };
+    return { file, pgoff, mapping: this.#open(cpu, file) };
   }
 
   /** Bytes of a System V segment; null if it was not seen yet. */
@@ -80,10 +86,10 @@ export class Files implements PageCache {
   }
 
   /** What stands for a segment. */
-  openSegment(id: number, length: number): number {
+  openSegment(cpu: Cpu, id: number, length: number): Backing {
     let segment = this.#segments.get(id);
-    if (segment === undefined) this.#segments.set(id, (segment = { file: this.openShared(), length }));
-    return segment.file;
+    if (segment === undefined) this.#segments.set(id, (segment = { backing: this.openShared(cpu), length }));
+    return segment.backing;
   }
 
   /** A fault showed that a file is memory (tmpfs, memfd). */

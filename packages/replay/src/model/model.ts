@@ -19,6 +19,7 @@ import { Slots } from './slots.ts';
 import { Spaces } from './space.ts';
 import { changesSpace, type Context, syscallCalls } from './syscalls.ts';
 import { OTHER, type Task, Tasks } from './tasks.ts';
+import { Userfaults } from './userfaults.ts';
 
 /** Error code of a fault that may copy: the page was present, and the access a write. */
 const COPIES = 3;
@@ -45,6 +46,7 @@ export class Model {
   readonly #files: Files;
   readonly #spaces: Spaces;
   readonly #faults: Faults;
+  readonly #userfaults = new Userfaults();
   readonly #runner: Runner;
   readonly #context: Context;
   readonly #contention = new Contention();
@@ -68,7 +70,7 @@ export class Model {
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
     this.#faults = new Faults(this.host, this.#files);
     this.#runner = new Runner(this.host, this.#files, build, (cpu) => this.#tasks.current(cpu)?.pid === 0);
-    this.#context = { host: this.host, files: this.#files, spaces: this.#spaces };
+    this.#context = { host: this.host, files: this.#files, spaces: this.#spaces, userfaults: this.#userfaults };
   }
 
   /** The workload proper has begun. */
@@ -218,7 +220,7 @@ export class Model {
     const { operation } = action;
     const mm = task.mm;
     if (mm === null) return;
-    if (action.kind === 'miss') return;
+    if (action.kind === 'miss' || action.kind === 'wait') return;
     if (action.kind !== 'fault' || (action.errorCode & COPIES) === COPIES) this.#contention.note(operation, mm.address);
     if (action.kind === 'fault') {
       const shared = this.#gaps && (action.errorCode & COPIES) === COPIES;
@@ -237,13 +239,23 @@ export class Model {
         };
       case 'fault':
         return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
+      case 'wait':
+        return this.#userfaults.wait(
+          port,
+          this.#tasks.userMm(cpu, task),
+          action.address - (action.address % this.host.pageSize),
+        );
       case 'miss':
         return this.#faults.miss(port, this.#tasks.userMm(cpu, task), action);
       case 'clone':
-        return this.#tasks.clone(task, action.child, action.flags, (copy) => this.#spaces.fork(task.mm!, copy));
+        return this.#tasks.clone(task, action.child, action.flags, (copy) => {
+          this.#spaces.fork(task.mm!, copy);
+          this.#userfaults.forget(copy);
+        });
       case 'exec': {
         this.#tasks.userMm(cpu, task);
         const { mm, after } = this.#spaces.exec(port, action.shift);
+        this.#userfaults.forget(mm);
         return this.#tasks.exec(task, mm, after);
       }
       case 'exit':

@@ -3,6 +3,7 @@
  * must exist although nobody saw them being made.
  */
 import {
+  type Cell,
   type Cpu,
   type Entry,
   entryCell,
@@ -103,11 +104,17 @@ export class Spaces {
   }
 }
 
-/** The leaf entry of an address, that of a huge page included; 0 if there is none. */
-export function leafEntry(cpu: Cpu, mm: Mm, address: number): Entry {
+/** Where the leaf entry of an address is, that of a huge page included; 0 if there is none. */
+export function leafCell(cpu: Cpu, mm: Mm, address: number): Cell {
   const pmd = pmdOffset(cpu, mm, address);
   if (pmd === 0) return 0;
   const table = cpu.readOnce(pmd);
-  if (entryNone(table) || (table & PSE) !== 0) return table;
-  return cpu.readOnce(entryCell(cpu.kernel.geometry, entryTarget(table), 0, address));
+  if (entryNone(table) || (table & PSE) !== 0) return pmd;
+  return entryCell(cpu.kernel.geometry, entryTarget(table), 0, address);
+}
+
+/** The leaf entry of an address; 0 if there is none. */
+export function leafEntry(cpu: Cpu, mm: Mm, address: number): Entry {
+  const cell = leafCell(cpu, mm, address);
+  return cell === 0 ? 0 : cpu.readOnce(cell);
 }

@@ -29,17 +29,29 @@ import {
 } from '@mmu-gather/mm';
 import type { SyscallAction } from '../schedule/action.ts';
 import type { Descriptors } from './descriptors.ts';
-import { madviseRemove, sysFallocate, sysFtruncate, sysMsync, sysShmat, sysShmdt } from './file-syscalls.ts';
+import {
+  madviseRemove,
+  sysFallocate,
+  sysFsync,
+  sysFtruncate,
+  sysMsync,
+  sysShmat,
+  sysShmdt,
+  sysSyncFileRange,
+} from './file-syscalls.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { type Call, call, quietly } from './library.ts';
+import { splitCalls } from './splits.ts';
 import type { Spaces } from './space.ts';
+import { sysIoctl, type Userfaults } from './userfaults.ts';
 
 /** What the operations need beside the machine. */
 export interface Context {
   readonly host: Host;
   readonly files: Files;
   readonly spaces: Spaces;
+  readonly userfaults: Userfaults;
 }
 
 /** Who calls. */
@@ -86,7 +98,7 @@ function sysMmap({ files, host }: Context, { cpu, mm, fds }: Caller, { args, ret
   const pgoff = offset / pageSize(cpu.kernel.geometry);
   if (!anonymous && shared && (prot & VM_WRITE) !== 0) backing = files.backing(cpu, fds, fd, pgoff);
   else if (!anonymous) backing = { file: files.open(), pgoff };
-  else if (shared) backing = { file: files.openShared(), pgoff: 0 };
+  else if (shared) backing = files.openShared(cpu);
   if (shared && !anonymous) flags |= VM_WRITENOTIFY;
   if ((mapFlags & MAP_GROWSDOWN) !== 0) flags |= VM_GROWSDOWN;
   const calls: Call[] = [];
@@ -113,7 +125,8 @@ function sysMprotect({ spaces }: Context, { cpu, mm }: Caller, { args }: Syscall
   return [call((lib, port) => lib.mprotect(port, mm, start, length, prot & VM_ACCESS_FLAGS))];
 }
 
-function sysMadvise(context: Context, caller: Caller, { operation, args }: SyscallAction): Call[] {
+function sysMadvise(context: Context, caller: Caller, action: SyscallAction): Call[] {
+  const { operation, args } = action;
   const { cpu, mm } = caller;
   const [start = 0, length = 0, advice = 0] = args;
   const end = start + pageAlign(cpu, length);
@@ -123,7 +136,10 @@ function sysMadvise(context: Context, caller: Caller, { operation, args }: Sysca
     case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
     case MADV_COLD:
-      return [call((lib, port) => lib.madvise(port, mm, start, length, advice))];
+      return [
+        ...splitCalls(cpu, mm, action.returned),
+        call((lib, port) => lib.madvise(port, mm, start, length, advice)),
+      ];
     case MADV_REMOVE:
       return madviseRemove(context, caller, start, length);
     case MADV_POPULATE_READ:
@@ -197,14 +213,16 @@ const SYSCALLS: ReadonlyMap<string, Syscall> = new Map<string, Syscall>([
   ['shmdt', sysShmdt],
   ['mlock', sysMlock],
   ['mlock2', sysMlock],
+  ['fsync', sysFsync],
+  ['fdatasync', sysFsync],
+  ['sync_file_range', sysSyncFileRange],
+  ['ioctl', sysIoctl],
 ]);
 
 /** System calls that flush and have no mm operation yet. */
 const NOT_MODELLED: ReadonlySet<string> = new Set([
   'process_madvise',
   'process_vm_writev',
-  'ioctl',
-  'userfaultfd',
   'remap_file_pages',
   'mlockall',
 ]);

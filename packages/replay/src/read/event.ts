@@ -204,6 +204,14 @@ export interface ForkCopies extends Head {
   kind: 'forkCopies';
 }
 
+/** A page is mapped again that was away for a moment: it was moved, or a huge page was split (remove_migration_pte). */
+export interface PageReturns extends Head {
+  /** Kind of the event. */
+  kind: 'pageReturns';
+  /** Its address. */
+  address: number;
+}
+
 /** A probe shows that page tables move (move_page_tables): in execve, the new stack. */
 export interface TablesMove extends Head {
   /** Kind of the event. */
@@ -350,6 +358,7 @@ export type TaskEvent =
   | FullmmGather
   | ForkCopies
   | TablesMove
+  | PageReturns
   | TlbMiss
   | CsdQueueCpu
   | CsdFunction

@@ -22,6 +22,7 @@ export const EVENTS: readonly string[] = [
   'mmap/exit_mmap',
   'kmem/rss_stat',
   'huge_memory/mm_collapse_huge_page',
+  'migrate/remove_migration_pte',
 ];
 
 /** System calls that change address spaces, or make and end them, or say which file is meant. */
@@ -43,12 +44,16 @@ export const SYSCALLS: readonly string[] = [
   'exit',
   'exit_group',
   'msync',
+  'fsync',
+  'fdatasync',
+  'sync_file_range',
   'mlock',
   'mlock2',
   'munlock',
   'mlockall',
   'munlockall',
   'userfaultfd',
+  'ioctl',
   'remap_file_pages',
   'mbind',
   'move_pages',

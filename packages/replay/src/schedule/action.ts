@@ -37,6 +37,8 @@ export interface SyscallAction {
   readonly name: string;
   readonly args: readonly number[];
   readonly ret: number;
+  /** Pages that a split took away for a moment and put back (remove_migration_pte). */
+  readonly returned: readonly number[];
 }
 
 /** clone, clone3, fork or vfork made a task. */
@@ -89,6 +91,15 @@ export interface FaultAction {
   readonly memory: boolean;
 }
 
+/** A page fault sleeps until somebody answers it through userfaultfd. What becomes of it is a {@link FaultAction} of its own. */
+export interface WaitAction {
+  readonly kind: 'wait';
+  readonly operation: Operation;
+  readonly pid: number;
+  readonly interrupts: boolean;
+  readonly address: number;
+}
+
 /** A miss that software answers from page tables. */
 export interface MissAction {
   readonly kind: 'miss';
@@ -116,6 +127,7 @@ export type Action =
   | ExecAction
   | ExitAction
   | FaultAction
+  | WaitAction
   | MissAction
   | HiddenSwitchAction;
 

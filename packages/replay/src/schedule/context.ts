@@ -51,6 +51,7 @@ export function isQuiet(event: TaskEvent): boolean {
     case 'flushCall':
     case 'forkCopies':
     case 'tablesMove':
+    case 'pageReturns':
     case 'csdQueueCpu':
     case 'csdFunctionEntry':
     case 'csdFunctionExit':

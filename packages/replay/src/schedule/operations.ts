@@ -5,10 +5,23 @@
  *                     else a fault, a switch and an exit at their first event, a system call at its last; execve before what shows
  *                     that the new address space is in use: a write to it, the old one's end, a vfork parent that goes on
  *
+ *                     a fault that waits for userfaultfd when its task goes on
+ *
  * Recorded flushes get their operation here, and decide nothing.
  */
-import type { PageFault, RssStat, SchedProcessExec, SysExit, TaskEvent, TaskNewtask, TlbMiss } from '../read/event.ts';
-import type { Operation, OperationKind, Step } from './action.ts';
+import type {
+  PageFault,
+  RssStat,
+  SchedProcessExec,
+  SchedSwitch,
+  SysEnter,
+  SysExit,
+  TaskEvent,
+  TaskNewtask,
+  TlbMiss,
+} from '../read/event.ts';
+import { isUserfaultfd } from '../read/userfaultfd.ts';
+import type { FaultAction, Operation, OperationKind, Step } from './action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
 import { Attribution } from './attribution.ts';
 import type { Window } from './window.ts';
@@ -16,6 +29,8 @@ import type { Window } from './window.ts';
 interface OpenSyscall {
   readonly operation: Operation;
   readonly args: readonly number[];
+  /** Pages that came back after they were away for a moment. */
+  readonly returned: number[];
   /** Where it takes effect, once that is known. */
   anchor: Step | null;
   /** The anchor is a request to flush. */
@@ -23,9 +38,14 @@ interface OpenSyscall {
 }
 
 interface OpenFault {
-  readonly operation: Operation;
+  operation: Operation;
   readonly event: PageFault;
-  readonly first: Step;
+  /** Where it takes effect: at its first event, or, if it slept, at the switch back; null while it waits. */
+  first: Step | null;
+  /** It waited until somebody answered it. */
+  waited: boolean;
+  /** It mapped a page, so it does not wait. */
+  mapped: boolean;
   anchor: Step | null;
   /** The error code's bit 0, which may become known later. */
   present: boolean;
@@ -44,9 +64,9 @@ interface OpenExit {
   readonly first: Step;
 }
 
-/** A fault flushes only where it replaces a page: at a write to one that is there. */
-function mayFlush({ errorCode }: PageFault): boolean {
-  return (errorCode & COPIES) === COPIES;
+/** A fault flushes only where it replaces a page: at a write to one that is there, or that came while it waited. */
+function mayFlush({ event: { errorCode }, waited }: OpenFault): boolean {
+  return (errorCode & COPIES) === COPIES || (waited && (errorCode & WRITE) !== 0);
 }
 
 /** Error code: the page was present, and the access a write. */
@@ -60,6 +80,8 @@ const WRITE = 2;
 interface Task {
   /** Where it was seen last. */
   cpu: number;
+  /** Its process; null if the recording does not tell. */
+  process: number | null;
   syscall: OpenSyscall | null;
   fault: OpenFault | null;
   exit: OpenExit | null;
@@ -83,6 +105,8 @@ export class Operations {
   readonly #filePages = new Map<number, number>();
   /** Parents that wait in vfork, and their children. */
   readonly #vforks = new Map<number, number>();
+  /** Processes that let others answer their faults. */
+  readonly #userfaultfds = new Set<number | null>();
   #ids = 0;
 
   constructor(window: Window) {
@@ -106,6 +130,7 @@ export class Operations {
     if (event.kind === 'schedSwitch') {
       step.operation = this.#operation('switch', 'switch', event);
       this.#attribution.switches(event, step.operation);
+      this.#wakes(step, event);
     }
   }
 
@@ -113,7 +138,7 @@ export class Operations {
   end(): void {
     for (const [pid, task] of this.#tasks) {
       if (task.miss !== null) this.#closeMiss(task, task.miss.first);
-      if (task.fault !== null) this.#closeFault(task, task.fault.first);
+      this.#endFault(task);
       if (task.exit !== null) this.#closeExit(task, task.exit.first, pid);
     }
   }
@@ -124,7 +149,7 @@ export class Operations {
     for (const [pid, task] of this.#tasks) {
       if (task.cpu !== cpu) continue;
       if (task.miss !== null) this.#closeMiss(task, task.miss.first);
-      if (task.fault !== null) this.#closeFault(task, task.fault.first);
+      this.#endFault(task);
       if (task.exit !== null) this.#closeExit(task, task.exit.first, pid);
       const { syscall } = task;
       if (syscall === null || syscall.anchor === null) continue;
@@ -138,6 +163,7 @@ export class Operations {
   #takeOwn(step: Step, event: TaskEvent): void {
     const task = this.#task(event.pid);
     task.cpu = event.cpu;
+    task.process = event.tgid;
     if (queuesFlush(event) || runsFlush(event)) {
       this.#anchor(task, step);
       if (event.kind !== 'csdQueueCpu') return;
@@ -149,16 +175,18 @@ export class Operations {
     if (event.kind === 'flushCall' && task.last !== null) this.#attribution.sends(task.last);
     if (event.kind === 'forkCopies') this.#forks(task, step);
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
+    if (event.kind === 'pageReturns') task.syscall?.returned.push(event.address);
     if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
     if (isQuiet(event)) return;
     this.#closeMiss(task, step);
-    this.#closeFault(task, step);
+    if (event.kind !== 'schedSwitch' || !this.#waits(task, step, event)) this.#closeFault(task, step);
     this.#attribution.answered(event.pid);
     switch (event.kind) {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
         task.shift = null;
-        task.syscall = { operation: task.last, args: event.args, anchor: null, interrupts: false };
+        task.syscall = { operation: task.last, args: event.args, returned: [], anchor: null, interrupts: false };
+        if (isUserfaultfd(event)) this.#answers(step, event);
         return;
       case 'sysExit':
         this.#takeSysExit(task, step, event);
@@ -200,7 +228,7 @@ export class Operations {
 
   /** The innermost thing that a task is at takes effect here, if it did not before. */
   #anchor(task: Task, step: Step): void {
-    if (task.fault !== null && mayFlush(task.fault.event)) {
+    if (task.fault !== null && mayFlush(task.fault)) {
       if (task.fault.anchor === null) task.fault.anchor = step;
       else return;
     } else if (task.exit !== null) {
@@ -236,8 +264,60 @@ export class Operations {
     if ((event.errorCode & WRITE) !== 0) this.#switched(task, step);
     if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
     const present = (event.errorCode & PRESENT) !== 0;
-    task.fault = { operation: task.last!, event, first: step, anchor: null, present, filePages: null, memory: false };
+    task.fault = {
+      operation: task.last!,
+      event,
+      first: step,
+      waited: false,
+      mapped: false,
+      anchor: null,
+      present,
+      filePages: null,
+      memory: false,
+    };
     step.holds++;
+  }
+
+  /** A fault whose task falls asleep in it waits for userfaultfd. @returns false if it does not */
+  #waits({ fault, syscall }: Task, step: Step, { pid, tgid, prevState }: SchedSwitch): boolean {
+    if (fault === null || fault.anchor !== null || fault.mapped || syscall !== null) return false;
+    if (!prevState.startsWith('S') || !this.#userfaultfds.has(tgid)) return false;
+    this.#wait(fault, pid, step);
+    return true;
+  }
+
+  /** A process is about to answer a fault: one of its own that is under way need not have fallen asleep yet. */
+  #answers(step: Step, { tgid }: SysEnter): void {
+    this.#userfaultfds.add(tgid);
+    for (const [pid, { process, syscall, fault }] of this.#tasks) {
+      if (process !== tgid || syscall !== null || fault === null || fault.waited || fault.anchor !== null) continue;
+      if (!fault.mapped) this.#wait(fault, pid, step);
+    }
+  }
+
+  #wait(fault: OpenFault, pid: number, step: Step): void {
+    if (fault.first !== null) fault.first.holds--;
+    fault.first = null;
+    fault.waited = true;
+    const { operation, event } = fault;
+    this.#window.before(step, { kind: 'wait', operation, pid, address: event.address, interrupts: false }, step);
+  }
+
+  /** A task that slept in a fault goes on: from here on the fault is at work. */
+  #wakes(step: Step, { nextPid, cpu, time }: SchedSwitch): void {
+    const task = this.#tasks.get(nextPid);
+    const fault = task?.fault;
+    if (task === undefined || fault === null || fault === undefined || fault.first !== null) return;
+    fault.operation = task.last = { ...fault.operation, id: this.#ids++, cpu, time, until: time };
+    fault.first = step;
+    step.holds++;
+  }
+
+  /** Nothing more will be heard of a fault. */
+  #endFault(task: Task): void {
+    const first = task.fault?.first;
+    if (first === null) task.fault = null;
+    else if (first !== undefined) this.#closeFault(task, first);
   }
 
   #takeMiss(task: Task, step: Step, event: TlbMiss): void {
@@ -274,37 +354,38 @@ export class Operations {
     const { fault } = task;
     if (fault === null) return;
     task.fault = null;
-    const { operation, event, first, anchor, present, filePages, memory } = fault;
+    const { operation, event, first, waited, anchor, present, filePages, memory } = fault;
     const { pid, address } = event;
     const user = event.mode === 'user';
     const errorCode = present ? event.errorCode | PRESENT : event.errorCode;
-    const unknown = event.unknown === true;
+    const unknown = event.unknown === true || waited;
     operation.until = Math.max(operation.until, now.event.time);
-    first.holds--;
+    if (first !== null) first.holds--;
     if (anchor !== null) anchor.holds--;
-    this.#window.before(
-      anchor ?? first,
-      {
-        kind: 'fault',
-        operation,
-        pid,
-        address,
-        errorCode,
-        user,
-        unknown,
-        vma: event.vma,
-        filePages,
-        memory,
-        interrupts: anchor !== null,
-      },
-      now,
-    );
+    // Probes show that it is tried again.
+    if (waited && now.event.kind === 'pageFault' && now.event.address === address) return;
+    const action: FaultAction = {
+      kind: 'fault',
+      operation,
+      pid,
+      address,
+      errorCode,
+      user,
+      unknown,
+      vma: event.vma,
+      filePages,
+      memory,
+      interrupts: anchor !== null,
+    };
+    if (waited && anchor === null && first !== null) this.#window.after(first, action, now);
+    else this.#window.before(anchor ?? first ?? now, action, now);
   }
 
   #takeRss(task: Task, step: Step, event: RssStat): void {
     // In execve: the old address space is not the task's any more, or another one is.
     if (task.mmId !== 0 && event.current !== (event.mmId === task.mmId)) this.#switched(task, step);
     if (event.current) task.mmId = event.mmId;
+    if (task.fault !== null) task.fault.mapped = true;
     if (event.type === 'MM_SHMEMPAGES' && task.fault !== null) task.fault.memory = true;
     if (event.type !== 'MM_FILEPAGES') return;
     const before = this.#filePages.get(event.mmId);
@@ -318,12 +399,16 @@ export class Operations {
     task.syscall = null;
     this.#vforks.delete(event.pid);
     if (syscall === null) return;
-    const { operation, args, anchor, interrupts } = syscall;
+    const { operation, args, returned, anchor, interrupts } = syscall;
     operation.until = event.time;
     if (anchor !== null) anchor.holds--;
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
     const { pid, name, ret } = event;
-    this.#window.before(anchor ?? step, { kind: 'syscall', operation, pid, name, args, ret, interrupts }, step);
+    this.#window.before(
+      anchor ?? step,
+      { kind: 'syscall', operation, pid, name, args, ret, returned, interrupts },
+      step,
+    );
   }
 
   #takeNewtask(task: Task, step: Step, event: TaskNewtask): void {
@@ -367,6 +452,7 @@ export class Operations {
         pid,
         (task = {
           cpu: -1,
+          process: null,
           syscall: null,
           fault: null,
           exit: null,
