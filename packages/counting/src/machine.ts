@@ -124,6 +124,16 @@ export type OnMmu = (cpu: number, event: MmuEvent) => void;
 /** Receives tracepoints of the running code. */
 export type OnTrace = (cpu: number, event: string, values: readonly number[]) => void;
 
+/** Watches interrupts that are handled the moment they are sent. */
+export interface OnIpi {
+  /** A CPU is about to handle one. */
+  arrives(target: number): void;
+  /** It has. */
+  handled(): void;
+  /** Their sender waits for all that it sent. */
+  awaited(): void;
+}
+
 /** The machine. */
 export class CountingMachine {
   /** What is linked. */
@@ -142,6 +152,8 @@ export class CountingMachine {
   onTrace: OnTrace = () => {};
   /** Called at each context load, invalidation, barrier of one, and interrupt, if set. */
   onMmu: OnMmu | undefined;
+  /** Told of interrupts, if set and unless they are held. */
+  onIpi: OnIpi | undefined;
   /** Leaves interrupts pending until {@link deliver}. Only in the stepped build, where their senders can wait. */
   holdIpis = false;
   /** RCU sections that are open now, on all CPUs. */
@@ -327,10 +339,13 @@ class CountingCpu implements Cpu {
       this.#machine.pending.push({ from: this.id, target, handler, argument });
       return;
     }
+    this.#machine.onIpi?.arrives(target);
     yield* this.kernel.handlers[handler]!(this.#machine.cpus[target]!, argument);
+    this.#machine.onIpi?.handled();
   }
   *awaitIpis(): Steps<void> {
-    const { pending } = this.#machine;
+    const { pending, holdIpis, onIpi } = this.#machine;
+    if (!holdIpis) onIpi?.awaited();
     for (let turns = 0; pending.some(({ from }) => from === this.id); turns++) {
       this.#patience(turns);
       yield WAITS;

@@ -27,7 +27,10 @@ export interface ReplayOptions {
   readonly traced?: readonly number[];
   /** Count exact pairs alone: sets of what the recording leaves open (model/allowed.ts) excuse nothing. */
   readonly exact?: boolean;
-  /** Which build of the kernel code runs what need not wait for another CPU: the direct one, or, for comparison, the stepped one. */
+  /**
+   * Which build of the kernel code runs what need not wait for another CPU: the direct one, or, for comparison, the stepped one, where all
+   * that interrupts others waits for them.
+   */
   readonly build?: Build;
   /** Called now and then with the number of events so far. Returns false to end there, and report what is known. */
   readonly onProgress?: (events: number) => boolean | void;

@@ -53,6 +53,16 @@ describe('recordings', () => {
     expect(report.before).toMatchObject({ recorded: 12, predicted: 12, matched: 12 });
   });
 
+  test.each(['m01-ceiling', 'm02-lazy', 'm04-forkcow'])(
+    '%s: what need not wait for its interrupts does the same as if it waited',
+    async (name) => {
+      const [direct, stepped] = [await replay(fixture(name)), await replay(fixture(name), { build: 'stepped' })];
+      const { seconds: _, eventsPerSecond: __, ...told } = direct;
+      expect(told.costs.ipis).toBeGreaterThan(0);
+      expect(stepped).toMatchObject(told);
+    },
+  );
+
   test('costs are those of the predicted flushes', async () => {
     const report = await replay(fixture('m04-forkcow'));
     expect(report.costs).toEqual({ flushes: 638, full: 23, pages: 615, ipis: 278 });

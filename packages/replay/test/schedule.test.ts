@@ -98,6 +98,21 @@ describe('when operations take effect', () => {
     expect(actions(stepsOf(enter('execve', 0), exit('execve', -2)))).toEqual(['', '']);
   });
 
+  test('a system call that its task does not return from holds nothing back', () => {
+    const schedule = new Schedule();
+    schedule.take([enter('exit_group'), event({ kind: 'schedProcessExit', taskPid: 10, groupDead: true })]);
+    schedule.take([runs(0, 10, '.....'), runs(0, 10, '.....'), switchTo(0, 10, 0, 'Z')]);
+    const passed = Array.from({ length: 6 }, () => schedule.next()?.event.kind);
+    expect(passed).toEqual([
+      'sysEnter',
+      'schedProcessExit',
+      'csdFunctionEntry',
+      'csdFunctionEntry',
+      'schedSwitch',
+      undefined,
+    ]);
+  });
+
   test('exit: where it begins, or where it interrupts others', () => {
     const gone = (): TaskEvent => event({ kind: 'schedProcessExit', taskPid: 10, groupDead: true });
     expect(actions(stepsOf(gone(), switchTo(0, 10, 0, 'Z')))).toEqual(['exit', '']);

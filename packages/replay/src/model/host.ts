@@ -47,8 +47,11 @@ export class Host {
   readonly interrupts: Ledger;
   readonly #ledger: Ledger;
   readonly #hz: number;
+  readonly #ticks: number;
   #operation: Operation | null = null;
   #quiet = false;
+  /** {@link Host.#quiet} of what was interrupted. */
+  #interrupted = false;
   #time = 0;
   #early = true;
   readonly #costs: Readonly<Record<'early' | 'proper', Costs>> = {
@@ -56,7 +59,12 @@ export class Host {
     proper: { flushes: 0, full: 0, pages: 0, ipis: 0 },
   };
 
-  constructor({ arch, boot, steppedBoot, hz, thp }: Machine, ledger: Ledger, interrupts: Ledger) {
+  constructor(
+    { arch, boot, steppedBoot, hz, thp }: Machine,
+    ledger: Ledger,
+    interrupts: Ledger,
+    ticksPerSecond: number,
+  ) {
     this.arch = arch;
     this.interrupts = interrupts;
     this.thp = thp;
@@ -66,6 +74,7 @@ export class Host {
     this.pageSize = 2 ** boot.geometry.pageShift;
     this.taskSize = taskSize(boot.geometry);
     this.#hz = hz;
+    this.#ticks = ticksPerSecond;
     this.#ledger = ledger;
     const onTrace: OnTrace = (cpu, event, values) => {
       if (event === 'tlb_flush' && values[0] === TLB_FLUSH_ON_TASK_SWITCH && values[1] !== 0) this.onSlot(cpu);
@@ -135,10 +144,22 @@ export class Host {
   }
 
   /** Moves the clock. @param early the workload proper has not begun */
-  at(time: number, ticksPerSecond: number, early: boolean): void {
+  at(time: number, early: boolean): void {
     this.#time = time;
     this.#early = early;
-    this.direct.now = this.stepped.now = Math.floor((time / ticksPerSecond) * this.#hz);
+    this.direct.now = this.stepped.now = Math.floor((time / this.#ticks) * this.#hz);
+  }
+
+  /** An interrupt arrives ahead of its step, in the midst of what was run. @param quiet its flush is no prediction */
+  arrives(time: number, quiet: boolean): void {
+    this.at(time, this.#early);
+    this.#interrupted = this.#quiet;
+    this.#quiet ||= quiet;
+  }
+
+  /** It is handled. */
+  handled(): void {
+    this.#quiet = this.#interrupted;
   }
 
   /** Runs what an operation does; its flushes are predictions for that operation, unless `quiet`. */

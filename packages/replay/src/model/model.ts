@@ -6,6 +6,7 @@ import type { Machine } from '../facts.ts';
 import type { Action, Operation, Step } from '../schedule/action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
 import { type Alternatives, alternativesOf } from './allowed.ts';
+import { type Answers, answersTo } from './answers.ts';
 import { Contention } from './contention.ts';
 import { Faults } from './faults.ts';
 import { Files } from './files.ts';
@@ -54,14 +55,12 @@ export class Model {
   readonly #slots: Slots;
   /** Operations that may copy a page, or load an address space where slots are not known. */
   readonly #open = new Map<number, { until: Operation; copies: boolean; slots: boolean }>();
-  readonly #ticks: number;
   #early = true;
 
   /** @param interrupts takes requests to flush, as `ledger` takes flushes */
   constructor(machine: Machine, ledger: Ledger, interrupts: Ledger, ticksPerSecond: number, build: Build) {
     this.#ledger = ledger;
-    this.#ticks = ticksPerSecond;
-    this.host = new Host(machine, ledger, interrupts);
+    this.host = new Host(machine, ledger, interrupts, ticksPerSecond);
     this.#moves = new Moves(this.host.cpus);
     this.#slots = new Slots(this.host.cpus, machine.arch.slots ? machine.boot.backend.isa.asids : 0);
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
@@ -143,7 +142,7 @@ export class Model {
     if (event.kind === 'rssStat' && step.before === null && step.after === null) return;
     if (event.kind === 'mark') this.begin();
     this.now = event.time;
-    this.host.at(event.time, this.#ticks, this.#early);
+    this.host.at(event.time, this.#early);
     if (step.lost !== null) for (const cpu of step.lost) this.#lose(cpu, event.time);
     this.#seen[event.cpu] = event.time;
     const current = this.#tasks.current(event.cpu);
@@ -154,14 +153,14 @@ export class Model {
     const inTask = !inHardirq(event);
     const own = inTask && !isQuiet(event);
     if (own) this.#goesOn(step);
-    if (step.before !== null) for (const action of step.before) this.#act(event.cpu, action);
+    if (step.before !== null) for (const action of step.before) this.#act(step, action);
     // A fault begins with its event; whatever else stands at an event of its own task ends with it.
     if (own && event.kind !== 'pageFault') this.#goesOn(step);
     if (event.kind === 'schedSwitch') this.#switch(event, step);
     else if (event.kind === 'tlbFlush') this.#record(event, step);
     else if (event.kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
     else if (runsFlush(event) && (inHardirq(event) || event.pid === 0)) this.#runner.arrive(event.cpu);
-    if (step.after !== null) for (const action of step.after) this.#act(event.cpu, action);
+    if (step.after !== null) for (const action of step.after) this.#act(step, action);
   }
 
   /** Events of a CPU were lost: what waits there is over, and somebody runs there whom the next event names. */
@@ -202,7 +201,8 @@ export class Model {
     if (leavesForGood(event)) this.#tasks.forget(event.prevPid);
   }
 
-  #act(cpu: number, action: Action): void {
+  #act(step: Step, action: Action): void {
+    const { cpu } = step.event;
     if (action.kind === 'hidden') {
       this.#hidden[action.placed]++;
       this.#tasks.settle(action.cpu, this.#tasks.task(action.cpu, action.pid, action.comm));
@@ -212,7 +212,18 @@ export class Model {
     const task = this.#tasks.task(cpu, action.pid, '');
     if (!this.#tasks.settle(cpu, task)) this.#elsewhere++;
     this.#regard(cpu, task, action);
-    this.#runner.run(action.operation, cpu, action.pid, this.#job(cpu, task, action), action.interrupts);
+    const job = this.#job(cpu, task, action);
+    const { operation, pid, interrupts } = action;
+    this.#runner.run(operation, cpu, pid, job, interrupts, interrupts ? this.#answers(step, action) : null);
+  }
+
+  /** What is recorded to answer an action's requests, if nothing else happens before. */
+  #answers(step: Step, action: Exclude<Action, { kind: 'hidden' }>): Answers | null {
+    if (step.before?.at(-1) !== action || step.after !== null) return null;
+    return answersTo(step, action.pid, ({ event }) => {
+      const current = event.cpu < this.host.cpus ? this.#tasks.current(event.cpu) : null;
+      return current === null || (current.met && current.pid === event.pid && event.tgid !== null);
+    });
   }
 
   /** What is open of an action before it runs. */

@@ -8,13 +8,14 @@
  *                                               csd_function_entry: the interrupt is delivered, and finds it lazy
  *     the task's next event: the job is over
  *
- * A job that interrupts others is run in steps, and so is every job that starts while another one waits: it may find a lock
- * taken, or a gather open. When a task goes on, its job must be over: interrupts whose arrival the recording does not show
- * are delivered then.
+ * A job that interrupts others is run in steps, unless nothing happens before they answer (answers.ts), and so is every job that
+ * starts while another one waits: it may find a lock taken, or a gather open. When a task goes on, its job must be over: interrupts
+ * whose arrival the recording does not show are delivered then.
  */
-import type { PendingIpi } from '@mmu-gather/counting/stepped';
+import type { OnIpi, PendingIpi } from '@mmu-gather/counting/stepped';
 import { type Cpu, finish, type Step } from '@mmu-gather/core/stepped';
 import type { Operation } from '../schedule/action.ts';
+import { type Answers, Rounds } from './answers.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { type Build, type Call, type Job, runDirect, stepsOf } from './library.ts';
@@ -36,6 +37,8 @@ export class Runner {
   readonly #idle: (cpu: number) => boolean;
   readonly #build: Build;
   #waiting: Waiting[] = [];
+  /** Answers to the job that runs at once; null if none are recorded. */
+  #rounds: Rounds | null = null;
   /** Interrupts whose arrival was not recorded. */
   unseen = 0;
   /** Jobs that still waited for a lock when their task went on. */
@@ -46,6 +49,13 @@ export class Runner {
     this.#files = files;
     this.#build = build;
     this.#idle = idle;
+    const onIpi: OnIpi = {
+      arrives: (target) => this.#arrivesAtOnce(target),
+      handled: () => this.#rounds !== null && host.handled(),
+      awaited: () => this.#rounds?.end(),
+    };
+    host.direct.onIpi = onIpi;
+    host.stepped.onIpi = onIpi;
   }
 
   /** Nothing waits. */
@@ -53,10 +63,17 @@ export class Runner {
     return this.#waiting.length === 0;
   }
 
-  /** Runs a job of a task. @param interrupts the recording shows that it interrupts other CPUs */
-  run(operation: Operation, cpu: number, pid: number, job: Job, interrupts: boolean): void {
-    if (!interrupts && this.atRest) {
+  /**
+   * Runs a job of a task.
+   * @param interrupts the recording shows that it interrupts other CPUs
+   * @param answers how they answer; null if it has to wait for them
+   */
+  run(operation: Operation, cpu: number, pid: number, job: Job, interrupts: boolean, answers: Answers | null): void {
+    const waits = interrupts && (answers === null || this.#build === 'stepped');
+    if (this.atRest && !waits) {
+      this.#rounds = answers === null ? null : new Rounds(answers);
       const results = job.calls.map((call) => this.#host.run(operation, call.quiet, () => this.#atOnce(call, cpu)));
+      this.#rounds = null;
       job.done?.(results);
       return;
     }
@@ -82,6 +99,14 @@ export class Runner {
     while (result.done !== true) result = steps.next();
     stepped.holdIpis = true;
     return result.value;
+  }
+
+  /** An interrupt of the job that runs at once arrives. */
+  #arrivesAtOnce(target: number): void {
+    if (this.#rounds === null) return;
+    const { time, seen } = this.#rounds.arrival(target);
+    if (!seen) this.unseen++;
+    this.#host.arrives(time, !seen && this.#idle(target));
   }
 
   /** A request to flush begins to run on a CPU. */

@@ -146,4 +146,6 @@ export interface Step {
   holds: number;
   /** It was passed on: nothing can be added any more. */
   passed: boolean;
+  /** The step after it; null if it is not read yet, or once that step is passed on, too. */
+  next: Step | null;
 }

@@ -220,10 +220,16 @@ export class Operations {
         // Its parent waits until it has left the parent's address space.
         if (this.#vforks.get(event.nextPid) === event.prevPid) this.#switched(task, step);
         if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid);
-        if (leavesForGood(event)) this.#tasks.delete(event.pid);
+        if (leavesForGood(event)) this.#dies(task, event.pid);
         return;
       default:
     }
+  }
+
+  /** A task is gone: its last system call does not return. */
+  #dies({ syscall }: Task, pid: number): void {
+    if (syscall !== null && syscall.anchor !== null) syscall.anchor.holds--;
+    this.#tasks.delete(pid);
   }
 
   /** The innermost thing that a task is at takes effect here, if it did not before. */

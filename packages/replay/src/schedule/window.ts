@@ -13,32 +13,47 @@ const LIMIT = 100_000;
 
 /** Steps in order, passed on once nothing holds them. */
 export class Window {
-  #steps: Step[] = [];
-  #head = 0;
+  #first: Step | null = null;
+  #last: Step | null = null;
+  /** The step that was passed on last. */
+  #passed: Step | null = null;
+  #waiting = 0;
   /** Holds that were given up. */
   overruns = 0;
 
   /** Takes an event in. @param lost CPUs of which events were lost before it */
   push(event: TaskEvent, lost: readonly number[] | null = null): Step {
-    const step: Step = { event, lost, operation: null, before: null, after: null, holds: 0, passed: false };
-    this.#steps.push(step);
+    const step: Step = {
+      event,
+      lost,
+      operation: null,
+      before: null,
+      after: null,
+      holds: 0,
+      passed: false,
+      next: null,
+    };
+    if (this.#last !== null) this.#last.next = step;
+    this.#last = step;
+    this.#first ??= step;
+    this.#waiting++;
     return step;
   }
 
   /** The step at the front if nothing holds it, else null. @param end no more events will come */
   shift(end: boolean): Step | null {
-    const step = this.#steps[this.#head];
-    if (step === undefined) return null;
+    const step = this.#first;
+    if (step === null) return null;
     if (step.holds > 0 && !end) {
-      if (this.#steps.length - this.#head <= LIMIT) return null;
+      if (this.#waiting <= LIMIT) return null;
       this.overruns++;
     }
+    // Whoever keeps a step that was passed on keeps it alone.
+    if (this.#passed !== null) this.#passed.next = null;
+    this.#passed = step;
     step.passed = true;
-    this.#head++;
-    if (this.#head >= 4096 && this.#head * 2 > this.#steps.length) {
-      this.#steps = this.#steps.slice(this.#head);
-      this.#head = 0;
-    }
+    this.#waiting--;
+    this.#first = step.next;
     return step;
   }
 
