@@ -143,7 +143,7 @@ function mark(cpu: Cpu, { bitmap }: ContextNumbers, number: number, taken: boole
 export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
   cpu.write(contextLock(mm), 0);
   cpu.write(contextVal(mm), 0);
-  cpu.write(contextTsb(mm), allocTsb(cpu, sparc64Of(cpu).switches.tsbEntries));
+  cpu.write(contextTsb(mm), yield* allocTsb(cpu, sparc64Of(cpu).switches.tsbEntries));
   cpu.write(contextOldTsb(mm), 0);
 }
 

@@ -18,7 +18,7 @@ export interface Sparc64Switches {
   readonly tsbMaxEntries: number;
   /** Entries of its TSB for huge pages, each of half a huge page. 0: there is none. */
   readonly hugeTsbEntries: number;
-  /** TSBs that each CPU can allocate. 0: no mm has one, and nothing is looked up: for machines that do not model TLBs. */
+  /** TSBs for each CPU; what was freed is any CPU's. 0: no mm has one, and nothing is looked up: for machines that do not model TLBs. */
   readonly tsbs: number;
   /** TLB_BATCH_NR: addresses in a batch, 192. */
   readonly batchNr: number;

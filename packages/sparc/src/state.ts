@@ -25,7 +25,7 @@ export interface CpuState extends Handle {
   readonly pgd: Cell;
   /** {@link INTERRUPTS_TAKEN}, {@link INTERRUPTS_HELD}, or {@link MONDO_HELD} plus the CPU whose mondo is held. */
   readonly trap: Cell;
-  /** TSBs that it has allocated. */
+  /** Of its TSBs how many were ever allocated. */
   readonly tsbsTaken: Cell;
   /** Its last cross call: context number, */
   readonly callCtx: Cell;

@@ -36,7 +36,7 @@ import {
   USER,
 } from '@mmu-gather/core/stepped';
 import { sparc64Of, thisCpuState } from './state.ts';
-import { lockTag, TAG_INVALID, tsbSlot, tteOf, writeBehindTag } from './tsb.ts';
+import { entriesOf, lockTag, TAG_INVALID, tsbSlot, tteOf, writeBehindTag } from './tsb.ts';
 
 /** The leaf entry of an address under a root, 0 if a table is missing. */
 function* walk(cpu: Cpu, root: Address, address: number): Steps<Entry> {
@@ -74,7 +74,7 @@ function* tsbReload(cpu: Cpu, address: number, write: boolean): Steps<boolean> {
     const entry = yield* walk(cpu, root, address);
     if (!allows(entry, write)) return false;
     const { kind, tte } = tteOf(geometry, address, entry);
-    const slot = tsbSlot(tsbs, geometry, tsb, cpu.read(tsb), address, kind);
+    const slot = tsbSlot(tsbs, geometry, tsb, entriesOf(cpu, tsb), address, kind);
     yield* lockTag(cpu, slot.cell);
     if (!switches.recheckPte || (yield* walk(cpu, root, address)) === entry) {
       yield* writeBehindTag(cpu, slot, tte);

@@ -19,6 +19,7 @@ import { contextOldTsb, contextTsb, sparc64Of, thisCpuState } from './state.ts';
 import { reloadTsb } from './switch.ts';
 import {
   allocTsb,
+  entriesOf,
   freeTsb,
   lockContext,
   lockTag,
@@ -40,9 +41,9 @@ export function tsbSync(cpu: Cpu, argument: Address): Steps<void> {
 /** tsb_grow of the base table: twice as many entries. Nothing if it is as large as it may be. Interrupts on, no PTL. */
 export function* tsbGrow(cpu: Cpu, mm: Mm): Steps<void> {
   const { switches } = sparc64Of(cpu);
-  const entries = 2 * cpu.read(cpu.read(contextTsb(mm)));
+  const entries = 2 * entriesOf(cpu, cpu.read(contextTsb(mm)));
   if (entries > switches.tsbMaxEntries) return;
-  const fresh = allocTsb(cpu, entries);
+  const fresh = yield* allocTsb(cpu, entries);
   yield* lockContext(cpu, mm);
   const old = cpu.read(contextTsb(mm));
   yield* copyTsb(cpu, old, fresh);
@@ -75,7 +76,7 @@ function* smpTsbSync(cpu: Cpu, mm: Mm): Steps<void> {
  */
 function* copyTsb(cpu: Cpu, old: Address, fresh: Address): Steps<void> {
   const { tsbs } = sparc64Of(cpu);
-  const entries = cpu.read(old);
+  const entries = entriesOf(cpu, old);
   for (let i = 0; i < entries; i++) {
     const cell = old + 1 + 2 * i;
     const tag = yield* lockTag(cpu, cell);

@@ -74,6 +74,10 @@ export interface TsbMemory {
   readonly hugeEntries: number;
   /** TSBs of each CPU. */
   readonly each: number;
+  /** Lock of those that were freed. */
+  readonly lock: Cell;
+  /** The one that was freed last and not allocated again, 0 if there is none. */
+  readonly freed: Cell;
   /** log2 of the address range of a tag: 22 with 512 entries of 8 KiB. */
   readonly tagShift: number;
 }
@@ -97,6 +101,7 @@ export function reserveTsbs(arena: Arena, cpus: number, geometry: Geometry, swit
     for (let i = 0; i < hugeTsbEntries; i++) names.push(...pair(`${t}.huge`, i));
   }
   const registers = arena.reserve('tsb', names);
+  const cache = arena.reserve('tsb_cache', ['lock', 'freed']);
   return {
     registers,
     words: names.length,
@@ -105,6 +110,8 @@ export function reserveTsbs(arena: Arena, cpus: number, geometry: Geometry, swit
     maxEntries: tsbMaxEntries,
     hugeEntries: hugeTsbEntries,
     each: tsbs,
+    lock: cache,
+    freed: cache + 1,
     tagShift: geometry.pageShift + Math.log2(tsbEntries),
   };
 }
@@ -160,27 +167,52 @@ export function translationTable(memory: TsbMemory, geometry: Geometry): Transla
   };
 }
 
-/** tsb_alloc: a TSB of this CPU's, every tag invalid. @returns 0 where mms have none */
-export function allocTsb(cpu: Cpu, entries: number): Address {
+/** tsb_alloc: a TSB that nobody has had yet, or else one that was freed; every tag invalid. @returns 0 where mms have none */
+export function* allocTsb(cpu: Cpu, entries: number): Steps<Address> {
   const { tsbs } = sparc64Of(cpu);
   if (tsbs.each === 0) return 0;
   const { tsbsTaken } = thisCpuState(cpu);
   const taken = cpu.read(tsbsTaken);
-  cpu.claim.that(taken < tsbs.each, 'O16', 'there is no TSB left on this CPU: the switch tsbs says how many there are');
+  if (taken === tsbs.each) return yield* reuseTsb(cpu, entries);
   cpu.write(tsbsTaken, taken + 1);
   const tsb = tsbs.tables + (cpu.id * tsbs.each + taken) * tsbs.tableWords;
   cpu.write(tsb, entries);
   return tsb;
 }
 
-/** tsb_free: no CPU may look into it any more. TSBs are not used again: whoever still had it would be seen. */
+/** The one that was freed last; 0 if there is none. */
+function* reuseTsb(cpu: Cpu, entries: number): Steps<Address> {
+  const { lock, freed, tableWords } = sparc64Of(cpu).tsbs;
+  yield* cpu.spinLock(lock);
+  const tsb = cpu.read(freed);
+  if (tsb !== 0) cpu.write(freed, -1 - cpu.read(tsb));
+  yield* cpu.spinUnlock(lock);
+  cpu.claim.that(tsb !== 0, 'O16', 'there is no TSB left: the switch tsbs says how many there are');
+  if (tsb === 0) return 0;
+  for (let word = 1; word < tableWords; word += 2) cpu.write(tsb + word, TAG_INVALID);
+  cpu.write(tsb, entries);
+  return tsb;
+}
+
+/** tsb_free: no CPU may look into it any more. While it is free its first word leads to the one that was freed before. */
 export function* freeTsb(cpu: Cpu, tsb: Address): Steps<void> {
   if (tsb === 0) return;
-  const { registers } = sparc64Of(cpu).tsbs;
+  const { registers, lock, freed } = sparc64Of(cpu).tsbs;
   for (let other = 0; other < cpu.kernel.cpus; other++) {
     const loaded = yield* cpu.readOnce(registers + other);
     cpu.claim.that(loaded !== tsb, 'O5', `the TSB that CPU ${other} has in its register is freed`);
   }
+  yield* cpu.spinLock(lock);
+  cpu.write(tsb, -1 - cpu.read(freed));
+  cpu.write(freed, tsb);
+  yield* cpu.spinUnlock(lock);
+}
+
+/** Base entries of a TSB, which is not free. */
+export function entriesOf(cpu: Cpu, tsb: Address): number {
+  const entries = cpu.read(tsb);
+  cpu.claim.that(entries > 0, 'O5', 'a TSB is used that was freed');
+  return entries;
 }
 
 /**
@@ -228,7 +260,7 @@ export function* tsbInsert(cpu: Cpu, tsb: Address, address: number, entry: Entry
   const { tsbs } = sparc64Of(cpu);
   const { kind, tte } = tteOf(geometry, address, entry);
   if (kind === TSB_HUGE && tsbs.hugeEntries === 0) return;
-  const slot = tsbSlot(tsbs, geometry, tsb, cpu.read(tsb), address, kind);
+  const slot = tsbSlot(tsbs, geometry, tsb, entriesOf(cpu, tsb), address, kind);
   yield* lockTag(cpu, slot.cell);
   yield* writeBehindTag(cpu, slot, tte);
 }
@@ -237,7 +269,7 @@ export function* tsbInsert(cpu: Cpu, tsb: Address, address: number, entry: Entry
 function* tsbFlush(cpu: Cpu, tsb: Address, address: number, kind: TsbKind): Steps<void> {
   const { tsbs } = sparc64Of(cpu);
   if (tsb === 0 || (kind === TSB_HUGE && tsbs.hugeEntries === 0)) return;
-  const { cell, tag } = tsbSlot(tsbs, cpu.kernel.geometry, tsb, cpu.read(tsb), address, kind);
+  const { cell, tag } = tsbSlot(tsbs, cpu.kernel.geometry, tsb, entriesOf(cpu, tsb), address, kind);
   while ((yield* cpu.cmpxchg(cell, tag, TAG_INVALID)) === TAG_LOCKED) yield* cpu.waitFor(cell, 'notEqual', TAG_LOCKED);
 }
 

@@ -13,8 +13,11 @@ import {
   USER,
 } from '@mmu-gather/core/stepped';
 import {
+  allocTsb,
   contextTsb,
+  entriesOf,
   flushTsbUser,
+  freeTsb,
   kindShift,
   lockTag,
   SPARC64_LEVELS,
@@ -87,6 +90,26 @@ test(
     expect([m.lookup(0, 0), m.lookup(0, 512 * PAGE)]).toEqual([[], [mkEntry(2000, VALID)]]);
     yield* flushTsbUser(m.port(0), mm, [0], TSB_BASE);
     expect(m.lookup(0, 512 * PAGE)).toEqual([mkEntry(2000, VALID)]);
+  }),
+);
+
+test(
+  'a TSB that was freed is allocated again when none is left, with no entry in it; who still used it would be seen',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ switches: { tsbs: 2 } });
+    const mm = yield* running(m);
+    yield* insert(m, mm, 0, mkEntry(1000, VALID));
+    const [cpu] = m.ports;
+    const [own, other] = [m.words[contextTsb(mm)]!, yield* allocTsb(cpu!, 512)];
+    yield* freeTsb(cpu!, other);
+    entriesOf(cpu!, other);
+    expect(m.broken).toEqual(['O5']);
+    for (let cpuId = 0; cpuId < 2; cpuId++) m.words[m.sparc.tsbs.registers + cpuId] = 0;
+    yield* freeTsb(cpu!, own);
+    expect([yield* allocTsb(cpu!, 512), m.lookup(0, 0)]).toEqual([own, []]);
+    const { cell } = tsbSlot(m.sparc.tsbs, SPARC64_LEVELS, own, 512, 0, TSB_BASE);
+    expect([m.words[cell], entriesOf(cpu!, own), yield* allocTsb(cpu!, 1024)]).toEqual([TAG_INVALID, 512, other]);
+    expect([yield* allocTsb(cpu!, 512), m.broken]).toEqual([0, ['O5', 'O16']]);
   }),
 );
 
@@ -168,6 +191,8 @@ test(
       '0: wait for ipis',
       '0: read tsb.register[0]',
       '0: read tsb.register[1]',
+      '0: lock tsb_cache.lock',
+      '0: unlock tsb_cache.lock',
     ]);
     // 1024 is the largest here.
     yield* tsbGrow(m.port(0), mm);

@@ -181,8 +181,6 @@ const inTurn = defineScenario<{ readonly mm: Mm }>({
   id: 'contexts/in-turn',
   title: 'more address spaces than there are tags begin and end, one after the other: what they were given goes back',
   cpus: 1,
-  // TSBs are not used again.
-  backend: { sparc64: { tsbs: 8 } },
   pools: POOLS,
   setup: (run) => setStage(run, { pages: 1, running: [0] }),
   threads: () => [thread((cpu) => comeAndGo(cpu, 6))],
