@@ -5,12 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { type Browser, browserOf, type Page } from '@mmu-gather/browser';
 import { draw, explain, film, neighbour } from '@mmu-gather/checker';
 import { ARCHITECTURES, type Cell, cells, explore, machineOf, SCENARIOS } from '@mmu-gather/conformance';
-import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CounterexamplePage, counterexamplePage, indexPage } from '../src/index.ts';
-import { browserOf } from './browser.ts';
 
 /** What becomes of a twin's shortest violation. */
 function pageOf(scenario: string): CounterexamplePage {

@@ -31,11 +31,11 @@ describe('contention', () => {
       operation(1, 12, 13),
       operation(3, 10, 20),
     ];
-    for (const each of [a, later, same]) contention.note(each!, 7);
-    contention.note(elsewhere!, 8);
-    expect(contention.overlaps(a!)).toBe(false);
-    contention.note(b!, 7);
-    expect([a, b, later, same, elsewhere].map((each) => contention.overlaps(each!))).toEqual([
+    for (const each of [a, later, same]) contention.note(each, 7);
+    contention.note(elsewhere, 8);
+    expect(contention.overlaps(a)).toBe(false);
+    contention.note(b, 7);
+    expect([a, b, later, same, elsewhere].map((each) => contention.overlaps(each))).toEqual([
       true,
       true,
       false,
@@ -43,7 +43,7 @@ describe('contention', () => {
       false,
     ]);
     contention.forget(31);
-    expect(contention.overlaps(a!)).toBe(false);
+    expect(contention.overlaps(a)).toBe(false);
   });
 });
 

@@ -83,7 +83,7 @@ describe('one run in three formats', () => {
         if (JSON.stringify(event[key]) !== JSON.stringify(other[key])) differ.add(key);
     }
     // The text has hashed pointers (mm), and its own name for what is left out.
-    expect([...differ].sort()).toEqual(['comm', 'line', 'mm', 'nextComm', 'prevComm', 'tgid', 'time']);
+    expect([...differ].toSorted()).toEqual(['comm', 'line', 'mm', 'nextComm', 'prevComm', 'tgid', 'time']);
   });
 
   test('version 6 and 7 are told, with clock, CPUs and kernel', async () => {

@@ -35,8 +35,8 @@ async function read(...lines: string[]): Promise<TraceEvent[]> {
 }
 
 /** What one line gives. */
-async function one(line: string): Promise<TraceEvent> {
-  const events = await read(line);
+async function one(text: string): Promise<TraceEvent> {
+  const events = await read(text);
   expect(events).toHaveLength(1);
   return events[0]!;
 }

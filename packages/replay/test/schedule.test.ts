@@ -123,7 +123,7 @@ describe('when operations take effect', () => {
 describe('which operation a flush belongs to', () => {
   const owner = (steps: readonly Step[]): string[] =>
     steps
-      .filter(({ event }) => event.kind === 'tlbFlush')
+      .filter((step) => step.event.kind === 'tlbFlush')
       .map(({ operation }) => `${operation!.name} ${operation!.pid}`);
 
   test('call, fault, switch', () => {

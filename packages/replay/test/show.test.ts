@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import { type Browser, browserOf, type Page } from '@mmu-gather/browser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type ChromeEvent,
@@ -16,7 +16,6 @@ import {
   whatIf,
   whatIfPage,
 } from '../src/index.ts';
-import { browserOf } from './browser.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mmu-gather-show-'));
 afterAll(() => rmSync(folder, { recursive: true }));

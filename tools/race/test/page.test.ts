@@ -2,16 +2,16 @@
 /**
  * The page in a real browser: right code runs, and a bug is found.
  */
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, browserOf, type Found, type Page } from '@mmu-gather/browser';
 import type { ViteDevServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../server.ts';
-import { browserPath } from './browser.ts';
 
-const path = browserPath();
+const found = browserOf();
+const why = typeof found === 'string' ? ` (skipped: ${found})` : '';
 const LONG = 120_000;
 
-describe.skipIf(path === undefined)('in a browser', { timeout: LONG }, () => {
+describe.skipIf(typeof found === 'string')(`in a browser${why}`, { timeout: LONG }, () => {
   let server: ViteDevServer;
   let browser: Browser;
   let page: Page;
@@ -19,8 +19,7 @@ describe.skipIf(path === undefined)('in a browser', { timeout: LONG }, () => {
 
   beforeAll(async () => {
     server = await serve(0);
-    // As root, in a container, its sandbox does not start; the page is our own.
-    browser = await chromium.launch({ executablePath: path!, args: ['--no-sandbox'] });
+    browser = await (found as Found).launch();
     page = await browser.newPage();
     page.on('pageerror', (error) => errors.push(error.message));
     await page.goto(server.resolvedUrls!.local[0]!);

@@ -5,7 +5,7 @@
  * prediction is an event that the running code traced. Nothing else makes one.
  */
 import { type Cpu, type Mm, taskSize, VM_READ } from '@mmu-gather/core';
-import { CountingMachine, type GrowingArena, type MmuEvent, type OnTrace } from '@mmu-gather/counting';
+import { CountingMachine, type MmuEvent, type OnTrace } from '@mmu-gather/counting';
 import { CountingMachine as SteppedMachine, type GrowingArena as SteppedArena } from '@mmu-gather/counting/stepped';
 import { contextSwitch, insertVma, mmAlloc } from '@mmu-gather/mm';
 import { TLB_FLUSH_ON_TASK_SWITCH } from '@mmu-gather/x86';
@@ -69,7 +69,7 @@ export class Host {
     this.interrupts = interrupts;
     this.thp = thp;
     this.direct = new CountingMachine(boot);
-    this.stepped = new SteppedMachine(steppedBoot, this.direct.arena as GrowingArena as unknown as SteppedArena);
+    this.stepped = new SteppedMachine(steppedBoot, this.direct.arena as unknown as SteppedArena);
     this.stepped.holdIpis = true;
     this.pageSize = 2 ** boot.geometry.pageShift;
     this.taskSize = taskSize(boot.geometry);

@@ -243,13 +243,12 @@ function drain(spools: readonly Spool[]): void {
   for (const spool of spools) spool.drain();
 }
 
-async function drainUntil(spools: readonly Spool[], end: Promise<void>): Promise<void> {
-  let ended = false;
-  const over = end.then(() => (ended = true));
-  while (!ended) {
-    await Promise.race([over, sleep(DRAIN_MS, undefined, { ref: false })]);
-    drain(spools);
-  }
+async function drainUntil(spools: readonly Spool[], over: Promise<void>): Promise<void> {
+  const ended = over.then(() => true);
+  const soon = (): Promise<boolean> => sleep(DRAIN_MS, false, { ref: false });
+  do drain(spools);
+  while (!(await Promise.race([ended, soon()])));
+  drain(spools);
 }
 
 /** When the recording is over. */
@@ -268,7 +267,7 @@ async function endOf(child: ChildProcess | null, subject: Subject, signal?: Abor
         else signal.addEventListener('abort', () => resolve(), { once: true });
       }),
     );
-  await Promise.race(ends.map((end) => end.catch(() => undefined)));
+  await Promise.race(ends.map((each) => each.catch(() => undefined)));
   stop.abort();
 }
 
@@ -291,7 +290,7 @@ function write(
   clock: string,
   spools: readonly Spool[],
   notes: RecorderFile,
-  statistics: readonly string[],
+  stats: readonly string[],
   before: readonly Process[],
 ): void {
   const chunks = spools.map((spool) => spool.end());
@@ -311,7 +310,7 @@ function write(
   writer.option(OPTION.clock, text(`[${clock}]`));
   writer.option(OPTION.uname, text(`Linux ${hostname()} ${release()} ${arch()}`));
   writer.option(OPTION.cpuCount, u32(chunks.length));
-  for (const stats of statistics) writer.option(OPTION.cpuStats, text(stats));
+  for (const each of stats) writer.option(OPTION.cpuStats, text(each));
   writer.option(OPTION.recorder, text(JSON.stringify(notes)));
   writer.pages('', clock, chunks);
   writer.finish();

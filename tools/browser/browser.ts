@@ -4,6 +4,8 @@
 import { accessSync, constants } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
+export type { Browser, Page } from 'playwright-core';
+
 const PLACES = [
   '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
@@ -11,8 +13,9 @@ const PLACES = [
   '/usr/bin/google-chrome-stable',
 ];
 
-/** How to start it. */
+/** A browser that can be started. */
 export interface Found {
+  /** Starts it. */
   launch(): Promise<Browser>;
 }
 
