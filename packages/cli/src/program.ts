@@ -122,6 +122,7 @@ function commands(done: (code: number) => void): Command {
     .option('--all', 'instead: the whole machine')
     .option('--seconds <time>', 'how long: 10, or 500ms, 1m', duration)
     .option('--buffer <mib>', "each CPU's ring buffer in MiB (default: 16)", count)
+    .option('--stacks', 'also who asks: call stacks of programs with every event, of the kernel with each flush')
     .addHelpText('after', example('record -- make -j2'))
     .action(async (command: string[], options: RecordingOptions) => {
       const { runRecord } = await import('./commands/record.ts');

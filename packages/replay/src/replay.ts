@@ -61,7 +61,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
   const ledger = new Ledger(alternatives);
   const interrupts = new Ledger(alternatives);
   const model: Model = new Model(machine, ledger, interrupts, ticks, options.build ?? 'direct');
-  const schedule = new Schedule();
+  const schedule = new Schedule(trace.processes);
   const forks = new Forks();
   const traced = options.traced ?? trace.traced;
   const leftOut = traced === null ? null : new LeftOut(traced);

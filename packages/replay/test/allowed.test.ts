@@ -14,6 +14,7 @@ const operation = (pid: number, time: number, until: number): Operation => ({
   kind: 'syscall',
   name: 'munmap',
   pid,
+  site: '',
   cpu: 0,
   line: 1,
   time,

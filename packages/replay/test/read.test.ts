@@ -327,7 +327,9 @@ describe('events', () => {
       'tlb_flush: (tlb_flush+0x0/0x10) mm=0x5',
       { kind: 'other', name: 'tlb_flush', text: '(tlb_flush+0x0/0x10) mm=0x5' },
     ],
-    ['<stack trace>', { kind: 'other', name: '<stack trace>' }],
+    ['<stack trace>', { kind: 'stack', user: false, frames: [] }],
+    ['<user stack trace>', { kind: 'stack', user: true, frames: [] }],
+    ['user_stack:           \t=> 0x7ff2425e18f7', { kind: 'stack', user: true, frames: ['0x7ff2425e18f7'] }],
   ])('%s', async (text, expected) => {
     expect(await one(line(text))).toMatchObject({ ...head, ...expected });
   });
@@ -358,9 +360,48 @@ describe('lines that are no events', () => {
     );
     expect(events.map((event) => [event.line, event.kind])).toEqual([
       [3, 'other'],
-      [6, 'other'],
+      [6, 'stack'],
       [9, 'mark'],
       [11, 'exitMmap'],
+    ]);
+  });
+
+  test('stacks of tracefs and trace-cmd', async () => {
+    const events = await read(
+      line('exit_mmap: mt_mod 1, DESTROY'),
+      line('<user stack trace>'),
+      ' =>  <00007fb20dd1fa07>',
+      line('<stack trace>'),
+      ' => flush_tlb_mm_range',
+      ' => do_vmi_munmap',
+      line('user_stack:           \t=> 0x7ff2425e18f7'),
+      '\t=> 0x7ff242735249',
+      '\t=> 0x0',
+      line('kernel_stack:         <stack trace >'),
+      '=> switch_mm_irqs_off (ffffffff81342356)',
+    );
+    expect(events.map((event) => ('frames' in event ? event.frames : event.kind))).toEqual([
+      'exitMmap',
+      ['0x7fb20dd1fa07'],
+      ['flush_tlb_mm_range', 'do_vmi_munmap'],
+      ['0x7ff2425e18f7', '0x7ff242735249'],
+      ['switch_mm_irqs_off'],
+    ]);
+  });
+
+  test('stacks of perf script: the kernel and the program in one', async () => {
+    const events = await read(
+      'app 10/10 [000]  1.000000001: tlb:tlb_flush: pages:1 reason:local MM shootdown (3)',
+      '\tffffffff813426ac flush_tlb_func+0x1c ([kernel.kallsyms])',
+      '\tffffffff8163c0ee do_madvise ([kernel.kallsyms])',
+      '\t          101b07 __madvise+0x7 (/usr/lib/x86_64-linux-gnu/libc.so.6)',
+      '\t            127e [unknown] (/tmp/app)',
+      '',
+    );
+    expect(events).toMatchObject([
+      { kind: 'tlbFlush' },
+      { kind: 'stack', user: true, frames: ['__madvise+0x7 (libc.so.6)', '0x127e'] },
+      { kind: 'stack', user: false, frames: ['flush_tlb_func', 'do_madvise'] },
     ]);
   });
 

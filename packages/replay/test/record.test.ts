@@ -12,6 +12,7 @@ import { openTrace } from '../src/read/open.ts';
 import { record, type RecordOptions, type Recorded } from '../src/record/record.ts';
 import { findTracefs, Instance } from '../src/record/tracefs.ts';
 import { replay } from '../src/replay.ts';
+import { whatIf } from '../src/what-if/what-if.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -88,6 +89,23 @@ describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why}
     } finally {
       loop.kill('SIGKILL');
     }
+  });
+
+  test('who asks: stacks, with places in the files of a process that was there', { timeout: 60_000 }, async () => {
+    const loop = spawn('/bin/sh', ['-c', 'while :; do ls / > /dev/null; done']);
+    try {
+      const recorded = await made({ subject: { pid: loop.pid!, seconds: 0.3 }, stacks: true });
+      expect(recorded.events).toBeGreaterThan(0);
+    } finally {
+      loop.kill('SIGKILL');
+    }
+    const stacks = (await eventsOf(output())).filter((event) => event.kind === 'stack');
+    expect(stacks.some(({ user, frames }) => user && frames[0]?.startsWith('0x') === true)).toBe(true);
+    expect(stacks.some(({ user, frames }) => !user && frames.includes('flush_tlb_mm_range'))).toBe(true);
+    const { sites, replay: report } = await whatIf(output());
+    expect(sites.some(({ site, flushes }) => flushes > 0 && /^libc\S*\+0x/.test(site))).toBe(true);
+    expect(report.allowedRecall).toBeGreaterThan(0.7);
+    expect(await leftOver()).toEqual([]);
   });
 
   test('the whole machine', { timeout: 60_000 }, async () => {

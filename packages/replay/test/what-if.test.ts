@@ -66,7 +66,7 @@ function billed(id: string, arch: string): Bill {
     (cpu: number, body: (cpu: unknown) => never) => finish(body(machine.cpus[cpu]!)),
     machine.kernel,
   );
-  host.operation = { name: 'scenario', pid: 1, cpu: 0, kind: 'syscall', line: 1, time: 0, id: 1, until: 0 };
+  host.operation = { name: 'scenario', pid: 1, cpu: 0, kind: 'syscall', line: 1, site: '', time: 0, id: 1, until: 0 };
   scenario.threads(env, machine.kernel).forEach((thread, cpu) => {
     if (thread !== undefined) finish(thread(machine.cpus[cpu]!));
   });
@@ -216,7 +216,7 @@ test('CSV has a row for each alternative and operation; what is not known is emp
   const lines = csvOf({ ...report, alternatives: [unknown] })
     .trimEnd()
     .split('\n');
-  expect(lines[0]).toBe('table,name,pid,operation,flushes,redundant,ipis,pages,full,loads,lost,microseconds');
+  expect(lines[0]).toBe('table,name,pid,operation,site,flushes,redundant,ipis,pages,full,loads,lost,microseconds');
   expect(lines).toHaveLength(1 + 2 + report.operations.length);
-  expect(lines[2]).toMatch(/^alternative,"a, b",,,\d+,,\d+,\d+,\d+,\d+,,[\d.]+$/);
+  expect(lines[2]).toMatch(/^alternative,"a, b",,,,\d+,,\d+,\d+,\d+,\d+,,[\d.]+$/);
 });

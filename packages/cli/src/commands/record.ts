@@ -17,12 +17,13 @@ export interface RecordingOptions {
   /** In milliseconds, as all durations are given. */
   readonly seconds?: number;
   readonly buffer?: number;
+  readonly stacks?: boolean;
 }
 
 /** Runs the command. Returns its exit code. */
 export async function runRecord(command: readonly string[], options: RecordingOptions): Promise<number> {
   const subject = subjectOf(command, options);
-  const { output, buffer, seconds } = options;
+  const { output, buffer, seconds, stacks = false } = options;
   const stop = new AbortController();
   const deaf = onInterrupt(() => stop.abort());
   try {
@@ -30,6 +31,7 @@ export async function runRecord(command: readonly string[], options: RecordingOp
       output: resolve(output),
       subject,
       signal: stop.signal,
+      stacks,
       ...(buffer === undefined ? {} : { bufferMiB: buffer }),
     });
     process.stderr.write(`${said(recorded, output).join('\n')}\n`);

@@ -1,13 +1,15 @@
 /**
  * What-if for people: what a recording costs, who spends it, and what would spend less, in 80 columns.
  */
-import type { Advice, Outcome, Spent, SpentBy, WhatIfReport } from '@mmu-gather/replay';
+import type { Advice, Outcome, Spent, SpentAt, SpentBy, WhatIfReport } from '@mmu-gather/replay';
 import { type Column, Table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { number, wrap } from './text.ts';
 
 /** Operations that are shown. */
 const OPERATIONS = 10;
+/** Call sites that are shown. */
+const SITES = 5;
 
 const COUNTS: readonly Column[] = [
   { head: 'flushes', width: 8, align: 'right' },
@@ -27,6 +29,7 @@ export function whatIfText(report: WhatIfReport, terminal: Terminal): string {
   const parts = [
     alternativesText([report.recorded, ...report.alternatives], terminal),
     operationsText(report.operations.slice(0, OPERATIONS), terminal),
+    sitesText(report.sites.slice(0, SITES), terminal),
     causesText(report, terminal),
     adviceText(report.advice, terminal),
     wrap(LEGEND, terminal.columns),
@@ -47,6 +50,19 @@ function operationsText(operations: readonly SpentBy[], { paint }: Terminal): st
     table.head(),
     ...operations.map((each) => table.row([`${each.process}-${each.pid} ${each.operation}`, ...counts(each, true)])),
   ].join('\n');
+}
+
+/** Each in a line of its own: frames may be long. */
+function sitesText(sites: readonly SpentAt[], { columns }: Terminal): string {
+  if (sites.length === 0) return '';
+  const rows = sites.map(({ process, pid, operation, site, flushes, ipis, microseconds }) =>
+    wrap(
+      `${process}-${pid} ${operation}: ${number(flushes)} flushes, ${number(ipis)} IPIs, ${duration(microseconds)} at ${site}`,
+      columns,
+      '  ',
+    ),
+  );
+  return ['call sites, the innermost frame first', ...rows].join('\n');
 }
 
 function counts({ flushes, redundant, ipis, lost, microseconds }: Spent, known: boolean): string[] {

@@ -1,4 +1,5 @@
 import type { Head, TaskEvent } from './event.ts';
+import { framesOf } from './stacks.ts';
 import { decimal, hex, hexEnd, hexStart, number, utf8, valueAt, word } from './fields.ts';
 
 /**
@@ -9,7 +10,7 @@ import { decimal, hex, hexEnd, hexStart, number, utf8, valueAt, word } from './f
  */
 export function readBody(line: string, at: number, head: Head): TaskEvent | null {
   let end = nameEnd(line, at);
-  if (end === at) return line.startsWith('<stack trace>', at) ? other(head, '<stack trace>', '') : null;
+  if (end === at) return stackOf(line.slice(at), head);
   let next = line.charCodeAt(end);
   if (next === COLON && nameEnd(line, end + 1) > end + 1) {
     // perf puts the event's subsystem in front: `tlb:tlb_flush:`
@@ -32,6 +33,12 @@ export function readBody(line: string, at: number, head: Head): TaskEvent | null
   }
   if (line.startsWith(' -> ', end)) return sysExit(head, syscallName(name, 4), line.slice(end + 4));
   return null;
+}
+
+/** `<stack trace>` and `<user stack trace>`: their frames are in the lines below (stacks.ts). */
+function stackOf(text: string, head: Head): TaskEvent | null {
+  const user = text.startsWith('<user stack trace');
+  return user || text.startsWith('<stack trace') ? { ...head, kind: 'stack', user, frames: [] } : null;
 }
 
 const OPEN_PAREN = 40;
@@ -63,6 +70,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['call_function_single_entry', (head, text) => callFunction(head, 'callFunctionEntry', true, text)],
   ['call_function_single_exit', (head, text) => callFunction(head, 'callFunctionExit', true, text)],
   ['mm_collapse_huge_page', mmCollapseHugePage],
+  ['kernel_stack', (head) => ({ ...head, kind: 'stack', user: false, frames: [] })],
+  ['user_stack', (head, text) => ({ ...head, kind: 'stack', user: true, frames: framesOf(text.slice(3)) })],
   ['tracing_mark_write', (head, text) => ({ ...head, kind: 'mark', text: utf8(text) })],
   ['print', print],
 ]);

@@ -300,6 +300,16 @@ export interface MmCollapseHugePage extends Head {
   status: string;
 }
 
+/** Where the event before, of the same task, was made: functions and addresses, the innermost first. */
+export interface Stack extends Head {
+  /** Kind of the event. */
+  kind: 'stack';
+  /** In user mode; else in the kernel. */
+  user: boolean;
+  /** Names of the kernel's functions; addresses of user mode, or what the recorder made of them. */
+  frames: string[];
+}
+
 /** What the workload wrote into trace_marker: for people, never an input of a model. */
 export interface Mark extends Head {
   /** Kind of the event. */
@@ -366,6 +376,7 @@ export type TaskEvent =
   | CallFunction
   | RssStat
   | MmCollapseHugePage
+  | Stack
   | Mark
   | Other;
 

@@ -33,6 +33,7 @@ export interface RecorderNotes {
   readonly facts: MachineFacts;
   readonly traced: readonly number[] | null;
   readonly tgids: readonly (readonly [pid: number, tgid: number])[];
+  readonly processes: readonly RecordedProcess[];
 }
 
 /** Reads notes; null if there are none. @throws TraceError if they are of another form */
@@ -44,6 +45,7 @@ export function recorderFacts(file: string, text: string | null): RecorderNotes 
     return {
       facts,
       traced,
+      processes,
       tgids: processes.flatMap(({ tgid, threads }) => threads.map((pid) => [pid, tgid] as const)),
     };
   } catch (error) {

@@ -10,6 +10,7 @@ import type { Head, Lost, TaskEvent, TraceEvent } from './event.ts';
 import { formatOf, MEND } from './format.ts';
 import { headReader } from './head.ts';
 import { linesOf, type Lines } from './lines.ts';
+import { StackLines } from './stacks.ts';
 import { batchesOf, type Clock, type Header, type Trace } from './trace.ts';
 
 /** Opens text, and reads up to its first event. @throws TraceError if it is none */
@@ -49,6 +50,7 @@ export async function openText(file: string, chunks: AsyncIterable<Buffer>): Pro
     header,
     facts: {},
     traced: null,
+    processes: [],
     assumes: [],
     ...batchesOf(() => events(file, all(), header)),
   };
@@ -61,6 +63,7 @@ async function* events(file: string, source: AsyncIterable<Lines>, header: Heade
   let entries = 0;
   let fraction: number | undefined;
   let afterMark = false;
+  const stacks = new StackLines();
   /** Time of each CPU's last event. */
   const times: number[] = [];
 
@@ -115,11 +118,19 @@ async function* events(file: string, source: AsyncIterable<Lines>, header: Heade
         if (line === '') continue;
         if (line.charCodeAt(line.length - 1) === CARRIAGE_RETURN) line = line.slice(0, -1);
         const event = eventOf(line);
-        if (event === null) continue;
-        batch.push(event);
-        if (event.kind !== 'lost') entries++;
+        if (event === null) {
+          stacks.line(line);
+          continue;
+        }
+        if (event.kind === 'lost') batch.push(...stacks.end(), event);
+        else {
+          batch.push(...stacks.event(event));
+          if (event.kind !== 'stack') batch.push(event);
+          entries++;
+        }
         afterMark = event.kind === 'mark';
       }
+      if (end !== undefined) batch.push(...stacks.end());
       if (end === 'cut' && rest && entries + 1 === header.inBuffer) {
         // somebody's editor took the last line end away, and nothing else
         number++;

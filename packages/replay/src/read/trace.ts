@@ -1,6 +1,7 @@
 import type { MachineFacts } from '../facts.ts';
 import type { TraceEvent } from './event.ts';
 import type { Format } from './format.ts';
+import type { RecordedProcess } from './recorder-notes.ts';
 
 /**
  * A recording, read as it is iterated: memory does not grow with the file. A trace can be iterated once.
@@ -25,6 +26,8 @@ export interface Trace extends AsyncIterable<TraceEvent> {
   readonly facts: MachineFacts;
   /** Tasks that were traced, with what they made, if it says so; null: all. */
   readonly traced: readonly number[] | null;
+  /** Processes that were there when it began, if it says so; none: not known. */
+  readonly processes: readonly RecordedProcess[];
   /** What its reader had to assume, as it holds too little; empty for all but strace. */
   readonly assumes: readonly string[];
   /** The same events, some thousands at a time: half the cost for who can take them so. */

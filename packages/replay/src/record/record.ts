@@ -53,6 +53,8 @@ export interface RecordOptions {
   readonly subject: Subject;
   /** MiB of each CPU's ring buffer. */
   readonly bufferMiB?: number;
+  /** Also who asks: the stack of user mode with each event, and the kernel's with each flush. */
+  readonly stacks?: boolean;
   /** Ends the recording early; what was recorded by then is written. */
   readonly signal?: AbortSignal;
   /** Where tracefs may be mounted; for tests. */
@@ -133,7 +135,7 @@ async function recordInto(
   instance: Instance,
   spools: Spool[],
   child: ChildProcess | null,
-  { output, subject, bufferMiB = roomForBuffers(), signal }: RecordOptions,
+  { output, subject, bufferMiB = roomForBuffers(), stacks = false, signal }: RecordOptions,
 ): Promise<Recorded> {
   const root = child?.pid ?? ('pid' in subject ? subject.pid : null);
   const all = allProcesses();
@@ -142,6 +144,7 @@ async function recordInto(
   const traced = root === null ? null : tracedIds(recorded, all);
   const clock = setUp(instance, bufferMiB, traced);
   const missing = enable(instance);
+  const stackEvents = stacks ? enableStacks(instance) : [];
   const facts = machineFacts(root);
   const notes: RecorderFile = { version: 1, facts, traced, processes: recorded.map(recordedProcess) };
   openSpools(instance, output, spools);
@@ -153,7 +156,7 @@ async function recordInto(
   const seconds = (performance.now() - started) / 1000;
   drain(spools);
   const { events, lost, texts } = statistics(instance);
-  write(partOf(output), instance, clock, spools, notes, texts, all);
+  write(partOf(output), instance, clock, spools, notes, texts, all, stackEvents);
   renameSync(partOf(output), output);
   return { seconds, events, lost, missing, exitCode: child?.exitCode ?? null };
 }
@@ -224,6 +227,14 @@ function enable(instance: Instance): string[] {
   return missing.filter((event) => NEEDED.includes(event));
 }
 
+/** @returns the events that the kernel writes stacks as */
+function enableStacks(instance: Instance): string[] {
+  const user = instance.try('options/userstacktrace', 1);
+  const kernel = instance.try('events/tlb/tlb_flush/trigger', 'stacktrace');
+  if (!user && !kernel) throw new RecordError('this kernel writes no stacks: leave --stacks out');
+  return [...(user ? ['user_stack'] : []), ...(kernel ? ['kernel_stack'] : [])];
+}
+
 function openSpools(instance: Instance, output: string, spools: Spool[]): void {
   const pageSize = pageSizeOf(instance);
   const cpus = instance.list('per_cpu').map((name) => Number(name.replace('cpu', '')));
@@ -292,6 +303,7 @@ function write(
   notes: RecorderFile,
   stats: readonly string[],
   before: readonly Process[],
+  stackEvents: readonly string[],
 ): void {
   const chunks = spools.map((spool) => spool.end());
   const page = Buffer.from(instance.get('events/header_page'), 'latin1');
@@ -299,7 +311,7 @@ function write(
   const writer = new DatWriter(path, pageSizeOf(instance));
   const headers = [text('header_page'), u64(page.length), page, text('header_event'), u64(event.length), event];
   writer.part(OPTION.headers, Buffer.concat(headers));
-  const ftrace = ['print', 'raw_data'].map((name) => formatOf(instance, 'ftrace', name));
+  const ftrace = ['print', 'raw_data', ...stackEvents].map((name) => formatOf(instance, 'ftrace', name));
   writer.part(OPTION.ftraceFormats, Buffer.concat([u32(ftrace.length), ...ftrace]));
   writer.part(OPTION.formats, formats(instance));
   const symbols = functions();

@@ -24,6 +24,8 @@ export interface Operation {
   readonly time: number;
   /** Time of the last event that is known to be of it. */
   until: number;
+  /** Where in the program, or in the kernel, it was asked for, if stacks were recorded; else ''. */
+  site: string;
 }
 
 // `interrupts`: the recording shows that it asked CPUs to flush, and the action stands where it did so first.

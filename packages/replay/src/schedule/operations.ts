@@ -14,6 +14,7 @@ import type {
   RssStat,
   SchedProcessExec,
   SchedSwitch,
+  Stack,
   SysEnter,
   SysExit,
   TaskEvent,
@@ -24,6 +25,7 @@ import { isUserfaultfd } from '../read/userfaultfd.ts';
 import type { FaultAction, Operation, OperationKind, Step } from './action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
 import { Attribution } from './attribution.ts';
+import type { Sites } from './sites.ts';
 import type { Window } from './window.ts';
 
 interface OpenSyscall {
@@ -107,10 +109,20 @@ export class Operations {
   readonly #vforks = new Map<number, number>();
   /** Processes that let others answer their faults. */
   readonly #userfaultfds = new Set<number | null>();
+  readonly #sites: Sites;
   #ids = 0;
 
-  constructor(window: Window) {
+  constructor(window: Window, sites: Sites) {
     this.#window = window;
+    this.#sites = sites;
+  }
+
+  /** Takes note of where the last event of a task was made. */
+  stack(event: Stack): void {
+    const last = this.#tasks.get(event.pid)?.last;
+    // An interrupt's stack says nothing of the task that it met.
+    if (last === undefined || last === null || last.site !== '' || inHardirq(event)) return;
+    last.site = this.#sites.of(event);
   }
 
   /** Takes note of an event. */
@@ -448,7 +460,7 @@ export class Operations {
   }
 
   #operation(kind: OperationKind, name: string, { pid, cpu, line, time }: TaskEvent): Operation {
-    return { id: this.#ids++, kind, name, pid, cpu, line, time, until: time };
+    return { id: this.#ids++, kind, name, pid, cpu, line, time, until: time, site: '' };
   }
 
   #task(pid: number): Task {

@@ -1,11 +1,18 @@
 /**
  * Schedule: a recording's events in order, each with what takes effect before and after it.
  */
-import type { Lost, TraceEvent, Truncated } from '../read/event.ts';
+import type { Lost, TaskEvent, TraceEvent, Truncated } from '../read/event.ts';
+import type { RecordedProcess } from '../read/recorder-notes.ts';
 import type { Step } from './action.ts';
 import { HiddenSwitches } from './hidden.ts';
 import { Operations } from './operations.ts';
+import { Sites } from './sites.ts';
 import { Window } from './window.ts';
+
+/** A fault of the recorder's own, at a page that a stack seems to be on. It is not handled: the stack just ends there. */
+function ofStackWalk(event: TaskEvent): boolean {
+  return event.kind === 'pageFault' && event.mode === 'kernel' && event.ip.startsWith('__get_user_nocheck');
+}
 
 /** Gaps that are kept for the report. */
 const KEPT = 1000;
@@ -13,15 +20,24 @@ const KEPT = 1000;
 /** Turns events into steps. */
 export class Schedule {
   readonly #window = new Window();
-  readonly #operations = new Operations(this.#window);
+  readonly #sites: Sites;
+  readonly #operations: Operations;
   readonly #hidden = new HiddenSwitches(this.#window);
   /** CPUs of which events were lost since the last step. */
   #missing: number[] | null = null;
+  /** The recorder walks stacks. */
+  #walks = false;
   /** Gaps that the recorder reported: how many, and the first ones. */
   gaps: number = 0;
   readonly lost: Lost[] = [];
   /** The recording ends too early. */
   truncated: Truncated | null = null;
+
+  /** @param processes what processes had mapped when the recording began */
+  constructor(processes: readonly RecordedProcess[] = []) {
+    this.#sites = new Sites(processes);
+    this.#operations = new Operations(this.#window, this.#sites);
+  }
 
   /** Times that something was decided before all of it was read. */
   get overruns(): number {
@@ -35,7 +51,11 @@ export class Schedule {
         this.#lose(event);
       } else if (event.kind === 'truncated') {
         this.truncated = event;
-      } else {
+      } else if (event.kind === 'stack') {
+        this.#walks = true;
+        this.#operations.stack(event);
+      } else if (!(this.#walks && ofStackWalk(event))) {
+        this.#sites.take(event);
         const step = this.#window.push(event, this.#missing);
         this.#missing = null;
         // A switch that was missed comes before what the task that it led to does.

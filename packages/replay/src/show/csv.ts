@@ -1,14 +1,14 @@
 /**
- * CSV of what-if reports: a row for each operation of a process, and for each alternative.
+ * CSV of what-if reports: a row for each alternative, for each operation of a process, and for each place that it was asked for at.
  */
 import { stringify } from 'csv-stringify/sync';
 import type { Spent, WhatIfReport } from '../what-if/what-if.ts';
 
-const COLUMNS = ['table', 'name', 'pid', 'operation'] as const;
+const COLUMNS = ['table', 'name', 'pid', 'operation', 'site'] as const;
 const COUNTS = ['flushes', 'redundant', 'ipis', 'pages', 'full', 'loads', 'lost', 'microseconds'] as const;
 
 /** Rows of a report, with a head; what is not known is empty. */
-export function csvOf({ recorded, alternatives, operations }: WhatIfReport): string {
+export function csvOf({ recorded, alternatives, operations, sites }: WhatIfReport): string {
   const counts = (spent: Spent, known: boolean): Record<string, number | string> => ({
     ...Object.fromEntries(COUNTS.map((name) => [name, spent[name]])),
     ...(known ? {} : { redundant: '', lost: '' }),
@@ -24,6 +24,14 @@ export function csvOf({ recorded, alternatives, operations }: WhatIfReport): str
       name: each.process,
       pid: each.pid,
       operation: each.operation,
+      ...counts(each, recorded.tellsRedundant),
+    })),
+    ...sites.map((each) => ({
+      table: 'site',
+      name: each.process,
+      pid: each.pid,
+      operation: each.operation,
+      site: each.site,
       ...counts(each, recorded.tellsRedundant),
     })),
   ];

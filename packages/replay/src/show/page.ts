@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { document, escaped } from '@mmu-gather/explorer';
 import { flushText } from '../report.ts';
-import type { Advice, Outcome, Spent, SpentBy, WhatIfReport } from '../what-if/what-if.ts';
+import type { Advice, Outcome, Spent, SpentAt, SpentBy, WhatIfReport } from '../what-if/what-if.ts';
 import { type ChartData, CHARTS } from './charts.ts';
 
 /** Mismatches that are shown. */
@@ -55,6 +55,7 @@ ${section(
     groups(operations, ({ operation }) => operation),
   ),
 )}
+${section('At which call site, the innermost frame first', sitesTable(report.sites))}
 ${section('Redundant flushes: on no CPU they removed an entry older than memory', causesTable(report.causes))}
 ${section('What would help, replayed with the change', adviceTable(report.advice))}
 ${section(`Mismatches of the prediction (${number(replay.mismatches.length)})`, mismatchTable(report))}
@@ -127,6 +128,20 @@ function groups(operations: readonly SpentBy[], by: (each: SpentBy) => string): 
 function spentTable(what: string, rows: readonly (readonly [string, Spent])[]): string {
   const cells = rows.map(([name, spent]) => [name, ...SPENT.map(([, of]) => of(spent))]);
   return table([what, ...SPENT.map(([head]) => head)], cells, 1);
+}
+
+/** Call sites that are shown. */
+const SITES = 100;
+
+function sitesTable(sites: readonly SpentAt[]): string {
+  if (sites.length === 0) return '';
+  const more = sites.length - SITES;
+  return (
+    spentTable(
+      'call site',
+      sites.slice(0, SITES).map((each) => [`${each.process}-${each.pid} ${each.operation}: ${each.site}`, each]),
+    ) + (more > 0 ? `<p>and ${number(more)} more</p>` : '')
+  );
 }
 
 function causesTable(causes: Readonly<Record<string, number>>): string {

@@ -65,12 +65,14 @@ export interface Slice {
   readonly from: number;
 }
 
-/** What is billed apart: an operation of a process. */
+/** What is billed apart: an operation of a process, asked for at one place. */
 export interface Line {
   /** The process. */
   readonly pid: number;
   /** System call, `fault`, `switch`, `exit` ... */
   readonly operation: string;
+  /** Its call site, if stacks were recorded; else ''. */
+  readonly site: string;
   readonly bill: Bill;
   /** Why its redundant flushes were redundant. */
   readonly causes: Map<string, number>;
@@ -184,7 +186,7 @@ export class Meter implements Observer {
     return this.#shadow !== null;
   }
 
-  /** What each operation of each process cost. */
+  /** What each operation of each process cost, by call site. */
   get lines(): readonly Line[] {
     return [...this.#lines.values()];
   }
@@ -307,10 +309,11 @@ export class Meter implements Observer {
 
   #line(operation: Operation): Line {
     const pid = this.processOf(operation.pid);
-    const key = `${pid} ${operation.name}`;
+    const { name, site } = operation;
+    const key = `${pid} ${name} ${site}`;
     let line = this.#lines.get(key);
     if (line === undefined) {
-      line = { pid, operation: operation.name, bill: noBill(), causes: new Map() };
+      line = { pid, operation: name, site, bill: noBill(), causes: new Map() };
       this.#lines.set(key, line);
     }
     return line;

@@ -60,6 +60,12 @@ export interface SpentBy extends Spent {
   readonly causes: Readonly<Record<string, number>>;
 }
 
+/** An operation of a process, asked for at one place in it. */
+export interface SpentAt extends SpentBy {
+  /** The innermost frames of the call stack: of the program, or, where those were not recorded, of the kernel. */
+  readonly site: string;
+}
+
 /** A change of a program, and what it gains. */
 export interface Advice {
   /** Id of the process. */
@@ -98,6 +104,8 @@ export interface WhatIfReport {
   readonly alternatives: readonly Outcome[];
   /** By process and operation, the dearest first. */
   readonly operations: readonly SpentBy[];
+  /** By process, operation and call site, the dearest first; none if the recording has no stacks. */
+  readonly sites: readonly SpentAt[];
   /** Why flushes were redundant, over all processes. */
   readonly causes: Readonly<Record<string, number>>;
   /** What would help those who spend most, the most helpful first; none if it was not asked for. */
@@ -141,9 +149,8 @@ export async function whatIf(path: string, options: WhatIfOptions = {}): Promise
   for (const alternative of alternatives) {
     outcomes.push(outcomeOf(alternative, (await run(path, alternative, options)).meter));
   }
-  const operations = meter.lines
-    .map((line) => spentBy(line, meter))
-    .toSorted((a, b) => b.microseconds - a.microseconds);
+  const operations = dearest(summed(meter.lines).map((line) => spentBy(line, meter)));
+  const sited = meter.lines.filter(({ site }) => site !== '');
   const { start, width, counts } = meter.timeline;
   return {
     schema: 1,
@@ -151,6 +158,7 @@ export async function whatIf(path: string, options: WhatIfOptions = {}): Promise
     recorded: outcomeOf(own, meter),
     alternatives: outcomes,
     operations,
+    sites: dearest(sited.map((line) => ({ ...spentBy(line, meter), site: line.site }))),
     causes: allCauses(operations),
     advice: advise ? await adviceFor(path, own, options, meter, operations) : [],
     histogram: meter.histogram,
@@ -224,6 +232,25 @@ function difference(before: Bill, after: Bill): Bill {
 function outcomeOf({ name, arch, assumes = assumptionsOf(arch, false) }: Alternative, meter: Meter): Outcome {
   const { tellsRedundant } = meter;
   return { name, arch, assumes, tellsRedundant, ...spent(addBills(meter.lines.map(({ bill }) => bill))) };
+}
+
+/** One line for each operation of each process, wherever it was asked for. */
+function summed(lines: readonly Line[]): Line[] {
+  const by = new Map<string, Line[]>();
+  for (const line of lines) {
+    const key = `${line.pid} ${line.operation}`;
+    by.set(key, [...(by.get(key) ?? []), line]);
+  }
+  return [...by.values()].map((each) => {
+    const causes = new Map<string, number>();
+    for (const line of each)
+      for (const [cause, count] of line.causes) causes.set(cause, (causes.get(cause) ?? 0) + count);
+    return { ...each[0]!, site: '', bill: addBills(each.map(({ bill }) => bill)), causes };
+  });
+}
+
+function dearest<T extends Spent>(spent: readonly T[]): T[] {
+  return spent.toSorted((a, b) => b.microseconds - a.microseconds);
 }
 
 function spentBy({ pid, operation, bill, causes }: Line, meter: Meter): SpentBy {

@@ -35,6 +35,8 @@ const MAKERS: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['call_function_single_entry', (layout, little) => callFunction('callFunctionEntry', true, layout, little)],
   ['call_function_single_exit', (layout, little) => callFunction('callFunctionExit', true, layout, little)],
   ['mm_collapse_huge_page', mmCollapseHugePage],
+  ['kernel_stack', (layout, little, symbols) => stack(false, layout, little, symbols)],
+  ['user_stack', (layout, little, symbols) => stack(true, layout, little, symbols)],
   ['print', print],
 ]);
 
@@ -342,6 +344,21 @@ function mmCollapseHugePage(layout: Layout, little: boolean): Decoder | null {
       isolated: isolatedOf(record),
       status: names.get(status) ?? String(status),
     };
+  };
+}
+
+/** Of user mode there are as many addresses as the field has room for, with 0 or all ones behind the last one; of the kernel, as many as there are. */
+function stack(user: boolean, layout: Layout, little: boolean, symbols: Symbols): Decoder | null {
+  const field = layout.fields.get('caller');
+  if (field === undefined) return null;
+  return (head, record) => {
+    const frames: string[] = [];
+    for (let offset = field.offset; offset + 8 <= record.length; offset += 8) {
+      const address = numberAt({ ...field, offset, size: 8, signed: true }, little)(record);
+      if (address === 0 || address === -1) break;
+      frames.push(user ? hexadecimal(address) : symbols.name(address));
+    }
+    return { ...head, kind: 'stack', user, frames };
   };
 }
 

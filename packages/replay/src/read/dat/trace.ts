@@ -61,6 +61,7 @@ function traceOf(source: Source): Trace {
     header: { tracer: null, inBuffer: null, written: null, cpus: notes?.facts.cpus ?? file.cpus },
     facts: { ...(file.uname === null ? {} : kernelOf(file.uname)), ...notes?.facts },
     traced: notes?.traced ?? null,
+    processes: notes?.processes ?? [],
     assumes: [],
     ...batchesOf(() => events(source, file, layout, meaningOf(file, notes))),
   };

@@ -39,6 +39,7 @@ export function openStrace(file: string, chunks: AsyncIterable<Buffer>): Trace {
     header: { tracer: null, inBuffer: null, written: null, cpus: 1 },
     facts: {},
     traced: null,
+    processes: [],
     assumes: ASSUMES,
     ...batchesOf(() => events(file, chunks)),
   };
