@@ -249,8 +249,8 @@ function summed(lines: readonly Line[]): Line[] {
   });
 }
 
-function dearest<T extends Spent>(spent: readonly T[]): T[] {
-  return spent.toSorted((a, b) => b.microseconds - a.microseconds);
+function dearest<T extends Spent>(each: readonly T[]): T[] {
+  return each.toSorted((a, b) => b.microseconds - a.microseconds);
 }
 
 function spentBy({ pid, operation, bill, causes }: Line, meter: Meter): SpentBy {
