@@ -25,7 +25,7 @@ function factsOf({ arch, kernel, cpus, features, thp, tlb_single_page_flush_ceil
   const x86 = arch === 'x86-64';
   return known({
     backend: backends[arch],
-    kernel: kernel.split(' ')[0],
+    kernel,
     cpus,
     pcid: features?.pcid,
     ceiling: ceiling?.value ?? ceiling ?? undefined,

@@ -17,7 +17,7 @@ export type HugePages = 'always' | 'madvise' | 'never';
 export interface MachineFacts {
   /** Whose recording it is: `x86`, `arm64`, `powerpc-radix` or `powerpc-hash`. */
   readonly backend?: ArchId;
-  /** Kernel version, `6.18.44` or `6.1.0-50-amd64`. */
+  /** Kernel version, `6.18.44`, or `6.1.0-50-amd64 (6.1.176)` where the distribution's name does not say which stable release it is. */
   readonly kernel?: string;
   /** Number of CPUs; else what the recording's header says. */
   readonly cpus?: number;
@@ -132,7 +132,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
   ): Required<MachineFacts>[F] {
     const value = facts[fact];
     if (value !== undefined) return value as Required<MachineFacts>[F];
-    assumed.push({ fact, value: fallback });
+    if (!assumed.some((other) => other.fact === fact)) assumed.push({ fact, value: fallback });
     return fallback;
   }
   const kit = KITS[given('backend', DEFAULT_FACTS.backend)];

@@ -351,6 +351,20 @@ describe('several tasks', () => {
   ];
   const fork = [enter(10, 0, 'clone(clone_flags: 0x1200011)'), newtask(10, 0, 12, 0x1200000), exit(10, 0, 'clone', 12)];
 
+  test('stable releases took over that flush_tlb_range reaches lazy CPUs', async () => {
+    const lazy = [line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11), switchTo(1, 11, 0)];
+    const mremap = 'mremap(addr: 0x7f0000000000, old_len: 0x2000, new_len: 0x2000, flags: 1, new_addr: 0)';
+    const move = [enter(10, 0, mremap), exit(10, 0, 'mremap', AT + 2 ** 30)];
+    const all = [mmap(10, 0, AT, 0x2000), mmap(10, 0, AT + 0x2000, 0x1000), threads, lazy, touch(10, 0, AT, 2), move];
+    const sent = ['switch 0/-1', 'mremap 4/2', 'mremap 3/2'];
+    expect(await predictionsOn('6.1.133', ...all)).toEqual(sent);
+    const left = ['switch 0/-1', 'mremap 4/2', 'mremap 0/-1', 'mremap 3/2'];
+    expect(await predictionsOn('6.1.134', ...all)).toEqual(left);
+    expect(await predictionsOn('6.12.95+deb12-amd64', ...all)).toEqual(left);
+    expect(await predictionsOn('6.1.0-50-amd64', ...all)).toEqual(sent);
+    expect(await predictionsOn('6.1.0-50-amd64 (6.1.176)', ...all)).toEqual(left);
+  });
+
   describe('userfaultfd', () => {
     const ioctl = (pid: number, cpu: number, request: number): Line[] => [
       enter(pid, cpu, `ioctl(fd: 4, cmd: 0xc028aa${request.toString(16).padStart(2, '0')}, arg: 0x7fff0000)`),

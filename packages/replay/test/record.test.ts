@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TraceEvent } from '../src/read/event.ts';
 import { openTrace } from '../src/read/open.ts';
 import { record, type RecordOptions, type Recorded } from '../src/record/record.ts';
+import { stableRelease } from '../src/record/machine.ts';
 import { findTracefs, Instance } from '../src/record/tracefs.ts';
 import { replay } from '../src/replay.ts';
 import { whatIf } from '../src/what-if/what-if.ts';
@@ -43,6 +44,13 @@ async function eventsOf(path: string): Promise<TraceEvent[]> {
   for await (const batch of (await openTrace(path)).batches()) events.push(...batch);
   return events;
 }
+
+test('which stable release a kernel of Debian is', () => {
+  const text = '#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-05-01)';
+  expect(stableRelease('6.1.0-50-amd64', text)).toBe('6.1.0-50-amd64 (6.1.176)');
+  expect(stableRelease('6.12.95+deb12-amd64', '#1 SMP Debian 6.12.95-1~bpo12+1')).toBe('6.12.95+deb12-amd64');
+  expect(stableRelease('6.18.44', '#2 SMP')).toBe('6.18.44');
+});
 
 describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why})`}`, () => {
   /** What is there besides the recording itself, which should be nothing. */

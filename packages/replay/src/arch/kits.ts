@@ -40,10 +40,28 @@ interface Kit {
   readonly link: (version: string, fact: Fact, hz: number, whatIf: WhatIf) => Linked;
 }
 
+/** Stable releases from which on flush_tlb_range says that tables may have been freed (CVE-2025-22045): patch by series. */
+const RANGE_FREES_TABLES: Readonly<Record<string, number>> = {
+  '5.10': 236,
+  '5.15': 180,
+  '6.1': 134,
+  '6.6': 87,
+  '6.12': 23,
+  '6.13': 11,
+  '6.14': 2,
+};
+
+/** What a stable kernel has of later ones. Distributions name it behind their own name: `6.1.0-50-amd64 (6.1.176)`. */
+function backports(kernel: string): Partial<X86Switches> {
+  const [, series = '', patch] = /(\d+\.\d+)\.(\d+)\)$/.exec(kernel) ?? /^(\d+\.\d+)\.(\d+)/.exec(kernel) ?? [];
+  return Number(patch) >= (RANGE_FREES_TABLES[series] ?? Infinity) ? { rangeFreesTables: true } : {};
+}
+
 function linkX86(version: string, fact: Fact, hz: number, whatIf: WhatIf): Linked {
   const geometry = fact('foldedLevels') ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
   const switches: X86Switches = {
     ...X86_PROFILES[version]!,
+    ...backports(fact('kernel')),
     ...whatIf.x86,
     hz,
     pcid: fact('pcid'),

@@ -2,7 +2,7 @@
  * Facts of this machine, as far as it says them: what it does not say is left out, and a replay will list it as assumed.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { arch, release } from 'node:os';
+import { arch, release, version } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import type { HugePages, MachineFacts } from '../facts.ts';
 
@@ -19,7 +19,7 @@ export function machineFacts(root: number | null): MachineFacts {
   const levels = /^CONFIG_PGTABLE_LEVELS=(\d+)$/m.exec(config)?.[1];
   const thp = /\[(always|madvise|never)\]/.exec(read('/sys/kernel/mm/transparent_hugepage/enabled') ?? '')?.[1];
   return {
-    kernel,
+    kernel: stableRelease(kernel, version()),
     cpus: cpusOf(read('/sys/devices/system/cpu/possible')),
     ...(arch() === 'x64' ? { backend: 'x86', pcid: flags.has('pcid'), dynAsids: TLB_NR_DYN_ASIDS } : {}),
     ...(ceiling === null ? {} : { ceiling: Number(ceiling) }),
@@ -28,6 +28,15 @@ export function machineFacts(root: number | null): MachineFacts {
     ...(thp === undefined ? {} : { hugePages: thp as HugePages }),
     aslr: randomises(root),
   };
+}
+
+/**
+ * Debian's names stand still while the kernel goes on: the release is in the text beside it.
+ * @param text `#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-05-01)`
+ */
+export function stableRelease(kernel: string, text: string): string {
+  const [, release] = / Debian (\d+\.\d+\.\d+)-/.exec(text) ?? [];
+  return release === undefined || kernel.startsWith(release) ? kernel : `${kernel} (${release})`;
 }
 
 /** The same in all kernels since 4.14. */
