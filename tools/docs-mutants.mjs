@@ -59,7 +59,10 @@ function rowOf({ verdict, line, kind, operator, key, kill, covered, costs, eithe
 const SAVED = {
   removed: 'drops more than it must',
   ipis: 'interrupts more CPUs',
+  told: 'broadcasts more often',
   flushes: 'invalidates more often',
+  lookups: 'looks at more levels',
+  kept: 'keeps what it must free',
   steps: 'takes more steps',
 };
 

@@ -1,7 +1,8 @@
 /**
  * Flushes of this CPU alone: DSB NSHST, TLBI, DSB NSH (arch/arm64/include/asm/tlbflush.h). Other CPUs keep what they have.
  *
- * A local TLBI takes effect at once here, so the barrier behind it has no step.
+ * A local TLBI takes effect at once here, and a CPU's walker sees at once what that CPU stores: so the barrier behind it has no step, and the one
+ * before it has one only where it is for others.
  */
 import { asidIn, type Cpu, type Mm, pageSize, type Steps } from '@mmu-gather/core/stepped';
 import { arm64Of, mmContextId, USER_ASID } from './asid-state.ts';
@@ -12,7 +13,10 @@ import { ALL_PAGES, FLUSH_LOCAL_ALL, FLUSH_LOCAL_PAGE, traceFlush } from './trac
 /** Where local flushes act. */
 const LOCAL: Shareability = 'local';
 
-/** local_flush_tlb_all: everything, of every ASID. What this CPU walks with now may come back at once. */
+/**
+ * local_flush_tlb_all: everything, of every ASID. What this CPU walks with now may come back at once. The barrier orders the new ASID before the
+ * walks under it; pairs with the one before a flush reads the ASID (flush.ts).
+ */
 export function* localFlushTlbAll(cpu: Cpu): Steps<void> {
   yield* dsbIshst(cpu);
   yield* cpu.invalidate(vmalle1(LOCAL));
@@ -22,7 +26,6 @@ export function* localFlushTlbAll(cpu: Cpu): Steps<void> {
 /** local_flush_tlb_page_nonotify: the leaf of one page. For upgrades: the older entry of another CPU costs it a fault. */
 export function* localFlushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   const { kpti, kptiUserTlbi } = arm64Of(cpu).switches;
-  yield* dsbIshst(cpu);
   const asid = asidIn(yield* cpu.readOnce(mmContextId(mm)));
   const page = { start: address, end: address + pageSize(cpu.kernel.geometry) };
   yield* cpu.invalidate(vae1(asid, page, true, LOCAL));

@@ -1,6 +1,9 @@
 /**
  * How entries change on arm64 (arch/arm64/include/asm/pgtable.h, mm/fault.c). With FEAT_HAFDBS the hardware changes descriptors in memory, so
  * software exchanges them, without barriers: whoever flushes has one (barriers.ts).
+ *
+ * set_pte_at is a store. In Linux a DSB ISHST and an ISB follow where the entry is the kernel's, for walkers do not wait for what stands between two
+ * accesses, and nobody answers faults on kernel addresses. Here a walker sees what its CPU can see, so they have no step.
  */
 import {
   ACCESSED,
@@ -19,18 +22,8 @@ import {
   type Steps,
 } from '@mmu-gather/core/stepped';
 import { arm64Of } from './asid-state.ts';
-import { dsbIshst } from './barriers.ts';
 import { flushTlbPage } from './flush.ts';
 import { localFlushTlbPage } from './flush-local.ts';
-
-/**
- * set_pte_at: a store. A valid entry of the kernel is made visible at once (DSB ISHST, ISB), for nobody faults on kernel addresses to see it
- * later; one of a user may cost a fault more.
- */
-function* setPteAt(cpu: Cpu, mm: Mm, _address: number, pte: Cell, entry: Entry): Steps<void> {
-  yield* cpu.writeOnce(pte, entry);
-  if (mm.address === arm64Of(cpu).initMm) yield* dsbIshst(cpu);
-}
 
 /**
  * ptep_set_access_flags: a compare-and-swap, for the hardware may set bits meanwhile, which stay. After a write fault the older entry is dropped: on
@@ -81,7 +74,6 @@ function pmdpEstablish(cpu: Cpu, _mm: Mm, _address: number, pmd: Cell, entry: En
 /** What arm64 does with entries where upgrades are flushed everywhere: who finds one has no older entry any more. */
 export const ARM64_PTE: PteOps = {
   ...GENERIC_PTE,
-  setPteAt,
   ptepGetAndClear,
   ptepSetWrprotect,
   ptepTestAndClearYoung,

@@ -15,8 +15,8 @@ export interface RangeShape {
   /** Number of scales: 4. */
   readonly scales: number;
   /**
-   * How num follows from what is left: `clamped` to what the field holds, or (wrong, up to 6.8, e3ba51ab24fd) by its low bits alone, which
-   * are 0 for the largest range, so that nothing is invalidated.
+   * How num follows from what is left: `clamped` to what the field holds, which no range exceeds that one operation covers, or (wrong, up to 6.8,
+   * e3ba51ab24fd) by its low bits alone, which are 0 for the largest one, so that nothing is invalidated.
    */
   readonly num: 'clamped' | 'masked';
   /** Pages that the start of a range operation is a multiple of: 1, or with LPA2 the pages of 64 KiB. */
@@ -51,11 +51,13 @@ export function maxTlbiRangePages(shape: RangeShape = RANGE_SHAPE): number {
   return tlbiRangePages(2 ** shape.numBits - 1, shape.scales - 1, shape);
 }
 
-/** __TLBI_RANGE_NUM: num for as many of `pages` as one operation of a scale covers; -1 if it would cover too many. */
+/**
+ * __TLBI_RANGE_NUM: num for as many of `pages` as one operation of a scale covers; -1 if it would cover too many.
+ * @param pages less than a unit of the next scale, or, of the largest scale, at most {@link maxTlbiRangePages}
+ */
 export function tlbiRangeNum(pages: number, scale: number, shape: RangeShape = RANGE_SHAPE): number {
   const units = Math.floor(pages / unit(shape, scale));
-  const most = 2 ** shape.numBits;
-  return (shape.num === 'clamped' ? Math.min(units, most) : units % most) - 1;
+  return (shape.num === 'clamped' ? units : units % 2 ** shape.numBits) - 1;
 }
 
 /**

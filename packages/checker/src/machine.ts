@@ -463,6 +463,11 @@ export class Machine<E = unknown> implements Explorable {
     return this.#objects.freed(object);
   }
 
+  /** How many pages, tables, VMAs and mms are allocated. */
+  get allocated(): number {
+    return this.#objects.allocated;
+  }
+
   /** The interrupt that a CPU takes next, as text. */
   deliveryText(cpu: number): string {
     return `interrupt from CPU ${this.#words.cpu(cpu, CPU.queue + 2)}`;

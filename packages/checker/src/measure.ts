@@ -13,7 +13,7 @@
  */
 import { bracketFlushes, isFlushCall } from './flush-calls.ts';
 import type { Machine } from './machine.ts';
-import { scopeCpus } from './op.ts';
+import { isBroadcast, scopeCpus, scopeLevel } from './op.ts';
 import { EVERYTHING_WORD } from './port.ts';
 import { type Path } from './search/path.ts';
 
@@ -27,6 +27,10 @@ export interface Work {
   contextFlushes: number;
   /** Interrupts sent, and CPUs that an invalidation names instead of its own (mondos of sparc64). */
   ipis: number;
+  /** Invalidations that every CPU takes part in. */
+  broadcasts: number;
+  /** Levels at which invalidations of a range look for leaves: one where it is hinted at. */
+  lookups: number;
   /** Pages of which a CPU may have held a leaf before an invalidation dropped it, counted for each CPU, ASID and invalidation. */
   removed: number;
   /** The same, of those leaves and pointers to tables only that were older than memory. */
@@ -45,6 +49,8 @@ export interface Flush extends Work {
 export interface Costs extends Work {
   /** Steps of the execution. */
   readonly steps: number;
+  /** Pages, tables, VMAs and mms that are allocated when it ends. */
+  readonly allocated: number;
   /** Calls that did some work. */
   readonly flushes: number;
   /** Calls of flush functions that did none. */
@@ -78,6 +84,15 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   /** Leaves that it has dropped so far. */
   const dropped = new Set<string>();
 
+  const levels = machine.kernel.geometry.bits.length;
+  const invalidates = (how: number, last: number): void => {
+    for (const work of working) {
+      work[last === EVERYTHING_WORD ? 'full' : 'range']++;
+      work.ipis += bitCount(scopeCpus(how));
+      if (isBroadcast(how)) work.broadcasts++;
+      if (last !== EVERYTHING_WORD) work.lookups += scopeLevel(how) < 0 ? levels : 1;
+    }
+  };
   const restore = bracketFlushes(machine.kernel.backend, (call, cpu, begins) => {
     const here = open[cpu]!;
     here.depth += begins ? 1 : -1;
@@ -85,6 +100,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
     else if (here.depth === 0) here.flush = undefined;
   });
   const mark = machine.mark();
+  let allocated = 0;
   machine.runCode(true);
   machine.mmu.onRemoval = ({ cpu: of, tag, level, page, leaf, old }) => {
     if (old) for (const work of working) work.stale++;
@@ -109,15 +125,9 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
           for (const work of working) work.ipis++;
           queued[machine.stepArgument(number, 0)]!.push(flush);
         } else if (kind === 'invalidate') {
-          const full = machine.stepArgument(number, 3) === EVERYTHING_WORD;
-          const named = bitCount(scopeCpus(machine.stepArgument(number, 1)));
-          for (const work of working) {
-            work[full ? 'full' : 'range']++;
-            work.ipis += named;
-          }
+          invalidates(machine.stepArgument(number, 1), machine.stepArgument(number, 3));
         } else if (kind === 'cmpxchgAndInvalidate') {
-          const full = machine.stepArgument(number, 6) === EVERYTHING_WORD;
-          for (const work of working) work[full ? 'full' : 'range']++;
+          invalidates(machine.stepArgument(number, 4), machine.stepArgument(number, 6));
         } else if (kind === 'loadContext' && machine.stepArgument(number, 2) === 0) {
           for (const work of working) work.contextFlushes++;
         }
@@ -125,6 +135,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
       machine.perform(actor, choice);
       if (machine.violation !== undefined) break;
     }
+    allocated = machine.allocated;
   } finally {
     machine.mmu.onRemoval = undefined;
     restore();
@@ -136,6 +147,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   const needed = calls.filter((flush) => flush.stale > 0).length;
   return {
     steps: path.length,
+    allocated,
     ...total,
     flushes: calls.length - silent,
     silent,
@@ -145,7 +157,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
 }
 
 function noWork(): Work {
-  return { full: 0, range: 0, contextFlushes: 0, ipis: 0, removed: 0, stale: 0 };
+  return { full: 0, range: 0, contextFlushes: 0, ipis: 0, broadcasts: 0, lookups: 0, removed: 0, stale: 0 };
 }
 
 function didSomething({ full, range, contextFlushes, ipis }: Work): boolean {

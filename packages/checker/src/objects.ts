@@ -114,6 +114,14 @@ export class Objects {
     return at >= 0 && (this.#words.state.words[at] === LIVE || this.#words.state.words[at]! < 0);
   }
 
+  /** How many are allocated, in all pools. */
+  get allocated(): number {
+    const words = CACHE_NAMES.reduce((sum, cache) => sum + this.#layout.pool(cache).count, 0);
+    let count = 0;
+    for (let i = 0; i < words; i++) if (this.#words.state.words[this.#base + 1 + i] === LIVE) count++;
+    return count;
+  }
+
   /** The cache that an object at or around this address belongs to. */
   cacheOf(address: Address): CacheName | undefined {
     return CACHE_NAMES.find((cache) => this.#layout.indexIn(cache, address) >= 0);

@@ -1,7 +1,17 @@
 /**
  * Measure: what is counted for an execution, and which flushes were redundant.
  */
-import { type Arena, type Backend, type Cpu, type Entry, mkEntry, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import {
+  ALL,
+  type Arena,
+  type Backend,
+  type Cpu,
+  type Entry,
+  mkEntry,
+  type Mm,
+  NOTHING,
+  type Steps,
+} from '@mmu-gather/core/stepped';
 import { expect, test } from 'vitest';
 import { type Machine, measure, type Path, search } from '../src/index.ts';
 import { flushAll, onTree, type Stage, type Tree, WRITTEN } from './page-tables.ts';
@@ -57,7 +67,16 @@ test('a flush of what was changed is needed; one more, or one of what was not ch
   const path = anExecution(machine);
   const [low, high] = [machine.keyLow, machine.keyHigh];
   const costs = measure(machine, path);
-  expect(costs).toMatchObject({ flushes: 3, silent: 1, redundant: 2, ipis: 3, full: 6, range: 0, contextFlushes: 0 });
+  expect(costs).toMatchObject({
+    flushes: 3,
+    silent: 1,
+    redundant: 2,
+    ipis: 3,
+    full: 6,
+    range: 0,
+    contextFlushes: 0,
+    broadcasts: 0,
+  });
   // The table is held as a pointer, too: it comes back each time.
   expect(costs.calls.map(({ call, removed, stale }) => [call, removed, stale])).toEqual([
     ['flushTlbMm', 1, 0],
@@ -87,6 +106,26 @@ test('what the caller of a flush does before and after it is not part of it', ()
   const costs = measure(machine, anExecution(machine));
   expect(costs).toMatchObject({ full: 3, range: 1, flushes: 1 });
   expect(costs.calls).toMatchObject([{ full: 2, range: 0, ipis: 1 }]);
+});
+
+test('counts what every CPU takes part in, and what is allocated in the end', () => {
+  const everywhere = { asid: 0, leaves: ALL, walks: ALL, globals: false, broadcast: true };
+  const machine = machineOf(
+    function* (cpu, tree): Steps<void> {
+      yield* cpu.invalidate(everywhere);
+      yield* cpu.invalidate({ ...everywhere, broadcast: false });
+      yield* cpu.invalidationBarrier();
+      const page = { asid: 0, leaves: { start: 0, end: 4096 }, walks: NOTHING, globals: false, broadcast: false };
+      yield* cpu.invalidate(page);
+      yield* cpu.invalidate({ ...page, level: 0 });
+      yield* cpu.cmpxchgAndInvalidate(tree.pte, 0, 0, everywhere);
+      yield* cpu.free('page', tree.pages[2]!);
+    },
+    { isa: { broadcasts: true } },
+  );
+  const { broadcasts, full, lookups, allocated } = measure(machine, anExecution(machine));
+  expect({ broadcasts, full, lookups }).toEqual({ broadcasts: 2, full: 3, lookups: 3 });
+  expect(allocated).toBe(machine.allocated - 1);
 });
 
 /** One word per page of ASID 0, as the table that the hardware looks into, as of the last machine. */

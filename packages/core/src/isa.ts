@@ -38,7 +38,7 @@ export interface Scope {
   readonly globals: boolean;
   /** On every CPU of the machine; takes effect at the issuer's `invalidationBarrier`. */
   readonly broadcast: boolean;
-  /** Level hint: only leaves of this level are dropped (0: base pages). Leaves of every level if not given. */
+  /** Level hint: only leaves of this level are dropped (0: base pages), and pointers to tables on the way to them. All if not given. */
   readonly level?: number;
   /**
    * On these CPUs (bit n: CPU n) and at once, instead of here: a cross call that its target takes before its next instruction, whatever it has

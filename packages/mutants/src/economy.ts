@@ -4,7 +4,10 @@
  *
  *     removed    pages that invalidations drop, whether they had to or not
  *     ipis       CPUs that are interrupted
+ *     told       invalidations that every CPU takes part in
  *     flushes    invalidations, and context loads that flush
+ *     lookups    levels at which invalidations of a range look for leaves
+ *     kept       pages, tables, VMAs and mms that are allocated in the end
  *     steps      accesses to shared memory, and all other steps
  *
  * One invalidation of everything may stand for two of a page each, and what one flush drops too much another one does not find any more. So sorts
@@ -15,13 +18,18 @@ import { type Cell, machineOf, type Schedule, scheduled } from '@mmu-gather/conf
 import type { Switchboard } from './switchboard.ts';
 
 /** What is counted. */
-export type Sort = 'removed' | 'ipis' | 'flushes' | 'steps';
+export type Sort = 'removed' | 'ipis' | 'told' | 'flushes' | 'lookups' | 'kept' | 'steps';
 
 /** What weighs most first. */
-export const SORTS: readonly Sort[] = ['removed', 'ipis', 'flushes', 'steps'];
+export const SORTS: readonly Sort[] = ['removed', 'ipis', 'told', 'flushes', 'lookups', 'kept', 'steps'];
 
 /** How much of each. */
 export type Counts = Readonly<Record<Sort, number>>;
+
+/** A number for each sort. */
+export function countsBy(count: (sort: Sort) => number): Counts {
+  return Object.fromEntries(SORTS.map((sort) => [sort, count(sort)])) as Record<Sort, number>;
+}
 
 /** The executions that are looked at. */
 export const SCHEDULES: readonly Schedule[] = ['fair', 'sequential'];
@@ -55,8 +63,7 @@ export class Economy {
     this.#board.turn(mutant);
     try {
       const mutated = SCHEDULES.map((schedule) => countsOf(cell, schedule));
-      const more = (sort: Sort): number => sum(mutated, sort) - sum(without, sort);
-      return { removed: more('removed'), ipis: more('ipis'), flushes: more('flushes'), steps: more('steps') };
+      return countsBy((sort) => sum(mutated, sort) - sum(without, sort));
     } catch (error) {
       return { wrong: error instanceof Violated ? error.violation : (error as Error) };
     } finally {
@@ -84,8 +91,8 @@ function countsOf(cell: Cell, schedule: Schedule): Counts {
   const path = scheduled(machine, schedule);
   const violation = violationOf(machine, path);
   if (violation !== undefined) throw new Violated(violation);
-  const { full, range, contextFlushes, ipis, removed, steps } = measure(machine, path);
-  return { removed, ipis, flushes: full + range + contextFlushes, steps };
+  const { full, range, contextFlushes, ipis, broadcasts, lookups, removed, allocated, steps } = measure(machine, path);
+  return { removed, ipis, told: broadcasts, flushes: full + range + contextFlushes, lookups, kept: allocated, steps };
 }
 
 function violationOf(machine: Machine, path: Path): Violation | undefined {

@@ -15,7 +15,7 @@ import type { Baseline, Difference, Kill, KillKind, Part } from './campaign.ts';
 import { Crew, LOST } from './crew.ts';
 import type { Mutation } from './mutation.ts';
 import { type Claim, mutantsOf } from './claim.ts';
-import { type Counts, SORTS } from './economy.ts';
+import { type Counts, countsBy, SORTS } from './economy.ts';
 import type { Tried } from './orders.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -484,10 +484,8 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 
 function costsOf(differences: readonly Difference[]): Costs {
   const ends = differences.filter((each): each is Counts => each !== null && !('by' in each));
-  const bySort = (of: (values: readonly number[]) => number): Counts => {
-    const [removed, ipis, flushes, steps] = SORTS.map((sort) => of(ends.map((each) => each[sort])));
-    return { removed: removed!, ipis: ipis!, flushes: flushes!, steps: steps! };
-  };
+  const bySort = (of: (values: readonly number[]) => number): Counts =>
+    countsBy((sort) => of(ends.map((each) => each[sort])));
   return {
     more: bySort((values) => values.filter((value) => value > 0).length),
     less: bySort((values) => values.filter((value) => value < 0).length),

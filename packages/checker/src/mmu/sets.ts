@@ -198,6 +198,8 @@ export class Sets {
     const { executable, huge, absent } = this.#values;
     const { cachesInvalid } = this.#options.backend.isa;
     const hinted = (level: number): boolean => scope.level === undefined || scope.level === level;
+    // A pointer to a table is on the way to what is below it.
+    const onTheWay = (level: number): boolean => scope.level === undefined || scope.level < level;
     const goes = (w: number): number => (scope.data === true ? ~executable[w]! : -1);
     // What is not valid led nowhere: a leaf, or as the hardware has it.
     const leaf = (w: number): number => huge[w]! | (cachesInvalid === 'leaves' ? absent[w]! : 0);
@@ -205,7 +207,7 @@ export class Sets {
       if (tag === this.asids ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== tag) continue;
       if (hinted(0)) this.#forWords(cpu, tag, 0, scope.leaves, (at) => visit(at, goes(at.w)));
       for (let level = 1; level < this.#levelOffset.length; level++) {
-        this.#forWords(cpu, tag, level, scope.walks, (at) => visit(at, ~leaf(at.w)));
+        if (onTheWay(level)) this.#forWords(cpu, tag, level, scope.walks, (at) => visit(at, ~leaf(at.w)));
         if (hinted(level)) this.#forWords(cpu, tag, level, scope.leaves, (at) => visit(at, leaf(at.w) & goes(at.w)));
       }
     }

@@ -46,9 +46,11 @@ const PAGES = 12;
 /** A gather is full after two pages, and so is its batch of tables. */
 const SMALL_BATCHES: Partial<Profile> = { gatherBatch: { bundle: 2, batch: 2, batches: 0, spare: 0 } };
 
-interface Crowd extends Stage {
+/** What economy scenarios begin with. */
+export interface Crowd extends Stage {
   /** What CPU 3 runs. */
   readonly other: Mm;
+  /** Of the mm's pages. */
   readonly mappings: readonly Mapping[];
 }
 
@@ -72,7 +74,7 @@ function* thereAndBack(cpu: Cpu, { mm, other }: Crowd): Steps<void> {
  * Operations of CPU 0, one after the other, each a system call.
  * @param more what other CPUs do beside it, by their number
  */
-function economy(
+export function economy(
   id: string,
   title: string,
   operations: (crowd: Crowd) => readonly ((cpu: Cpu) => Steps<unknown>)[],
@@ -80,6 +82,10 @@ function economy(
     readonly beside?: (crowd: Crowd) => readonly (((cpu: Cpu) => Steps<unknown>) | undefined)[];
     readonly profile?: Partial<Profile>;
     readonly huge?: boolean;
+    /** Switches of backends. */
+    readonly backend?: AnyScenario['backend'];
+    /** Objects that there are more of. */
+    readonly pools?: AnyScenario['pools'];
   } = {},
 ): AnyScenario {
   return defineScenario<Crowd>({
@@ -87,7 +93,8 @@ function economy(
     title,
     cpus: 4,
     geometry: GEOMETRY,
-    pools: { mm: 4, vma: 12, page: 40, table: 12 },
+    pools: { mm: 4, vma: 12, page: 40, table: 12, ...more.pools },
+    ...(more.backend && { backend: more.backend }),
     ...(more.profile && { profile: more.profile }),
     setup: (run) => {
       const crowd = setCrowd(run);
@@ -105,7 +112,7 @@ function economy(
 }
 
 /** All of them. */
-export const ECONOMY_SCENARIOS: readonly AnyScenario[] = [
+export const ECONOMY: readonly AnyScenario[] = [
   economy('munmap', 'pages are unmapped one after the other, and then a table with the last of them', ({ mm }) => [
     (cpu) => munmap(cpu, mm, PAGE, PAGE),
     (cpu) => munmap(cpu, mm, 2 * PAGE, 2 * PAGE),

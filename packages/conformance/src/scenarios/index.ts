@@ -28,6 +28,8 @@ import { GUP_FAST } from './gup-fast.ts';
 import { HARDWARE_DIRTY } from './hardware-dirty.ts';
 import { HUGE } from './huge.ts';
 import { DIRTY_HELPERS } from './dirty-helpers.ts';
+import { ECONOMY } from './economy.ts';
+import { ARCH_ECONOMY } from './economy-archs.ts';
 import { FORK } from './fork.ts';
 import { KSM } from './ksm.ts';
 import { KTHREAD } from './kthread.ts';
@@ -77,7 +79,8 @@ import { X86_ASIDS } from './x86-asids.ts';
 import { X86_CPUS } from './x86-cpus.ts';
 import { X86_GLOBAL_ASIDS } from './x86-global-asids.ts';
 
-export { ECONOMY_SCENARIOS } from './economy.ts';
+/** Not searched: what is counted. */
+export const ECONOMY_SCENARIOS: readonly AnyScenario[] = [...ECONOMY, ...ARCH_ECONOMY];
 
 export {
   type Hardware,

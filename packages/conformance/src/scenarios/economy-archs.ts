@@ -1,0 +1,95 @@
+/**
+ * Economy of single architectures: what their own ways of flushing save, and of an mm that one CPU alone runs.
+ */
+import { type Cpu, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  exitMm,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  mprotect,
+  munmap,
+  userStore,
+} from '@mmu-gather/mm/stepped';
+import type { AnyScenario } from '../scenario.ts';
+import { type Crowd, economy } from './economy.ts';
+import { PAGE, RW_MEMORY } from './stage.ts';
+
+/** More mms than there are ASIDs. */
+const MANY = 7;
+
+/** Changes of an mm that a CPU runs. */
+function* change(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* mmap(cpu, mm, 8 * PAGE, 4 * PAGE, RW_MEMORY);
+  for (const page of [8, 9, 10, 11]) yield* userStore(cpu, mm, page * PAGE, 1);
+  yield* mprotect(cpu, mm, 8 * PAGE, PAGE, VM_READ);
+  yield* madviseDontneed(cpu, mm, 9 * PAGE, PAGE);
+  yield* munmap(cpu, mm, 10 * PAGE, 2 * PAGE);
+}
+
+/** A new mm, which this CPU runs from here on. */
+function* runNew(cpu: Cpu): Steps<Mm> {
+  const mm = yield* mmAlloc(cpu);
+  yield* contextSwitch(cpu, mm);
+  return mm;
+}
+
+function* alone(cpu: Cpu): Steps<void> {
+  yield* change(cpu, yield* runNew(cpu));
+}
+
+/** CPU 0 comes to run what CPU 3 has run before ASIDs were given anew. */
+function* aloneAgain(cpu: Cpu, { other }: Crowd): Steps<void> {
+  for (let i = 0; i < MANY; i++) {
+    const mm = yield* runNew(cpu);
+    yield* mmap(cpu, mm, 0, PAGE, RW_MEMORY);
+    yield* userStore(cpu, mm, 0, 1);
+    yield* exitMm(cpu);
+  }
+  yield* contextSwitch(cpu, other);
+  yield* change(cpu, other);
+}
+
+/** All of them. */
+export const ARCH_ECONOMY: readonly AnyScenario[] = [
+  economy('alone', 'an mm that one CPU alone runs is changed', () => [alone]),
+  economy(
+    'alone-again',
+    'an mm is changed that had run on other CPUs under its ASID of before',
+    (crowd) => [(cpu) => aloneAgain(cpu, crowd)],
+    {
+      pools: { mm: 4 * (MANY + 2), vma: 4 * (MANY + 8), page: 4 * (MANY + 16), table: 4 * (2 * MANY + 8) },
+      backend: { arm64: { localFlush: 'reset', asids: MANY } },
+      beside: ({ mm }) => [undefined, undefined, (cpu) => contextSwitch(cpu, mm)],
+    },
+  ),
+  economy(
+    'left-for-later',
+    'a hart that runs another mm is not interrupted, and flushes when it comes back, as far as what is left for it goes',
+    (crowd) => [
+      (cpu) => madviseDontneed(cpu, crowd.mm, 2 * PAGE, PAGE),
+      (cpu) => munmap(cpu, crowd.mm, 4 * PAGE, 2 * PAGE),
+      (cpu) => mprotect(cpu, crowd.mm, 8 * PAGE, PAGE, VM_READ),
+      function* (cpu) {
+        yield* contextSwitch(cpu, crowd.other);
+        yield* change(cpu, crowd.other);
+        yield* contextSwitch(cpu, crowd.mm);
+        yield* munmap(cpu, crowd.mm, 0, PAGE);
+      },
+    ],
+    {
+      backend: { riscv: { userFlush: 'deferred', deferQueue: 2 } },
+      beside: ({ mm, other }) => [
+        undefined,
+        undefined,
+        function* (cpu) {
+          for (let i = 0; i < 4; i++) {
+            yield* contextSwitch(cpu, mm);
+            yield* contextSwitch(cpu, other);
+          }
+        },
+      ],
+    },
+  ),
+];
