@@ -63,9 +63,20 @@ test('bugs are listed', async () => {
   expect(out).toContain('freePages=before-flush');
 });
 
+test('several runs are a table: what each did and found, and which scenarios are known to break there', async () => {
+  const profiles = ['--profile', 'linux-6.18', '--profile', 'rfc-2021-as-posted'];
+  const { code, out } = await mmuGather([...SHORT, ...profiles]);
+  const [head, right, wrong, , summary] = out.split('\n');
+  expect(head).toMatch(/^arch +profile +time +operations +accesses +found +the suite breaks$/);
+  expect(right).toMatch(/^x86 +linux-6\.18 +[\d.]+ s +[\d,]+ +[\d,]+ +nothing$/);
+  expect(wrong).toMatch(/^x86 +rfc-2021-as-posted +[\d.]+ s .* (nothing|O\d+) +\S+ and \d+ more$/);
+  expect(summary).toMatch(/^2 runs: [12] clean, [01] others as expected, 0 not as expected$/);
+  expect(code).toBe(0);
+});
+
 test('who interrupts it stops it: exit 3, and what is done is there', async () => {
   const args = ['stress', '--arch', 'x86', '--arch', 'arm64', '--cpus', '2', '--seconds', '1'];
-  const { code, out, err } = await mmuGather(args, { interruptAt: 'clean after' });
+  const { code, out, err } = await mmuGather(args, { interruptAt: 'nothing' });
   expect({ code, err }).toEqual({ code: 3, err: 'mmu-gather: stopped before the end\n' });
-  expect(out).toMatch(/^x86 linux-6\.18: clean after .*\narm64 linux-6\.18: stopped: it was stopped \(/);
+  expect(out).toMatch(/\nx86 +linux-6\.18 .* nothing\narm64 +linux-6\.18 .* stopped/);
 });

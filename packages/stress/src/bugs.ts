@@ -101,6 +101,25 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     title: 'tables are freed, and page-walk caches keep pointers to them',
     switches: { gatherPwc: false },
   },
+  { id: 'purge-here', arch: 's390', title: 'IPTE and IDTE purge on this CPU alone', switches: { globalPurge: 'here' } },
+  {
+    id: 'aged-lazily',
+    arch: 's390',
+    title: 'an entry becomes old by a lazy change, and nobody flushes after aging',
+    switches: { clearYoung: 'lazy' },
+  },
+  {
+    id: 'demap-here',
+    arch: 'sparc64',
+    title: 'no cross call: demap on this CPU alone',
+    switches: { crossCall: false },
+  },
+  {
+    id: 'tlb-first',
+    arch: 'sparc64',
+    title: 'TLBs are demapped before the TSB is clean',
+    switches: { flushOrder: 'tlb-first' },
+  },
 ];
 
 /** A config with a bug in it. */

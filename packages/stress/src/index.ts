@@ -8,6 +8,7 @@ export * from './config.ts';
 export { type Operation, OPERATIONS } from './operations.ts';
 export * from './bugs.ts';
 export type { EventLine } from './event-lines.ts';
+export * from './mended.ts';
 export * from './run.ts';
 export { type Count, machineOptions, type Shared, STRESS_GEOMETRY } from './space.ts';
 export type { Range, Task } from './task.ts';

@@ -4,7 +4,7 @@
 import { LINUX_6_18 } from '@mmu-gather/core';
 import { X86_LINUX_6_18 } from '@mmu-gather/x86';
 import { expect, test, vi } from 'vitest';
-import { stress, type StressConfig } from '../src/index.ts';
+import { stress, type StressConfig, withoutRaces } from '../src/index.ts';
 
 // Threads that share a busy machine are slow.
 vi.setConfig({ testTimeout: 180_000 });
@@ -59,4 +59,15 @@ test('a run can be stopped from outside', async () => {
 
 test('an architecture that there is not is said to be none', async () => {
   await expect(stress({ ...CONFIG, arch: 'vax' }, { time: 1 })).rejects.toThrow("there is no architecture 'vax'");
+});
+
+test('races that every kernel of some versions has are mended, unless the run asks for them', () => {
+  const s390: StressConfig = { ...CONFIG, arch: 's390', switches: { rdp: true, attachRepair: 'none' } };
+  const old: StressConfig = { ...s390, profile: { ...LINUX_6_18, delayedRmap: false } };
+  expect(withoutRaces(old, { profile: {}, switches: {} })).toEqual({
+    ...s390,
+    switches: { rdp: true, attachRepair: 'test-attach' },
+  });
+  expect(withoutRaces(old, { profile: { delayedRmap: false }, switches: { attachRepair: 'none' } })).toEqual(old);
+  expect(withoutRaces(CONFIG, { profile: {}, switches: {} })).toEqual(CONFIG);
 });

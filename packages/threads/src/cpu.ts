@@ -29,7 +29,7 @@ import { Bus } from './bus.ts';
 import { Canaries } from './canaries.ts';
 import { Events } from './events.ts';
 import { Ipis } from './ipis.ts';
-import { Jitter } from './jitter.ts';
+import { type Chance, Jitter } from './jitter.ts';
 import { CACHES } from './layout.ts';
 import { BUS, IPI, Mailboxes, STOP, Stopped } from './mailbox.ts';
 import type { Memory } from './memory.ts';
@@ -56,8 +56,6 @@ import { type Waits, Waiting } from './waiting.ts';
 const DATA = Page.fields.indexOf('data');
 /** With jitter an interrupt waits for so many port calls on average. */
 const IPI_LATENCY = 6;
-/** With jitter one port call in so many walks ahead. */
-const SPECULATE_EVERY = 50;
 
 /** An object that waits for readers to leave. */
 interface Deferred {
@@ -409,14 +407,13 @@ export class ThreadCpu implements Cpu {
 
   /** Looks into the mailbox. */
   #poll(): void {
-    if (this.#jitter !== null) this.#disturb(this.#jitter);
+    if (this.#jitter?.disturb() === true) this.#speculate(this.#jitter.chance);
     const mail = this.#control[this.#mailbox]!;
     if (mail !== 0) this.#serve(mail, this.#jitter !== null && !this.#jitter.chance.once(IPI_LATENCY));
   }
 
-  #disturb(jitter: Jitter): void {
-    jitter.delay();
-    if (jitter.chance.once(SPECULATE_EVERY)) this.mmu.speculate(jitter.chance.below(this.#pages) * this.#pageBytes);
+  #speculate(chance: Chance): void {
+    this.mmu.speculate(chance.below(this.#pages) * this.#pageBytes);
   }
 
   /** @param late interrupts may wait */

@@ -33,28 +33,35 @@ export class Chance {
   }
 }
 
-/** One port call in so many spins for a moment, and in so many sleeps. */
-const SPIN_EVERY = 40;
-const SLEEP_EVERY = 1500;
+/** Port calls between two disturbances, on average. */
+const EVERY = 20;
+/** Of so many disturbances one sleeps; of the others half spin, half walk ahead. */
+const SLEEP_ONE_IN = 1000;
 /** Turns of the longest spin, and milliseconds of the longest sleep. */
-const LONGEST_SPIN = 2000;
+const LONGEST_SPIN = 1000;
 const LONGEST_SLEEP = 0.5;
 
-/** Random delays of one CPU. */
+/** Random disturbances of one CPU. */
 export class Jitter {
   /** What else is random on this CPU. */
   readonly chance: Chance;
   readonly #nobody: Int32Array = new Int32Array(new SharedArrayBuffer(4));
+  /** Port calls before the next disturbance. */
+  #left = EVERY;
 
   constructor(seed: number) {
     this.chance = new Chance(seed);
   }
 
-  /** Takes time, now and then. */
-  delay(): void {
-    if (this.chance.once(SPIN_EVERY)) this.#spin(this.chance.below(LONGEST_SPIN));
-    if (this.chance.once(SLEEP_EVERY))
+  /** A port call: takes time, now and then. @returns whether the CPU walks ahead as well */
+  disturb(): boolean {
+    if (--this.#left > 0) return false;
+    this.#left = 1 + this.chance.below(2 * EVERY);
+    if (this.chance.once(SLEEP_ONE_IN))
       Atomics.wait(this.#nobody, 0, 0, (LONGEST_SLEEP * (1 + this.chance.below(10))) / 10);
+    else if (this.chance.once(2)) return true;
+    else this.#spin(this.chance.below(LONGEST_SPIN));
+    return false;
   }
 
   #spin(turns: number): void {
