@@ -135,6 +135,12 @@ export const VM_WRITENOTIFY: number = 128;
 export const VM_HUGEPAGE: number = 256;
 /** MADV_NOHUGEPAGE after that: those that are there stay, and no more are made. */
 export const VM_NOHUGEPAGE: number = 512;
+/** mlock: its pages stay in memory. Here it only decides which VMAs can be merged. */
+export const VM_LOCKED: number = 1024;
+/** MAP_NORESERVE: its pages are not counted as promised. Here it only decides which VMAs can be merged. */
+export const VM_NORESERVE: number = 2048;
+/** Its pages are counted as promised, as it was writable once and private. Here it only decides which VMAs can be merged. */
+export const VM_ACCOUNT: number = 4096;
 
 /** A physical page (struct page / struct folio). */
 export interface Page extends Handle {

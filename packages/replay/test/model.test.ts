@@ -306,6 +306,28 @@ describe('one task', () => {
     expect(await predictions(huge, free(1, 3))).toEqual(['madvise 0 3/-1', 'madvise 0 3/3']);
   });
 
+  test('mappings that differ in what they promise or lock are not merged: arm64 flushes at the end of each', async () => {
+    const handle = (at: number): Line =>
+      line(10, 0, `handle_mm_fault: (handle_mm_fault+0x0/0x260) vma=0x1 mm=0x2 addr=0x${at.toString(16)} flags=0x255`);
+    const both = [handle(AT), handle(AT + 4096), ...range(10, 0, 'munmap', AT, 0x2000)];
+    const flushes = async (...lines: (Line | Line[])[]): Promise<number> => {
+      await run(...lines);
+      const facts = { backend: 'arm64', kernel: '6.1' } as const;
+      const { mismatches } = await replay(join(folder, 'trace.txt'), { exact: true, facts });
+      return mismatches.filter(({ operation, predicted }) => operation === 'munmap' && predicted?.where?.endsWith(' 8'))
+        .length;
+    };
+    const upper = mmap(10, 0, AT + 4096, 4096);
+    expect(await flushes(mmap(10, 0, AT, 4096), upper, both)).toBe(1);
+    expect(await flushes(mmap(10, 0, AT, 4096, 3, 0x4022), upper, both)).toBe(2);
+    // Nothing was promised for it before it became writable.
+    const protect = range(10, 0, 'mprotect', AT, 4096, ', prot: 3');
+    expect(await flushes(mmap(10, 0, AT, 4096, 1), upper, protect, both)).toBe(1);
+    const lock = (name: string): Line[] => range(10, 0, name, AT, 4096);
+    expect(await flushes(mmap(10, 0, AT, 4096), upper, lock('mlock'), both)).toBe(2);
+    expect(await flushes(mmap(10, 0, AT, 4096), upper, lock('mlock'), lock('munlock'), protect, both)).toBe(1);
+  });
+
   test('twenty huge pages fill no gather, and as many small ones do', async () => {
     const all = [
       ...mmap(10, 0, AT, 20 * HUGE),

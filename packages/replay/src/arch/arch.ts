@@ -41,8 +41,8 @@ export interface Architecture {
   readonly names: Readonly<Record<number, string>>;
   /** An event in the model's words: probes that stand for flushes and faults become such. */
   readonly recorded: (event: TaskEvent) => TaskEvent;
-  /** What a recording shows of a tracepoint of the running code; null: nothing. */
-  readonly traced: (event: string, values: readonly number[]) => Observed | null;
+  /** What a recording shows of a tracepoint of the running code in an operation of this name; null: nothing. */
+  readonly traced: (event: string, values: readonly number[], operation: string) => Observed | null;
   /** How many pages a tracepoint of the running code says were dropped from TLBs, -1 for everything; null: none. */
   readonly drops: (event: string, values: readonly number[]) => number | null;
   /** What it shows of an MMU event; null: no event is recorded at all. */
@@ -51,6 +51,8 @@ export interface Architecture {
   readonly preloads: boolean;
   /** MAP_LOCKED of mmap. */
   readonly mapLocked: number;
+  /** MAP_NORESERVE of mmap. */
+  readonly mapNoreserve: number;
   /** Whether a CPU's ASID slots hold the address spaces that it loaded last: where others have none, all start empty. */
   readonly slots: boolean;
   /** Where programs begin. */

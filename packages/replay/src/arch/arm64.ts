@@ -74,12 +74,20 @@ function recorded(event: TaskEvent): TaskEvent {
   return { ...head(event), kind: 'tlbFlush', ...flush };
 }
 
-function traced(event: string, [a = 0, b = 0, c = 0, d = 0]: readonly number[]): Observed | null {
+/** Bytes under a table of PTEs. */
+const TABLE = 2 ** 21;
+
+/** A table that mremap moves as a whole, page by page: the kernel takes no probe there (move_page_tables+0x67c and +0xba8). */
+function movesTable(start: number, end: number, stride: number): boolean {
+  return stride === 4096 && end - start === TABLE && start % TABLE === 0;
+}
+
+function traced(event: string, [a = 0, b = 0, c = 0, d = 0]: readonly number[], operation: string): Observed | null {
   switch (event) {
     case 'arm64_gather':
       return gather(hexText(a), hexText(b), c);
     case 'arm64_flush_range':
-      return range(hexText(a), hexText(b));
+      return operation === 'mremap' && movesTable(a, b, c) ? null : range(hexText(a), hexText(b));
     case 'arm64_tlb_flush':
       return a === FLUSH_PAGE ? { reason: TLBI_PAGE, pages: 1, where: hexText(d / 4096) } : null;
     default:
@@ -106,6 +114,7 @@ export const ARM64: Architecture = {
   mmu: loads,
   preloads: false,
   mapLocked: 0x2000,
+  mapNoreserve: 0x4000,
   slots: false,
   places: {
     fixed: [

@@ -87,6 +87,7 @@ export const HASH: Architecture = {
   mmu: null,
   preloads: true,
   mapLocked: 0x80,
+  mapNoreserve: 0x40,
   slots: false,
   places: POWERPC_PLACES,
 };

@@ -57,6 +57,7 @@ export const RADIX: Architecture = {
   mmu: null,
   preloads: false,
   mapLocked: 0x80,
+  mapNoreserve: 0x40,
   slots: false,
   places: POWERPC_PLACES,
 };

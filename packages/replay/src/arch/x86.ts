@@ -22,6 +22,7 @@ export const X86: Architecture = {
   mmu: null,
   preloads: false,
   mapLocked: 0x2000,
+  mapNoreserve: 0x4000,
   slots: true,
   places: {
     // mmap_base, ELF_ET_DYN_BASE.

@@ -84,7 +84,7 @@ export class Host {
         const sent = { time: this.#time, cpu, reason: INTERRUPT, pages: values[0]!, early: this.#early };
         interrupts.predict(this.#operation, sent);
       }
-      this.#predict(cpu, arch.traced(event, values));
+      this.#predict(cpu, arch.traced(event, values, this.#operation.name));
     };
     this.direct.onTrace = onTrace;
     this.stepped.onTrace = onTrace;

@@ -8,16 +8,21 @@ import {
   entrySize,
   type Mm,
   pageSize,
+  type Vma,
   VM_GROWSDOWN,
   VM_HUGEPAGE,
+  VM_LOCKED,
+  VM_NORESERVE,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
   VM_WRITENOTIFY,
   VM_ACCESS_FLAGS,
+  VM_ACCOUNT,
 } from '@mmu-gather/core';
 import {
   ANONYMOUS,
+  findVma,
   MADV_COLD,
   MADV_DONTNEED,
   MADV_DONTNEED_LOCKED,
@@ -26,6 +31,7 @@ import {
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   pageAlign,
+  vmaNext,
 } from '@mmu-gather/mm';
 import type { SyscallAction } from '../schedule/action.ts';
 import type { Descriptors } from './descriptors.ts';
@@ -100,6 +106,9 @@ function sysMmap({ files, host }: Context, { cpu, mm, fds }: Caller, { args, ret
   else if (!anonymous) backing = { file: files.open(), pgoff };
   else if (shared) backing = files.openShared(cpu);
   if (shared && !anonymous) flags |= VM_WRITENOTIFY;
+  if ((mapFlags & host.arch.mapLocked) !== 0) flags |= VM_LOCKED;
+  if ((mapFlags & host.arch.mapNoreserve) !== 0) flags |= VM_NORESERVE;
+  else if (isPromised(flags)) flags |= VM_ACCOUNT;
   if ((mapFlags & MAP_GROWSDOWN) !== 0) flags |= VM_GROWSDOWN;
   const calls: Call[] = [];
   // Without MAP_FIXED the kernel chose a place that was free.
@@ -118,11 +127,22 @@ function sysMunmap(_: Context, { mm }: Caller, { args: [start = 0, length = 0] }
   return [call((lib, port) => lib.munmap(port, mm, start, length))];
 }
 
-function sysMprotect({ spaces }: Context, { cpu, mm }: Caller, { args }: SyscallAction): Call[] {
+/** What is private and may be written to counts as promised, and does so as long as it is mapped. */
+function isPromised(flags: number): boolean {
+  return (flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) === VM_WRITE;
+}
+
+function sysMprotect({ spaces }: Context, caller: Caller, { args }: SyscallAction): Call[] {
+  const { cpu, mm } = caller;
   const [start = 0, length = 0, prot = 0] = args;
+  const end = start + pageAlign(cpu, length);
   // It succeeded, so all of the range was mapped.
-  spaces.imply(cpu, mm, start, start + pageAlign(cpu, length), VM_READ | VM_WRITE);
-  return [call((lib, port) => lib.mprotect(port, mm, start, length, prot & VM_ACCESS_FLAGS))];
+  spaces.imply(cpu, mm, start, end, VM_READ | VM_WRITE);
+  const access = prot & VM_ACCESS_FLAGS;
+  const promises = modifyCalls(caller, start, end, (flags) =>
+    isPromised((flags & ~VM_ACCESS_FLAGS) | access) ? flags | VM_ACCOUNT : flags,
+  );
+  return [...promises, call((lib, port) => lib.mprotect(port, mm, start, length, access))];
 }
 
 function sysMadvise(context: Context, caller: Caller, action: SyscallAction): Call[] {
@@ -192,10 +212,35 @@ function sysMremap({ spaces }: Context, { cpu, mm }: Caller, { args, ret: to }: 
   return calls;
 }
 
-function sysMlock(_: Context, { cpu, mm }: Caller, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
-  const from = start - (start % 2 ** cpu.kernel.geometry.pageShift);
+/** Gives the mappings of a range other flags: they are split where it ends. */
+function modifyCalls({ cpu, mm }: Caller, start: number, end: number, change: (flags: number) => number): Call[] {
+  return vmasIn(cpu, mm, start, end)
+    .filter(({ vma }) => change(cpu.read(vma.flags)) !== cpu.read(vma.flags))
+    .map(({ vma, start: from, end: to }) =>
+      quietly((lib, port) => lib.vmaModifyFlags(port, mm, vma, from, to, change(cpu.read(vma.flags)))),
+    );
+}
+
+function sysMlock(_: Context, caller: Caller, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
+  const { cpu, mm } = caller;
+  const from = start - (start % pageSize(cpu.kernel.geometry));
   const end = pageAlign(cpu, start + length);
-  return [call((lib, port, files) => lib.mmPopulate(port, mm, from, end, files))];
+  const populate = call((lib, port, files) => lib.mmPopulate(port, mm, from, end, files));
+  return [...modifyCalls(caller, from, end, (flags) => flags | VM_LOCKED), populate];
+}
+
+function sysMunlock(_: Context, caller: Caller, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
+  const { cpu } = caller;
+  const from = start - (start % pageSize(cpu.kernel.geometry));
+  return modifyCalls(caller, from, pageAlign(cpu, start + length), (flags) => flags & ~VM_LOCKED);
+}
+
+/** Pieces of mappings in a range, the last one first: changing one leaves those before it as they are. */
+function vmasIn(cpu: Cpu, mm: Mm, start: number, end: number): { vma: Vma; start: number; end: number }[] {
+  const found: { vma: Vma; start: number; end: number }[] = [];
+  for (let vma = findVma(cpu, mm, start); vma !== null && cpu.read(vma.start) < end; vma = vmaNext(cpu, vma))
+    found.unshift({ vma, start: Math.max(start, cpu.read(vma.start)), end: Math.min(end, cpu.read(vma.end)) });
+  return found;
 }
 
 const SYSCALLS: ReadonlyMap<string, Syscall> = new Map<string, Syscall>([
@@ -213,6 +258,7 @@ const SYSCALLS: ReadonlyMap<string, Syscall> = new Map<string, Syscall>([
   ['shmdt', sysShmdt],
   ['mlock', sysMlock],
   ['mlock2', sysMlock],
+  ['munlock', sysMunlock],
   ['fsync', sysFsync],
   ['fdatasync', sysFsync],
   ['sync_file_range', sysSyncFileRange],

@@ -35,8 +35,8 @@ export function machineFacts(root: number | null): MachineFacts {
  * @param text `#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-05-01)`
  */
 export function stableRelease(kernel: string, text: string): string {
-  const [, release] = / Debian (\d+\.\d+\.\d+)-/.exec(text) ?? [];
-  return release === undefined || kernel.startsWith(release) ? kernel : `${kernel} (${release})`;
+  const [, stable] = / Debian (\d+\.\d+\.\d+)-/.exec(text) ?? [];
+  return stable === undefined || kernel.startsWith(stable) ? kernel : `${kernel} (${stable})`;
 }
 
 /** The same in all kernels since 4.14. */
