@@ -3,11 +3,8 @@
  * process, on one core.
  */
 import { search } from '@mmu-gather/checker';
-import { PROGRAMS } from './programs.ts';
+import { MANY, PROGRAMS } from './programs.ts';
 import { median, met, once, print, type Value } from './table.ts';
-
-/** Beyond this many traces a program is run once. */
-const MANY = 100_000;
 
 const rows: Value[][] = [];
 for (const { name, machine, traces, commuting, states, goal } of PROGRAMS) {
@@ -33,12 +30,11 @@ for (const { name, machine, traces, commuting, states, goal } of PROGRAMS) {
     [false, traces],
     [true, commuting],
   ] as const) {
-    if (wanted === undefined) continue;
     const explored = machine();
     const { milliseconds, result } = (wanted > MANY ? once : median)(() =>
       search(explored, { strategy: 'dpor', commute }),
     );
-    const most = wanted > MANY ? 8_000 : undefined;
+    const most = wanted > MANY && commute ? 8_000 : undefined;
     rows.push([
       name,
       commute ? 'dpor, commuting' : 'dpor',

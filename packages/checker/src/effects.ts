@@ -5,6 +5,7 @@
  * other CPUs until they can succeed. A step that has to wait is not enabled: nothing spins.
  */
 import { type Address, type Cell, EVERYTHING, type OracleId, type Scope } from '@mmu-gather/core/stepped';
+import type { HeldLocks } from './held-locks.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Mmu } from './mmu/mmu.ts';
@@ -42,6 +43,7 @@ export interface Parts {
   readonly memory: Memory;
   readonly objects: Objects;
   readonly locks: Locks;
+  readonly held: HeldLocks;
   readonly races: Races;
   readonly interrupts: Interrupts;
   readonly mmu: Mmu;
@@ -164,6 +166,8 @@ export class Effects {
     const kind = this.#parts.words.kind(number);
     if (touchesCell(kind)) this.touched(cpu, a);
     if (kind >= OP.spinLock && kind <= OP.downgradeWrite) this.#parts.locks.note(a);
+    if (kind === OP.spinLock) this.#parts.held.take(number, a);
+    else if (kind === OP.spinUnlock) this.#parts.held.letGo(number, a);
     if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot) this.#parts.races.check(number, a, !onlyReads(kind));
     const weak = this.weak?.perform(number, cpu, choice);
     if (weak !== undefined) return weak;

@@ -35,6 +35,8 @@ export const TOUCH = {
   write: 1,
   /** It is read or written by a plain access. */
   plain: 2,
+  /** It is accessed otherwise than as a spinlock, by a step; or let go by who does not hold it. */
+  unlike: 3,
 } as const;
 
 /**

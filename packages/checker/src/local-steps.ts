@@ -18,6 +18,15 @@
  * drain shows it. The drain of a cell that no other CPU touches any more is local: what its owner loads is the same, and
  * waiting for an empty buffer only gets easier. A plain store that goes into the buffer (memory.ts) is not.
  *
+ * *Spinlocks.* To let go a lock is local although others wait for it: until then nobody else can do anything with it (Lipton's left mover).
+ * This holds for a cell that is nothing but a spinlock, and that only its holder lets go:
+ *
+ *     CPU 0 (holds l)                CPU 1
+ *     spinUnlock l                   spinLock l            // not enabled before
+ *     or, under TSO, its drain       readOnce(l)           // would see it held: then the cell is not only a lock
+ *
+ * A handler that waits for the lock on the holder's own CPU waits for ever: with such a handler to come it is not local.
+ *
  * *Races.* A step ends the time in which an access of others races with the plain accesses before it: it is local only if no such
  * access can come. A store into the buffer is not local if another CPU may still access the cell plainly: taken at once it
  * would miss the race.
@@ -43,6 +52,7 @@
  */
 import type { Address, Claims, Extent } from '@mmu-gather/core/stepped';
 import { type Locality, type Sharing, TOUCH } from './explorable.ts';
+import type { HeldLocks } from './held-locks.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
 import type { Objects } from './objects.ts';
@@ -53,6 +63,7 @@ import { CPU, QUIET, type Words } from './words.ts';
 export interface LocalityHost {
   readonly words: Words;
   readonly objects: Objects;
+  readonly held: HeldLocks;
   readonly memory: Memory;
   readonly interrupts: Interrupts;
   /** Does an oracle look at entries on CPUs that cannot access? */
@@ -136,12 +147,15 @@ export class LocalSteps implements Locality {
     const pseudo = (word: number, at = position): void => touch(this.#pseudo + word, TOUCH.write, at);
     if (touchesCell(kind)) {
       touch(a, onlyReads(kind) ? TOUCH.read : TOUCH.write);
+      if (kind !== OP.spinLock && !(kind === OP.spinUnlock && this.#host.held.holds(process, a)))
+        touch(a, TOUCH.unlike);
       if (!onlyReads(kind) && (this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
       return;
     }
     switch (kind) {
       case OP.cmpxchgAndInvalidate:
         touch(a, TOUCH.write);
+        touch(a, TOUCH.unlike);
         if ((this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
         return;
       case OP.none:
@@ -240,7 +254,7 @@ export class LocalSteps implements Locality {
       if (this.#seenBy![cell] !== 0) return false;
       this.#lookAround();
       this.#buffered--;
-      return !this.#conflicts(cell, true);
+      return this.#isOnlyLock(cell) || !this.#conflicts(cell, true);
     }
     const inIrq = actor >= words.cpus;
     // A delivery is not.
@@ -265,12 +279,15 @@ export class LocalSteps implements Locality {
       (this.#exposed || (isFullFence(kind) && !this.#fencesLearnNothing(cpu)))
     )
       return false;
+    const letsGo = kind === OP.spinUnlock && this.#isOnlyLock(a) && !this.#isTakenByHandler(a);
     if (memory.tso && isStore(kind)) {
       this.#buffered++;
+      if (letsGo) return true;
       return !this.#exposed && !this.#othersMayTouch(a, TOUCH.plain, cpu) && !this.#mayGo(a);
     }
     if (touchesCell(kind)) {
       const write = !onlyReads(kind);
+      if (letsGo) return true;
       return (!write || this.#seenBy![a] === 0) && !this.#conflicts(a, write);
     }
     switch (kind) {
@@ -359,6 +376,22 @@ export class LocalSteps implements Locality {
       if (sharing.mayTouch(process, word, how, this.#position[process]!)) return true;
     }
     return false;
+  }
+
+  /** Is a cell nothing but a spinlock, of which none but its holder lets go, and which stays? */
+  #isOnlyLock(cell: number): boolean {
+    const sharing = this.#sharing!;
+    if (this.#seenBy![cell] !== 0) return false;
+    for (let process = 0; process < 2 * this.#host.words.cpus; process++)
+      if (sharing.mayTouch(process, cell, TOUCH.unlike, 0) || sharing.mayTouch(process, cell, TOUCH.plain, 0))
+        return false;
+    return !this.#mayGo(cell);
+  }
+
+  /** May a handler that comes before the step wait for the lock? */
+  #isTakenByHandler(lock: number): boolean {
+    const { cpus } = this.#host.words;
+    return this.#exposed && this.#sharing!.mayTouch(cpus + this.#cpu, lock, TOUCH.write, 0);
   }
 
   /** May one of the others free the object around a cell? */

@@ -27,6 +27,7 @@ import type { Alike, Explorable, Locality, Numbers, Touch, Violation } from './e
 import { Effects } from './effects.ts';
 import { Flows } from './flows.ts';
 import { deliveryFootprint, drainFootprint, type FootprintHost, stepFootprint } from './footprint.ts';
+import { HeldLocks } from './held-locks.ts';
 import { Interrupts } from './interrupts.ts';
 import { COMPLETED, DATA, Kinds, PGD, TLB_GEN } from './kinds.ts';
 import { DEFAULT_POOLS, Layout } from './layout.ts';
@@ -168,12 +169,14 @@ export class Machine<E = unknown> implements Explorable {
       this.#changed(cpu, cell, old),
     );
     const locks = new Locks(layout.words);
+    const held = new HeldLocks(words);
     this.#quiet = quietOf({ words, layout, objects, locks, text: this.text });
     this.#effects = new Effects({
       words,
       memory: this.#memory,
       objects,
       locks,
+      held,
       races: this.#races,
       interrupts,
       mmu: this.mmu,
@@ -203,6 +206,7 @@ export class Machine<E = unknown> implements Explorable {
     this.#localSteps = new LocalSteps({
       words,
       objects,
+      held,
       memory: this.#memory,
       interrupts,
       strict: options.strict === true,

@@ -50,7 +50,7 @@ export interface LocalityProgram {
 
 /** Cells that all CPUs use, a spinlock, an rwsem; behind them one for each CPU. */
 const SHARED = 3;
-const LOCK = SHARED;
+export const LOCK: number = SHARED;
 const SEM = SHARED + 1;
 export const OWN: number = SHARED + 2;
 
@@ -104,6 +104,30 @@ export function localityProgram(next: Chance, length: number): LocalityProgram {
     memory,
     code: Array.from({ length: cpus }, (_, cpu) => list(cpu, 1 + below(next, length), false)),
     handlers: interrupts ? Array.from({ length: cpus }, (_, cpu) => list(cpu, below(next, 3), true)) : [],
+  };
+}
+
+/** A program of many critical sections. Some go wrong: a lock is let go by who does not hold it, or read, or a handler waits for it. */
+export function lockingProgram(next: Chance): LocalityProgram {
+  const cpus = 2 + below(next, 2);
+  const odd = next() < 0.5 ? 0.1 : 0;
+  const section = (): Op[] => {
+    const at = below(next, SHARED);
+    const inner: Op[] = [next() < 0.5 ? ['write', at, 1 + below(next, 2)] : ['read', at, 0]];
+    const lock: Op = next() < odd ? ['read', LOCK, 0] : ['lock', LOCK, 0];
+    const unlock: Op = next() < odd ? ['plainRead', LOCK, 0] : ['unlock', LOCK, 0];
+    return [lock, ...inner, unlock];
+  };
+  const list = (cpu: number, sections: number): Op[] =>
+    Array.from({ length: sections }, () => {
+      const outside: Op = next() < 0.5 ? ['read', below(next, SHARED), 0] : ['write', below(next, SHARED), 1];
+      const sends: Op[] = next() < 0.3 ? [['send', (cpu + 1) % cpus, 0]] : [];
+      return [...(next() < 0.5 ? [outside] : []), ...section(), ...sends];
+    }).flat();
+  return {
+    memory: next() < 0.5 ? 'tso' : 'sc',
+    code: Array.from({ length: cpus }, (_, cpu) => list(cpu, 1 + below(next, 2))),
+    handlers: Array.from({ length: cpus }, () => (next() < 0.2 ? section() : [['read', below(next, SHARED), 0]])),
   };
 }
 

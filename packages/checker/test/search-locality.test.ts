@@ -4,7 +4,7 @@
  */
 import type { Address, Cpu, Steps } from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
-import type { Explorable } from '../src/explorable.ts';
+import { type Explorable, type Locality, TOUCH } from '../src/explorable.ts';
 import type { Machine } from '../src/machine.ts';
 import { chance } from '../src/search/chance.ts';
 import { type Result, search } from '../src/search/index.ts';
@@ -14,7 +14,9 @@ import {
   localityMachine,
   type LocalityProgram,
   localityProgram,
+  lockingProgram,
   loopingProgram,
+  LOCK,
   OWN,
   weakened,
 } from './locality-programs.ts';
@@ -37,6 +39,7 @@ type MakeReduction = (machine: Explorable) => Reduction;
 const MACHINES: Readonly<Record<string, Make>> = {
   'small programs': (seed) => localityMachine(localityProgram(chance(seed), 3)),
   programs: (seed) => localityMachine(localityProgram(chance(seed), 7)),
+  'programs with locks': (seed) => localityMachine(lockingProgram(chance(seed))),
   shootdowns: (seed) => shootdownMachine(shootdownProgram(chance(seed))),
   'fragments of shootdowns': (seed) => shootdownMachine(fragmentProgram(chance(seed))),
   'small programs under weak': (seed) => localityMachine(weakened(localityProgram(chance(seed), 3), chance(-seed))),
@@ -96,6 +99,7 @@ describe('same verdicts, same ends', { timeout: TIMEOUT }, () => {
   test.for([
     ['small programs', 1500, { holds: 800, deadlock: 50, race: 20, O16: 10 }],
     ['programs', 1500, { holds: 500, deadlock: 200, race: 100, O16: 30 }],
+    ['programs with locks', 250, { holds: 100, deadlock: 50 }],
     ['shootdowns', 300, { holds: 60, O1: 20, O2: 5, O4: 10, O5: 10, O6: 40, O11: 10 }],
     [
       'fragments of shootdowns',
@@ -248,15 +252,65 @@ const WRONG: readonly [
     },
     'toy programs with loops',
   ],
+  [
+    'a lock is let go alone whatever else is done with it',
+    class extends Reduction {
+      constructor(machine: Explorable, wanted: boolean) {
+        super(Object.create(machine, { locality: { value: locksOnly(machine.locality!) } }) as Explorable, wanted);
+      }
+    },
+    'programs with locks',
+  ],
 ];
+
+/** Does not note what else is done with locks. */
+function locksOnly(locality: Locality): Locality {
+  return {
+    words: locality.words,
+    watch: (sharing) =>
+      locality.watch(
+        sharing && {
+          touch: (process, word, how, position) =>
+            how === TOUCH.unlike ? undefined : sharing.touch(process, word, how, position),
+          mayTouch: (...where) => sharing.mayTouch(...where),
+        },
+      ),
+    mayBeLocal: (actor) => locality.mayBeLocal(actor),
+    wasLocal: () => locality.wasLocal(),
+  };
+}
 
 test.for(WRONG)('wrong: %s', { timeout: TIMEOUT }, ([, Wrong, shownBy]) => {
   const { different } = compare(
     MACHINES[shownBy]!,
-    shownBy === 'shootdowns' ? 100 : 1500,
+    shownBy === 'shootdowns' || shownBy === 'programs with locks' ? 100 : 1500,
     (machine) => new Wrong(machine, true),
   );
   expect(different.length).toBeGreaterThan(0);
+});
+
+test('a handler that waits for a lock that its CPU holds waits for ever', () => {
+  for (const memory of ['sc', 'tso', 'weak'] as const) {
+    const program: LocalityProgram = {
+      memory,
+      code: [
+        [
+          ['lock', LOCK, 0],
+          ['unlock', LOCK, 0],
+        ],
+        [['send', 0, 0]],
+      ],
+      handlers: [
+        [
+          ['lock', LOCK, 0],
+          ['unlock', LOCK, 0],
+        ],
+        [],
+      ],
+    };
+    for (const reduce of [false, true])
+      expect(search(localityMachine(program), { reduce }).violation?.oracle).toBe('deadlock');
+  }
 });
 
 /** CPU 0 gives a VMA back, CPU 1 still uses it. */
