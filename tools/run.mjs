@@ -10,6 +10,7 @@
 //   race             build, then a page on which CPUs race
 //   tables           build, then the tables in docs/*.md that are made from what the command prints; --check: are they what they would be?
 //   scores           build, then the page in docs about recordings of real kernels, if they are there
+//   reductions ARCH  build, then the table in docs/search.md of what the search's switches save in the suite
 //   what-if ARGS     build, then the page in docs about what recordings would cost elsewhere
 //   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
 //   shared ID ...    build, then replay recordings that lie beside the checkout: all that have a bar, or these
@@ -162,6 +163,10 @@ const modes = {
   scores: () => {
     build();
     become(at('tools', 'docs-scores.mjs'), ...args);
+  },
+  reductions: () => {
+    build();
+    become(at('tools', 'docs-reductions.mjs'), ...args);
   },
   'what-if': () => {
     build();

@@ -3,7 +3,7 @@
  */
 import { type Machine, type Search, search } from '@mmu-gather/checker';
 import { ARCHITECTURES, cells, machineOf, SCENARIOS } from '@mmu-gather/conformance';
-import { MANY, PROGRAMS } from './programs.ts';
+import { bare, gather, MANY, PROGRAMS, ring } from './programs.ts';
 
 /** A switch, and what it counts. */
 const SWITCHES: readonly (readonly [name: string, options: Search])[] = [
@@ -17,6 +17,14 @@ const SWITCHES: readonly (readonly [name: string, options: Search])[] = [
 
 /** Scenarios whose states of every order are counted in seconds. */
 const SCENARIOS_SHOWN = ['T3/fixed', 'T4/fixed', 'T9/fixed', 'munmap/running-thread', 'bug:B02/fixed', 'bug:B02/buggy'];
+
+/** Programs with identical CPUs, and ones that are violated. */
+const MORE: readonly (readonly [name: string, machine: () => Machine])[] = [
+  ['L2 ring (1+1+1)', () => bare(4, ring([1, 1, 1], 2))],
+  ['L2 ring (2+2), never looked at again', () => bare(3, ring([2, 2], 2, false))],
+  ['L3 gather x3 force, one range', () => bare(3, gather('force', 3, false, true))],
+  ['L3 gather x3 sync, one range', () => bare(3, gather('sync', 3, false, true))],
+];
 
 /** One line of the table. */
 export interface ReductionRow {
@@ -60,5 +68,6 @@ export function reductions(): ReductionRow[] {
   );
   const selection = { archs: ['x86'], profiles: ['linux-6.18'], scenarios: SCENARIOS_SHOWN };
   const scenarios = cells(SCENARIOS, ARCHITECTURES, selection).map((cell) => rowOf(cell.id, machineOf(cell), false));
-  return [...programs, ...scenarios];
+  const more = MORE.map(([name, machine]) => rowOf(name, machine(), false));
+  return [...programs, ...more, ...scenarios];
 }

@@ -98,9 +98,9 @@ export class Effects {
 
   /** Number of outcomes of a process's pending step now; 0 while it has to wait. */
   outcomes(number: number, cpu: number): number {
-    const arg = (i: number): number => this.#parts.words.arg(number, i);
-    const a = arg(0);
-    const kind = this.#parts.words.kind(number);
+    const { words, memory } = this.#parts;
+    const a = words.arg(number, 0);
+    const kind = words.kind(number);
     const weak = this.weak?.outcomes(number, cpu);
     if (weak !== undefined) return weak;
     switch (kind) {
@@ -119,18 +119,18 @@ export class Effects {
       case OP.storeRelease:
       case OP.bareStore:
       case OP.spinUnlock:
-        return this.#parts.memory.isFull(cpu) ? 0 : 1;
+        return memory.isFull(cpu) ? 0 : 1;
       case OP.waitFor:
-        return passes(arg(2), this.#parts.memory.load(cpu, a), arg(1)) ? 1 : 0;
+        return passes(words.arg(number, 2), memory.load(cpu, a), words.arg(number, 1)) ? 1 : 0;
       case OP.bareFence:
-        return fenceClass(a) !== 'full' || this.#parts.memory.isEmpty(cpu) ? 1 : 0;
+        return fenceClass(a) !== 'full' || memory.isEmpty(cpu) ? 1 : 0;
     }
     if (kind >= OP.viaLoad && kind <= OP.bareInvalidate)
       throw new TypeError(`${OP_NAMES[kind]} on a machine without walks (MachineOptions.walks)`);
-    if (kind === OP.invalidate && this.#parts.unorderedBroadcasts && isBroadcast(arg(1))) return 1;
+    if (kind === OP.invalidate && this.#parts.unorderedBroadcasts && isBroadcast(words.arg(number, 1))) return 1;
     // All others are ordered after the CPU's own stores.
-    if (!this.#parts.memory.isEmpty(cpu)) return 0;
-    const value = this.#parts.words.state.words[a]!;
+    if (!memory.isEmpty(cpu)) return 0;
+    const value = words.state.words[a]!;
     switch (kind) {
       case OP.spinLock:
       case OP.downWrite:
@@ -138,7 +138,7 @@ export class Effects {
       case OP.downRead:
         return value !== WRITER ? 1 : 0;
       case OP.bareStoreExclusive:
-        return this.#parts.memory.isReserved(cpu, a) ? 2 : 1;
+        return memory.isReserved(cpu, a) ? 2 : 1;
       case OP.awaitIpis:
         return this.#parts.interrupts.allReturned(cpu) ? 1 : 0;
       case OP.awaitReaders:
@@ -146,9 +146,9 @@ export class Effects {
       case OP.sendIpi:
         return this.#parts.interrupts.mayBeSent(a) ? 1 : 0;
       case OP.userRead:
-        return this.#parts.user.translations(cpu, a, false, arg(2) !== 0).length;
+        return this.#parts.user.translations(cpu, a, false, words.arg(number, 2) !== 0).length;
       case OP.userWrite:
-        return this.#parts.user.translations(cpu, a, true, arg(2) !== 0).length;
+        return this.#parts.user.translations(cpu, a, true, words.arg(number, 2) !== 0).length;
       case OP.kernelRead:
         return this.#parts.user.kernelTranslations(cpu, a).length;
       default:
@@ -158,12 +158,11 @@ export class Effects {
 
   /** Lets a process's pending step take effect. Returns its result. */
   perform(number: number, cpu: number, choice: number): number {
-    const arg = (i: number): number => this.#parts.words.arg(number, i);
-    const a = arg(0);
-    const b = arg(1);
-    const memory = this.#parts.memory;
-    const now = this.#parts.words.state.words[a]!;
-    const kind = this.#parts.words.kind(number);
+    const { words, memory } = this.#parts;
+    const a = words.arg(number, 0);
+    const b = words.arg(number, 1);
+    const now = words.state.words[a]!;
+    const kind = words.kind(number);
     if (touchesCell(kind)) this.touched(cpu, a);
     if (kind >= OP.spinLock && kind <= OP.downgradeWrite) this.#parts.locks.note(a);
     if (kind === OP.spinLock) this.#parts.held.take(number, a);
@@ -185,9 +184,9 @@ export class Effects {
         memory.exchange(cpu, a, b);
         return 0;
       case OP.bareRmw:
-        return memory.exchange(cpu, a, operate(arg(2), now, b));
+        return memory.exchange(cpu, a, operate(words.arg(number, 2), now, b));
       case OP.bareCas:
-        return now === arg(2) ? memory.exchange(cpu, a, b) : now;
+        return now === words.arg(number, 2) ? memory.exchange(cpu, a, b) : now;
       case OP.writeOnce:
       case OP.storeRelease:
       case OP.bareStore:
@@ -196,7 +195,7 @@ export class Effects {
       case OP.xchg:
         return memory.exchange(cpu, a, b);
       case OP.cmpxchg:
-        return now === arg(2) ? memory.exchange(cpu, a, b) : now;
+        return now === words.arg(number, 2) ? memory.exchange(cpu, a, b) : now;
       case OP.atomicAdd:
         memory.exchange(cpu, a, now + b);
         return 0;
@@ -211,29 +210,29 @@ export class Effects {
       case OP.atomicFetchAndNot:
         return memory.exchange(cpu, a, now & ~b);
       case OP.spinLock:
-        this.#parts.words.state.set(a, 1);
+        words.state.set(a, 1);
         return 0;
       case OP.spinUnlock:
         memory.store(cpu, a, 0);
         return 0;
       case OP.downRead:
-        this.#parts.words.state.set(a, now + 1);
+        words.state.set(a, now + 1);
         return 0;
       case OP.downReadTrylock:
         if (now === WRITER) return 0;
-        this.#parts.words.state.set(a, now + 1);
+        words.state.set(a, now + 1);
         return 1;
       case OP.upRead:
-        this.#parts.words.state.set(a, now - 1);
+        words.state.set(a, now - 1);
         return 0;
       case OP.downWrite:
-        this.#parts.words.state.set(a, WRITER);
+        words.state.set(a, WRITER);
         return 0;
       case OP.upWrite:
-        this.#parts.words.state.set(a, 0);
+        words.state.set(a, 0);
         return 0;
       case OP.downgradeWrite:
-        this.#parts.words.state.set(a, 1);
+        words.state.set(a, 1);
         return 0;
       case OP.alloc:
         return this.#parts.objects.alloc(cpu, a, b);
@@ -255,17 +254,17 @@ export class Effects {
         this.#rcu.begin(cpu);
         return 0;
       case OP.localIrqDisable:
-        this.#parts.words.setCpu(cpu, CPU.irqOff, this.#parts.words.cpu(cpu, CPU.irqOff) + 1);
+        words.setCpu(cpu, CPU.irqOff, words.cpu(cpu, CPU.irqOff) + 1);
         return 0;
       case OP.localIrqEnable:
-        this.#parts.words.setCpu(cpu, CPU.irqOff, this.#parts.words.cpu(cpu, CPU.irqOff) - 1);
+        words.setCpu(cpu, CPU.irqOff, words.cpu(cpu, CPU.irqOff) - 1);
         this.#rcu.left(cpu);
         return 0;
       case OP.sendIpi:
-        this.#parts.interrupts.send(cpu, a, b, arg(2));
+        this.#parts.interrupts.send(cpu, a, b, words.arg(number, 2));
         return 0;
       case OP.loadContext:
-        this.#loadContext(cpu, a, b, arg(2) !== 0);
+        this.#loadContext(cpu, a, b, words.arg(number, 2) !== 0);
         return 0;
       case OP.invalidate:
         this.#invalidate(number, cpu);
@@ -282,12 +281,12 @@ export class Effects {
       case OP.kernelRead:
         return this.#parts.user.kernelRead(cpu, a, choice);
       case OP.enterUser:
-        this.#parts.words.setCpu(cpu, CPU.userMode, 1);
+        words.setCpu(cpu, CPU.userMode, 1);
         this.#parts.mmu.entersUser(cpu);
         this.#parts.oracles.userMode(cpu);
         return 0;
       case OP.enterKernel:
-        this.#parts.words.setCpu(cpu, CPU.userMode, 0);
+        words.setCpu(cpu, CPU.userMode, 0);
         return 0;
       default:
         return 0;

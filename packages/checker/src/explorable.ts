@@ -115,6 +115,11 @@ export interface Explorable {
   readonly keyLow: number;
   /** Second half of the key. */
   readonly keyHigh: number;
+  /**
+   * Calls back while keys do not follow the state, so that steps cost less: for searches that ask for none. The machine comes back to the
+   * state that it is in. A machine without it always has keys.
+   */
+  withoutKeys?<T>(work: () => T): T;
   /** Lets code run also where it is known what it does, or stops it; a machine that always does has no need of it. */
   runCode?(always: boolean): void;
   /**

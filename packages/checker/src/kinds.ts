@@ -102,6 +102,11 @@ export class Kinds {
     return this.#is(cell, WATCHED);
   }
 
+  /** Is it read otherwise than by steps of kernel code that name it? */
+  isRead(cell: Cell): boolean {
+    return this.#is(cell, MAPPING | CONTENTS | ZEROES);
+  }
+
   /** Does a store to it mean anything to the machine? */
   isAny(cell: Cell): boolean {
     return this.#bits[cell] !== 0;

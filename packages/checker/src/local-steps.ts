@@ -147,6 +147,8 @@ export class LocalSteps implements Locality {
     const pseudo = (word: number, at = position): void => touch(this.#pseudo + word, TOUCH.write, at);
     if (touchesCell(kind)) {
       touch(a, onlyReads(kind) ? TOUCH.read : TOUCH.write);
+      // One that fails reads.
+      if (kind === OP.cmpxchg) touch(a, TOUCH.read);
       if (kind !== OP.spinLock && !(kind === OP.spinUnlock && this.#host.held.holds(process, a)))
         touch(a, TOUCH.unlike);
       if (!onlyReads(kind) && (this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
@@ -217,6 +219,37 @@ export class LocalSteps implements Locality {
     const seenBy = write ? this.#seenBy![cell]! : 0;
     if ((seenBy & IN_TABLES) !== 0) sharing.touch(process, this.#pseudo + TABLES, TOUCH.write, position);
     if (this.#trying && (seenBy !== 0 || this.#conflicts(cell, write))) this.#seen = true;
+  }
+
+  /**
+   * May a CPU still load a cell, or race with a plain access of it? If not, it makes no difference what it knows of the cell. Yes, where
+   * nothing is watched.
+   * @param plain there was a plain access, perhaps before anything was watched
+   */
+  mayLookAt(cpu: number, cell: number, plain: boolean): boolean {
+    if (this.#sharing === undefined) return true;
+    const { words } = this.#host;
+    const isPlain = plain || this.#isPlain(cell);
+    return (
+      (words.running(cpu) && this.#mayLook(cpu, cell, now(words, cpu), isPlain)) ||
+      this.#mayLook(words.cpus + cpu, cell, 0, isPlain)
+    );
+  }
+
+  #mayLook(process: number, cell: number, position: number, isPlain: boolean): boolean {
+    const sharing = this.#sharing!;
+    if (sharing.mayTouch(process, cell, TOUCH.read, position)) return true;
+    return (
+      isPlain &&
+      (sharing.mayTouch(process, cell, TOUCH.write, position) || sharing.mayTouch(process, cell, TOUCH.plain, position))
+    );
+  }
+
+  /** Is a cell accessed plainly by any process? */
+  #isPlain(cell: number): boolean {
+    for (let process = 0; process < 2 * this.#host.words.cpus; process++)
+      if (this.#sharing!.mayTouch(process, cell, TOUCH.plain, 0)) return true;
+    return false;
   }
 
   /** The claims of a process, noted. */

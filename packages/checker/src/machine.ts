@@ -259,6 +259,15 @@ export class Machine<E = unknown> implements Explorable {
     this.violation = undefined;
   }
 
+  withoutKeys<T>(work: () => T): T {
+    this.state.keyed = false;
+    try {
+      return work();
+    } finally {
+      this.state.keyed = true;
+    }
+  }
+
   choices(actor: number): number {
     const n = this.#cpus;
     if (actor === 3 * n) return this.#accessFlags!.choices(this.#threadsDone());
@@ -601,6 +610,7 @@ export class Machine<E = unknown> implements Explorable {
       cells: this.layout.words,
       invalidations,
       live: (cpu) => interruptible || this.#words.running(cpu),
+      mayLookAt: (cpu, cell, plain) => this.#localSteps.mayLookAt(cpu, cell, plain),
       walks: (cpu) => this.mmu.liveRoot(cpu) !== 0 || this.mmu.kernelRoot !== 0,
       around: (cell) => this.#objects.around(cell),
       starts: (address) => this.#objects.starts(address),

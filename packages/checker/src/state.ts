@@ -40,6 +40,8 @@ export class State {
   keyLow = 0;
   /** Second half of the key. */
   keyHigh = 0;
+  /** Does the key follow the words? Where nobody asks for it, it need not; to be turned on again in the state in which it was turned off. */
+  keyed = true;
   #journal = new Int32Array(1 << 12);
   #top = 0;
 
@@ -54,7 +56,7 @@ export class State {
     if (old === value) return;
     this.#push(index, old);
     this.words[index] = value;
-    if (index >= this.quiet) return;
+    if (index >= this.quiet || !this.keyed) return;
     if (old !== 0) {
       this.keyLow ^= mix(SEED_LOW, index, old);
       this.keyHigh ^= mix(SEED_HIGH, index, old);
@@ -70,6 +72,7 @@ export class State {
     if (this.words[index] === value) return;
     this.#push(index, this.words[index]!);
     this.words[index] = value;
+    if (!this.keyed) return;
     this.keyLow ^= mix(SEED_LOW, index, before.low) ^ mix(SEED_LOW, index, after.low);
     this.keyHigh ^= mix(SEED_HIGH, index, before.high) ^ mix(SEED_HIGH, index, after.high);
   }

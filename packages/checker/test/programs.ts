@@ -181,14 +181,20 @@ const RANGES: readonly (readonly [start: number, end: number])[] = [
 
 /**
  * L3. `buggy`: threads flush what they cleared; `force`: all of their range if another one is pending; `sync`: they wait
- * until nobody is pending. `forgets`: at the head of each loop they say what they still know.
+ * until nobody is pending. `forgets`: at the head of each loop they say what they still know. `alike`: they all zap the same range.
  */
-export function gather(variant: 'buggy' | 'force' | 'sync', threads = 2, forgets = false): Program<unknown> {
+export function gather(
+  variant: 'buggy' | 'force' | 'sync',
+  threads = 2,
+  forgets = false,
+  alike = false,
+): Program<unknown> {
   const pages = [1, 2, 3];
   const cells: Record<string, number> = { pending: 0, ptl: 0 };
   for (const page of pages) cells[`pte${page}`] = cells[`tlb${page}`] = 1;
-  return named(cells, (at) =>
-    RANGES.slice(0, threads).map(
+  const ranges = RANGES.slice(0, threads).map((range) => (alike ? RANGES[0]! : range));
+  const zaps = (at: (name: string) => Cell): Threads =>
+    ranges.map(
       ([lowest, end]) =>
         function* zap(cpu: Cpu): Steps<void> {
           let from = end;
@@ -229,6 +235,6 @@ export function gather(variant: 'buggy' | 'force' | 'sync', threads = 2, forgets
           }
           know(END);
         },
-    ),
-  );
+    );
+  return named(cells, zaps, undefined, alike ? [ranges.map((_, cpu) => cpu)] : []);
 }

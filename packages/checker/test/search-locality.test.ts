@@ -252,31 +252,29 @@ const WRONG: readonly [
     },
     'toy programs with loops',
   ],
-  [
-    'a lock is let go alone whatever else is done with it',
-    class extends Reduction {
-      constructor(machine: Explorable, wanted: boolean) {
-        super(Object.create(machine, { locality: { value: locksOnly(machine.locality!) } }) as Explorable, wanted);
-      }
-    },
-    'programs with locks',
-  ],
+  ['a lock is let go alone whatever else is done with it', blindTo(TOUCH.unlike), 'programs with locks'],
+  ['nobody is seen to load', blindTo(TOUCH.read), 'small programs under weak'],
 ];
 
-/** Does not note what else is done with locks. */
-function locksOnly(locality: Locality): Locality {
-  return {
+/** A reduction that does not note touches of one kind. */
+function blindTo(kind: number): typeof Reduction {
+  const blind = (locality: Locality): Locality => ({
     words: locality.words,
     watch: (sharing) =>
       locality.watch(
         sharing && {
           touch: (process, word, how, position) =>
-            how === TOUCH.unlike ? undefined : sharing.touch(process, word, how, position),
+            how === kind ? undefined : sharing.touch(process, word, how, position),
           mayTouch: (...where) => sharing.mayTouch(...where),
         },
       ),
     mayBeLocal: (actor) => locality.mayBeLocal(actor),
     wasLocal: () => locality.wasLocal(),
+  });
+  return class extends Reduction {
+    constructor(machine: Explorable, wanted: boolean) {
+      super(Object.create(machine, { locality: { value: blind(machine.locality!) } }) as Explorable, wanted);
+    }
   };
 }
 

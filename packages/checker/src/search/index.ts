@@ -34,9 +34,18 @@ export interface Search extends BoundedOptions, RandomOptions, DporOptions {
   readonly path?: Path;
 }
 
+/** Strategies that ask for keys of states. */
+const KEYED: ReadonlySet<Strategy> = new Set(['states', 'bounded']);
+
 /** Searches from the machine's present state on. */
 export function search(machine: Explorable, options: Search = {}): Result {
-  switch (options.strategy ?? 'states') {
+  const { strategy = 'states' } = options;
+  const work = (): Result => searchBy(strategy, machine, options);
+  return KEYED.has(strategy) || machine.withoutKeys === undefined ? work() : machine.withoutKeys(work);
+}
+
+function searchBy(strategy: Strategy, machine: Explorable, options: Search): Result {
+  switch (strategy) {
     case 'states':
       return states(machine, options);
     case 'dpor':

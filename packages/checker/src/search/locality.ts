@@ -11,7 +11,8 @@
  *     pass 2    no process touches, from where it is on, what none was seen to touch so late      ...
  *     last      nothing was seen that a local step relied on not to be
  *
- * A violation that any pass finds is one: each of its steps is a step of the machine. That the last pass finds none proves
+ * A violation that any pass finds is one if its path is one of the machine when nothing is assumed: a machine may also forget what nobody
+ * is seen to look at (weak/weak-memory.ts). That the last pass finds none proves
  * `holds`. The argument, in which executions are those of the full search, and *seen* is what the last pass had seen in the end:
  *
  * 1. *All touches are seen.* Else take a shortest execution E that ends with a touch which is not: by this process, of this word, at this

@@ -32,6 +32,8 @@ const MAX_DEPTH = 10_000;
 interface Run {
   readonly machine: Explorable;
   readonly next: Chance;
+  /** Outcomes of each actor's step. */
+  readonly choices: Int32Array;
   /** Actors with an enabled step; the first `enabledCount` entries. */
   readonly enabled: Int32Array;
   enabledCount: number;
@@ -141,6 +143,7 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
   const actors = machine.actors;
   const schedulers = [urw(actors), pct(2, actors), pct(3, actors), pos(actors)];
   const hits: Record<string, number> = Object.fromEntries(schedulers.map(({ name }) => [name, 0]));
+  const choices = new Int32Array(actors);
   const enabled = new Int32Array(actors);
   const lengths = new Int32Array(actors);
   /** The execution under way: actor and choice of each step. */
@@ -148,7 +151,7 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
 
   const look = (run: Run): void => {
     run.enabledCount = 0;
-    for (let a = 0; a < actors; a++) if (machine.choices(a) > 0) enabled[run.enabledCount++] = a;
+    for (let a = 0; a < actors; a++) if ((choices[a] = machine.choices(a)) > 0) enabled[run.enabledCount++] = a;
   };
 
   /** One execution. Returns the number of its steps. */
@@ -156,7 +159,7 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
     taken.length = 0;
     const path = (): Path =>
       Array.from({ length: taken.length / 2 }, (_, i) => [taken[2 * i]!, taken[2 * i + 1]!] as const);
-    const run: Run = { machine, next, enabled, enabledCount: 0, steps: 0, lengths, length };
+    const run: Run = { machine, next, choices, enabled, enabledCount: 0, steps: 0, lengths, length };
     const start = machine.mark();
     scheduler.begin(run);
     const before = tally.violations;
@@ -167,8 +170,7 @@ export function randomly(machine: Explorable, options: RandomOptions = {}): Resu
       }
       const actor = scheduler.pick(run);
       scheduler.stepping(run, actor);
-      const choices = machine.choices(actor);
-      const choice = choices === 1 ? 0 : below(next, choices);
+      const choice = choices[actor] === 1 ? 0 : below(next, choices[actor]!);
       machine.perform(actor, choice);
       tally.step();
       taken.push(actor, choice);

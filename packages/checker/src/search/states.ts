@@ -11,7 +11,7 @@
  * explored. A livelock in which such CPUs change roles may be missed.
  *
  * **Passes.** What is local is first assumed and then looked at: a search that assumed too much is run again. Counted are the
- * states and steps of the last pass.
+ * states and steps of the last pass. A violation counts if the machine comes to it by its path when nothing is assumed.
  *
  * **Teams.** Other threads may join at any time (together.ts). What they find out together counts if it holds; if anything is found, this
  * search goes on alone where it was before, and finds it in its own order.
@@ -19,6 +19,7 @@
 import type { Explorable } from '../explorable.ts';
 import { Reduction } from './locality.ts';
 import { Pass } from './pass.ts';
+import { PathError, rerun } from './rerun.ts';
 import { type Result, type SearchOptions, Tally } from './result.ts';
 import { SharedVisited } from './shared-visited.ts';
 import { ENDS, Team, teamMemory, type TeamOptions } from './team.ts';
@@ -62,11 +63,27 @@ export function states(
       pass.load(left);
     }
     machine.undo(start);
-    goesOn = reduction.wrong && !tally.over;
+    goesOn = reduction.wrong && (!tally.over || isDoubtful(machine, reduction, tally));
+    if (goesOn) tally.goBack({ states: 0, steps: 0 });
   }
   reduction.end();
   if (known !== undefined) machine.runCode?.(false);
   return tally.result({ states: tally.states, collisionOdds: collisionOdds(tally.states) });
+}
+
+/**
+ * A pass that assumed too much has found a violation. Does the machine come to it, where it forgets nothing that somebody may look at? A
+ * livelock is left to the next pass.
+ */
+function isDoubtful(machine: Explorable, reduction: Reduction, { path }: Tally): boolean {
+  if (path === undefined) return false;
+  reduction.end();
+  try {
+    return rerun(machine, path).violation === undefined;
+  } catch (error) {
+    if (error instanceof PathError) return true;
+    throw error;
+  }
 }
 
 /** Where every violation is counted, or every key compared, all orders of steps are wanted. */

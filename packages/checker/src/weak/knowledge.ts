@@ -116,6 +116,7 @@ export class Knowledge {
   /** Changes a word of a CPU. */
   set(cpu: number, word: number, value: number): void {
     const at = this.#base + SHARED_WORDS + cpu * CPU_WORDS + word;
+    if (this.#state.words[at] === value) return;
     if (word >= MAPS_END) this.#state.set(at, value);
     else this.#put(at, value, word < VIEWS ? this.#views.lists : this.#views.maps);
   }
@@ -214,16 +215,23 @@ export class Knowledge {
   /** Changes all views of all CPUs; coherence only if `everything`. */
   rewrite(change: (view: View) => View, everything: boolean): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
-      for (let w = everything ? 0 : KNOWN.loads; w < VIEWS; w++) this.set(cpu, w, change(this.get(cpu, w)));
-      for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.maps.map(this.get(cpu, w), change));
+      for (let w = everything ? 0 : KNOWN.loads; w < MAPS_END; w++) {
+        const old = this.get(cpu, w);
+        // Most are empty.
+        if (old !== 0) this.set(cpu, w, w < VIEWS ? change(old) : this.#views.maps.map(old, change));
+      }
     }
-    for (let at = this.#base; at < this.#base + THROUGH; at++)
-      this.#put(at, change(this.#state.words[at]!), this.#views.lists);
+    for (let at = this.#base; at < this.#base + THROUGH; at++) {
+      const old = this.#state.words[at]!;
+      if (old !== EMPTY_VIEW) this.#put(at, change(old), this.#views.lists);
+    }
     const through = this.#base + THROUGH;
-    this.#state.set(
-      through,
-      this.#views.lists.map(this.#state.words[through]!, (view) => 1 + change(view - 1)),
-    );
+    const old = this.#state.words[through]!;
+    if (old !== 0)
+      this.#state.set(
+        through,
+        this.#views.lists.map(old, (view) => 1 + change(view - 1)),
+      );
   }
 
   /** Oldest messages of a cell are dropped: a reservation of one of them is lost. */
@@ -242,10 +250,16 @@ export class Knowledge {
     if (coherence !== EMPTY_VIEW) this.set(cpu, KNOWN.coherence, this.#views.beyond(coherence, loads, loads));
     const [a, b] = this.#translated ? this.#floors(cpu) : [loads, stores];
     const beyond = (view: View): View => (view === EMPTY_VIEW ? view : this.#views.beyond(view, a, b));
-    for (let w = KNOWN.loaded; w <= KNOWN.reserved; w++) this.set(cpu, w, beyond(this.get(cpu, w)));
+    for (let w = KNOWN.loaded; w <= KNOWN.reserved; w++) {
+      const old = this.get(cpu, w);
+      if (old !== EMPTY_VIEW) this.set(cpu, w, beyond(old));
+    }
     if (this.#translated) this.set(cpu, KNOWN.walked, beyond(this.get(cpu, KNOWN.walked)));
     else this.set(cpu, KNOWN.walks, this.#views.beyond(this.get(cpu, KNOWN.walks), loads, loads));
-    for (let w = VIEWS; w < MAPS_END; w++) this.set(cpu, w, this.#views.maps.map(this.get(cpu, w), beyond));
+    for (let w = VIEWS; w < MAPS_END; w++) {
+      const old = this.get(cpu, w);
+      if (old !== 0) this.set(cpu, w, this.#views.maps.map(old, beyond));
+    }
   }
 
   /** What a CPU's later loads, stores, barriers and walks come after. */
@@ -266,6 +280,6 @@ export class Knowledge {
   forget(cpu: number): void {
     const { loads, walks } = KNOWN;
     this.add(cpu, walks, this.get(cpu, loads));
-    for (let w = 0; w < CPU_WORDS; w++) if (w !== walks) this.set(cpu, w, 0);
+    for (let w = 0; w < CPU_WORDS; w++) if (w !== walks && this.get(cpu, w) !== 0) this.set(cpu, w, 0);
   }
 }

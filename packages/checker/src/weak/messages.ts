@@ -138,19 +138,17 @@ export class Messages {
   #change(cell: Cell, change: (view: View, message: number) => View, drop: number): void {
     const list = this.#list(cell);
     const newest = this.newest(cell);
-    const next: number[] = [];
-    let same = drop === 0;
-    const changed = (old: View, message: number): View => {
-      const view = change(old, message);
-      same &&= view === old;
-      return view;
-    };
-    for (let i = drop; i < newest; i++)
-      next.push(list[OLDER * i]!, changed(list[OLDER * i + 1]!, i), list[OLDER * i + 2]!);
     const rest = OLDER * newest;
-    next.push(changed(list[rest] ?? EMPTY_VIEW, newest), list[rest + 1] ?? 0);
-    next.push(changed(list[rest + 2] ?? EMPTY_VIEW, newest + 1));
-    if (!same) this.#set(cell, next);
+    const view = change(list[rest] ?? EMPTY_VIEW, newest);
+    const reads = change(list[rest + 2] ?? EMPTY_VIEW, newest + 1);
+    let same = drop === 0 && view === (list[rest] ?? EMPTY_VIEW) && reads === (list[rest + 2] ?? EMPTY_VIEW);
+    for (let i = 0; same && i < newest; i++) same = change(list[OLDER * i + 1]!, i) === list[OLDER * i + 1];
+    if (same) return;
+    const next: number[] = [];
+    for (let i = drop; i < newest; i++)
+      next.push(list[OLDER * i]!, change(list[OLDER * i + 1]!, i), list[OLDER * i + 2]!);
+    next.push(view, list[rest + 1] ?? 0, reads);
+    this.#set(cell, next);
   }
 
   #set(cell: Cell, list: number[]): void {

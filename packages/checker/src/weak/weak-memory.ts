@@ -22,6 +22,9 @@
  * only fences and releases pass on; and full fences agree on one order. POWER forbids a little more (orders by two loads of one
  * cell, rdw, and by a store and a load of it, detour, are not followed).
  *
+ * Messages are dropped that nobody may read any more: older than what all live CPUs know. In a search that watches what processes touch
+ * (search/locality.ts) a CPU that loads the cell no more, and races with no plain access of it, counts as one that knows all of it.
+ *
  * Any number of stores may be unknown to somebody. So a loop that stores in each round, beside a CPU that synchronises with nobody, has ever
  * new states: such a search ends by its limit, `incomplete` (`truncate/fault` retries by taking and dropping a reference).
  */
@@ -42,6 +45,8 @@ export interface WeakOptions {
   readonly exact: boolean;
   /** May this CPU still run code? If not, it knows everything. */
   live(cpu: number): boolean;
+  /** May this CPU still read an older message of a cell, or race with a plain access of it? @param plain there was one */
+  mayLookAt(cpu: number, cell: Cell, plain: boolean): boolean;
   /** The object that a cell is in; 0 if it is in none. */
   objectOf(cell: Cell): Address;
   /** The object that a value read from a cell points to; 0 if to none. */
@@ -454,8 +459,15 @@ export class WeakMemory {
     }
     for (const cpu of live) known.reduce(cpu);
     for (const cell of messages.open) {
-      let oldest = this.walkers?.oldestKept(cell) ?? messages.newest(cell);
-      for (const cpu of live) oldest = Math.min(oldest, this.oldest(cpu, cell, EMPTY_VIEW, 'relaxed'));
+      // There is no older one to be dropped.
+      if (messages.newest(cell) === 0) continue;
+      const newest = messages.newest(cell);
+      const plain = (messages.at(cell, newest).mark & PLAIN) !== 0;
+      let oldest = this.walkers?.oldestKept(cell) ?? newest;
+      for (const cpu of live) {
+        const own = this.oldest(cpu, cell, EMPTY_VIEW, 'relaxed');
+        if (own < oldest && this.#options.mayLookAt(cpu, cell, plain)) oldest = own;
+      }
       if (oldest > 0) {
         this.#forgetCell(cell, oldest);
         messages.drop(cell, oldest);

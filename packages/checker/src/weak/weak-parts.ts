@@ -31,6 +31,8 @@ export interface WeakHost {
   readonly invalidations: number;
   /** May this CPU still run code? */
   live(cpu: number): boolean;
+  /** May this CPU still read an older value of a cell, or race with a plain access of it? @param plain there was one */
+  mayLookAt(cpu: number, cell: Cell, plain: boolean): boolean;
   /** Does the MMU of a CPU walk any table? */
   walks(cpu: number): boolean;
   /** The object around a cell; 0 if there is none. */
@@ -60,6 +62,7 @@ export function weakParts(host: WeakHost): WeakParts {
     exact: options.exact === true,
     translated: options.walks !== undefined,
     live: (cpu) => host.live(cpu),
+    mayLookAt: (cpu, cell, plain) => kinds.isRead(cell) || host.mayLookAt(cpu, cell, plain),
     objectOf: (cell) => host.around(cell),
     targetOf: (cell, value) => {
       if (!kinds.isEntry(cell)) return host.starts(value) ? value : 0;
