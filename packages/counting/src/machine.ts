@@ -314,7 +314,8 @@ class CountingCpu implements Cpu {
     this.#machine.readers++;
   }
   *rcuReadUnlock(): Steps<void> {
-    if (--this.#machine.readers === 0) for (const free of this.#machine.deferred.splice(0)) free();
+    const { deferred } = this.#machine;
+    if (--this.#machine.readers === 0 && deferred.length > 0) for (const free of deferred.splice(0)) free();
   }
   *freeRcu(cache: CacheName, object: Address): Steps<void> {
     const free = (): void => this.#arena.free(cache, object);
@@ -346,7 +347,7 @@ class CountingCpu implements Cpu {
   *awaitIpis(): Steps<void> {
     const { pending, holdIpis, onIpi } = this.#machine;
     if (!holdIpis) onIpi?.awaited();
-    for (let turns = 0; pending.some(({ from }) => from === this.id); turns++) {
+    for (let turns = 0; pending.length > 0 && pending.some(({ from }) => from === this.id); turns++) {
       this.#patience(turns);
       yield WAITS;
     }

@@ -1,11 +1,13 @@
 /**
  * Replay: a recording drives the running mm, core and x86 code, and its flushes are compared with those that were recorded.
  */
+import type { Architecture } from './arch/arch.ts';
 import { type MachineFacts, machineOf, type WhatIf } from './facts.ts';
 import { type Alternatives, NONE } from './model/allowed.ts';
 import { Ledger } from './model/ledger.ts';
 import type { Build } from './model/library.ts';
 import { Model } from './model/model.ts';
+import type { TraceEvent } from './read/event.ts';
 import { openTrace } from './read/open.ts';
 import { interruptScore, type ReplayReport, scores } from './report.ts';
 import type { Action, Operation, Step } from './schedule/action.ts';
@@ -85,9 +87,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
   };
   options.observer?.begin(model.host, ticks);
   for await (const batch of trace.batches()) {
-    const recorded = forks
-      .complete(batch)
-      .map((event) => (event.kind === 'lost' || event.kind === 'truncated' ? event : machine.arch.recorded(event)));
+    const recorded = translated(forks.complete(batch), machine.arch);
     leftOut?.take(recorded);
     const said = options.filter === undefined ? recorded : options.filter(recorded);
     options.observer?.read(said);
@@ -119,6 +119,16 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
     gaps: schedule.lost.map(({ line, cpu, count }) => ({ line, cpu, count })),
     truncated: schedule.truncated === null ? null : { line: schedule.truncated.line, what: schedule.truncated.what },
   };
+}
+
+/** Events in the model's words; most are already. */
+function translated(events: readonly TraceEvent[], arch: Architecture): TraceEvent[] {
+  const all = [...events];
+  for (let at = 0; at < all.length; at++) {
+    const event = all[at]!;
+    if (event.kind !== 'lost' && event.kind !== 'truncated') all[at] = arch.recorded(event);
+  }
+  return all;
 }
 
 function changeStep(step: Step, change: Change): void {

@@ -46,6 +46,21 @@ function missCall(mm: Mm, address: number, write: boolean): Call {
   return call((_, cpu) => cpu.kernel.backend.tlbMiss!(cpu, mm, address, write));
 }
 
+/** The fault itself. */
+function faultCall(mm: Mm, address: number, write: boolean): Call {
+  return call((lib, cpu, files) => lib.doUserAddrFault(cpu, mm, address, write, files));
+}
+
+/** Maps a page that was there, and nobody saw how. */
+function mapCall(mm: Mm, address: number, write: boolean): Call {
+  return quietly((lib, cpu, files) => lib.doUserAddrFault(cpu, mm, address, write, files));
+}
+
+/** Takes a page away that was gone, and nobody saw how. */
+function goneCall(mm: Mm, page: number, pageSize: number): Call {
+  return quietly((lib, cpu) => lib.madviseDontneed(cpu, mm, page, pageSize));
+}
+
 /** Handles recorded faults. */
 export class Faults {
   readonly #host: Host;
@@ -76,13 +91,13 @@ export class Faults {
     const calls: Call[] = [];
     if (!unknown && (errorCode & PROTECTION) === 0 && entryPresent(entry) && !pteProtnone(entry)) {
       this.#host.note(operation, 'a page was gone, and nothing in the recording took it away');
-      calls.push(quietly((lib, port) => lib.madviseDontneed(port, mm, page, this.#host.pageSize)));
+      calls.push(goneCall(mm, page, this.#host.pageSize));
     } else if ((errorCode & PROTECTION) !== 0 && entryNone(entry)) {
       // It could not be used as it should be, so it allows less than a write.
       this.#host.note(operation, 'a page was there, and nothing in the recording mapped it');
-      calls.push(quietly((lib, port, files) => lib.doUserAddrFault(port, mm, page, false, files)));
+      calls.push(mapCall(mm, page, false));
     }
-    calls.push(call((lib, port, files) => lib.doUserAddrFault(port, mm, address, write, files)));
+    calls.push(faultCall(mm, address, write));
     if (user && this.#host.arch.preloads) calls.push(missCall(mm, address, false));
     return { calls };
   }
@@ -96,7 +111,7 @@ export class Faults {
     if (!entryNone(leafEntry(cpu, mm, page))) return { calls };
     this.#host.note(operation, 'a page was there, and nothing in the recording mapped it');
     this.#vmaOf(cpu, mm, page, write ? WRITE : 0, undefined, operation);
-    calls.unshift(quietly((lib, port, files) => lib.doUserAddrFault(port, mm, address, write, files)));
+    calls.unshift(mapCall(mm, address, write));
     return { calls };
   }
 

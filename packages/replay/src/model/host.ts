@@ -162,17 +162,26 @@ export class Host {
     this.#quiet = this.#interrupted;
   }
 
-  /** Runs what an operation does; its flushes are predictions for that operation, unless `quiet`. */
+  /** From here on runs what an operation does; its flushes are predictions for that operation, unless `quiet`. */
+  begin(operation: Operation | null, quiet: boolean): void {
+    this.#operation = operation;
+    this.#quiet = quiet;
+  }
+
+  /** It is done. */
+  end(): void {
+    this.begin(null, false);
+  }
+
+  /** Runs what an operation does in the midst of something else. */
   run<T>(operation: Operation | null, quiet: boolean, work: () => T): T {
     const outer = this.#operation;
     const outerQuiet = this.#quiet;
-    this.#operation = operation;
-    this.#quiet = quiet;
+    this.begin(operation, quiet);
     try {
       return work();
     } finally {
-      this.#operation = outer;
-      this.#quiet = outerQuiet;
+      this.begin(outer, outerQuiet);
     }
   }
 

@@ -28,12 +28,28 @@ export class Moves {
 
   /** The other CPUs that switched while an operation was under way. */
   during({ cpu: own, time, until }: Operation): number[] {
-    const within = (at: number): boolean => at >= time - NEAR && at <= until + NEAR;
-    return this.#times.flatMap((times, cpu) => (cpu !== own && times.some(within) ? [cpu] : []));
+    const moved: number[] = [];
+    for (const [cpu, times] of this.#times.entries()) {
+      const first = times[firstFrom(times, time - NEAR)];
+      if (cpu !== own && first !== undefined && first <= until + NEAR) moved.push(cpu);
+    }
+    return moved;
   }
 
   /** What was before this time is not asked for any more. */
   forget(before: number): void {
     this.#times = this.#times.map((times) => times.filter((at) => at >= before));
   }
+}
+
+/** Where in a list in order the numbers from one on begin. */
+function firstFrom(list: readonly number[], least: number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (list[middle]! < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -70,13 +70,24 @@ export class Runner {
    */
   run(operation: Operation, cpu: number, pid: number, job: Job, interrupts: boolean, answers: Answers | null): void {
     const waits = interrupts && (answers === null || this.#build === 'stepped');
-    if (this.atRest && !waits) {
-      this.#rounds = answers === null ? null : new Rounds(answers);
-      const results = job.calls.map((call) => this.#host.run(operation, call.quiet, () => this.#atOnce(call, cpu)));
-      this.#rounds = null;
-      job.done?.(results);
-      return;
+    if (waits || !this.atRest) this.#start(operation, cpu, pid, job);
+    else this.#runAtOnce(operation, cpu, job, answers);
+  }
+
+  #runAtOnce(operation: Operation, cpu: number, job: Job, answers: Answers | null): void {
+    this.#rounds = answers === null ? null : new Rounds(answers);
+    const results: unknown[] = [];
+    for (const call of job.calls) {
+      this.#host.begin(operation, call.quiet);
+      results.push(this.#atOnce(call, cpu));
     }
+    this.#host.end();
+    this.#rounds = null;
+    job.done?.(results);
+  }
+
+  /** Starts a job that has to wait. */
+  #start(operation: Operation, cpu: number, pid: number, job: Job): void {
     const port = this.#host.stepped.cpus[cpu]!;
     const waiting: Waiting = {
       operation,

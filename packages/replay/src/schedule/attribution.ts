@@ -30,13 +30,14 @@ interface CpuTail {
 
 /** Follows requests to flush from CPU to CPU. */
 export class Attribution {
-  readonly #cpus = new Map<number, CpuTail>();
+  /** By CPU. */
+  readonly #cpus: (CpuTail | undefined)[] = [];
   /** The operation that last said it would interrupt others. */
   #lastSend: Operation | null = null;
 
   /** Events of a CPU were lost: requests to it may be answered, and those of its tasks forgotten. */
   lose(cpu: number): void {
-    this.#cpus.delete(cpu);
+    this.#cpus[cpu] = undefined;
     this.#lastSend = null;
   }
 
@@ -74,8 +75,9 @@ export class Attribution {
 
   /** A task that goes on has got its answers, also those that the recording does not show. */
   answered(pid: number): void {
-    for (const tail of this.#cpus.values()) {
-      if (tail.asked.length > 0) tail.asked = tail.asked.filter((operation) => operation.pid !== pid);
+    for (const tail of this.#cpus) {
+      if (tail !== undefined && tail.asked.length > 0)
+        tail.asked = tail.asked.filter((operation) => operation.pid !== pid);
     }
   }
 
@@ -95,8 +97,6 @@ export class Attribution {
   }
 
   #cpu(cpu: number): CpuTail {
-    let tail = this.#cpus.get(cpu);
-    if (tail === undefined) this.#cpus.set(cpu, (tail = { switched: null, prevPid: 0, asked: [], remote: null }));
-    return tail;
+    return (this.#cpus[cpu] ??= { switched: null, prevPid: 0, asked: [], remote: null });
   }
 }

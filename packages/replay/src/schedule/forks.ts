@@ -18,12 +18,18 @@ export class Forks {
 
   /** The events, with what was missing between them. */
   complete(events: readonly TraceEvent[]): readonly TraceEvent[] {
-    if (!events.some((event) => event.kind === 'schedProcessFork' || event.kind === 'taskNewtask' || makesTask(event)))
-      return events;
-    return events.flatMap((event) => this.#take(event));
+    let completed: TraceEvent[] | null = null;
+    for (let at = 0; at < events.length; at++) {
+      const event = events[at]!;
+      const missing = this.#missing(event);
+      if (missing !== null) (completed ??= events.slice(0, at)).push(missing);
+      completed?.push(event);
+    }
+    return completed ?? events;
   }
 
-  #take(event: TraceEvent): TraceEvent[] {
+  /** What must have been before an event, and was not recorded. */
+  #missing(event: TraceEvent): TaskNewtask | null {
     if (event.kind === 'sysEnter') {
       const flags = flagsOf(event.name, event.args);
       if (flags !== null) this.#calls.set(event.pid, flags);
@@ -32,18 +38,13 @@ export class Forks {
     } else if (event.kind === 'schedProcessFork') {
       const flags = this.#calls.get(event.pid);
       this.#calls.delete(event.pid);
-      if (this.#told.delete(event.childPid) || flags === undefined) return [event];
+      if (this.#told.delete(event.childPid) || flags === undefined) return null;
       const { line, time, cpu, pid, tgid, comm, flags: context, childPid, childComm } = event;
       const head = { line, time, cpu, pid, tgid, comm, flags: context };
-      const made: TaskNewtask = { ...head, kind: 'taskNewtask', childPid, childComm, cloneFlags: flags };
-      return [made, event];
+      return { ...head, kind: 'taskNewtask', childPid, childComm, cloneFlags: flags };
     }
-    return [event];
+    return null;
   }
-}
-
-function makesTask(event: TraceEvent): boolean {
-  return event.kind === 'sysEnter' && flagsOf(event.name, event.args) !== null;
 }
 
 function flagsOf(name: string, [first = 0]: readonly number[]): number | null {

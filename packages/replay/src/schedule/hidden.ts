@@ -31,7 +31,8 @@ interface CpuView {
 /** Finds hidden switches, and puts them into the window. */
 export class HiddenSwitches {
   readonly #window: Window;
-  readonly #views = new Map<number, CpuView>();
+  /** By CPU. */
+  readonly #views: (CpuView | undefined)[] = [];
 
   constructor(window: Window) {
     this.#window = window;
@@ -41,11 +42,11 @@ export class HiddenSwitches {
   take(step: Step): void {
     const { event } = step;
     if (event.kind === 'tlbFlush') return;
-    const view = this.#views.get(event.cpu);
+    const view = this.#views[event.cpu];
     // What probes see between the switch and the end of its work.
     if (view !== undefined && event.pid === view.leaving && isQuiet(event)) return;
     if (view === undefined) {
-      this.#views.set(event.cpu, { pid: event.pid, leaving: -1, wake: null, asked: null, sent: false });
+      this.#views[event.cpu] = { pid: event.pid, leaving: -1, wake: null, asked: null, sent: false };
     } else if (event.pid !== view.pid) {
       this.#place(view, step);
       view.pid = event.pid;
@@ -56,7 +57,7 @@ export class HiddenSwitches {
       view.asked = null;
     }
     if (event.kind === 'schedSwitch') {
-      const now = this.#views.get(event.cpu)!;
+      const now = this.#views[event.cpu]!;
       now.pid = event.nextPid;
       now.leaving = event.pid;
       this.#forget(now);
@@ -68,21 +69,22 @@ export class HiddenSwitches {
 
   /** Events of a CPU were lost: what was seen of it is no evidence any more. */
   lose(cpu: number): void {
-    const view = this.#views.get(cpu);
+    const view = this.#views[cpu];
     if (view === undefined) return;
     this.#forget(view);
-    this.#views.delete(cpu);
+    this.#views[cpu] = undefined;
   }
 
   #takeEvidence(step: Step, event: TaskEvent): void {
-    const woken = this.#views.get(wakesCpu(event));
+    const wakes = wakesCpu(event);
+    const woken = wakes < 0 ? undefined : this.#views[wakes];
     if (woken !== undefined && woken.pid === 0) {
       this.#release(woken.wake);
       woken.wake = step;
       step.holds++;
     }
     if (event.kind === 'csdQueueCpu' && queuesFlush(event)) {
-      const asked = this.#views.get(event.target);
+      const asked = this.#views[event.target];
       if (asked === undefined || asked.pid !== 0) return;
       this.#release(asked.asked);
       asked.asked = step;
@@ -90,7 +92,7 @@ export class HiddenSwitches {
       step.holds++;
     } else if (event.kind === 'ipiSend') {
       for (const target of event.targets) {
-        const view = this.#views.get(target);
+        const view = this.#views[target];
         if (view !== undefined) view.sent = true;
       }
     }

@@ -57,6 +57,7 @@ export class Heads {
   readonly #countOf: NumberOf;
   readonly #pidOf: NumberOf;
   readonly #tasks: TaskNames;
+  readonly #head: Head = { line: 0, time: 0, cpu: 0, pid: 0, tgid: null, comm: '', flags: '' };
   /** One text of each value. */
   readonly #flags: string[] = [];
 
@@ -77,13 +78,24 @@ export class Heads {
     return this.#typeOf(record);
   }
 
-  /** The head; null if the record is too short. @param line the number of the record */
+  /**
+   * The head; null if the record is too short. One object serves all: decoders copy it into their event.
+   * @param line the number of the record
+   */
   read(record: RecordBytes, line: number, time: number, cpu: number): Head | null {
     const pid = this.#pidOf(record);
     if (Number.isNaN(pid)) return null;
     const bits = (this.#flagsOf(record) << 8) | this.#countOf(record);
     const flags = (this.#flags[bits] ??= flagText(bits >> 8, bits & 0xff));
-    return { line, time, cpu, pid, tgid: this.#tasks.tgid(pid), comm: this.#tasks.comm(pid), flags };
+    const head = this.#head;
+    head.line = line;
+    head.time = time;
+    head.cpu = cpu;
+    head.pid = pid;
+    head.tgid = this.#tasks.tgid(pid);
+    head.comm = this.#tasks.comm(pid);
+    head.flags = flags;
+    return head;
   }
 }
 

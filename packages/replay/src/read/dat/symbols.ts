@@ -14,6 +14,7 @@ export class Symbols {
   /** Addresses in order, and where in the text their names are. */
   #table: { addresses: Float64Array; names: Float64Array } | null = null;
   readonly #known = new Map<number, string>();
+  readonly #places = new Map<number, string>();
 
   constructor(text: Buffer | null) {
     this.#text = text;
@@ -28,6 +29,12 @@ export class Symbols {
 
   /** `name+0x1/0x20`, as `%pS` prints it. */
   place(address: number): string {
+    let place = this.#places.get(address);
+    if (place === undefined) this.#places.set(address, (place = this.#placeOf(address)));
+    return place;
+  }
+
+  #placeOf(address: number): string {
     const found = this.#find(address);
     if (found === null) return hexadecimal(address);
     const size = found.next - found.start;
