@@ -37,6 +37,13 @@ function alone(cell: Cell): unknown {
   return known(explore(cell, {}, reads), reads);
 }
 
+/** Lets the helper take part. */
+function tell({ id, arch, profile }: Cell, memory: TeamMemory): void {
+  const what: Told = { scenario: id, arch: arch.id, profile: profile.id, memory };
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  helper.postMessage(what);
+}
+
 /** Searches a cell with the helper, which is called in the middle of it. @param told the cell that the helper is told of */
 async function together(cell: Cell, told: Cell = cell): Promise<{ found: unknown; opened: boolean }> {
   const helped = once(helper, 'message');
@@ -44,9 +51,7 @@ async function together(cell: Cell, told: Cell = cell): Promise<{ found: unknown
   let turns = 0;
   const open = (memory: TeamMemory): void => {
     opened = true;
-    const what: Told = { scenario: told.id, arch: told.arch.id, profile: told.profile.id, memory };
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    helper.postMessage(what);
+    tell(told, memory);
   };
   const reads = new Reads();
   const found = known(explore(cell, { team: { members: 2, wanted: () => ++turns > 3, open } }, reads), reads);
@@ -64,6 +69,21 @@ test.each([
 ])('%s on %s: states, steps and what was read', { timeout: 120_000 }, async (scenario, arch) => {
   const cell = cellOf(scenario, arch);
   expect(await together(cell)).toEqual({ found: alone(cell), opened: true });
+});
+
+test('progress is that of all threads', { timeout: 120_000 }, async () => {
+  const cell = cellOf('generations/batch-completes', 'x86');
+  let most = 0;
+  const onProgress = ({ states }: { readonly states: number }): void => {
+    most = Math.max(most, states);
+  };
+  const helped = once(helper, 'message');
+  const open = (memory: TeamMemory): void => tell(cell, memory);
+  const { result } = explore(cell, { onProgress, team: { members: 2, wanted: () => true, open } });
+  await helped;
+  // One of them alone has about half.
+  expect(most).toBeGreaterThan(0.7 * result.states!);
+  expect(most).toBeLessThanOrEqual(result.states!);
 });
 
 test('a violation is the one that one thread finds', { timeout: 120_000 }, async () => {

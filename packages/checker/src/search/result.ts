@@ -4,7 +4,7 @@
  */
 import type { Violation } from '../explorable.ts';
 import type { Path } from './path.ts';
-import type { TeamOptions } from './team.ts';
+import type { Counted, TeamOptions } from './team.ts';
 
 /** What is known after a search. */
 export type Verdict = 'holds' | 'violated' | 'incomplete';
@@ -111,6 +111,8 @@ export class Tally {
   /** True once the search must return: a limit was met, or a violation if that ends it. */
   over = false;
   readonly ends: Set<string> | undefined;
+  /** What other threads have counted of the same search; progress tells of that, too. */
+  others: (() => Counted) | undefined;
   readonly #options: SearchOptions;
   readonly #start = performance.now();
   #nextProgress: number;
@@ -134,7 +136,7 @@ export class Tally {
   }
 
   /** Forgets what was counted and found since then. */
-  goBack({ states, steps }: { readonly states: number; readonly steps: number }): void {
+  goBack({ states, steps }: Counted): void {
     this.states = states;
     this.steps = steps;
     this.violations = 0;
@@ -188,7 +190,9 @@ export class Tally {
     if (milliseconds > (this.#options.timeLimit ?? Infinity)) this.stop('time');
     if (now < this.#nextProgress || this.#options.onProgress === undefined) return;
     this.#nextProgress = now + PROGRESS_INTERVAL;
-    const { states, executions, steps } = this;
+    const { executions } = this;
+    const others = this.others?.() ?? { states: 0, steps: 0 };
+    const [states, steps] = [this.states + others.states, this.steps + others.steps];
     if (this.#options.onProgress({ states, executions, steps, milliseconds }) === false) this.stop('stopped');
   }
 

@@ -128,6 +128,7 @@ function together({ machine, tally, reduction, visited, left }: Alone, { members
     memory.touches.set(before.seen.last);
     reduction.goOn({ ...before.seen, last: memory.touches, relied: before.seen.relied.slice() });
   }
+  tally.others = () => team.others();
   open(memory);
   try {
     const over = work({ machine, team, tally, reduction, notes }, left);
@@ -140,6 +141,8 @@ function together({ machine, tally, reduction, visited, left }: Alone, { members
   } catch (error) {
     team.end(ENDS.failed);
     throw error;
+  } finally {
+    tally.others = undefined;
   }
   tally.goBack(before);
   if (before.seen !== undefined) reduction.goOn(before.seen);

@@ -28,6 +28,14 @@ export interface TeamOptions {
   readonly notes?: Notes;
 }
 
+/** What a member has counted, or several. */
+export interface Counted {
+  /** States. */
+  readonly states: number;
+  /** Steps. */
+  readonly steps: number;
+}
+
 /** What members tell each other beside the search. */
 export interface Notes {
   /** Most bits. */
@@ -242,9 +250,19 @@ export class Team {
   }
 
   /** States and steps of all members in this pass. */
-  counts(): { readonly states: number; readonly steps: number } {
+  counts(): Counted {
+    return this.#sum(-1);
+  }
+
+  /** Those of all but this one. */
+  others(): Counted {
+    return this.#sum(this.number);
+  }
+
+  #sum(but: number): Counted {
     let [states, steps] = [0, 0];
     for (let at = FIRST_MEMBER; at < this.#control.length; at += MEMBER_WORDS) {
+      if (at === FIRST_MEMBER + MEMBER_WORDS * but) continue;
       states += this.#control[at + STATES]!;
       steps += this.#control[at + STEPS]!;
     }

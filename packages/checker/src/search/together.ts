@@ -75,7 +75,11 @@ export function work({ machine, team, tally, reduction, notes }: MemberParts, le
     else if (machine.neverRepeats !== true) team.end(ENDS.failed);
   };
   const run = (pass: Pass): void => {
-    while (pass.run(() => team.ending === 0 && !team.hungry)) {
+    const goesOn = (): boolean => {
+      team.count(tally.states, tally.steps);
+      return team.ending === 0 && !team.hungry;
+    };
+    while (pass.run(goesOn)) {
       if (team.ending !== 0) break;
       const rest = pass.give();
       if (rest !== undefined && !team.offer(rest)) team.end(ENDS.failed);
