@@ -62,7 +62,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
     options.exact === true ? NONE : model.alternatives(operation);
   const ledger = new Ledger(alternatives);
   const interrupts = new Ledger(alternatives);
-  const model: Model = new Model(machine, ledger, interrupts, ticks, options.build ?? 'direct');
+  const model: Model = new Model(machine, ledger, interrupts, ticks, options.build ?? 'direct', trace.processes);
   const schedule = new Schedule(trace.processes);
   const forks = new Forks();
   const traced = options.traced ?? trace.traced;

@@ -55,6 +55,12 @@ export class Files implements PageCache {
     return { file, pgoff: 0, mapping: this.#open(cpu, file) };
   }
 
+  /** A file of a disk, mapped from its first page on, whose pages several processes may share. */
+  openMapped(cpu: Cpu): Backing {
+    const file = this.open();
+    return { file, pgoff: 0, mapping: this.#open(cpu, file) };
+  }
+
   /** Where a new file is mapped. */
   #open(cpu: Cpu, file: number): Address {
     const made = allocFileMapping(cpu, file);

@@ -2,6 +2,7 @@
  * Model: the machine that was recorded, rebuilt from the steps of its recording.
  */
 import type { CsdQueueCpu, SchedSwitch, TlbFlush, TraceEvent } from '../read/event.ts';
+import type { RecordedProcess } from '../read/recorder-notes.ts';
 import type { Machine } from '../facts.ts';
 import type { Action, Operation, Step } from '../schedule/action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
@@ -11,6 +12,7 @@ import { Contention } from './contention.ts';
 import { Faults } from './faults.ts';
 import { Files } from './files.ts';
 import { Host } from './host.ts';
+import { Inherited } from './inherited.ts';
 import { INTERRUPT } from './flush.ts';
 import type { Ledger } from './ledger.ts';
 import type { Build, Job } from './library.ts';
@@ -18,12 +20,14 @@ import { Moves } from './moves.ts';
 import { Runner } from './runner.ts';
 import { Slots } from './slots.ts';
 import { Spaces } from './space.ts';
-import { changesSpace, type Context, syscallCalls } from './syscalls.ts';
-import { OTHER, type Task, Tasks } from './tasks.ts';
+import { changesSpace, type Context, rangeOf, syscallCalls } from './syscalls.ts';
+import { CLONE_VM, OTHER, type Task, Tasks } from './tasks.ts';
 import { Userfaults } from './userfaults.ts';
 
 /** Error code of a fault that may copy: the page was present, and the access a write. */
 const COPIES = 3;
+/** Error code: the page was present. */
+const PRESENT = 1;
 
 /** How often the model had to be brought to where the recording shows the machine to be. */
 export interface Adjustments {
@@ -48,6 +52,7 @@ export class Model {
   readonly #spaces: Spaces;
   readonly #faults: Faults;
   readonly #userfaults = new Userfaults();
+  readonly #inherited: Inherited;
   readonly #runner: Runner;
   readonly #context: Context;
   readonly #contention = new Contention();
@@ -57,16 +62,27 @@ export class Model {
   readonly #open = new Map<number, { until: Operation; copies: boolean; slots: boolean }>();
   #early = true;
 
-  /** @param interrupts takes requests to flush, as `ledger` takes flushes */
-  constructor(machine: Machine, ledger: Ledger, interrupts: Ledger, ticksPerSecond: number, build: Build) {
+  /**
+   * @param interrupts takes requests to flush, as `ledger` takes flushes
+   * @param before processes that were there before the recording, if it says so
+   */
+  constructor(
+    machine: Machine,
+    ledger: Ledger,
+    interrupts: Ledger,
+    ticksPerSecond: number,
+    build: Build,
+    before: readonly RecordedProcess[],
+  ) {
     this.#ledger = ledger;
     this.host = new Host(machine, ledger, interrupts, ticksPerSecond);
     this.#moves = new Moves(this.host.cpus);
     this.#slots = new Slots(this.host.cpus, machine.arch.slots ? machine.boot.backend.isa.asids : 0);
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
     this.#files = new Files(machine.disk);
-    this.#tasks = new Tasks(this.host);
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
+    this.#inherited = new Inherited(this.host, this.#files, this.#spaces);
+    this.#tasks = new Tasks(this.host, this.#inherited, before);
     this.#faults = new Faults(this.host, this.#files);
     this.#runner = new Runner(this.host, this.#files, build, (cpu) => this.#tasks.current(cpu)?.pid === 0);
     this.#context = { host: this.host, files: this.#files, spaces: this.#spaces, userfaults: this.#userfaults };
@@ -211,6 +227,7 @@ export class Model {
     if (action.kind === 'syscall' && !changesSpace(action.name)) return;
     const task = this.#tasks.task(cpu, action.pid, '');
     if (!this.#tasks.settle(cpu, task)) this.#elsewhere++;
+    this.#inherit(cpu, task, action);
     this.#regard(cpu, task, action);
     const job = this.#job(cpu, task, action);
     const { operation, pid, interrupts } = action;
@@ -224,6 +241,22 @@ export class Model {
       const current = event.cpu < this.host.cpus ? this.#tasks.current(event.cpu) : null;
       return current === null || (current.met && current.pid === event.pid && event.tgid !== null);
     });
+  }
+
+  /** What was there before the recording, where an action looks at it. */
+  #inherit(cpu: number, { mm }: Task, action: Exclude<Action, { kind: 'hidden' }>): void {
+    if (mm === null) return;
+    const port = this.host.cpu(cpu);
+    const { pageSize } = this.host;
+    if (action.kind === 'fault') {
+      const page = action.address - (action.address % pageSize);
+      this.#inherited.touch(port, mm, page, page + pageSize, action.unknown || (action.errorCode & PRESENT) !== 0);
+    } else if (action.kind === 'syscall') {
+      const range = rangeOf(action, this.#spaces.brk(mm));
+      this.#inherited.touch(port, mm, range.start, range.end);
+    } else if (action.kind === 'clone' && (action.flags & CLONE_VM) === 0) {
+      this.#inherited.touch(port, mm, 0, this.host.taskSize);
+    }
   }
 
   /** What is open of an action before it runs. */
@@ -261,11 +294,13 @@ export class Model {
       case 'clone':
         return this.#tasks.clone(task, action.child, action.flags, (copy) => {
           this.#spaces.fork(task.mm!, copy);
+          this.#inherited.forget(copy);
           this.#userfaults.forget(copy);
         });
       case 'exec': {
         this.#tasks.userMm(cpu, task);
         const { mm, after } = this.#spaces.exec(port, action.shift);
+        this.#inherited.forget(mm);
         this.#userfaults.forget(mm);
         return this.#tasks.exec(task, mm, after);
       }

@@ -278,6 +278,14 @@ export function changesSpace(name: string): boolean {
   return SYSCALLS.has(name) || NOT_MODELLED.has(name);
 }
 
+/** The addresses that a system call looks at. @param brk the end of the heap, null if it is not known */
+export function rangeOf({ name, args, ret }: SyscallAction, brk: number | null): { start: number; end: number } {
+  const [start = 0, length = 0] = args;
+  if (name === 'brk') return { start: Math.min(ret, brk ?? ret), end: Math.max(ret, brk ?? ret) };
+  if (name === 'mmap') return { start: ret, end: ret + length };
+  return { start, end: start + length };
+}
+
 /** What a system call did. */
 export function syscallCalls(context: Context, caller: Caller, action: SyscallAction): Call[] {
   if (action.ret < 0) return [];

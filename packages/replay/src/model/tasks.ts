@@ -4,10 +4,12 @@
  * Tasks that were there before the recording are met on the way. They are kernel threads by their names, or else have
  * address spaces of which nothing is known; which ones share theirs shows in the process ids of their own events.
  */
-import { Mm } from '@mmu-gather/core';
+import { type Cpu, Mm } from '@mmu-gather/core';
 import { contextSwitch, mmget } from '@mmu-gather/mm';
 import { CLONE_FILES, Descriptors } from './descriptors.ts';
+import type { RecordedProcess } from '../read/recorder-notes.ts';
 import type { Host } from './host.ts';
+import type { Inherited } from './inherited.ts';
 import { isKernelThread } from './kthread.ts';
 import { call, type Job } from './library.ts';
 
@@ -26,7 +28,7 @@ export interface Task {
 }
 
 /** clone(2): child and parent share the address space. */
-const CLONE_VM = 0x100;
+export const CLONE_VM: number = 0x100;
 
 /** All tasks that were met. */
 export class Tasks {
@@ -39,9 +41,15 @@ export class Tasks {
   readonly #idle: Task = { pid: 0, mm: null, met: false, fds: new Descriptors() };
   /** Address spaces of processes that were met, by process id. */
   readonly #processes = new Map<number, Mm>();
+  /** Processes that were there before, by the ids of their threads. */
+  readonly #before: ReadonlyMap<number, RecordedProcess>;
+  readonly #inherited: Inherited;
 
-  constructor(host: Host) {
+  /** @param before processes that were there before the recording, if it says so */
+  constructor(host: Host, inherited: Inherited, before: readonly RecordedProcess[]) {
     this.#host = host;
+    this.#inherited = inherited;
+    this.#before = new Map(before.flatMap((process) => process.threads.map((pid) => [pid, process] as const)));
     this.#current = host.direct.cpus.map(() => null);
   }
 
@@ -55,12 +63,28 @@ export class Tasks {
     if (pid === 0) return this.#idle;
     let task = this.#tasks.get(pid);
     if (task === undefined) {
-      const kernel = isKernelThread(comm);
-      const mm = kernel ? null : this.#host.unknownMm(this.#host.cpu(cpu));
+      const process = this.#before.get(pid);
+      const kernel = process === undefined && isKernelThread(comm);
+      const mm = kernel ? null : this.#mmOf(this.#host.cpu(cpu), process);
       task = { pid, mm, met: !kernel, fds: new Descriptors() };
       this.#tasks.set(pid, task);
     }
     return task;
+  }
+
+  /** The address space of a task that was met: that of its process, if that is known, or one of which nothing is. */
+  #mmOf(cpu: Cpu, process: RecordedProcess | undefined): Mm {
+    const known = process === undefined ? undefined : this.#processes.get(process.tgid);
+    if (known !== undefined) {
+      mmget(cpu, known);
+      return known;
+    }
+    const mm = this.#host.unknownMm(cpu);
+    if (process !== undefined) {
+      this.#processes.set(process.tgid, mm);
+      this.#inherited.note(mm, process);
+    }
+    return mm;
   }
 
   /** The process of the task that a CPU runs is known now: threads that were met share one address space. */
@@ -72,6 +96,7 @@ export class Tasks {
       this.#processes.set(tgid, task.mm);
       return;
     }
+    if (shared.address === task.mm.address) return;
     mmget(this.#host.cpu(cpu), shared);
     task.mm = shared;
     this.#host.quietly(() => this.switchTo(cpu, task));

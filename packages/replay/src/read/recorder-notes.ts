@@ -4,6 +4,18 @@
 import type { MachineFacts } from '../facts.ts';
 import { TraceError } from './error.ts';
 
+/** Pages that follow each other, all present and alike. */
+export interface Run {
+  /** Address of the first one. */
+  readonly start: number;
+  /** How many. */
+  readonly pages: number;
+  /** They are of a file, or of memory that processes share. */
+  readonly ofFile: boolean;
+  /** Nobody else maps them. */
+  readonly exclusive: boolean;
+}
+
 /** A process that was there before the recording. */
 export interface RecordedProcess {
   /** Its id. */
@@ -14,6 +26,8 @@ export interface RecordedProcess {
   readonly threads: readonly number[];
   /** What it had mapped, as /proc/PID/maps says it; null where that could not be read. */
   readonly maps: string | null;
+  /** Which pages were there (/proc/PID/pagemap), in order; not given where that was not recorded. */
+  readonly pages?: readonly Run[];
 }
 
 /** What is written. */

@@ -2,7 +2,9 @@
  * The processes that are there as a recording begins: which threads belong together, and what they have mapped.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { mappedIn } from '../read/maps.ts';
 import type { RecordedProcess } from '../read/recorder-notes.ts';
+import { presentPages } from './pagemap.ts';
 
 /** A process, as /proc shows it. */
 export interface Process {
@@ -59,9 +61,20 @@ export function familyOf(root: number, all: readonly Process[]): Process[] {
   return family;
 }
 
-/** What is kept of a process. */
-export function recordedProcess({ pid, comm, threads }: Process): RecordedProcess {
-  return { tgid: pid, comm, threads, maps: mapsOf(pid) };
+/** What is kept of processes. */
+export function recordedProcesses(processes: readonly Process[]): RecordedProcess[] {
+  const pageSize = ownPageSize();
+  return processes.map(({ pid, comm, threads }) => {
+    const maps = mapsOf(pid);
+    const pages = maps === null ? [] : presentPages(pid, mappedIn(maps), pageSize);
+    return { tgid: pid, comm, threads, maps, pages };
+  });
+}
+
+/** Bytes of a page of this machine. */
+function ownPageSize(): number {
+  const size = /^KernelPageSize: +(\d+) kB$/m.exec(readFileSync('/proc/self/smaps', 'latin1'))?.[1];
+  return size === undefined ? 4096 : Number(size) * 1024;
 }
 
 function mapsOf(pid: number): string | null {

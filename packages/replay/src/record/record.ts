@@ -18,7 +18,7 @@ import { DatWriter, text, u32, u64 } from './dat-writer.ts';
 import { RecordError } from './error.ts';
 import { EVENTS, NEEDED, SYSCALLS } from './events.ts';
 import { machineFacts } from './machine.ts';
-import { allProcesses, familyOf, type Process, processOf, recordedProcess, taskNames } from './processes.ts';
+import { allProcesses, familyOf, type Process, processOf, recordedProcesses, taskNames } from './processes.ts';
 import { Spool } from './spool.ts';
 import { findTracefs, Instance } from './tracefs.ts';
 
@@ -146,7 +146,7 @@ async function recordInto(
   const missing = enable(instance);
   const stackEvents = stacks ? enableStacks(instance) : [];
   const facts = machineFacts(root);
-  const notes: RecorderFile = { version: 1, facts, traced, processes: recorded.map(recordedProcess) };
+  const notes: RecorderFile = { version: 1, facts, traced, processes: recordedProcesses(recorded) };
   openSpools(instance, output, spools);
   const started = performance.now();
   instance.put('tracing_on', 1);
