@@ -11,7 +11,16 @@
  * Claims: the old range is out of reach when the call returns (O2); the new one allows what its flags say from the moment
  * that its VMA exists. The address that get_unmapped_area would choose is the caller's choice.
  */
-import { type Cpu, type Mm, pageSize, type Steps, type Vma, VM_SHARED, vmAccess } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  type Mm,
+  pageSize,
+  type Steps,
+  taskSize,
+  type Vma,
+  VM_SHARED,
+  vmAccess,
+} from '@mmu-gather/core/stepped';
 import { EFAULT, EINVAL, ENOMEM } from './errno.ts';
 import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
 import { doMunmap, pageAlign, pageAligned } from './mmap.ts';
@@ -52,6 +61,7 @@ export function* mremap(
   const dontunmap = (flags & MREMAP_DONTUNMAP) !== 0;
   if (dontunmap && ((flags & MREMAP_MAYMOVE) === 0 || oldSize !== newSize)) return -EINVAL;
   if (fixed && (!pageAligned(cpu, to) || (to < from + oldSize && from < to + newSize))) return -EINVAL;
+  if (fixed && to > taskSize(cpu.kernel.geometry) - newSize) return -EINVAL;
   yield* cpu.downWrite(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, from);
   if (vma === null || cpu.read(vma.end) < from + oldSize) {

@@ -1,5 +1,5 @@
 /** mremap: what moves, what is flushed and when, and what the call refuses. */
-import { type Profile, type Steps, TINY, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { type Profile, type Steps, taskSize, TINY, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
   CLEAR_REFS_SOFT_DIRTY,
   clearRefsWrite,
@@ -170,6 +170,8 @@ test(
     expect(yield* mremap(m.cpu, mm, 1, PAGE, PAGE, 0)).toBe(-EINVAL);
     expect(yield* mremap(m.cpu, mm, 0, PAGE, PAGE, MREMAP_FIXED, 8 * PAGE)).toBe(-EINVAL);
     expect(yield* mremap(m.cpu, mm, 0, 2 * PAGE, 2 * PAGE, MOVE, PAGE)).toBe(-EINVAL);
+    const end = taskSize(m.options.geometry);
+    expect(yield* mremap(m.cpu, mm, 0, PAGE, 2 * PAGE, MOVE, end - PAGE)).toBe(-EINVAL);
     expect(yield* mremap(m.cpu, mm, 8 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE)).toBe(-EFAULT);
     expect(yield* mremap(m.cpu, mm, PAGE, 2 * PAGE, PAGE, 0)).toBe(-EFAULT);
     expect(m.words[mm.mmapLock]).toBe(0);

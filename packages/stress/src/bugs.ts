@@ -66,6 +66,24 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     title: 'lazy CPUs are not told of freed tables',
     switches: { freedTablesReachLazy: false },
   },
+  {
+    id: 'vmap-at-once',
+    arch: 'x86',
+    title: 'an address of the kernel is used again before its flush',
+    profile: { vmapReuse: 'at-once' },
+  },
+  {
+    id: 'migrate-late',
+    arch: 'x86',
+    title: 'a page that moves is copied before its flush',
+    profile: { migrateFlush: 'after-copy' },
+  },
+  {
+    id: 'collapse-no-flush',
+    arch: 'x86',
+    title: 'small pages become a huge one, and TLBs keep them',
+    profile: { collapseFlush: 'none' },
+  },
   { id: 'no-dsb', arch: 'arm64', title: 'no DSB after TLBI', switches: { barrierAfter: 'none' } },
   { id: 'local-tlbi', arch: 'arm64', title: 'TLBI on this CPU alone', switches: { shareability: 'local' } },
   {
@@ -113,6 +131,12 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     arch: 'sparc64',
     title: 'no cross call: demap on this CPU alone',
     switches: { crossCall: false },
+  },
+  {
+    id: 'first-half',
+    arch: 'sparc64',
+    title: 'of a huge page the first half alone is flushed',
+    switches: { hugeHalves: 'first' },
   },
   {
     id: 'tlb-first',

@@ -1,19 +1,23 @@
 /**
  * Operations: what tasks do at random, each with how often. All of them are system calls, faults or kernel threads of the mm package, as they stand.
  */
-import { AddressSpace, FILE_PAGES, putPage, VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core';
+import { AddressSpace, FILE_PAGES, type Mm, Page, putPage, VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core';
 import {
+  allocZeroedPage,
   changeProtNuma,
   CLEAR_REFS_ALL,
   CLEAR_REFS_SOFT_DIRTY,
   clearRefsWrite,
+  collapseHugePage,
   contextSwitch,
   dupMm,
   execMmap,
   exitMm,
   fileBacking,
   gupFast,
+  hugepageMadvise,
   ksmMakeStable,
+  ksmMerge,
   kthreadUnuseMm,
   kthreadUseMm,
   MADV_COLD,
@@ -21,6 +25,7 @@ import {
   MADV_FREE,
   madvise,
   madvisePageout,
+  migratePages,
   mmAlloc,
   mmap,
   mmput,
@@ -29,14 +34,18 @@ import {
   MREMAP_MAYMOVE,
   mremap,
   munmap,
+  processMadvise,
+  type Rmap,
   shrinkPages,
   userLoad,
   userStore,
+  vmap,
+  vunmap,
   writebackPage,
 } from '@mmu-gather/mm';
-import { anonPageAt } from './pages.ts';
+import { anonPageAt, getKsmPage } from './pages.ts';
 import { getSlot, putSlot } from './slots.ts';
-import { PAGE, PAGES, SLOTS } from './space.ts';
+import { AREAS, HUGE, PAGE, PAGES, SLOTS } from './space.ts';
 import type { Task } from './task.ts';
 
 /** One thing that a task may do. */
@@ -45,6 +54,8 @@ export interface Operation {
   readonly name: string;
   /** How often, beside the others. */
   readonly weight: number;
+  /** The architecture that does not have it. */
+  readonly notOn?: string;
   /** Does it. */
   run(task: Task): void;
 }
@@ -54,8 +65,10 @@ const RIGHTS: readonly number[] = [VM_READ, RW, RW, 0];
 const ADVICE: readonly number[] = [MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_COLD];
 /** Accesses of a user at a stretch. */
 const STRETCH = 40;
-/** Addresses that reclaim looks at. */
-const RECLAIMED = 4;
+/** Addresses that reclaim and migration look at. */
+const ISOLATED = 4;
+/** Values that users store: few, so that pages are equal now and then. */
+const VALUES = 3;
 /** Rests of a CPU that is idle. */
 const IDLE_TURNS = 60;
 
@@ -65,7 +78,7 @@ function access(task: Task): void {
   const accesses = 1 + chance.below(STRETCH);
   for (let n = 0; n < accesses; n++) {
     const address = chance.once(4) ? other : one;
-    if (chance.once(2)) userStore(cpu, mm, address, 1 + chance.below(1000));
+    if (chance.once(2)) userStore(cpu, mm, address, 1 + chance.below(VALUES));
     else userLoad(cpu, mm, address);
   }
   cpu.write(shared.count(cpu.id, 'accesses'), cpu.read(shared.count(cpu.id, 'accesses')) + accesses);
@@ -104,9 +117,7 @@ function pageout(task: Task): void {
 
 function move(task: Task): void {
   const { start, length } = task.range();
-  // The caller sees to it that the new place is within the address space.
-  const to = Math.min(task.page(), PAGES * PAGE - length);
-  mremap(task.cpu, task.mm, start, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+  mremap(task.cpu, task.mm, start, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, task.page());
 }
 
 function numa(task: Task): void {
@@ -131,22 +142,114 @@ function pin({ cpu, mm, chance }: Task): void {
 function reclaim(task: Task): void {
   const { cpu, chance, shared } = task;
   const mm = getSlot(cpu, shared, chance.below(SLOTS));
-  const addresses = new Set(Array.from({ length: RECLAIMED }, () => task.page()));
-  const found = [...addresses].map((address) => ({ mm, address, page: anonPageAt(cpu, mm, address) }));
-  const held = found.filter(({ page }) => page !== 0);
-  // A page that has moved meanwhile was found twice.
-  const pages = new Set(held.map(({ page }) => page));
-  shrinkPages(cpu, pages.size === held.length ? held : []);
+  const held = isolate(task, mm);
+  shrinkPages(cpu, held);
   for (const { page } of held) putPage(cpu, page);
   mmput(cpu, mm);
 }
 
-/** ksmd: makes a page a merged one. */
-function merge(task: Task): void {
+/** Pages of an mm, with a reference to each; none if a page that has moved meanwhile was found twice. */
+function isolate(task: Task, mm: Mm): readonly Rmap[] {
+  const { cpu } = task;
+  const addresses = new Set(Array.from({ length: ISOLATED }, () => task.page()));
+  const found = [...addresses].map((address) => ({ mm, address, page: anonPageAt(cpu, mm, address) }));
+  const held = found.filter(({ page }) => page !== 0);
+  if (new Set(held.map(({ page }) => page)).size === held.length) return held;
+  for (const { page } of held) putPage(cpu, page);
+  return [];
+}
+
+/**
+ * kcompactd: pages of any mm move. Who moves a page has the only other reference to it, and may find that it is gone. A fault on a migration entry waits
+ * with mmap_lock, which stands for the locks of the reverse map here: no writer may come between it and who ends the migration.
+ */
+function migratePagesOf(task: Task): void {
   const { cpu, chance, shared } = task;
   const mm = getSlot(cpu, shared, chance.below(SLOTS));
-  ksmMakeStable(cpu, { mm, address: task.page() });
+  const pages = isolate(task, mm);
+  for (const { page } of pages) putPage(cpu, page);
+  cpu.downRead(mm.mmapLock);
+  migratePages(cpu, pages);
+  cpu.upRead(mm.mmapLock);
   mmput(cpu, mm);
+}
+
+function adviseHuge(task: Task): void {
+  const { cpu, mm, chance } = task;
+  const page = task.page();
+  hugepageMadvise(cpu, mm, page - (page % HUGE), HUGE, !chance.once(6));
+}
+
+/** MADV_COLLAPSE of memory that other threads of the task use: small pages first, so that there is something to collapse. */
+function collapseOwn(task: Task): void {
+  const { cpu, mm, chance } = task;
+  const page = task.page();
+  const start = page - (page % HUGE);
+  mmap(cpu, mm, start, HUGE, RW);
+  for (let at = start; at < start + HUGE; at += PAGE) userStore(cpu, mm, at, 1 + chance.below(VALUES));
+  hugepageMadvise(cpu, mm, start, HUGE);
+  collapseHugePage(cpu, mm, start);
+}
+
+/** khugepaged. */
+function collapse(task: Task): void {
+  const { cpu, chance, shared } = task;
+  const mm = getSlot(cpu, shared, chance.below(SLOTS));
+  collapseHugePage(cpu, mm, task.page());
+  mmput(cpu, mm);
+}
+
+/** process_madvise: advice for two ranges of another task. */
+function adviseOther(task: Task): void {
+  const { cpu, chance, shared } = task;
+  const mm = getSlot(cpu, shared, chance.below(SLOTS));
+  const ranges = [task.range(), task.range()].map(({ start, length }) => ({ start, end: start + length }));
+  processMadvise(cpu, mm, ranges, ADVICE[chance.below(ADVICE.length)]!);
+  mmput(cpu, mm);
+}
+
+/** A page of the kernel's own is mapped at some address, or not any more. */
+function mapKernel({ cpu, chance, shared }: Task): void {
+  const area = shared.area(chance.below(AREAS));
+  cpu.spinLock(area.lock);
+  const held = cpu.read(area.page);
+  if (held === 0) {
+    const page = allocZeroedPage(cpu);
+    const value = chance.below(2 ** 30);
+    cpu.write(Page.at(page).data, value);
+    cpu.write(area.value, value);
+    cpu.write(area.page, page);
+    cpu.write(area.address, vmap(cpu, [page]));
+  } else {
+    cpu.write(area.page, 0);
+    vunmap(cpu, cpu.read(area.address));
+    putPage(cpu, held);
+  }
+  cpu.spinUnlock(area.lock);
+}
+
+/** Reads what is mapped at an address of the kernel: no CPU may find there what was before. */
+function readKernel({ cpu, chance, shared }: Task): void {
+  const area = shared.area(chance.below(AREAS));
+  cpu.spinLock(area.lock);
+  if (cpu.read(area.page) !== 0) {
+    const right = cpu.kernelRead(cpu.read(area.address)) === cpu.read(area.value);
+    cpu.claim.that(right, 'O15', `kernel address 0x${cpu.read(area.address).toString(16)} leads to an older page`);
+  }
+  cpu.spinUnlock(area.lock);
+}
+
+/** ksmd: makes a page a merged one, and another page the same one if their contents are equal. */
+function merge(task: Task): void {
+  const { cpu, chance, shared } = task;
+  const [one, other] = [getSlot(cpu, shared, chance.below(SLOTS)), getSlot(cpu, shared, chance.below(SLOTS))];
+  const page = getKsmPage(cpu, ksmMakeStable(cpu, { mm: one, address: task.page() }));
+  if (page !== 0) {
+    ksmMerge(cpu, { mm: other, address: task.page() }, page);
+    putPage(cpu, page);
+  }
+  mmput(cpu, one);
+  mmput(cpu, other);
 }
 
 /** The child becomes what a slot holds. */
@@ -213,11 +316,18 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'MADV_PAGEOUT', weight: 2, run: pageout },
   { name: 'mremap', weight: 3, run: move },
   { name: 'NUMA hints', weight: 1, run: numa },
-  { name: 'clear_refs', weight: 1, run: clearRefs },
+  { name: 'clear_refs', weight: 2, run: clearRefs },
   { name: 'writeback', weight: 3, run: writeback },
   { name: 'get_user_pages_fast', weight: 2, run: pin },
   { name: 'reclaim', weight: 4, run: reclaim },
-  { name: 'KSM', weight: 1, run: merge },
+  { name: 'migration', weight: 3, run: migratePagesOf },
+  { name: 'MADV_HUGEPAGE', weight: 4, notOn: 'powerpc-hash', run: adviseHuge },
+  { name: 'MADV_COLLAPSE', weight: 2, notOn: 'powerpc-hash', run: collapseOwn },
+  { name: 'khugepaged', weight: 2, notOn: 'powerpc-hash', run: collapse },
+  { name: 'process_madvise', weight: 3, run: adviseOther },
+  { name: 'vmap', weight: 3, run: mapKernel },
+  { name: 'kernel load', weight: 4, run: readKernel },
+  { name: 'KSM', weight: 2, run: merge },
   { name: 'fork', weight: 1, run: fork },
   { name: 'switch', weight: 4, run: migrate },
   { name: 'sleep', weight: 3, run: sleep },

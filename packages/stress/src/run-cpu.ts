@@ -5,16 +5,25 @@
  *     work     random operations until the time is over
  *     end      all meet; CPU 0 empties the slots; every CPU moves to an empty mm of its own; all meet: nothing may be left
  */
-import { FILE_PAGES, VM_READ, VM_WRITE } from '@mmu-gather/core';
-import { allocMapping, contextSwitch, filemapAdd, mmAlloc, mmap, mmput } from '@mmu-gather/mm';
+import { type Address, entryTarget, FILE_PAGES, Mm, putPage, tableEntries, VM_READ, VM_WRITE } from '@mmu-gather/core';
+import {
+  allocMapping,
+  contextSwitch,
+  filemapAdd,
+  leadsToTable,
+  mmAlloc,
+  mmap,
+  mmput,
+  vmallocInit,
+  vunmap,
+} from '@mmu-gather/mm';
 import { Chance, type Machine, meet, type ThreadCpu } from '@mmu-gather/threads';
 import type { StressConfig } from './config.ts';
 import { type Operation, OPERATIONS } from './operations.ts';
 import { getSlot, putSlot } from './slots.ts';
-import { PAGE, type Shared, sharedWords, SLOTS } from './space.ts';
+import { AREAS, PAGE, type Shared, sharedWords, SLOTS } from './space.ts';
 import { Task } from './task.ts';
 
-const TOTAL = OPERATIONS.reduce((sum, { weight }) => sum + weight, 0);
 /** Pages that a fresh mm maps. */
 const FIRST_PAGES = 10;
 
@@ -26,11 +35,13 @@ export function runCpu(machine: Machine, { seed }: StressConfig, cpu: ThreadCpu)
   const mm = getSlot(cpu, shared, 0);
   contextSwitch(cpu, mm);
   const task = new Task(cpu, shared, new Chance(seed * 64 + 32 + cpu.id), mm);
-  while (cpu.readOnce(shared.over) === 0) step(task);
+  const operations = OPERATIONS.filter(({ notOn }) => notOn !== cpu.kernel.backend.id);
+  while (cpu.readOnce(shared.over) === 0) step(task, operations);
   end(machine, task);
 }
 
 function begin(cpu: ThreadCpu, shared: Shared): void {
+  vmallocInit(cpu);
   const file = allocMapping(cpu);
   for (let index = 0; index < FILE_PAGES; index++) filemapAdd(cpu, file, index, 100 + index);
   cpu.write(shared.file, file.address);
@@ -41,9 +52,9 @@ function begin(cpu: ThreadCpu, shared: Shared): void {
   }
 }
 
-function step(task: Task): void {
+function step(task: Task, operations: readonly Operation[]): void {
   const { cpu, chance, shared } = task;
-  const operation = choose(chance.below(TOTAL));
+  const operation = choose(operations, chance);
   cpu.enterKernel();
   cpu.events.note(cpu.id, 'op', OPERATIONS.indexOf(operation));
   operation.run(task);
@@ -51,16 +62,16 @@ function step(task: Task): void {
   cpu.write(count, cpu.read(count) + 1);
 }
 
-function choose(at: number): Operation {
-  let left = at;
-  return OPERATIONS.find(({ weight }) => (left -= weight) < 0)!;
+function choose(operations: readonly Operation[], chance: Chance): Operation {
+  let left = chance.below(operations.reduce((sum, { weight }) => sum + weight, 0));
+  return operations.find(({ weight }) => (left -= weight) < 0)!;
 }
 
 function end({ memory }: Machine, { cpu, shared, mm }: Task): void {
   contextSwitch(cpu, null);
   mmput(cpu, mm);
   meet(memory, cpu);
-  if (cpu.id === 0) for (let slot = 0; slot < SLOTS; slot++) putSlot(cpu, shared, slot, null);
+  if (cpu.id === 0) empty(cpu, shared);
   meet(memory, cpu);
   // Leaves what it borrowed.
   contextSwitch(cpu, mmAlloc(cpu));
@@ -71,13 +82,36 @@ function end({ memory }: Machine, { cpu, shared, mm }: Task): void {
   meet(memory, cpu);
 }
 
-/** The pages of the file are left, and of each CPU an mm with its top-level table. */
+/** Slots and areas. */
+function empty(cpu: ThreadCpu, shared: Shared): void {
+  for (let slot = 0; slot < SLOTS; slot++) putSlot(cpu, shared, slot, null);
+  for (let n = 0; n < AREAS; n++) {
+    const { page, address } = shared.area(n);
+    if (cpu.read(page) === 0) continue;
+    vunmap(cpu, cpu.read(address));
+    putPage(cpu, cpu.read(page));
+  }
+}
+
+/** The pages of the file are left, of each CPU an mm with its top-level table, and the kernel's own tables. */
 function checkNothingLeft(cpu: ThreadCpu): void {
-  const { cpus } = cpu.kernel;
-  const expected = { page: FILE_PAGES, mm: cpus, table: cpus, vma: 0 } as const;
+  const { cpus, geometry, initMm } = cpu.kernel;
+  const kernelTables = tablesUnder(cpu, cpu.read(Mm.at(initMm).pgd), geometry.bits.length - 1);
+  const expected = { page: FILE_PAGES, mm: cpus, table: cpus + kernelTables, vma: 0 } as const;
   const wrong = (Object.entries(expected) as [keyof typeof expected, number][])
     .map(([cache, count]) => ({ cache, count, live: cpu.objects.live(cache) }))
     .filter(({ count, live }) => live !== count)
     .map(({ cache, count, live }) => `${live} of '${cache}' instead of ${count}`);
   cpu.claim.that(wrong.length === 0, 'O16', `all address spaces are gone, and there are ${wrong.join(', ')}`);
+}
+
+/** A table, and all that it leads to. */
+function tablesUnder(cpu: ThreadCpu, table: Address, level: number): number {
+  if (level === 0) return 1;
+  let tables = 1;
+  for (let i = 0; i < tableEntries(cpu.kernel.geometry, level); i++) {
+    const entry = cpu.readOnce(table + i);
+    if (leadsToTable(entry)) tables += tablesUnder(cpu, entryTarget(entry), level - 1);
+  }
+  return tables;
 }

@@ -83,11 +83,12 @@ export class Canaries implements Watcher {
     return this.#memory.indexIn('page', frame) < 0 ? 0 : this.#objects.canary('page', frame);
   }
 
-  dirtied(frame: Address): void {
-    const at = this.#frameAt(frame);
-    if (at < 0) return;
+  dirtied(frame: Address, pages: number): void {
+    const first = this.#frameAt(frame);
+    if (first < 0) return;
     const now = Atomics.add(this.#memory.control, this.#memory.global.clock, 1) + 1;
-    Atomics.store(this.#memory.control, at, 2 * now);
+    for (let at = first; at < first + pages * PAGE_WORDS; at += PAGE_WORDS)
+      Atomics.store(this.#memory.control, at, 2 * now);
   }
 
   tagKept(tag: number): void {

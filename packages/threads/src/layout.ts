@@ -31,7 +31,14 @@ export interface Pool {
   readonly canaries: number;
   /** First control word of its free stack: a lock, the number of objects in it, how many were ever taken from the pool's end, and the objects. */
   readonly stack: number;
+  /** First control word of its rows: how long they are, the first free one, and {@link ROW_WORDS} of each object. */
+  readonly rows: number;
 }
+
+/** Control words before those of the objects in {@link Pool.rows}. */
+export const ROWS_HEAD: number = 2;
+/** Of each object in {@link Pool.rows}: the row that it belongs to; of a row's first object: how many of it are free, and the next free row. */
+export const ROW_WORDS: number = 3;
 
 /** Words of {@link Pool.stack} before the objects. */
 export const STACK_HEAD: number = 3;
@@ -76,6 +83,7 @@ export class Layout implements Arena {
       count,
       canaries: this.control(count),
       stack: this.control(STACK_HEAD + count),
+      rows: this.control(ROWS_HEAD + ROW_WORDS * count),
     };
   }
 

@@ -44,8 +44,8 @@ export interface Watcher {
   tableRead(table: Address, canary: number): void;
   /** Canary of a frame when a translation to it is cached. */
   frameCanary(frame: Address): number;
-  /** A translation that is dirty already was cached, or made dirty. */
-  dirtied(frame: Address): void;
+  /** A translation that is dirty already was cached, or made dirty: of so many pages in a row. */
+  dirtied(frame: Address, pages: number): void;
   /** A context is loaded and what is cached under its tag stays, of a root that was another one. */
   tagKept(tag: number): void;
 }
@@ -193,7 +193,8 @@ export class Mmu {
 
   #insert(tag: number, address: number, entry: Entry): number {
     const frame = entryTarget(entry);
-    if (tag !== GLOBAL_TAG && (entry & DIRTY) !== 0) this.#watcher.dirtied(frame);
+    if (tag !== GLOBAL_TAG && (entry & DIRTY) !== 0)
+      this.#watcher.dirtied(frame, this.#bytes[this.#level]! / this.#bytes[0]!);
     return this.tlb.insert(tag, address, this.#level, entry, this.#watcher.frameCanary(frame));
   }
 

@@ -4,10 +4,13 @@
  *
  * An object has a canary, odd while it is allocated, which changes with each allocation and each free. While it is free its words hold a pattern:
  * who stores there is found out at the next allocation.
+ *
+ * Objects in a row (huge pages) are freed one by one, and serve again as a row when all of them are free (rows.ts).
  */
 import { type Address, type CacheName, Page } from '@mmu-gather/core';
 import { CACHES, type Pool, STACK_HEAD } from './layout.ts';
 import type { Memory } from './memory.ts';
+import { beginRow, freeInRow, giveBackRow, takeRow } from './rows.ts';
 import { type Pause, spinLock, spinUnlock } from './ticket.ts';
 
 /** What the words of a free object hold: no entry that hardware could use, no address, no count. */
@@ -63,6 +66,12 @@ export class Objects {
     if (canary % 2 === 0) this.#spoiled(cache, object, 'freed twice');
     if (cache === 'page') this.#memory.words.fill(0, object, object + pool.size);
     if (this.#checked) this.#memory.words.fill(FREE_WORD, ...patterned(pool, object));
+    const row = freeInRow(this.#memory.control, pool, object);
+    if (row === 'part') return;
+    if (row !== 'none') {
+      this.#locked(pool, () => giveBackRow(this.#memory.control, pool, row));
+      return;
+    }
     const own = this.#own[cache];
     own.push(object);
     if (own.length > 2 * BATCH) this.#giveBack(pool, own.splice(0, BATCH));
@@ -100,9 +109,12 @@ export class Objects {
     }
   }
 
-  /** Objects that nobody has had yet. */
   #row(pool: Pool, count: number): Address {
-    const first = this.#locked(pool, () => this.#fresh(pool, count));
+    const { control } = this.#memory;
+    const first = this.#locked(pool, () => {
+      const taken = takeRow(control, pool, count);
+      return taken < 0 ? beginRow(control, pool, this.#fresh(pool, count), count) : taken;
+    });
     if (first < 0) throw exhausted(pool);
     for (let n = 0; n < count; n++) this.#begin(pool, first + n * pool.size);
     return first;
