@@ -85,6 +85,31 @@ describe('replay', () => {
     );
   });
 
+  test('the usual questions go by what is known of the machine', SLOW, async () => {
+    const cwd = folder({
+      'small.json': '{"kernel":"6.18.44","cpus":1,"ceiling":4,"hugePages":"always"}',
+      'large.json': '{"kernel":"6.12","cpus":8,"invlpgb":true}',
+    });
+    const names = async (facts: string): Promise<string[]> => {
+      const { out } = await mmuGather(['replay', TRACE, '--facts', facts, '--what-if', '--no-advice', '--json'], {
+        cwd,
+      });
+      return (JSON.parse(out) as { alternatives: { name: string }[] }).alternatives.map(({ name }) => name);
+    };
+    const [small, large] = await Promise.all([names('small.json'), names('large.json')]);
+    const asks = [
+      'linux-6.18',
+      'ceiling=33',
+      'ceiling=8',
+      'thp=never',
+      'thp=always',
+      'x86.shootdown=broadcast',
+      'cpus=1',
+    ];
+    expect(asks.filter((name) => small.includes(name))).toEqual(['ceiling=33', 'thp=never']);
+    expect(asks.filter((name) => large.includes(name))).toEqual(['linux-6.18', 'ceiling=8', 'thp=always', 'cpus=1']);
+  });
+
   test('reports what it could read of a cut recording', SLOW, async () => {
     const cwd = folder({});
     writeFileSync(join(cwd, 'cut.gz'), readFileSync(TRACE).subarray(0, 9_000));

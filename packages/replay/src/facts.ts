@@ -23,6 +23,8 @@ export interface MachineFacts {
   readonly cpus?: number;
   /** x86: X86_FEATURE_PCID. */
   readonly pcid?: boolean;
+  /** x86: X86_FEATURE_INVLPGB; if nobody says it: no. */
+  readonly invlpgb?: boolean;
   /** x86: TLB_NR_DYN_ASIDS. */
   readonly dynAsids?: number;
   /** x86 and powerpc-radix: tlb_single_page_flush_ceiling. */
@@ -91,6 +93,7 @@ export const DEFAULT_FACTS: Required<MachineFacts> = {
   kernel: '6.18',
   cpus: 2,
   pcid: true,
+  invlpgb: false,
   dynAsids: 6,
   ceiling: 33,
   hz: 250,
@@ -142,7 +145,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
   const fact = <F extends keyof MachineFacts>(name: F): Required<MachineFacts>[F] => given(name, DEFAULT_FACTS[name]);
-  const { geometry, ...recorded } = kit.link(version.id, fact, hz, whatIf);
+  const { geometry, ...recorded } = kit.link(version.id, fact, hz, whatIf, facts);
   const { direct, stepped } = whatIf.backends ?? recorded;
   const thp = kit.hugePages ? given('hugePages', DEFAULT_FACTS.hugePages) : 'never';
   const zeroes = thp === 'never' ? {} : { hugeZeroPage: version.hugeZeroPage };

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { summary } from '@mmu-gather/replay';
+import { replay, summary } from '@mmu-gather/replay';
 import { Overview } from '../human/overview.ts';
 import { race } from '../human/race.ts';
 import { sumOf } from '../human/suite-report.ts';
@@ -15,7 +15,8 @@ import { exitCode } from '../index.ts';
 import { fromHere } from '../suite/site.ts';
 import { codeOf } from '../reports/report.ts';
 import { run } from '../suite/run.ts';
-import { readFacts, replayed } from './replay.ts';
+import { reading } from './reading.ts';
+import { readFacts } from './replay.ts';
 
 /** The race that is drawn: recent, real, and two CPUs wide. */
 const DRAWN = { id: 'bug:B13/buggy', profile: 'linux-6.18' };
@@ -103,7 +104,8 @@ export async function demo(): Promise<number> {
         'faults and switches drive the code of part 1, and what that flushes is compared with what the kernel flushed. ' +
         'A match is the same CPU, reason and number of pages in the same operation.',
     );
-    const { report, stopped } = await replayed(recording.trace, readFacts(recording.facts));
+    const facts = readFacts(recording.facts);
+    const { result: report, stopped } = await reading((onProgress) => replay(recording.trace, { facts, onProgress }));
     process.stdout.write(`${summary(report)}\n\n`);
     if (stopped) return exitCode.stopped;
   }

@@ -9,17 +9,15 @@ import {
   replay,
   type ReplayReport,
   summary,
-  TraceError,
   type WhatIf,
 } from '@mmu-gather/replay';
-import { Status } from '../human/status.ts';
 import { terminal } from '../human/terminal.ts';
 import { number, wrap } from '../human/text.ts';
 import { exitCode } from '../index.ts';
-import { onInterrupt } from '../interrupt.ts';
 import { firstLine, Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
 import { oneProfile } from '../suite/plan.ts';
+import { reading } from './reading.ts';
 import { asksWhatIf, runWhatIf, type WhatIfOptions } from './what-if.ts';
 
 /** Architectures whose recordings can be replayed. */
@@ -49,7 +47,10 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
     const { code, report } = await runWhatIf(trace, options, known, whatIf, text);
     return code === exitCode.expected ? scored(report.replay, options) : code;
   }
-  const { report, stopped } = await replayed(trace, known, whatIf, options.traced);
+  const { traced } = options;
+  const { result: report, stopped } = await reading((onProgress) =>
+    replay(trace, { facts: known, whatIf, onProgress, ...(traced === undefined ? {} : { traced }) }),
+  );
   if (options.failUnder !== undefined && report.assumes.length > 0)
     throw new Misuse(`--fail-under: ${trace} holds no flushes to compare with: leave it out`);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
@@ -63,36 +64,6 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
 
 function scored({ recall, precision }: ReplayReport, { failUnder = 0 }: ReplayOptions): number {
   return Math.min(recall, precision) < failUnder ? exitCode.unexpected : exitCode.expected;
-}
-
-/** Replays a recording, with progress; ends early if the user interrupts. */
-export async function replayed(
-  trace: string,
-  facts: MachineFacts,
-  whatIf: WhatIf = {},
-  traced?: readonly number[],
-): Promise<{ report: ReplayReport; stopped: boolean }> {
-  let stopped = false;
-  const deaf = onInterrupt(() => (stopped = true));
-  const status = new Status();
-  try {
-    const report = await replay(trace, {
-      facts,
-      whatIf,
-      ...(traced === undefined ? {} : { traced }),
-      onProgress(events) {
-        status.update(0, `${number(events)} events`);
-        return !stopped;
-      },
-    });
-    return { report, stopped };
-  } catch (error) {
-    if (error instanceof TraceError) throw new Misuse(error.message, { cause: error });
-    throw error;
-  } finally {
-    status.end();
-    deaf();
-  }
 }
 
 /** What shall run: the recorded kernel, or the profile and settings that were given. */

@@ -8,20 +8,18 @@ import {
   CostsError,
   type MachineFacts,
   readCosts,
-  TraceError,
+  recordedFacts,
   type WhatIf,
   whatIf,
   type WhatIfReport,
 } from '@mmu-gather/replay';
-import { Status } from '../human/status.ts';
 import { terminal } from '../human/terminal.ts';
-import { number } from '../human/text.ts';
 import { whatIfText } from '../human/what-if.ts';
 import { exitCode } from '../index.ts';
-import { onInterrupt } from '../interrupt.ts';
 import { firstLine, Misuse } from '../misuse.ts';
 import { alternativesOf } from '../what-if/alternatives.ts';
 import { type Pictures, picturesOf } from '../what-if/pictures.ts';
+import { reading } from './reading.ts';
 
 /** Options of replay that ask more than how well it predicts. */
 export interface WhatIfOptions extends Pictures {
@@ -46,44 +44,31 @@ export async function runWhatIf(
   headline: (report: WhatIfReport['replay']) => string,
 ): Promise<{ code: number; report: WhatIfReport }> {
   const costs = costsOf(options.costs);
-  const alternatives = alternativesOf(options.whatIf ?? [], facts);
   const pictures = picturesOf(options);
-  let stopped = false;
-  const deaf = onInterrupt(() => (stopped = true));
-  const status = new Status();
-  try {
-    const report = await whatIf(trace, {
-      facts,
+  const { result: report, stopped } = await reading(async (onProgress) => {
+    const known = { ...(await recordedFacts(trace)), ...facts };
+    return whatIf(trace, {
+      facts: known,
       whatIf: system,
-      alternatives,
+      alternatives: alternativesOf(options.whatIf ?? [], known),
       advise: options.whatIf !== undefined && options.advice !== false,
       costs,
       ...(options.traced && { traced: options.traced }),
       ...(pictures.needsSlices && { onSlices: pictures.take }),
-      onProgress(events) {
-        status.update(0, `${number(events)} events`);
-        return !stopped;
-      },
+      onProgress,
     });
-    status.end();
-    if (stopped) {
-      process.stderr.write(`mmu-gather: stopped: what was asked about ${trace} is not answered\n`);
-      return { code: exitCode.stopped, report };
-    }
-    pictures.write(report, (file, text) => writeOut(file, text));
-    const text =
-      options.json === true
-        ? JSON.stringify(report, null, 2)
-        : `${headline(report.replay)}\n\n${whatIfText(report, terminal())}`;
-    process.stdout.write(`${text}\n`);
-    return { code: exitCode.expected, report };
-  } catch (error) {
-    if (error instanceof TraceError) throw new Misuse(error.message, { cause: error });
-    throw error;
-  } finally {
-    status.end();
-    deaf();
+  });
+  if (stopped) {
+    process.stderr.write(`mmu-gather: stopped: what was asked about ${trace} is not answered\n`);
+    return { code: exitCode.stopped, report };
   }
+  pictures.write(report, (file, text) => writeOut(file, text));
+  const text =
+    options.json === true
+      ? JSON.stringify(report, null, 2)
+      : `${headline(report.replay)}\n\n${whatIfText(report, terminal())}`;
+  process.stdout.write(`${text}\n`);
+  return { code: exitCode.expected, report };
 }
 
 function costsOf(file: string | undefined): Readonly<Record<string, ArchCosts>> {

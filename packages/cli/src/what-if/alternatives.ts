@@ -41,7 +41,7 @@ const VERSIONS = ['6.18', '6.12', '6.1', '5.11'] as const;
 
 /** Alternatives as they were typed; an empty one stands for the usual ones. @throws Misuse if one cannot be */
 export function alternativesOf(typed: readonly string[], facts: MachineFacts): Alternative[] {
-  const all = typed.flatMap((one) => (one.trim() === '' ? usual(recordedArch(facts)) : [one]));
+  const all = typed.flatMap((one) => (one.trim() === '' ? usual(facts) : [one]));
   return all.map((one) => alternativeOf(one, facts));
 }
 
@@ -49,11 +49,35 @@ function recordedArch({ backend = DEFAULT_FACTS.backend }: MachineFacts): string
   return backend;
 }
 
-function usual(recorded: string): readonly string[] {
-  const facts = recorded === 'x86' ? ['ceiling=8', 'thp=always'] : [];
+/** Other batching systems, other machines of its kind than the one that recorded, and other architectures. */
+function usual(facts: MachineFacts): readonly string[] {
+  const recorded = recordedArch(facts);
+  const own = facts.kernel === undefined ? '' : `profile=linux-${versionOf(facts.kernel)}`;
   const others = SMALL_PAGES.includes(recorded) ? WHAT_IF_ARCHS.filter((arch) => arch !== recorded) : [];
-  return [...USUAL, ...facts, ...others.map((arch) => `arch=${arch}`)];
+  return [
+    ...USUAL.filter((system) => system !== own),
+    ...(recorded === 'x86' ? otherMachines(facts) : []),
+    ...others.map((arch) => `arch=${arch}`),
+  ];
 }
+
+/** What else an x86 machine could be: what is not known of it is taken to be as usual. */
+function otherMachines({
+  ceiling = DEFAULT_FACTS.ceiling,
+  hugePages,
+  invlpgb,
+  cpus = DEFAULT_FACTS.cpus,
+}: MachineFacts): readonly string[] {
+  return [
+    ceiling > LOW_CEILING ? `ceiling=${LOW_CEILING}` : `ceiling=${DEFAULT_FACTS.ceiling}`,
+    hugePages === 'always' ? 'thp=never' : 'thp=always',
+    ...(invlpgb === true || cpus === 1 ? [] : ['x86.shootdown=broadcast']),
+    ...(cpus === 1 ? [] : ['cpus=1']),
+  ];
+}
+
+/** A tlb_single_page_flush_ceiling that is asked about. */
+const LOW_CEILING = 8;
 
 function alternativeOf(typed: string, facts: MachineFacts): Alternative {
   const fields = new Map<string, string>();

@@ -37,7 +37,7 @@ interface Kit {
   /** Whether it has transparent huge pages. */
   readonly hugePages: boolean;
   /** @param version id of a kernel's profile */
-  readonly link: (version: string, fact: Fact, hz: number, whatIf: WhatIf) => Linked;
+  readonly link: (version: string, fact: Fact, hz: number, whatIf: WhatIf, facts: MachineFacts) => Linked;
 }
 
 /** Stable releases from which on flush_tlb_range says that tables may have been freed (CVE-2025-22045): patch by series. */
@@ -57,11 +57,15 @@ function backports(kernel: string): Partial<X86Switches> {
   return Number(patch) >= (RANGE_FREES_TABLES[series] ?? Infinity) ? { rangeFreesTables: true } : {};
 }
 
-function linkX86(version: string, fact: Fact, hz: number, whatIf: WhatIf): Linked {
+/** The first profile of kernels that use INVLPGB (6.15 on), and how many global ASIDs they then have here. */
+const BROADCASTS = { version: 'linux-6.18', globalAsids: 31 } as const;
+
+function linkX86(version: string, fact: Fact, hz: number, whatIf: WhatIf, { invlpgb = false }: MachineFacts): Linked {
   const geometry = fact('foldedLevels') ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
   const switches: X86Switches = {
     ...X86_PROFILES[version]!,
     ...backports(fact('kernel')),
+    ...(invlpgb && version === BROADCASTS.version ? { globalAsids: BROADCASTS.globalAsids } : {}),
     ...whatIf.x86,
     hz,
     pcid: fact('pcid'),

@@ -21,7 +21,9 @@ export function machineFacts(root: number | null): MachineFacts {
   return {
     kernel: stableRelease(kernel, version()),
     cpus: cpusOf(read('/sys/devices/system/cpu/possible')),
-    ...(arch() === 'x64' ? { backend: 'x86', pcid: flags.has('pcid'), dynAsids: TLB_NR_DYN_ASIDS } : {}),
+    ...(arch() === 'x64'
+      ? { backend: 'x86', pcid: flags.has('pcid'), invlpgb: flags.has('invlpgb'), dynAsids: TLB_NR_DYN_ASIDS }
+      : {}),
     ...(ceiling === null ? {} : { ceiling: Number(ceiling) }),
     ...(hz === undefined ? {} : { hz: Number(hz) }),
     ...(levels === undefined ? {} : { foldedLevels: levels === '5' && !flags.has('la57') }),
