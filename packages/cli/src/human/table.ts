@@ -60,7 +60,13 @@ export class Table {
   }
 }
 
-/** A whole table, each column as wide as its widest cell; the last one is wrapped to what the terminal has left. */
+/** A cell that is a number. */
+const NUMBER = /^\d[\d,.]*( M)?$/;
+
+/**
+ * A whole table, each column as wide as its widest cell; the last one is wrapped to what the terminal has left. Columns of numbers stand
+ * at the right.
+ */
 export function tableOf(
   head: readonly string[],
   rows: readonly (readonly string[])[],
@@ -70,7 +76,12 @@ export function tableOf(
   const rest = columns - widths.slice(0, -1).reduce((sum, width) => sum + width + GAP, 0);
   if (interactive) widths[widths.length - 1] = Math.max(head.at(-1)!.length, Math.min(widths.at(-1)!, rest));
   const table = new Table(
-    head.map((title, i) => ({ head: title, width: widths[i]!, wrap: true })),
+    head.map((title, i) => ({
+      head: title,
+      width: widths[i]!,
+      align: rows.length > 0 && rows.every((row) => NUMBER.test(row[i]!)) ? 'right' : 'left',
+      wrap: true,
+    })),
     paint,
   );
   return [table.head(), ...rows.map((row) => table.row(row))].join('\n');

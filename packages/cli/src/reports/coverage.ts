@@ -16,7 +16,7 @@ export interface Coverage {
   readonly untaken: readonly string[];
   /** Racing pairs that were seen in both orders. */
   readonly both: readonly Pair[];
-  /** Those that were seen in one order only, the first site first; or in each order, but in no cell in both. */
+  /** Those that no cell has seen in both, the first site first. A pair is there twice if cells have seen it in different orders. */
   readonly one: readonly Pair[];
   /** The cells, twins aside. */
   readonly cells: readonly CellCoverage[];
@@ -35,7 +35,10 @@ export async function coverageOf({ results }: Pick<Report, 'results'>): Promise<
   const seen = results.flatMap(({ exercise }) => exercise ?? []);
   const both = unique(seen.flatMap((exercise) => exercise.both));
   const certain = new Set(both.map(keyOf));
-  const one = unique(seen.flatMap((exercise) => exercise.one)).filter((pair) => !certain.has(keyOf(pair)));
+  const one = unique(
+    seen.flatMap((exercise) => exercise.one).filter((pair) => !certain.has(keyOf(pair))),
+    ordered,
+  );
   const sites = new Set(seen.flatMap((exercise) => exercise.sites));
   const packages = new Set([...sites].map(packageOf));
   const untaken = portCalls(suitePackages()).filter((site) => packages.has(packageOf(site)) && !sites.has(site));
@@ -55,12 +58,17 @@ function cellOf(result: CellResult): CellCoverage[] {
   return [{ scenario, arch, profile, memoryModel, ...why, sites: sites.length, both, one }];
 }
 
-/** Pairs, each once, whatever comes first in it. */
-function unique(pairs: readonly Pair[]): Pair[] {
-  const found = new Map(pairs.map((pair) => [keyOf(pair), pair]));
-  return [...found.values()].toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+/** Pairs, each once. */
+function unique(pairs: readonly Pair[], key: (pair: Pair) => string = keyOf): Pair[] {
+  const found = new Map(pairs.map((pair) => [key(pair), pair]));
+  return [...found.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
-function keyOf(pair: Pair): string {
+/** A pair, whatever comes first in it. */
+export function keyOf(pair: Pair): string {
   return pair.toSorted().join(' ');
+}
+
+function ordered(pair: Pair): string {
+  return pair.join(' ');
 }
