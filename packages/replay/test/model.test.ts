@@ -387,6 +387,22 @@ describe('several tasks', () => {
     expect(await predictionsOn('6.1.0-50-amd64 (6.1.176)', ...all)).toEqual(left);
   });
 
+  test('a page that process_vm_writev may have copied for the other process: a write copies, or not', async () => {
+    const writev = [
+      enter(10, 0, 'process_vm_writev(pid: c, lvec: 0x1000, liovcnt: 1, rvec: 0x2000, riovcnt: 1, flags: 0)'),
+      exit(10, 0, 'process_vm_writev', 64),
+    ];
+    const shared = [...mmap(10, 0, AT, 4096), ...touch(10, 0, AT, 1), ...fork];
+    const spurious = async (...between: Line[]): Promise<number> => {
+      await run(shared, between, fault(10, 0, AT, 7), range(10, 0, 'brk', 0, 0));
+      const { byReason } = await replay(join(folder, 'trace.txt'));
+      return byReason[3]!.spurious;
+    };
+    // The fork's flush, and that of the copy.
+    expect(await spurious()).toBe(2);
+    expect(await spurious(...writev)).toBe(1);
+  });
+
   describe('userfaultfd', () => {
     const ioctl = (pid: number, cpu: number, request: number): Line[] => [
       enter(pid, cpu, `ioctl(fd: 4, cmd: 0xc028aa${request.toString(16).padStart(2, '0')}, arg: 0x7fff0000)`),

@@ -50,6 +50,18 @@ function actions(steps: readonly Step[]): string[] {
   return steps.map(({ before, after }) => [...kinds(before), ...kinds(after).map((kind) => `(${kind})`)].join(' '));
 }
 
+test('a fault lasts as long as events from below it show, not until its task is heard of again', () => {
+  const rss = event({ kind: 'rssStat', mmId: 1, current: true, type: 'MM_ANONPAGES', bytes: 4096 });
+  const of = (...events: TaskEvent[]): number => {
+    const [first] = stepsOf(...events);
+    const [action] = first!.before!;
+    return action!.kind === 'fault' ? action!.operation.until - action!.operation.time : NaN;
+  };
+  const start = fault(4096, 7);
+  expect(of(start, { ...rss, time: start.time + 5 }, { ...enter('brk', 0), time: start.time + 5000 })).toBe(5);
+  expect(of(start, { ...enter('brk', 0), time: start.time + 5000 })).toBe(0);
+});
+
 describe('when operations take effect', () => {
   test('a system call: where it returns', () => {
     expect(actions(stepsOf(enter('munmap', 4096, 4096), exit('munmap')))).toEqual(['', 'syscall']);

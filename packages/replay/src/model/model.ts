@@ -95,6 +95,8 @@ export class Model {
 
   /** Events were lost: who shares which page is not known since. */
   #gaps = false;
+  /** Address spaces that another process wrote to (process_vm_writev), at addresses that are not recorded. */
+  readonly #written = new Set<number>();
   /** Time of each CPU's last step. */
   readonly #seen: number[] = [];
 
@@ -267,10 +269,18 @@ export class Model {
     if (action.kind === 'miss' || action.kind === 'wait') return;
     if (action.kind !== 'fault' || (action.errorCode & COPIES) === COPIES) this.#contention.note(operation, mm.address);
     if (action.kind === 'fault') {
-      const shared = this.#gaps && (action.errorCode & COPIES) === COPIES;
+      const copies = (action.errorCode & COPIES) === COPIES;
+      const writes = copies || (action.unknown && (action.errorCode & COPIES) !== 0);
+      const shared = (this.#gaps && copies) || (this.#written.size > 0 && writes);
       if (shared || this.#faults.mayCopy(this.host.cpu(cpu), mm, action)) this.#opens(operation, 'copies');
     }
+    if (action.kind === 'syscall' && action.name === 'process_vm_writev' && action.ret > 0) {
+      this.#opens(operation, 'copies');
+      const written = this.#tasks.known(action.args[0] ?? 0)?.mm;
+      if (written !== undefined && written !== null) this.#written.add(written.address);
+    }
     const leaves = action.kind === 'exit' || action.kind === 'exec';
+    if (leaves) this.#written.delete(mm.address);
     if (leaves && this.#slots.loads(cpu, this.host.initMm, true)) this.#opens(operation, 'slots');
   }
 

@@ -58,6 +58,11 @@ export class Tasks {
     return this.#current[cpu]!;
   }
 
+  /** The task with this id, if it was heard of. */
+  known(pid: number): Task | undefined {
+    return this.#tasks.get(pid);
+  }
+
   /** The task with this id. */
   task(cpu: number, pid: number, comm: string): Task {
     if (pid === 0) return this.#idle;

@@ -49,6 +49,8 @@ interface OpenFault {
   /** It mapped a page, so it does not wait. */
   mapped: boolean;
   anchor: Step | null;
+  /** Time of the last event that was written from below it. */
+  seen: number;
   /** The error code's bit 0, which may become known later. */
   present: boolean;
   filePages: number | null;
@@ -189,7 +191,10 @@ export class Operations {
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
     if (event.kind === 'pageReturns') task.syscall?.returned.push(event.address);
     if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
-    if (isQuiet(event)) return;
+    if (isQuiet(event)) {
+      if (task.fault !== null) task.fault.seen = event.time;
+      return;
+    }
     this.#closeMiss(task, step);
     if (event.kind !== 'schedSwitch' || !this.#waits(task, step, event)) this.#closeFault(task, step);
     this.#attribution.answered(event.pid);
@@ -289,6 +294,7 @@ export class Operations {
       waited: false,
       mapped: false,
       anchor: null,
+      seen: event.time,
       present,
       filePages: null,
       memory: false,
@@ -372,12 +378,13 @@ export class Operations {
     const { fault } = task;
     if (fault === null) return;
     task.fault = null;
-    const { operation, event, first, waited, anchor, present, filePages, memory } = fault;
+    const { operation, event, first, waited, anchor, seen, present, filePages, memory } = fault;
     const { pid, address } = event;
     const user = event.mode === 'user';
     const errorCode = present ? event.errorCode | PRESENT : event.errorCode;
     const unknown = event.unknown === true || waited;
-    operation.until = Math.max(operation.until, now.event.time);
+    // Its end is not recorded. Until the task's next event it may have been back in its own work for long.
+    operation.until = Math.max(operation.until, seen);
     if (first !== null) first.holds--;
     if (anchor !== null) anchor.holds--;
     // Probes show that it is tried again.
