@@ -163,7 +163,7 @@ describe('one task', () => {
       exit(10, 0, 'process_madvise'),
     );
     expect(report.mismatches).toMatchObject([
-      { recorded: { reason: 3, pages: 1 }, cause: 'process_madvise is not modelled' },
+      { recorded: { reason: 3, pages: 1 }, cause: 'the ranges of process_madvise are in memory that is not recorded' },
     ]);
   });
 

@@ -265,12 +265,12 @@ const SYSCALLS: ReadonlyMap<string, Syscall> = new Map<string, Syscall>([
   ['ioctl', sysIoctl],
 ]);
 
-/** System calls that flush and have no mm operation yet. */
-const NOT_MODELLED: ReadonlySet<string> = new Set([
-  'process_madvise',
-  'process_vm_writev',
-  'remap_file_pages',
-  'mlockall',
+/** System calls that flush, and why what they do is not predicted. */
+const NOT_MODELLED: ReadonlyMap<string, string> = new Map([
+  ['process_madvise', 'the ranges of process_madvise are in memory that is not recorded'],
+  ['process_vm_writev', 'the ranges of process_vm_writev are in memory that is not recorded'],
+  ['remap_file_pages', 'remap_file_pages is not modelled'],
+  ['mlockall', 'mlockall is not modelled'],
 ]);
 
 /** Whether a system call can change an address space at all. */
@@ -291,6 +291,7 @@ export function syscallCalls(context: Context, caller: Caller, action: SyscallAc
   if (action.ret < 0) return [];
   const make = SYSCALLS.get(action.name);
   if (make !== undefined) return make(context, caller, action);
-  if (NOT_MODELLED.has(action.name)) context.host.note(action.operation, `${action.name} is not modelled`);
+  const why = NOT_MODELLED.get(action.name);
+  if (why !== undefined) context.host.note(action.operation, why);
   return [];
 }
