@@ -1,5 +1,6 @@
 /**
- * What somebody would write by hand who needs this once: a TLB of the same size over page tables in shared memory. One format, no tags, no port.
+ * What somebody would write by hand who needs this once: a TLB of the same size over page tables in shared memory, tagged, with rights. One format, one size of
+ * pages, no port.
  */
 const PAGE = 4096;
 const LEVELS = 4;
@@ -8,6 +9,7 @@ const SETS = 64;
 const WAYS = 4;
 const EMPTY = -1;
 const PRESENT = 1;
+const TAG = 1;
 
 /** Everything in one class. */
 export class HandMade {
@@ -16,6 +18,8 @@ export class HandMade {
   readonly #data: Int32Array;
   readonly #numbers: Float64Array = new Float64Array(SETS * WAYS).fill(EMPTY);
   readonly #frames: Float64Array = new Float64Array(SETS * WAYS);
+  readonly #tags: Int32Array = new Int32Array(SETS * WAYS);
+  readonly #rights: Int32Array = new Int32Array(SETS * WAYS);
   readonly #next: Uint8Array = new Uint8Array(SETS);
 
   /** @param pages that are mapped from address 0 on */
@@ -32,7 +36,8 @@ export class HandMade {
     const number = Math.floor(address / PAGE);
     const first = (number & (SETS - 1)) * WAYS;
     for (let slot = first; slot < first + WAYS; slot++)
-      if (this.#numbers[slot] === number) return this.#data[this.#frames[slot]!]!;
+      if (this.#numbers[slot] === number && this.#tags[slot] === TAG && (this.#rights[slot]! & PRESENT) !== 0)
+        return this.#data[this.#frames[slot]!]!;
     return this.#data[this.#fill(number)]!;
   }
 
@@ -53,6 +58,8 @@ export class HandMade {
     const slot = set * WAYS + this.#next[set]!;
     this.#next[set] = (this.#next[set]! + 1) % WAYS;
     this.#numbers[slot] = number;
+    this.#tags[slot] = TAG;
+    this.#rights[slot] = PRESENT;
     this.#frames[slot] = table;
     return table;
   }

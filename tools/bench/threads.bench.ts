@@ -8,27 +8,32 @@ import { CountingMachine as SteppedMachine } from '@mmu-gather/counting/stepped'
 import * as mm from '@mmu-gather/mm';
 import * as steppedMm from '@mmu-gather/mm/stepped';
 import { Machine } from '@mmu-gather/threads';
-import { ctxTlbGen, invlpg, movCr3, thisCpuTlbstate, x86, X86_LINUX_6_18 } from '@mmu-gather/x86';
+import { ctxTlbGen, invlpg, movCr3, thisCpuTlbstate, x86, X86_LINUX_6_18, x86Of } from '@mmu-gather/x86';
 import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
 import { HandMade } from './hand-made.ts';
+import { roundTrips } from './shootdown.ts';
 import { median, print } from './table.ts';
 
 const PAGE = 4096;
 /** Pages that are accessed; all of them fit into the TLB. */
 const PAGES = 64;
+/** So many do not, so that in turn each misses. */
+const MANY_PAGES = 512;
 const ACCESSES = 500_000;
 const FLUSHES = 20_000;
 const GATHERS = [1, 8, 64, 512] as const;
 const SHAPE = { cpus: 1, geometry: direct.FOUR_LEVELS, profile: direct.LINUX_6_18 };
 
-const machine = new Machine({ ...SHAPE, backend: x86(X86_LINUX_6_18), pools: { table: 16, page: 128 } });
+const machine = new Machine({ ...SHAPE, backend: x86(X86_LINUX_6_18), pools: { table: 16, page: MANY_PAGES + 64 } });
 const cpu = machine.cpu(0);
 const space = mm.mmAlloc(cpu);
 mm.contextSwitch(cpu, space);
-mm.mmap(cpu, space, 0, PAGES * PAGE, direct.VM_READ | direct.VM_WRITE);
-for (let page = 0; page < PAGES; page++) mm.userStore(cpu, space, page * PAGE, page);
+mm.mmap(cpu, space, 0, MANY_PAGES * PAGE, direct.VM_READ | direct.VM_WRITE);
+for (let page = 0; page < MANY_PAGES; page++) mm.userStore(cpu, space, page * PAGE, page);
 const { backend } = machine.memory.kernel;
 const state = thisCpuTlbstate(cpu);
+/** Where requests by hand are written to: those of the project are not used at the same time. */
+const request = x86Of(cpu).flushTlbInfo[0]!;
 /** More pages than this are flushed as a whole. */
 const CEILING = X86_LINUX_6_18.ceiling;
 
@@ -38,7 +43,7 @@ const steppedSpace = stepped.finish(steppedMm.mmAlloc(steppedCpu));
 stepped.finish(steppedMm.contextSwitch(steppedCpu, steppedSpace));
 const steppedBackend = steppedMachine.kernel.backend;
 
-const hand = new HandMade(PAGES);
+const hand = new HandMade(MANY_PAGES);
 
 /** One row: nanoseconds a time, for each way that there is. */
 function row(
@@ -53,9 +58,9 @@ function row(
 }
 
 /** A loop over pages. */
-function pages(times: number, body: (address: number) => void): () => void {
+function pages(times: number, body: (address: number) => void, count = PAGES): () => void {
   return () => {
-    for (let n = 0; n < times; n++) body((n % PAGES) * PAGE);
+    for (let n = 0; n < times; n++) body((n % count) * PAGE);
   };
 }
 
@@ -64,14 +69,8 @@ const hits = pages(ACCESSES, (address) => (sum += cpu.userRead(address)));
 const rows = [
   row('TLB hit', ACCESSES, { direct: hits, hand: pages(ACCESSES, (address) => (sum += hand.load(address))) }),
   row('TLB miss', FLUSHES, {
-    direct: pages(FLUSHES, (address) => {
-      cpu.mmu.tlb.clear(cpu.mmu.tag);
-      sum += cpu.userRead(address);
-    }),
-    hand: pages(FLUSHES, (address) => {
-      hand.clear();
-      sum += hand.load(address);
-    }),
+    direct: pages(FLUSHES, (address) => (sum += cpu.userRead(address)), MANY_PAGES),
+    hand: pages(FLUSHES, (address) => (sum += hand.load(address)), MANY_PAGES),
   }),
   row('flush of 1 page', FLUSHES, {
     direct: pages(FLUSHES, (address) => backend.flushTlbPage(cpu, space, address)),
@@ -113,18 +112,37 @@ function* steppedGather(end: number): stepped.Steps<void> {
   yield* stepped.tlbFinishMmu(steppedCpu, tlb, 0, end);
 }
 
-/** A flush by hand: this kernel, this CPU, this mm, and nothing else. The same calls of the port, which is the machine's and not the algorithm's. */
+/**
+ * A flush by hand: this kernel, one form, no switches. The same calls of the port, which is the machine's and not the algorithm's, and the same work: a
+ * request that other CPUs could be sent, and the questions whether this CPU runs the mm, is lazy, and lacks more than this request.
+ */
 function flush(start: number, end: number): void {
   const gen = cpu.atomicAddReturn(space.tlbGen, 1);
+  const all = (end - start) / PAGE > CEILING;
+  cpu.write(request.mm, space.address);
+  cpu.write(request.start, all ? 0 : start);
+  cpu.write(request.end, all ? direct.EVERYTHING : end);
+  cpu.write(request.newTlbGen, gen);
+  cpu.write(request.initiatingCpu, cpu.id);
   if (cpu.readOnce(space.cpumask) !== 1) throw new Error('nobody else is there');
-  const asid = cpu.read(state.loadedMmAsid);
+  if (cpu.read(state.loadedMm) !== space.address) return;
   cpu.localIrqDisable();
-  if (cpu.readOnce(space.tlbGen) === gen) {
-    if ((end - start) / PAGE > CEILING) cpu.invalidate(movCr3(asid));
-    else for (let at = start; at < end; at += PAGE) cpu.invalidate(invlpg(asid, at));
-    cpu.write(ctxTlbGen(state, asid), gen);
-  }
+  flushHere();
   cpu.localIrqEnable();
+}
+
+/** What CPUs that are sent the request do, and this one does itself. */
+function flushHere(): void {
+  if (cpu.read(state.loadedMm) !== cpu.read(request.mm) || cpu.read(state.isLazy) !== 0) return;
+  const asid = cpu.read(state.loadedMmAsid);
+  const has = cpu.read(ctxTlbGen(state, asid));
+  const newest = cpu.readOnce(space.tlbGen);
+  const asked = cpu.read(request.newTlbGen);
+  if (has >= asked) return;
+  const end = cpu.read(request.end);
+  if (has !== asked - 1 || asked !== newest || end === direct.EVERYTHING) cpu.invalidate(movCr3(asid));
+  else for (let at = cpu.read(request.start); at < end; at += PAGE) cpu.invalidate(invlpg(asid, at));
+  cpu.write(ctxTlbGen(state, asid), newest);
 }
 
 function note(hull: { start: number; end: number }, address: number): void {
@@ -145,3 +163,9 @@ if (!Number.isFinite(sum)) throw new Error('nothing was read');
 print(['one thread', 'direct, ns', 'by hand, ns', 'direct / by hand', 'stepped / direct'], rows);
 console.log(`a TLB hit allocates ${bytes.toFixed(4)} bytes`);
 if (bytes > 0.01) throw new Error('a TLB hit allocates');
+
+const trips = await roundTrips();
+print(
+  ['two threads, round trip', 'this project, ns', 'by hand, ns', 'project / by hand'],
+  trips.map(({ what, flush: ours, byHand }) => [what, ours, byHand, (ours / byHand).toFixed(2)]),
+);

@@ -17,8 +17,8 @@ export const STOP: number = 4;
 const NAME = 'mailboxes';
 /** Words between two mailboxes: a cache line. */
 const STRIDE = 16;
-/** Looks before the first sleep, and the longest sleep in milliseconds. */
-const SPINS = 50;
+/** Looks before the first sleep: longer than an answer takes, and no longer than a sleep costs. And the longest sleep in milliseconds. */
+const SPINS = 1000;
 const LONGEST_SLEEP = 1;
 
 /** Thrown in a CPU whose run is over: by another one's finding, or from outside. */
