@@ -196,6 +196,16 @@ export interface Cpu {
   trace(event: string, ...values: number[]): void;
   /** What this code promises or relies on, checked by the exploring machine's oracles. */
   readonly claim: Claims;
+  /** Contents of pages, on a machine that keeps them elsewhere (emulators). A page's `data` stands for all of them on any other. */
+  readonly frames?: Frames;
+}
+
+/** Contents of pages that the machine keeps elsewhere. */
+export interface Frames {
+  /** copy_user_highpage: into a page that nobody sees yet. */
+  copy(to: Address, from: Address): void;
+  /** pages_identical: of pages whose contents nobody changes. */
+  equal(one: Address, other: Address): boolean;
 }
 
 /** Claims: statements about the TLBs of all CPUs that code makes at the point where the kernel relies on them. */

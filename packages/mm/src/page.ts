@@ -61,11 +61,13 @@ export function* allocFilePage(cpu: Cpu, file: number, data: number): Steps<Addr
 /** copy_user_highpage: into a page that nobody sees yet, from one that other CPUs may be writing. */
 export function* copyPage(cpu: Cpu, to: Address, from: Address): Steps<void> {
   cpu.write(to + DATA, yield* cpu.readOnce(from + DATA));
+  cpu.frames?.copy(to, from);
 }
 
 /** pages_identical: compares contents that nobody changes. */
 export function* pagesIdentical(cpu: Cpu, one: Address, other: Address): Steps<boolean> {
-  return (yield* cpu.readOnce(one + DATA)) === (yield* cpu.readOnce(other + DATA));
+  const same = (yield* cpu.readOnce(one + DATA)) === (yield* cpu.readOnce(other + DATA));
+  return cpu.frames?.equal(one, other) ?? same;
 }
 
 /** folio_add_new_anon_rmap: first mapping of a page that nobody sees yet. */

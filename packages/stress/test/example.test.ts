@@ -54,16 +54,16 @@ function program(id: number): Instruction[] {
   return [...setUp, ...round];
 }
 
-test("a CPU reads its neighbour's mark or nothing, and nothing of its own once that is unmapped", async () => {
-  const computer = makeComputer(CPUS);
-  const registers = await Promise.all(
-    Array.from(
-      { length: CPUS },
-      (_, id) =>
+/** Runs a program on each CPU. Returns their registers. */
+async function run(programs: readonly Instruction[][]): Promise<number[][]> {
+  const computer = makeComputer(programs.length);
+  return await Promise.all(
+    programs.map(
+      (instructions, id) =>
         new Promise<number[]>((resolve, reject) => {
           const thread = spawn(
             WORKER,
-            { computer, id, program: program(id) },
+            { computer, id, program: instructions },
             {
               message: (value) => {
                 thread.terminate();
@@ -75,10 +75,34 @@ test("a CPU reads its neighbour's mark or nothing, and nothing of its own once t
         }),
     ),
   );
+}
+
+test("a CPU reads its neighbour's mark or nothing, and nothing of its own once that is unmapped", async () => {
+  const registers = await run(Array.from({ length: CPUS }, (_, id) => program(id)));
   for (const [id, r] of registers.entries()) {
     const seen = r[6]! / mark(id + 1);
     expect(seen).toBe(Math.floor(seen));
     expect(seen).toBeLessThanOrEqual(ROUNDS);
     expect(r[7]).toBe(0);
   }
+});
+
+test('after a fork a store copies the page, with all that is in it; nobody else knows the old frame', async () => {
+  const [address, value, next, seen, again] = [2, 3, 4, 5, 6] as const;
+  const writes: Instruction[] = [
+    ['set', address, 0],
+    ['set', next, 0xffc],
+    ['map', address],
+    ['set', value, 41],
+    ['store', value, address],
+    ['fork'],
+    ['set', value, 42],
+    ['store', value, next],
+    ['load', seen, address],
+    ['load', again, next],
+    ['halt'],
+  ];
+  const [registers, others] = await run([writes, [['halt']]]);
+  expect([registers![1], registers![seen], registers![again]]).toEqual([0, 41, 42]);
+  expect(others![1]).toBe(0);
 });

@@ -18,6 +18,7 @@ import {
   type Claims,
   type Cpu,
   FAULT,
+  type Frames,
   type Kernel,
   type OracleId,
   Page,
@@ -69,6 +70,8 @@ export class ThreadCpu implements Cpu {
   readonly id: number;
   readonly kernel: Kernel;
   readonly claim: Claims;
+  /** Where contents of pages are, if not here: for who uses {@link ThreadCpu.translate}. */
+  frames?: Frames;
   /** Its MMU. */
   readonly mmu: Mmu;
   /** What it allocates. */

@@ -5,27 +5,17 @@
  *     thread of a CPU                              what it uses
  *     fetch, decode                                its own
  *     load, store, add to memory                   cpu.translate(address, write): the frame; 0: a page fault
- *     page fault, system calls                     doUserAddrFault, mmap, munmap of @mmu-gather/mm
+ *     page fault, system calls                     doUserAddrFault, mmap, munmap, dupMm of @mmu-gather/mm
+ *     copy on write                                mm says which frame is copied: Frames
  *     others change page tables meanwhile          interrupts are taken in cpu.translate, and nowhere else
  *
- * RAM is the emulator's own SharedArrayBuffer: 1024 words for each frame. A frame that was just allocated is filled with zeroes by the first CPU that
- * comes to it; the word that mm keeps of its contents says how far that is.
+ * RAM is the emulator's own SharedArrayBuffer (ram.ts).
  */
-import { LINUX_6_18, Mm, Page, VM_READ, VM_WRITE } from '@mmu-gather/core';
-import { contextSwitch, doUserAddrFault, mmAlloc, mmap, mmget, munmap } from '@mmu-gather/mm';
-import { Machine, type MachineOptions, meet, type Memory, type ThreadCpu } from '@mmu-gather/threads';
+import { LINUX_6_18, Mm, VM_READ, VM_WRITE } from '@mmu-gather/core';
+import { contextSwitch, doUserAddrFault, dupMm, mmAlloc, mmap, mmget, mmput, munmap } from '@mmu-gather/mm';
+import { Machine, type MachineOptions, meet, type ThreadCpu } from '@mmu-gather/threads';
 import { x86 } from '@mmu-gather/x86';
-
-/** Bytes in a page, and words. */
-const PAGE = 4096;
-const PAGE_WORDS = 1024;
-/** Frames of RAM, behind them that of the zero page, which nobody stores to. */
-const FRAMES = 256;
-const DATA = Page.fields.indexOf('data');
-/** A frame's contents: as they were before it was allocated, being filled with zeroes, or in use. */
-const OLD = 0;
-const FILLING = 1;
-const IN_USE = 2;
+import { FRAMES, PAGE, PAGE_WORDS, Ram, ramOf } from './ram.ts';
 
 /** One instruction. `a`, `b` and `c` are registers; `x` is a number. */
 export type Instruction =
@@ -37,6 +27,7 @@ export type Instruction =
   | readonly ['jump-if', a: number, x: number]
   | readonly ['map', b: number]
   | readonly ['unmap', b: number]
+  | readonly ['fork']
   | readonly ['halt'];
 
 /** What all threads of a computer are started with. */
@@ -59,14 +50,14 @@ function options(cpus: number): MachineOptions {
 /** Makes a computer. Its threads are started by whoever made it, each with {@link runComputer}. */
 export function makeComputer(cpus: number): Computer {
   const { memory } = new Machine(options(cpus));
-  return { cpus, ram: new SharedArrayBuffer((FRAMES + 1) * PAGE), buffer: memory.buffer };
+  return { cpus, ram: ramOf(), buffer: memory.buffer };
 }
 
 /** Runs a program on one CPU until it halts, on this thread. Returns its registers. */
 export function runComputer({ cpus, ram, buffer }: Computer, id: number, program: readonly Instruction[]): number[] {
   const machine = new Machine(options(cpus), buffer);
   const { memory } = machine;
-  const cpu = new Core(memory, machine.cpu(id), new Int32Array(ram));
+  const cpu = new Core(machine.cpu(id), new Ram(memory, ram));
   if (id === 0) memory.words.store(memory.own, mmAlloc(cpu.port).address);
   meet(memory, cpu.port);
   const mm = Mm.at(memory.words.load(memory.own));
@@ -81,18 +72,18 @@ export function runComputer({ cpus, ram, buffer }: Computer, id: number, program
 /** One CPU: registers, and the port below. */
 class Core {
   readonly port: ThreadCpu;
-  readonly #memory: Memory;
-  readonly #ram: Int32Array;
+  readonly #ram: Ram;
 
-  constructor(memory: Memory, port: ThreadCpu, ram: Int32Array) {
+  constructor(port: ThreadCpu, ram: Ram) {
     this.port = port;
-    this.#memory = memory;
     this.#ram = ram;
+    port.frames = ram;
   }
 
   /** The interpreter. Register 0 holds the number of the CPU, register 1 counts faults that nobody answers. */
   run(mm: Mm, program: readonly Instruction[]): number[] {
     const r = [this.port.id, 0, 0, 0, 0, 0, 0, 0];
+    let child: Mm | null = null;
     for (let at = 0; ; at++) {
       const [what, a = 0, b = 0, c = 0] = program[at]!;
       switch (what) {
@@ -106,13 +97,13 @@ class Core {
           if (r[a] !== 0) at = b - 1;
           break;
         case 'load':
-          this.#access(mm, r, r[b]!, false, (word) => (r[a] = Atomics.load(this.#ram, word)));
+          this.#access(mm, r, r[b]!, false, (word) => (r[a] = Atomics.load(this.#ram.words, word)));
           break;
         case 'store':
-          this.#access(mm, r, r[b]!, true, (word) => Atomics.store(this.#ram, word, r[a]!));
+          this.#access(mm, r, r[b]!, true, (word) => Atomics.store(this.#ram.words, word, r[a]!));
           break;
         case 'count':
-          this.#access(mm, r, r[a]!, true, (word) => Atomics.add(this.#ram, word, 1));
+          this.#access(mm, r, r[a]!, true, (word) => Atomics.add(this.#ram.words, word, 1));
           break;
         case 'map':
           mmap(this.port, mm, r[a]!, PAGE, VM_READ | VM_WRITE);
@@ -120,7 +111,13 @@ class Core {
         case 'unmap':
           munmap(this.port, mm, r[a]!, PAGE);
           break;
+        case 'fork':
+          // The child holds the pages as they are, until the next one takes its place.
+          if (child !== null) mmput(this.port, child);
+          child = dupMm(this.port, mm);
+          break;
         case 'halt':
+          if (child !== null) mmput(this.port, child);
           return r;
       }
     }
@@ -131,25 +128,12 @@ class Core {
     for (;;) {
       const page = this.port.translate(address, write);
       if (page !== 0) {
-        access(this.#frame(page) * PAGE_WORDS + (address % PAGE) / 4);
+        access(this.#ram.frame(page) * PAGE_WORDS + (address % PAGE) / 4);
         return;
       }
       if (doUserAddrFault(this.port, mm, address, write) === 0) continue;
       r[1]!++;
       return;
     }
-  }
-
-  /** The number of a page's frame, which holds zeroes when it is new. No port call: the page stays ours until the next one. */
-  #frame(page: number): number {
-    const { words } = this.#memory;
-    const frame = this.#memory.indexIn('page', page);
-    if (frame < 0) return FRAMES;
-    if (words.compareExchange(page + DATA, OLD, FILLING) === OLD) {
-      this.#ram.fill(0, frame * PAGE_WORDS, (frame + 1) * PAGE_WORDS);
-      words.store(page + DATA, IN_USE);
-    }
-    while (words.load(page + DATA) !== IN_USE);
-    return frame;
   }
 }
