@@ -403,6 +403,21 @@ describe('several tasks', () => {
     expect(await spurious(...writev)).toBe(1);
   });
 
+  test('MADV_FREE once more of the same memory: it may have been written to without a fault', async () => {
+    const free = (at: number): Line[] => range(10, 0, 'madvise', at, 0x2000, ', behavior: 8');
+    const flushed = (pages: number): Line =>
+      line(10, 0, `tlb_flush: pages:${pages} reason:local MM shootdown (3)`, 'task', 'd..2.');
+    const missed = async (...lines: Line[]): Promise<number> => {
+      await run(mmap(10, 0, AT, 0x8000), touch(10, 0, AT, 8), lines);
+      return (await replay(join(folder, 'trace.txt'))).missed;
+    };
+    const [enters, exits] = free(AT);
+    const again = [...free(AT + 0x1000), enters!];
+    expect(await missed(...again, flushed(2), exits!)).toBe(0);
+    expect(await missed(...again, flushed(7), exits!)).toBe(1);
+    expect(await missed(...free(AT + 0x4000), enters!, flushed(-1), exits!)).toBe(1);
+  });
+
   describe('userfaultfd', () => {
     const ioctl = (pid: number, cpu: number, request: number): Line[] => [
       enter(pid, cpu, `ioctl(fd: 4, cmd: 0xc028aa${request.toString(16).padStart(2, '0')}, arg: 0x7fff0000)`),

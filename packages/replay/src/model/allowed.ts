@@ -6,6 +6,7 @@
  *                    the pages predicted, everything, nothing left to do (0), or no flush; unforeseen ones flush everything
  *     slots          a switch while ASID slots are not known yet (slots.ts): kept (0), flushed, or the mm was loaded already
  *     moves          another CPU switched meanwhile (moves.ts): it was asked or not, and flushed, or left the mm, or neither
+ *     freed          MADV_FREE of pages that were freed so before (lazy-free.ts): the pages predicted, all of the range, everything, or no flush
  *     copy           a write fault on a page that one other holder may still have: a copy (1 page), or reuse
  */
 import {
@@ -36,6 +37,8 @@ export interface Open {
   readonly contended: boolean;
   /** It may copy a page or not. */
   readonly copies: boolean;
+  /** Pages that it frees once more, of which nobody knows whether they were written to since; 0: none. */
+  readonly freed: number;
   /** It switches where slots are not known. */
   readonly slots: boolean;
   /** Other CPUs that switched meanwhile. */
@@ -55,16 +58,16 @@ const OTHERS = 16;
 
 /** The alternatives of an operation. */
 export function alternativesOf(open: Open): Alternatives {
-  const { contended, copies, slots, moved } = open;
-  if (!contended && !copies && !slots && moved.length === 0) return NONE;
+  const { contended, copies, freed, slots, moved } = open;
+  if (!contended && !copies && freed === 0 && !slots && moved.length === 0) return NONE;
   return {
     instead: (predicted) => [...new Set(instead(open, predicted))],
     unforeseen: (flush, predicted) => [...new Set(unforeseen(open, flush, predicted))],
   };
 }
 
-function instead({ contended, copies, slots, moved }: Open, { cpu, reason, pages }: Flush): Pages {
-  const may = contended || copies;
+function instead({ contended, copies, freed, slots, moved }: Open, { cpu, reason, pages }: Flush): Pages {
+  const may = contended || copies || freed > 0;
   switch (reason) {
     case INTERRUPT:
       return may || moved.includes(pages) ? [pages, null] : [pages];
@@ -74,6 +77,7 @@ function instead({ contended, copies, slots, moved }: Open, { cpu, reason, pages
     case TLB_LOCAL_MM_SHOOTDOWN:
     case TLB_REMOTE_SEND_IPI:
       if (contended) return [pages, ALL, 0, null];
+      if (freed > 0) return [pages, freed, ALL, null];
       if (moved.includes(cpu)) return [pages, 0, null];
       return copies ? [pages, null] : [pages];
     default:
@@ -82,8 +86,9 @@ function instead({ contended, copies, slots, moved }: Open, { cpu, reason, pages
 }
 
 function unforeseen(open: Open, { cpu, reason }: Pick<Flush, 'cpu' | 'reason'>, predicted: readonly Flush[]): Pages {
-  const { contended, copies, slots, moved } = open;
-  const most: Pages = copies ? [null, 1] : [null];
+  const { contended, copies, freed, slots, moved } = open;
+  const most: Pages = freed > 0 ? [null, freed, ALL] : copies ? [null, 1] : [null];
+  const may = copies || freed > 0;
   switch (reason) {
     case INTERRUPT:
       return asked(open);
@@ -92,19 +97,20 @@ function unforeseen(open: Open, { cpu, reason }: Pick<Flush, 'cpu' | 'reason'>, 
     case TLB_REMOTE_SHOOTDOWN: {
       const own = predicted.find((flush) => flush.reason === TLB_LOCAL_MM_SHOOTDOWN);
       if (moved.includes(cpu) && own !== undefined) return [null, own.pages, ALL, 0];
-      return contended ? [...most, ALL] : copies ? most : [];
+      return contended ? [...most, ALL] : may ? most : [];
     }
     case TLB_LOCAL_MM_SHOOTDOWN:
     case TLB_REMOTE_SEND_IPI:
       if (cpu !== open.cpu) return [];
-      return contended ? [...most, ALL] : copies ? most : [];
+      return contended ? [...most, ALL] : may ? most : [];
     default:
       return reason >= OTHERS && copies ? most : [];
   }
 }
 
 /** CPUs that may have been asked. */
-function asked({ contended, copies, moved, cpu, cpus }: Open): Pages {
-  const others = contended || copies ? Array.from({ length: cpus }, (_, id) => id).filter((id) => id !== cpu) : moved;
+function asked({ contended, copies, freed, moved, cpu, cpus }: Open): Pages {
+  const others =
+    contended || copies || freed > 0 ? Array.from({ length: cpus }, (_, id) => id).filter((id) => id !== cpu) : moved;
   return others.length > 0 && others.length < MEMBERS ? [null, ...others] : [];
 }

@@ -15,6 +15,7 @@ import { Host } from './host.ts';
 import { Inherited } from './inherited.ts';
 import { INTERRUPT } from './flush.ts';
 import type { Ledger } from './ledger.ts';
+import { LazyFree } from './lazy-free.ts';
 import type { Build, Job } from './library.ts';
 import { Moves } from './moves.ts';
 import { Runner } from './runner.ts';
@@ -59,7 +60,8 @@ export class Model {
   readonly #moves: Moves;
   readonly #slots: Slots;
   /** Operations that may copy a page, or load an address space where slots are not known. */
-  readonly #open = new Map<number, { until: Operation; copies: boolean; slots: boolean }>();
+  readonly #open = new Map<number, { until: Operation; copies: boolean; slots: boolean; freed: number }>();
+  readonly #lazyFree = new LazyFree();
   #early = true;
 
   /**
@@ -124,11 +126,12 @@ export class Model {
 
   /** What the recording leaves open of an operation that is over. */
   alternatives(operation: Operation): Alternatives {
-    const { copies = false, slots = false } = this.#open.get(operation.id) ?? {};
+    const { copies = false, slots = false, freed = 0 } = this.#open.get(operation.id) ?? {};
     return alternativesOf({
       contended: this.#contention.overlaps(operation),
       moved: this.#moves.during(operation),
       copies,
+      freed,
       slots,
       cpu: operation.cpu,
       cpus: this.host.cpus,
@@ -142,10 +145,9 @@ export class Model {
     for (const [id, { until }] of this.#open) if (until.until < before) this.#open.delete(id);
   }
 
-  #opens(operation: Operation, what: 'copies' | 'slots'): void {
-    let open = this.#open.get(operation.id);
-    if (open === undefined) this.#open.set(operation.id, (open = { until: operation, copies: false, slots: false }));
-    open[what] = true;
+  #opens(operation: Operation, what: { copies?: true; slots?: true; freed?: number }): void {
+    const known = this.#open.get(operation.id) ?? { until: operation, copies: false, slots: false, freed: 0 };
+    this.#open.set(operation.id, { ...known, ...what });
   }
 
   /** No more steps will come. */
@@ -214,7 +216,8 @@ export class Model {
     }
     // The recorder looks at the next task: what the switch to one that it leaves out flushes is left out, too.
     const quiet = event.nextComm === OTHER || this.#tasks.mayBeLoaded(cpu, next);
-    if (next.mm !== null && this.#slots.loads(cpu, next.mm.address, next.met)) this.#opens(step.operation!, 'slots');
+    if (next.mm !== null && this.#slots.loads(cpu, next.mm.address, next.met))
+      this.#opens(step.operation!, { slots: true });
     this.host.run(step.operation, quiet, () => this.#tasks.switchTo(cpu, next));
     if (leavesForGood(event)) this.#tasks.forget(event.prevPid);
   }
@@ -272,16 +275,18 @@ export class Model {
       const copies = (action.errorCode & COPIES) === COPIES;
       const writes = copies || (action.unknown && (action.errorCode & COPIES) !== 0);
       const shared = (this.#gaps && copies) || (this.#written.size > 0 && writes);
-      if (shared || this.#faults.mayCopy(this.host.cpu(cpu), mm, action)) this.#opens(operation, 'copies');
+      if (shared || this.#faults.mayCopy(this.host.cpu(cpu), mm, action)) this.#opens(operation, { copies: true });
     }
     if (action.kind === 'syscall' && action.name === 'process_vm_writev' && action.ret > 0) {
-      this.#opens(operation, 'copies');
+      this.#opens(operation, { copies: true });
       const written = this.#tasks.known(action.args[0] ?? 0)?.mm;
       if (written !== undefined && written !== null) this.#written.add(written.address);
     }
     const leaves = action.kind === 'exit' || action.kind === 'exec';
     if (leaves) this.#written.delete(mm.address);
-    if (leaves && this.#slots.loads(cpu, this.host.initMm, true)) this.#opens(operation, 'slots');
+    const freed = action.kind === 'syscall' ? this.#lazyFree.note(mm.address, action) : 0;
+    if (freed > 0) this.#opens(operation, { freed: Math.ceil(freed / this.host.pageSize) });
+    if (leaves && this.#slots.loads(cpu, this.host.initMm, true)) this.#opens(operation, { slots: true });
   }
 
   #job(cpu: number, task: Task, action: Exclude<Action, { kind: 'hidden' }>): Job {
@@ -305,12 +310,14 @@ export class Model {
         return this.#tasks.clone(task, action.child, action.flags, (copy) => {
           this.#spaces.fork(task.mm!, copy);
           this.#inherited.forget(copy);
+          this.#lazyFree.forget(copy.address);
           this.#userfaults.forget(copy);
         });
       case 'exec': {
         this.#tasks.userMm(cpu, task);
         const { mm, after } = this.#spaces.exec(port, action.shift);
         this.#inherited.forget(mm);
+        this.#lazyFree.forget(mm.address);
         this.#userfaults.forget(mm);
         return this.#tasks.exec(task, mm, after);
       }
