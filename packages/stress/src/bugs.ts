@@ -73,12 +73,6 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     profile: { vmapReuse: 'at-once' },
   },
   {
-    id: 'migrate-late',
-    arch: 'x86',
-    title: 'a page that moves is copied before its flush',
-    profile: { migrateFlush: 'after-copy' },
-  },
-  {
     id: 'collapse-no-flush',
     arch: 'x86',
     title: 'small pages become a huge one, and TLBs keep them',
