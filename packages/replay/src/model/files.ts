@@ -15,6 +15,8 @@ import type { Host } from './host.ts';
 const FAULT_AROUND = 16;
 /** Pages that are kept in any case. */
 const FIRST_LIMIT = 65_536;
+/** Pages are many: the field is found by offset, without a handle for each. */
+const REFCOUNT = Page.fields.indexOf('refcount');
 /** What kind of file a number names is told by its remainder. */
 const KINDS = 3;
 const REAL = 1;
@@ -178,7 +180,7 @@ export class Files implements PageCache {
     for (const [file, pages] of this.#pages) {
       if (file % KINDS === SHARED_MEMORY) continue;
       for (const [index, page] of pages) {
-        if (cpu.read(Page.at(page).refcount) !== 1) continue;
+        if (cpu.read(page + REFCOUNT) !== 1) continue;
         putPage(cpu, page);
         pages.delete(index);
         this.#count--;
