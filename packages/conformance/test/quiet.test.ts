@@ -5,6 +5,7 @@ import { Machine, type Run, search } from '@mmu-gather/checker';
 import {
   type Address,
   type Cpu,
+  DIRTY,
   entryClear,
   entrySet,
   entryTarget,
@@ -17,9 +18,11 @@ import {
   PG_DIRTY,
   PG_KSM,
   pteMkclean,
+  pteMkwrite,
   pteWrprotect,
   putPage,
   RW,
+  SAVED_DIRTY,
   type Steps,
   taskSize,
   TINY,
@@ -132,11 +135,23 @@ const WRONG: readonly [
     /a userfaultfd that is not there/,
   ],
   [
+    'dirty-bit',
+    'a read-only entry is dirty',
+    (cpu, env) => changed(cpu, env, (e) => entryClear(e, RW)),
+    /dirty as only a writable entry is/,
+  ],
+  [
+    'dirty-bit',
+    'a writable entry is dirty for software only',
+    (cpu, env) => changed(cpu, env, (e) => entrySet(entryClear(e, DIRTY), SAVED_DIRTY)),
+    /dirty as only a read-only entry is/,
+  ],
+  [
     'sharing',
     'fork leaves the entry of the parent writable',
     function* (cpu, env) {
       yield* dupMm(cpu, env.mm);
-      yield* changed(cpu, env, (e) => entrySet(e, RW));
+      yield* changed(cpu, env, pteMkwrite);
     },
     /and 2 places share it, each as its own/,
   ],

@@ -31,7 +31,11 @@ export function tlbResetRange(cpu: Cpu, tlb: MmuGather): void {
   }
   tlb.freedTables = false;
   tlb.cleared = 0;
-  tlb.untracked = false;
+}
+
+/** Nothing is touched yet. */
+export function untouched(): Touched {
+  return { start: Number.MAX_SAFE_INTEGER, end: 0, cleared: 0 };
 }
 
 /** __tlb_adjust_range: widens the hull. */

@@ -37,22 +37,22 @@ function countOf(cpu: Cpu, tlb: MmuGather, level: number): Cell {
   return tlb.mm.address + cpu.kernel.designs.levels + level;
 }
 
-/** Counts levels that this gather has not counted yet. Before others can see the change, if they see it under a lock. */
+/**
+ * Counts levels that this gather has not counted yet, where levels are counted. Before others can see the change, if they see it under a
+ * lock.
+ */
 export function* countLevels(cpu: Cpu, tlb: MmuGather, cleared: number): Steps<void> {
-  if (!countsLevels(cpu)) return;
   for (let level = 0; level <= tablesLevel(cpu); level++) {
     if ((cleared & ~tlb.counted & (1 << level)) !== 0) yield* cpu.atomicAdd(countOf(cpu, tlb, level), 1);
   }
   tlb.counted |= cleared;
 }
 
-/** Takes back what this gather counted. */
+/** Takes back what this gather counted, at its end. */
 export function* uncountLevels(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  if (!countsLevels(cpu)) return;
   for (let level = 0; level <= tablesLevel(cpu); level++) {
     if ((tlb.counted & (1 << level)) !== 0) yield* cpu.atomicAdd(countOf(cpu, tlb, level), -1);
   }
-  tlb.counted = 0;
 }
 
 /** Levels that others have counted, as bits. */

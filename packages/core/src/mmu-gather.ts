@@ -17,9 +17,9 @@ import type { Cpu } from './cpu.ts';
 import { deferralOf } from './deferral/index.ts';
 import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
-import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange, type Touched } from './gather-range.ts';
+import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange, type Touched, untouched } from './gather-range.ts';
 import { entrySize, pageSize } from './geometry.ts';
-import { countLevels, tablesLevel, uncountLevels } from './level-counters.ts';
+import { countLevels, countsLevels, tablesLevel, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
 import { forceNestedFlush, looksAtPending } from './nested-finish.ts';
@@ -69,10 +69,10 @@ export interface MmuGather {
   /** What was noted may map pages without struct page: the current VMA's, or (`pfnmapFlush: 'unlink'`) that of any since the last flush. */
   vmaPfn: boolean;
   /** What was changed since tlb_start_ptes (RFC 15: cleared_ptes_in_table). */
-  readonly bracket: Touched;
+  bracket: Touched;
   /** Generation of the newest deferral (RFC 15: tlb.defer_gen); 0 if none was recorded. */
   deferGen: number;
-  /** Something was noted that no generation in {@link MmuGather.deferGen} covers yet. */
+  /** An entry was noted that no generation in {@link MmuGather.deferGen} covers yet. */
   untracked: boolean;
   /** The epoch that it joined (sync-finish.ts). */
   readonly epoch: number;
@@ -101,7 +101,7 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean, alone: boolean): Steps<MmuGa
     pageLevel: NO_PAGE_SIZE,
     vma: null,
     vmaPfn: false,
-    bracket: { start: 0, end: 0, cleared: 0 },
+    bracket: untouched(),
     deferGen: NO_GENERATION,
     untracked: false,
     epoch,
@@ -141,8 +141,8 @@ export function* tlbChangePageSize(cpu: Cpu, tlb: MmuGather, level: number): Ste
 
 /** tlb_start_vma. */
 export function tlbStartVma(cpu: Cpu, tlb: MmuGather, vma: Vma): void {
+  cpu.claim.that(tlb.vma === null, 'O16', 'tlb_start_vma between tlb_start_vma and tlb_end_vma');
   tlb.vma = vma;
-  if (tlb.fullmm) return;
   const pfn = (cpu.read(vma.flags) & VM_PFNMAP) !== 0;
   tlb.vmaPfn = pfn || (cpu.kernel.profile.pfnmapFlush === 'unlink' && tlb.vmaPfn);
 }
@@ -180,23 +180,20 @@ export function gatherCapacity(cpu: Cpu): number {
  * (MMU_GATHER_NO_GATHER), the page is freed at once: its rmap must be gone.
  * @returns true if the gather is full: the caller must call {@link tlbFlushMmu} once it has dropped the PTL.
  */
-export function* tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): Steps<boolean> {
-  cpu.claim.that(tlb.end !== 0, 'O16', 'a page was queued and no entry recorded');
-  if (!cpu.kernel.backend.gathersPages) {
-    yield* putPage(cpu, page);
-    return false;
-  }
-  tlb.pages.push(page);
-  return ++tlb.batched >= gatherCapacity(cpu);
+export function tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): Steps<boolean> {
+  return tlbRemovePages(cpu, tlb, [page]);
 }
 
-/** tlb_remove_page_size, __tlb_remove_folio_pages: all pages of a huge one. See {@link tlbRemovePage}. */
+/** tlb_remove_page_size, __tlb_remove_folio_pages: all pages of a huge one take one place. See {@link tlbRemovePage}. */
 export function* tlbRemovePages(cpu: Cpu, tlb: MmuGather, pages: readonly Address[]): Steps<boolean> {
-  const { batched } = tlb;
-  for (const page of pages) yield* tlbRemovePage(cpu, tlb, page);
-  if (!cpu.kernel.backend.gathersPages) return false;
-  tlb.batched = batched + 1;
-  return tlb.batched >= gatherCapacity(cpu);
+  cpu.claim.that(tlb.end !== 0, 'O16', 'a page was queued and no entry recorded');
+  if (!cpu.kernel.backend.gathersPages) {
+    for (const page of pages) yield* putPage(cpu, page);
+    return false;
+  }
+  cpu.claim.that(tlb.batched < gatherCapacity(cpu), 'O16', 'a page was queued in a gather that is full');
+  tlb.pages.push(...pages);
+  return ++tlb.batched >= gatherCapacity(cpu);
 }
 
 /**
@@ -206,9 +203,8 @@ export function* tlbRemovePages(cpu: Cpu, tlb: MmuGather, pages: readonly Addres
 export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, address: number, level: number): Steps<void> {
   tlbAdjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
-  tlb.untracked = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
-  yield* countLevels(cpu, tlb, 1 << tablesLevel(cpu));
+  if (countsLevels(cpu)) yield* countLevels(cpu, tlb, 1 << tablesLevel(cpu));
   const { tableFreed } = cpu.kernel.backend;
   if (tableFreed !== null) yield* tableFreed(cpu, tlb);
   if (yield* freedUnflushed(cpu, tlb)) {
@@ -221,6 +217,7 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
     yield* tlbRemoveTableOne(cpu, table);
     return;
   }
+  cpu.claim.that(tlb.tables.length < tableCapacity(cpu), 'O16', 'a table was queued in a batch that is full');
   tlb.tables.push(table);
   if (tlb.tables.length >= tableCapacity(cpu)) {
     yield* tlbFlushMmuTlbonly(cpu, tlb);
@@ -235,7 +232,6 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
 export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number): void {
   tlbAdjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
-  tlb.untracked = true;
 }
 
 /** tlb_flush_mmu_tlbonly: invalidates what was recorded; nothing if nothing was. Legal under a PTL. */
@@ -303,11 +299,11 @@ function* flushAndClose(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const { mm } = tlb;
   const { decPending, levelDec, finishSync } = cpu.kernel.profile;
   if (decPending === 'before-flush') yield* closeGather(cpu, tlb);
-  if (levelDec === 'before-flush') yield* uncountLevels(cpu, tlb);
+  if (countsLevels(cpu) && levelDec === 'before-flush') yield* uncountLevels(cpu, tlb);
   yield* tlbFlushMmu(cpu, tlb);
   if (finishSync === 'wait-first') yield* cpu.waitFor(mm.tlbFlushPending, 'equal', 1);
   if (decPending === 'after-flush') yield* closeGather(cpu, tlb);
-  if (levelDec === 'after-flush') yield* uncountLevels(cpu, tlb);
+  if (countsLevels(cpu) && levelDec === 'after-flush') yield* uncountLevels(cpu, tlb);
 }
 
 /** dec_tlb_flush_pending of a gather. */

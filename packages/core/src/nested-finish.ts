@@ -62,7 +62,8 @@ function forceCountedLevels(cpu: Cpu, tlb: MmuGather, counted: number): void {
 function* adoptPending(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
   const gen = yield* ringNewestIn(cpu, tlb.mm, start, end);
   if (gen === NO_GENERATION) return;
-  tlb.deferGen = Math.max(tlb.deferGen, gen);
+  // No older than the gather's own: what it has changed itself, and nobody has completed, is found, too.
+  tlb.deferGen = gen;
   tlbAdjustRange(tlb, start, end - start);
   tlb.cleared |= 1;
 }

@@ -56,8 +56,7 @@ export function vmPageProt(vmFlags: number): number {
 
 /** What user code may do in a VMA, in the words of claims. */
 export function vmAccess(vmFlags: number): Access {
-  if ((vmFlags & VM_WRITE) !== 0) return 'write';
-  return (vmFlags & VM_ACCESS_FLAGS) !== 0 ? 'read' : 'none';
+  return (vmFlags & VM_WRITE) !== 0 ? 'write' : (vmFlags & VM_ACCESS_FLAGS) !== 0 ? 'read' : 'none';
 }
 
 /** Moves the dirty bit to where it belongs for the entry's write permission (pte_mksaveddirty, pte_clear_saveddirty). */

@@ -51,13 +51,12 @@ export function tableCapacity(cpu: Cpu): number {
 
 /** tlb_table_flush without its invalidation: frees a batch that was flushed. */
 export function* freeTables(cpu: Cpu, tables: readonly Address[]): Steps<void> {
-  if (tables.length === 0) return;
   switch (cpu.kernel.profile.tableFree) {
     case 'rcu':
       for (const table of tables) yield* cpu.freeRcu('table', table);
       return;
     case 'ipi-sync':
-      yield* tlbRemoveTableSyncOne(cpu);
+      if (tables.length > 0) yield* tlbRemoveTableSyncOne(cpu);
       break;
     case 'batched':
     case 'immediate':

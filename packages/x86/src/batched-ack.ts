@@ -13,9 +13,12 @@
  */
 import type { Cpu, DeferralSwitches, Steps } from '@mmu-gather/core/stepped';
 
-/** Leaves the mask, if this is the point of the handler where the profile says so. Interrupts off. */
-export function* ackBatched(cpu: Cpu, here: DeferralSwitches['batchedAck']): Steps<void> {
-  const { batchedPending, batchedAck } = cpu.kernel.profile;
-  if (batchedPending !== 'cpumask' || batchedAck !== here) return;
-  yield* cpu.atomicAndNot(cpu.kernel.batchedCpumask, 1 << cpu.id);
+/** Where in the handler a CPU leaves the mask; undefined if it is in none. */
+export function ackOf({ kernel: { profile } }: Cpu): DeferralSwitches['batchedAck'] | undefined {
+  return profile.batchedPending === 'cpumask' ? profile.batchedAck : undefined;
+}
+
+/** Leaves the mask. Interrupts off. */
+export function ackBatched(cpu: Cpu): Steps<void> {
+  return cpu.atomicAndNot(cpu.kernel.batchedCpumask, 1 << cpu.id);
 }

@@ -23,7 +23,7 @@ import {
   ringFold,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import { ackBatched } from './batched-ack.ts';
+import { ackBatched, ackOf } from './batched-ack.ts';
 import { FlushTlbInfo, TLB_GENERATION_INVALID, unitsIn } from './flush-tlb-info.ts';
 import { isGlobalAsid, mmNeedsGlobalAsid } from './global-asid.ts';
 import { flushTlbOneUser, flushTlbLocalAsid, userTag } from './pti.ts';
@@ -34,7 +34,7 @@ import {
   TLB_REMOTE_SHOOTDOWN,
   TLB_REMOTE_WRONG_CPU,
 } from './reason.ts';
-import { claimLoadedSlot, setCtxTlbGen, switchMmIrqsOff } from './switch.ts';
+import { claimLoadedSlot, raiseCtxTlbGen, switchMmIrqsOff } from './switch.ts';
 import { type CpuTlbstate, ctxTlbGen, thisCpuTlbstate, x86Of } from './tlbstate.ts';
 
 /** Id of {@link flushTlbFunc} among the backend's handlers. */
@@ -42,24 +42,27 @@ export const FLUSH_TLB_FUNC: number = 0;
 /** Id of {@link flushTlbFuncRemote}. */
 export const FLUSH_TLB_FUNC_REMOTE: number = 1;
 
-/** flush_tlb_func (5.13 on): remote or local, as the request says. */
+/** Who runs it: the initiator, or a CPU that was interrupted. */
+export type Side = 'local' | 'remote';
+
+/** flush_tlb_func (5.13 on): local if the request is this CPU's own (initiating_cpu), which is to say in its buffer. */
 export function flushTlbFunc(cpu: Cpu, argument: Address): Steps<void> {
-  const info = FlushTlbInfo.at(argument);
-  return flushTlbFuncCommon(cpu, info, cpu.read(info.initiatingCpu) === cpu.id);
+  const own = argument === x86Of(cpu).flushTlbInfo[cpu.id]!.address;
+  return flushTlbFuncCommon(cpu, FlushTlbInfo.at(argument), own ? 'local' : 'remote');
 }
 
 /** flush_tlb_func_remote (up to 5.12): remote, even where the initiator runs it. */
 export function flushTlbFuncRemote(cpu: Cpu, argument: Address): Steps<void> {
-  return flushTlbFuncCommon(cpu, FlushTlbInfo.at(argument), false);
+  return flushTlbFuncCommon(cpu, FlushTlbInfo.at(argument), 'remote');
 }
 
 /**
  * flush_tlb_func_common. When it returns, this CPU holds nothing of `info`'s mm that is older than its request and that user
  * code could reach without a check of generations; if tables were freed, no walk cache that leads to them.
  */
-export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean): Steps<void> {
+export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, side: Side): Steps<void> {
   const { switches, initMm } = x86Of(cpu);
-  if (local && !switches.localFlush) return;
+  if (side === 'local' && !switches.localFlush) return;
   const state = thisCpuTlbstate(cpu);
   const loadedMm = cpu.read(state.loadedMm);
   const infoMm = cpu.read(info.mm);
@@ -69,12 +72,11 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
     if (switches.wrongMm === 'leave-mask') {
       yield* cpu.atomicAndNot(Mm.at(infoMm).cpumask, 1 << cpu.id);
       cpu.trace('tlb_flush', TLB_REMOTE_WRONG_CPU, 0);
-      return;
     }
-    if (!local) return;
+    return;
   }
   if (loadedMm === initMm.address) {
-    yield* ackBatched(cpu, 'arrival');
+    if (ackOf(cpu) === 'arrival') yield* ackBatched(cpu);
     return;
   }
 
@@ -85,12 +87,13 @@ export function* flushTlbFuncCommon(cpu: Cpu, info: FlushTlbInfo, local: boolean
 
   // No user code runs here, but speculation may walk freed tables. A flush would be out of date at once: leave the mm.
   if (cpu.read(state.isLazy) !== 0) {
-    yield* ackBatched(cpu, 'arrival');
+    if (ackOf(cpu) === 'arrival') yield* ackBatched(cpu);
     yield* switchMmIrqsOff(cpu, initMm);
     return;
   }
 
-  const reason = !local ? TLB_REMOTE_SHOOTDOWN : infoMm === 0 ? TLB_LOCAL_SHOOTDOWN : TLB_LOCAL_MM_SHOOTDOWN;
+  const ofMm = infoMm === 0 ? TLB_LOCAL_SHOOTDOWN : TLB_LOCAL_MM_SHOOTDOWN;
+  const reason = side === 'remote' ? TLB_REMOTE_SHOOTDOWN : ofMm;
   yield* catchUp(cpu, info, state, Mm.at(loadedMm), reason);
 }
 
@@ -101,7 +104,7 @@ function* catchUp(cpu: Cpu, info: FlushTlbInfo, state: CpuTlbstate, mm: Mm, reas
   const newTlbGen = cpu.read(info.newTlbGen);
   claimLoadedSlot(cpu, state, asid, mm);
   if (isStale(cpu, newTlbGen, localTlbGen)) return;
-  yield* ackBatched(cpu, 'arrival');
+  if (ackOf(cpu) === 'arrival') yield* ackBatched(cpu);
 
   // Read before the flush, which serialises: whatever is cached after it was walked after this read, so what the newest
   // generation covers is seen. Pairs with LOCK inc after the page-table writes.
@@ -117,7 +120,7 @@ function* catchUp(cpu: Cpu, info: FlushTlbInfo, state: CpuTlbstate, mm: Mm, reas
     ? yield* ringWork(cpu, mm, info, localTlbGen, mmTlbGen)
     : requestedWork(cpu, info, localTlbGen, mmTlbGen);
   const pages = yield* invalidate(cpu, asid, work);
-  setCtxTlbGen(cpu, state, asid, work.gen, true);
+  raiseCtxTlbGen(cpu, state, asid, work.gen);
   cpu.claim.caughtUp(cpu.read(mm.pgd), userTag(cpu, asid), work.gen);
   cpu.trace('tlb_flush', reason, pages);
 }
@@ -125,9 +128,9 @@ function* catchUp(cpu: Cpu, info: FlushTlbInfo, state: CpuTlbstate, mm: Mm, reas
 /** @returns how many units were invalidated; TLB_FLUSH_ALL if everything was */
 function* invalidate(cpu: Cpu, asid: number, { start, end, shift }: Work): Steps<number> {
   if (end === TLB_FLUSH_ALL) {
-    yield* ackBatched(cpu, 'before-full-flush');
+    if (ackOf(cpu) === 'before-full-flush') yield* ackBatched(cpu);
     yield* flushTlbLocalAsid(cpu, asid);
-    yield* ackBatched(cpu, 'after-full-flush');
+    if (ackOf(cpu) === 'after-full-flush') yield* ackBatched(cpu);
     return TLB_FLUSH_ALL;
   }
   const stride = powerOfTwo(shift);

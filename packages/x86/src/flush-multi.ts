@@ -87,6 +87,6 @@ export function* flushTlbOthers(cpu: Cpu, mask: number, info: FlushTlbInfo): Ste
 /** The initiator alone. */
 export function* flushTlbLocal(cpu: Cpu, info: FlushTlbInfo): Steps<void> {
   yield* cpu.localIrqDisable();
-  yield* flushTlbFuncCommon(cpu, info, true);
+  yield* flushTlbFuncCommon(cpu, info, 'local');
   yield* cpu.localIrqEnable();
 }

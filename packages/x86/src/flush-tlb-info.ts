@@ -2,7 +2,7 @@
  * flush_tlb_info: one request, in the sender's memory (asm/tlbflush.h). Its address is what IPIs carry.
  *
  * One static buffer for each CPU: preemption is off from filling it to the last acknowledgement, so a CPU has at most one
- * request under way. Plain stores fill it; sending an IPI publishes them, and waiting for it hands the buffer back.
+ * request under way, and the address tells who asks. Plain stores fill it; sending an IPI publishes them, and waiting for it hands the buffer back.
  */
 import {
   type Address,
@@ -32,8 +32,6 @@ export interface FlushTlbInfo extends Handle {
   readonly newTlbGen: Cell;
   /** A CPU that has this generation needs the range only: the one before `newTlbGen`, or an older one if steps were folded. */
   readonly base: Cell;
-  /** The CPU that asks. */
-  readonly initiatingCpu: Cell;
   /** log2 of the unit of the range in bytes. */
   readonly strideShift: Cell;
   /** 1 if page tables were unlinked. */
@@ -48,7 +46,6 @@ export const FlushTlbInfo: Struct<FlushTlbInfo> = struct<FlushTlbInfo>('flush_tl
   'end',
   'newTlbGen',
   'base',
-  'initiatingCpu',
   'strideShift',
   'freedTables',
   'trimCpumask',
@@ -85,7 +82,6 @@ export function getFlushTlbInfo(
   cpu.write(info.end, all ? TLB_FLUSH_ALL : end);
   cpu.write(info.newTlbGen, newTlbGen);
   cpu.write(info.base, newTlbGen - 1);
-  cpu.write(info.initiatingCpu, cpu.id);
   cpu.write(info.strideShift, strideShift);
   cpu.write(info.freedTables, freedTables ? 1 : 0);
   cpu.write(info.trimCpumask, 0);

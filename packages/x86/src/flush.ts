@@ -50,7 +50,8 @@ export function* flushTlbMmRange(
   freedTables: boolean,
 ): Steps<void> {
   const { switches } = x86Of(cpu);
-  const mask = switches.maskRead === 'before-generation' ? yield* cpu.readOnce(mm.cpumask) : NOT_READ;
+  let mask = NOT_READ;
+  if (switches.maskRead === 'before-generation') mask = yield* cpu.readOnce(mm.cpumask);
   const gen = yield* newTlbGen(cpu, mm);
   if (hasRing(cpu)) {
     yield* ringEnqueue(cpu, mm, gen, { start, end, shift: strideShift, freedTables });

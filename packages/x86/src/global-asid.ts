@@ -58,8 +58,7 @@ export function* mmGlobalAsid(cpu: Cpu, mm: Mm): Steps<number> {
 
 /** mm_needs_global_asid: the mm has one, and this CPU runs it under a dynamic one. */
 export function* mmNeedsGlobalAsid(cpu: Cpu, mm: Mm, asid: number): Steps<boolean> {
-  if (!hasGlobalAsids(cpu) || isGlobalAsid(cpu, asid)) return false;
-  return (yield* mmGlobalAsid(cpu, mm)) !== 0;
+  return !isGlobalAsid(cpu, asid) && (yield* mmGlobalAsid(cpu, mm)) !== 0;
 }
 
 /** mm_in_asid_transition. */

@@ -135,7 +135,8 @@ export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
 
 /**
  * initialize_tlbstate_and_flush: a CPU comes (back) up and trusts nothing that its TLB holds. Interrupts off; what is loaded
- * stays loaded, under ASID 0. The slot gets init_mm's generation, which is older than that of any mm that was ever flushed.
+ * stays loaded, under ASID 0. The slot gets init_mm's generation, which is older than that of any mm that was ever flushed. Which slot is
+ * handed out next (next_asid, 1 again in Linux) does not matter: all others are empty.
  */
 export function* initializeTlbstateAndFlush(cpu: Cpu): Steps<void> {
   const { initMm, slots } = x86Of(cpu);
@@ -144,7 +145,6 @@ export function* initializeTlbstateAndFlush(cpu: Cpu): Steps<void> {
   const gen = yield* cpu.readOnce(initMm.tlbGen);
   yield* cpu.loadContext(cpu.read(mm.pgd), 0, false);
   cpu.write(state.loadedMmAsid, 0);
-  cpu.write(state.nextAsid, 1);
   cpu.write(ctxCtxId(state, 0), cpu.read(mmCtxId(mm)));
   cpu.write(ctxTlbGen(state, 0), gen);
   for (let asid = 1; asid < slots; asid++) cpu.write(ctxCtxId(state, asid), NO_CTX_ID);

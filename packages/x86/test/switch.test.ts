@@ -228,7 +228,6 @@ test(
     yield* m.switchTo(0, Mm.at(m.kernel.initMm));
     expect(m.takeAccesses(0)).toEqual([
       'write cpu_tlbstate[0].loadedMm',
-      'mb',
       'read init_mm.tlbGen',
       'cr3 0',
       'write cpu_tlbstate[0].loadedMm',

@@ -2,6 +2,7 @@
  * Entries: what user code finds mapped is what the VMAs say.
  */
 import {
+  DIRTY,
   entryPresent,
   isMigrationPte,
   isSwapPte,
@@ -13,6 +14,8 @@ import {
   ptePresent,
   pteUffdWp,
   pteWrite,
+  RW,
+  SAVED_DIRTY,
   SPECIAL,
   type Vma,
   VM_ACCESS_FLAGS,
@@ -70,6 +73,18 @@ export const RIGHTS: Clause = {
       if (!pteWrite(entry)) return undefined;
       if ((flags & VM_WRITE) === 0) return 'and its VMA is not writable';
       return pteUffdWp(entry) ? 'and is to be write-protected' : undefined;
+    }),
+};
+
+/** Where the dirty bit is. */
+export const DIRTY_BIT: Clause = {
+  id: 'dirty-bit',
+  says: 'the dirty bit that the hardware sets is in entries that can be written through, and the one for software in others',
+  find: (end) =>
+    each(end, ({ entry }) => {
+      if (!entryPresent(entry)) return undefined;
+      if ((entry & RW) === 0) return (entry & DIRTY) === 0 ? undefined : 'dirty as only a writable entry is';
+      return (entry & SAVED_DIRTY) === 0 ? undefined : 'dirty as only a read-only entry is';
     }),
 };
 

@@ -50,6 +50,34 @@ const running = defineScenario<Stage>({
   twins: [noSync('broadcast/munmap')],
 });
 
+const batchFails = defineScenario<Stage>({
+  id: 'broadcast/batch-fails',
+  title:
+    'GUP-fast beside munmap that finds no page for its batch of tables: the broadcast waits for nobody, the interrupt after it does',
+  source: 'mm/mmu_gather.c __tlb_remove_table_one, tlb_remove_table_sync_one',
+  cpus: 2,
+  only: BROADCASTING,
+  backend: BROADCAST,
+  profile: {
+    tableBatchFails: true,
+    tableRemoveOne: 'ipi-sync',
+    ptReclaim: false,
+    tableFree: 'ipi-sync',
+    pteMap: 'plain',
+  },
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => pinAndPut(cpu, mm, 0))],
+  twins: [
+    {
+      id: 'broadcast/batch-fails/irqs-on',
+      why: 'GUP-fast walks with interrupts on: nobody waits for it',
+      oracle: 'O5',
+      property: 'TUAF',
+      profile: { gupIrqs: 'on' },
+    },
+  ],
+});
+
 const arriving = defineScenario<Stage>({
   id: 'broadcast/thread-arrives',
   title: 'a thread comes back to the mm, with entries of old, while a flush is broadcast',
@@ -158,6 +186,7 @@ const gap = defineScenario<Stage>({
 /** All of them. */
 export const BROADCASTS: readonly AnyScenario[] = [
   running,
+  batchFails,
   arriving,
   faulting,
   gap,

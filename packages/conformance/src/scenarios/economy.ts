@@ -18,12 +18,19 @@ import {
   pteWrprotect,
   type Profile,
   type Steps,
+  tlbFinishMmu,
+  tlbFlushMmu,
+  tlbGatherMmu,
+  VM_PFNMAP,
   VM_READ,
+  VM_SHARED,
 } from '@mmu-gather/core/stepped';
 import {
+  allocMapping,
   contextSwitch,
   dupMm,
   exitMm,
+  fileBacking,
   hugepageMadvise,
   madviseDontneed,
   mmAlloc,
@@ -33,11 +40,16 @@ import {
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   munmap,
+  remapPfnRange,
   shrinkPages,
+  unmapPageRange,
+  userLoad,
   userStore,
+  vmaLookup,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
+import { MASK } from './rfc.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 const GEOMETRY: Geometry = { pageShift: PAGE_SHIFT, bits: [2, 2] };
@@ -50,6 +62,8 @@ const SMALL_BATCHES: Partial<Profile> = { gatherBatch: { bundle: 2, batch: 2, ba
 export interface Crowd extends Stage {
   /** What CPU 3 runs. */
   readonly other: Mm;
+  /** Where page 0 of it is. */
+  readonly others: Mapping;
   /** Of the mm's pages. */
   readonly mappings: readonly Mapping[];
 }
@@ -61,7 +75,26 @@ function setCrowd(run: Run): Crowd {
   run(3, (cpu) => mmap(cpu, other, 0, 2 * PAGE, RW_MEMORY));
   for (const page of [0, 1]) run(3, (cpu) => userStore(cpu, other, page * PAGE, 1));
   const mappings = Array.from({ length: PAGES }, (_, page) => mappingOf(run, stage.mm, page * PAGE));
-  return { ...stage, other, mappings };
+  return { ...stage, other, others: mappingOf(run, other, 0), mappings };
+}
+
+/** A frame of a driver is mapped, and read. */
+function* mapFrame(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+  const driver = yield* allocMapping(cpu);
+  const frame = yield* cpu.alloc('page');
+  yield* mmap(cpu, mm, address, PAGE, VM_READ | VM_SHARED | VM_PFNMAP, fileBacking(driver.address));
+  yield* remapPfnRange(cpu, mm, vmaLookup(cpu, mm, address)!, address, frame, 1);
+  yield* userLoad(cpu, mm, address);
+}
+
+/** Pages go in the order that is given, each with a flush of its own, by one gather. */
+function* zapBackwards(cpu: Cpu, mm: Mm, pages: readonly number[]): Steps<void> {
+  const tlb = yield* tlbGatherMmu(cpu, mm);
+  for (const page of pages) {
+    yield* unmapPageRange(cpu, tlb, vmaLookup(cpu, mm, page * PAGE)!, page * PAGE, (page + 1) * PAGE, false);
+    yield* tlbFlushMmu(cpu, tlb);
+  }
+  yield* tlbFinishMmu(cpu, tlb, 0, PAGES * PAGE);
 }
 
 /** To the other mm and back to this one: what was flushed meanwhile is compared, and what was not stays. */
@@ -129,6 +162,28 @@ export const ECONOMY: readonly AnyScenario[] = [
     ],
     { profile: SMALL_BATCHES },
   ),
+  economy(
+    'tables',
+    'pages of a whole table are given back a few at a time, and then the table: the flush for it is of the table alone',
+    ({ mm }) => [(cpu) => munmap(cpu, mm, 0, 4 * PAGE), (cpu) => munmap(cpu, mm, 4 * PAGE, 8 * PAGE)],
+    { profile: SMALL_BATCHES },
+  ),
+  economy(
+    'backwards',
+    'one gather takes a page, flushes, and takes one before it: that is all that its second flush is for',
+    ({ mm }) => [(cpu) => zapBackwards(cpu, mm, [5, 1])],
+  ),
+  economy(
+    'driver',
+    'memory beside frames of a driver goes a few pages at a time: frames need a flush of their own, other memory does not',
+    ({ mm }) => [
+      (cpu) => mapFrame(cpu, mm, 12 * PAGE),
+      (cpu) => mmap(cpu, mm, 13 * PAGE, 3 * PAGE, RW_MEMORY),
+      ...[13, 14, 15].map((page) => (cpu: Cpu) => userStore(cpu, mm, page * PAGE, page)),
+      (cpu) => munmap(cpu, mm, 10 * PAGE, 6 * PAGE),
+    ],
+    { profile: SMALL_BATCHES },
+  ),
   economy('vmas', 'one call over VMAs with different rights', ({ mm }) => [
     (cpu) => mprotect(cpu, mm, 2 * PAGE, PAGE, VM_READ),
     (cpu) => mprotect(cpu, mm, 6 * PAGE, 2 * PAGE, VM_READ),
@@ -160,6 +215,47 @@ export const ECONOMY: readonly AnyScenario[] = [
         function* (cpu) {
           yield* cpu.enterKernel();
           yield* exitMm(cpu);
+        },
+      ],
+    },
+  ),
+  economy(
+    'exit-vmas',
+    'an mm of several VMAs dies: it is flushed once',
+    ({ mm }) => [
+      (cpu) => mprotect(cpu, mm, 2 * PAGE, PAGE, VM_READ),
+      (cpu) => mprotect(cpu, mm, 6 * PAGE, PAGE, VM_READ),
+      (cpu) => exitMm(cpu),
+    ],
+    {
+      beside: () => [
+        function* (cpu) {
+          yield* cpu.enterKernel();
+          yield* exitMm(cpu);
+        },
+      ],
+    },
+  ),
+  economy(
+    'written-out',
+    'reclaim writes out a page of one mm, and then one of another: each is flushed on the CPUs of its own',
+    ({ mm, other, mappings, others }) => [
+      (cpu) =>
+        shrinkPages(cpu, [
+          { page: mappings[1]!.page, mm, address: PAGE },
+          { page: others.page, mm: other, address: 0 },
+        ]),
+    ],
+  ),
+  economy(
+    'sleeps',
+    'a CPU without an mm of its own goes from one kernel thread to the next, before and after the mm that it borrows lost a table',
+    ({ mm }) => [(cpu) => munmap(cpu, mm, 0, 4 * PAGE), (cpu) => munmap(cpu, mm, 4 * PAGE, PAGE)],
+    {
+      beside: () => [
+        undefined,
+        function* (cpu) {
+          for (let n = 0; n < 6; n++) yield* contextSwitch(cpu, null);
         },
       ],
     },
@@ -239,6 +335,17 @@ export const ECONOMY: readonly AnyScenario[] = [
         yield* contextSwitch(cpu, crowd.mm);
       },
     ],
+  ),
+  economy(
+    'batch-mask',
+    "a lazy CPU, which reclaim's flush leaves out, leaves the mm when tables go: nobody flushes for it any more",
+    ({ mm, mappings }) => [
+      (cpu) => shrinkPages(cpu, [{ page: mappings[1]!.page, mm, address: PAGE }]),
+      (cpu) => munmap(cpu, mm, 4 * PAGE, 4 * PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 9 * PAGE, PAGE),
+      (cpu) => madviseDontneed(cpu, mm, 10 * PAGE, PAGE),
+    ],
+    { profile: MASK },
   ),
   economy('deferred', 'one entry after the other changes its rights under its lock, and is flushed late', (crowd) => [
     (cpu) => changeDeferred(cpu, crowd.mm, crowd.mappings[1]!, PAGE, pteWrprotect),

@@ -3,7 +3,18 @@
  * core.md lists for generations. Twins whose id begins with `rfc/` are what the RFC of 2021 posted, see docs/rfc-2021.md.
  */
 import type { Body } from '@mmu-gather/checker';
-import type { Cpu, Profile, PteAt, Steps } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  type MmuGather,
+  type Profile,
+  type PteAt,
+  type Steps,
+  tlbEndPtes,
+  tlbFinishMmu,
+  tlbGatherMmu,
+  tlbRemoveTlbEntry,
+  tlbStartPtes,
+} from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   madvise,
@@ -245,6 +256,63 @@ const skipTables = defineScenario<Stage>({
   ],
 });
 
+interface TwoPages extends Stage {
+  readonly p0: Mapping;
+  readonly p1: Mapping;
+}
+
+function* clearAndNote(
+  cpu: Cpu,
+  tlb: MmuGather,
+  { ptl, pte, table }: Mapping,
+  at: number,
+  bracket: boolean,
+): Steps<void> {
+  yield* cpu.spinLock(ptl);
+  if (bracket) yield* tlbStartPtes(cpu, tlb);
+  yield* ptepGetAndClear(cpu, tlb.mm, at, pte);
+  tlbRemoveTlbEntry(cpu, tlb, at, 0);
+  cpu.claim.observed(cpu.read(tlb.mm.pgd), { start: at, end: at + PAGE });
+  if (bracket) yield* tlbEndPtes(cpu, tlb, table);
+  yield* cpu.spinUnlock(ptl);
+}
+
+const noBracket = defineScenario<TwoPages>({
+  id: 'generations/no-bracket',
+  title: 'an entry is changed in a bracket and one without; somebody else completes the generation of the first',
+  source: `${RFC}, patch 15: entries of upper tables have no tlb_start_ptes`,
+  cpus: 2,
+  only: { archs: ['x86'], why: 'only its flushes say which generations are completed' },
+  profile: GENERATIONS,
+  backend: COMPLETED,
+  setup(run) {
+    const stage = setStage(run, { inKernel: [1] });
+    return { ...stage, p0: mappingOf(run, stage.mm, 0), p1: mappingOf(run, stage.mm, PAGE) };
+  },
+  threads: ({ mm, p0, p1 }, kernel) => [
+    thread(function* (cpu) {
+      const tlb = yield* tlbGatherMmu(cpu, mm);
+      yield* clearAndNote(cpu, tlb, p0, 0, true);
+      yield* clearAndNote(cpu, tlb, p1, PAGE, false);
+      yield* tlbFinishMmu(cpu, tlb, 0, 2 * PAGE);
+    }),
+    thread(function* (cpu) {
+      yield* kernel.backend.flushTlbMm(cpu, mm);
+      yield* cpu.enterUser(0);
+    }),
+  ],
+  holds: ({ p0, p1 }) => keptPages([p0.page, p1.page]),
+  twins: [
+    {
+      id: 'generations/no-bracket/as-recorded',
+      why: 'the gather flushes to the generation that it has recorded, which is completed',
+      oracle: ['O10', 'O11'],
+      property: 'SAC',
+      profile: { untrackedGen: 'own-if-none' },
+    },
+  ],
+});
+
 /** MADV_FREE drops the PTL to split a large folio, and somebody asks about the entry that it has changed already. */
 const t30 = defineScenario<Stage>({
   id: 'T30/fixed',
@@ -341,5 +409,6 @@ export const GENERATION_SCENARIOS: readonly AnyScenario[] = [
   inVma,
   gap,
   skipTables,
+  noBracket,
   batch,
 ];

@@ -19,6 +19,7 @@ import {
   entrySet,
   Page,
   pteWrite,
+  pteWrprotect,
   RW,
   SAVED_DIRTY,
   type Steps,
@@ -161,7 +162,7 @@ export const HARDWARE_DIRTY: readonly AnyScenario[] = [
       return 0;
     },
     function* (cpu, { entry }) {
-      yield* store(cpu, entry, (old) => entryClear(old, RW));
+      yield* store(cpu, entry, pteWrprotect);
       return 0;
     },
     (entry) => !pteWrite(entry),

@@ -76,8 +76,12 @@ import { VMAP } from './vmap.ts';
 import { VMA_LOCKS } from './vma-lock.ts';
 import { WRITEBACK } from './writeback.ts';
 import { X86_ASIDS } from './x86-asids.ts';
+import { X86_COMES_UP } from './x86-comes-up.ts';
+import { X86_CONTEXTS } from './x86-contexts.ts';
 import { X86_CPUS } from './x86-cpus.ts';
 import { X86_GLOBAL_ASIDS } from './x86-global-asids.ts';
+import { X86_IDLE } from './x86-idle.ts';
+import { X86_TRIM } from './x86-trim.ts';
 
 /** Not searched: what is counted. */
 export const ECONOMY_SCENARIOS: readonly AnyScenario[] = [...ECONOMY, ...ARCH_ECONOMY];
@@ -172,6 +176,10 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...X86_ASIDS,
   ...X86_GLOBAL_ASIDS,
   ...X86_CPUS,
+  ...X86_COMES_UP,
+  ...X86_CONTEXTS,
+  ...X86_IDLE,
+  ...X86_TRIM,
   ...S390_SCENARIOS,
   ...SPARC64_TSB,
   ...SPARC64_CONTEXTS,

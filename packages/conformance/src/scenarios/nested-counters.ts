@@ -2,7 +2,7 @@
  * Counters for each level (core's level-counters.ts): what a nested finish learns from them, and what not.
  */
 import type { Body } from '@mmu-gather/checker';
-import type { Profile } from '@mmu-gather/core/stepped';
+import { countLevels, decTlbFlushPending, type Profile, tlbGatherMmu } from '@mmu-gather/core/stepped';
 import { madviseDontneed } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
@@ -43,6 +43,35 @@ const samePage = defineScenario<Stage>({
       oracle: 'O10',
       property: 'SAC',
       profile: { levelDec: 'before-flush' },
+    },
+  ],
+});
+
+const twoPages = defineScenario<Stage>({
+  id: 'level-counters/zap-both',
+  title: 'two threads zap a page each: both count the level at once, and nothing is counted when both are done',
+  source: AMIT,
+  cpus: 2,
+  profile: LEVELS,
+  setup: (run) => setStage(run),
+  threads: ({ mm }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)),
+    thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, PAGE, PAGE))),
+  ],
+  twins: [
+    {
+      id: 'level-counters/zap-both/stays-counted',
+      why: 'one of them does not take back what it counted: every finish from now on is a nested one',
+      oracle: 'O17',
+      property: 'LIVE',
+      threads: ({ mm }) => [
+        thread(function* (cpu) {
+          const tlb = yield* tlbGatherMmu(cpu, mm);
+          yield* countLevels(cpu, tlb, 1);
+          yield* decTlbFlushPending(cpu, mm);
+        }),
+        thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, PAGE, PAGE))),
+      ],
     },
   ],
 });
@@ -89,4 +118,4 @@ const hugeGone = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const NESTED_COUNTERS: readonly AnyScenario[] = [samePage, unlinked, hugeGone];
+export const NESTED_COUNTERS: readonly AnyScenario[] = [samePage, twoPages, unlinked, hugeGone];

@@ -5,7 +5,9 @@
 import {
   type Cell,
   type Cpu,
+  decTlbFlushPending,
   type Entry,
+  incTlbFlushPending,
   type Mm,
   type Profile,
   type Steps,
@@ -54,7 +56,7 @@ const RFC = 'RFC 2021, N. Amit';
 const FORK_POOLS = { mm: 3, page: 6, table: 8, vma: 6 };
 
 /** Reclaim's deferral as in patch 20, which flushes whoever is left in the mask, with the acknowledgement corrected. */
-const MASK: Partial<Profile> = {
+export const MASK: Partial<Profile> = {
   batchedPending: 'cpumask',
   batchedTargets: 'shared',
   reclaimBatch: true,
@@ -299,6 +301,39 @@ const needFlushAll = defineScenario<Stage>({
   ],
 });
 
+/** A gather of the mm is open, and stays so: every finish is a nested one. */
+function setNested(run: Run): Stage {
+  const stage = setStage(run, { touched: [0], lazy: [1] });
+  run(0, (cpu) => incTlbFlushPending(cpu, stage.mm));
+  return stage;
+}
+
+const needFlushAllTables = defineScenario<Stage>({
+  id: 'rfc/need-flush-all-tables',
+  title: 'the same of a gather that has unlinked a table: a lazy CPU may speculate through it',
+  source: `${RFC}, patch 1`,
+  cpus: 2,
+  only: { archs: ['x86'], why: 'only its tlb_flush looks at need_flush_all' },
+  profile: { nestedFinish: 'need-flush-all', deferral: 'counter' },
+  sequential: 'what races are walks of a CPU that runs nothing',
+  setup: setNested,
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* munmap(cpu, mm, 0, 2 * PAGE);
+      yield* decTlbFlushPending(cpu, mm);
+    }),
+  ],
+  twins: [
+    {
+      id: 'rfc/need-flush-all-tables/lazy-skipped',
+      why: 'lazy CPUs are not interrupted although tables are freed',
+      oracle: 'O4',
+      property: 'TUAF',
+      wrong: 'walks-kept',
+    },
+  ],
+});
+
 const defaultFlush = defineScenario<Stage>({
   id: 'rfc/default-tlb-flush',
   title: "munmap on an architecture without a tlb_flush of its own: asm-generic's default flushes a range of a VMA",
@@ -517,6 +552,7 @@ export const RFC_SCENARIOS: readonly AnyScenario[] = [
   orIfMissing,
   maskEmpties,
   needFlushAll,
+  needFlushAllTables,
   defaultFlush,
   cleanWritable,
   clearFlush,

@@ -21,6 +21,8 @@ const EPOCHS: Partial<Profile> = { finishSync: 'epoch', nestedFinish: 'whole-mm'
 
 interface Waiting extends Stage {
   readonly open: Cell;
+  /** The epoch of gathers, and behind it up to which one all are drained; 0 without epochs. */
+  readonly epoch: Cell;
 }
 
 /** Reserved before any kernel exists, so where it is is the same in all runs. */
@@ -71,13 +73,21 @@ function waits(
     reserve(layout: Layout) {
       openCell = layout.reserve('open', ['']);
     },
-    setup: (run) => ({ ...setStage(run, { touched: [0], running: [0, 1], inKernel: [1] }), open: openCell }),
+    setup(run, { designs, profile }) {
+      const stage = setStage(run, { touched: [0], running: [0, 1], inKernel: [1] });
+      return { ...stage, open: openCell, epoch: profile.finishSync === 'epoch' ? stage.mm.address + designs.sync : 0 };
+    },
     threads: ({ mm, open }) => [
       thread((cpu) => other(cpu, mm, open)),
       thread(function* (cpu) {
         for (let n = 0; n < finishes; n++) yield* seesAndFinishes(cpu, mm, open);
       }),
     ],
+    // Whoever joins the present epoch would not be waited for if it were drained already.
+    invariant: ({ peek }, { epoch }) =>
+      epoch === 0 || peek(epoch + 1) <= peek(epoch)
+        ? undefined
+        : `epoch ${peek(epoch + 1)} is drained, and ${peek(epoch)} is not over`,
     twins: [
       {
         id: `sync-waiting/${id}/neither`,
@@ -96,6 +106,39 @@ const ONE_OF_EACH_MODEL: Only = {
   why: 'it is about words in memory: one of each memory model',
 };
 
+/** Nobody waits for either of them, and when both are done nobody counts as open. */
+const twoAlone = defineScenario<Stage>({
+  id: 'sync-waiting/two-alone',
+  title: 'two that may not be waited for open and close at once',
+  source: 'mail of P. Zijlstra, 2019-05-09',
+  cpus: 2,
+  only: ONE_OF_EACH_MODEL,
+  profile: EPOCHS,
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+  threads: ({ mm }) =>
+    [0, 1].map(() =>
+      thread(function* (cpu) {
+        yield* incTlbFlushPending(cpu, mm);
+        yield* decTlbFlushPending(cpu, mm);
+      }),
+    ),
+  twins: [
+    {
+      id: 'sync-waiting/two-alone/one-stays',
+      why: 'one of them does not close',
+      oracle: 'O16',
+      property: 'LIVE',
+      threads: ({ mm }) => [
+        thread((cpu) => incTlbFlushPending(cpu, mm)),
+        thread(function* (cpu) {
+          yield* incTlbFlushPending(cpu, mm);
+          yield* decTlbFlushPending(cpu, mm);
+        }),
+      ],
+    },
+  ],
+});
+
 /** All of them. */
 export const SYNC_WAITING: readonly AnyScenario[] = [
   waits('gather', 'a gather that may be waited for', (cpu, mm, open) => inGather(cpu, mm, open, false), 1),
@@ -108,4 +151,5 @@ export const SYNC_WAITING: readonly AnyScenario[] = [
   ),
   waits('alone', 'a gather that may not be waited for', (cpu, mm, open) => inGather(cpu, mm, open, true), 1),
   waits('no-gather', 'somebody who defers without a gather', withoutGather, 1),
+  twoAlone,
 ];

@@ -132,7 +132,14 @@ const returned = defineScenario<Space>({
   backend: globalAsids(2, 0),
   pools: { mm: 4, page: 6, table: 8, vma: 4 },
   setup: (run) => spaceOf(run, [run(0, begin), run(1, begin)]),
-  threads: ({ mms }, kernel) => mms.map((mm) => thread((cpu) => kernel.backend.destroyContext!(cpu, mm))),
+  threads: ({ mms }, kernel) =>
+    mms.map((mm) =>
+      thread(function* (cpu) {
+        yield* kernel.backend.destroyContext!(cpu, mm);
+        // Plain stores are looked at up to the next step.
+        yield* cpu.smpMb();
+      }),
+    ),
   final: (peek, { freed }) =>
     peek(freed) === 3 ? undefined : `global ASIDs that are free: ${peek(freed).toString(2)}`,
   twins: [

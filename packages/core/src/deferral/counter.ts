@@ -2,7 +2,7 @@
  * Deferral by counter, as in Linux: tlb_flush_pending says that somebody of the mm has changed something.
  */
 import type { Cpu } from '../cpu.ts';
-import { countLevels } from '../level-counters.ts';
+import { countLevels, countsLevels } from '../level-counters.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
 import { mmTlbFlushPending } from '../tlb-flush-pending.ts';
@@ -11,7 +11,9 @@ import type { DeferralScheme, PteAt } from './scheme.ts';
 /** The counter was raised when the gather was opened: nothing to record, unless levels are counted. */
 export const COUNTER: DeferralScheme = {
   *begin(): Steps<void> {},
-  record: (cpu: Cpu, tlb: MmuGather) => countLevels(cpu, tlb, tlb.bracket.cleared),
+  *record(cpu: Cpu, tlb: MmuGather): Steps<void> {
+    if (countsLevels(cpu)) yield* countLevels(cpu, tlb, tlb.bracket.cleared);
+  },
   pending: (cpu: Cpu, at: PteAt) => mmTlbFlushPending(cpu, at.mm),
   *settle(cpu: Cpu, at: PteAt): Steps<void> {
     if (yield* mmTlbFlushPending(cpu, at.mm)) yield* cpu.kernel.backend.flushTlbPage(cpu, at.mm, at.address);

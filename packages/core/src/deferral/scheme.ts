@@ -12,6 +12,7 @@
  * quiet only after every CPU has flushed. No false "not pending" (O9); a false "pending" costs a flush.
  */
 import type { Cpu } from '../cpu.ts';
+import { untouched } from '../gather-range.ts';
 import type { Mm, Vma } from '../mm.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { DeferralSwitches } from '../profile/index.ts';
@@ -65,9 +66,7 @@ export function deferralOf(cpu: Cpu): DeferralScheme {
 
 /** tlb_start_ptes (RFC 13): from here to {@link tlbEndPtes} one PTL is held, and never dropped. */
 export function tlbStartPtes(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  tlb.bracket.start = Number.MAX_SAFE_INTEGER;
-  tlb.bracket.end = 0;
-  tlb.bracket.cleared = 0;
+  tlb.bracket = untouched();
   return deferralOf(cpu).begin(cpu, tlb);
 }
 
