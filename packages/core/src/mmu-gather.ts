@@ -175,25 +175,36 @@ export function gatherCapacity(cpu: Cpu): number {
   return bundle - spare + batches * (batch - spare);
 }
 
+/** What was queued takes a place in the batch. @returns true if that was the last one */
+function takesPlace(cpu: Cpu, tlb: MmuGather): boolean {
+  const capacity = gatherCapacity(cpu);
+  cpu.claim.that(tlb.end !== 0, 'O16', 'a page was queued and no entry recorded');
+  cpu.claim.that(tlb.batched < capacity, 'O16', 'a page was queued in a gather that is full');
+  return ++tlb.batched >= capacity;
+}
+
 /**
  * __tlb_remove_page: queues a page whose entry was just recorded. Where the change of the entry has purged it everywhere already
  * (MMU_GATHER_NO_GATHER), the page is freed at once: its rmap must be gone.
  * @returns true if the gather is full: the caller must call {@link tlbFlushMmu} once it has dropped the PTL.
  */
-export function tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): Steps<boolean> {
-  return tlbRemovePages(cpu, tlb, [page]);
+export function* tlbRemovePage(cpu: Cpu, tlb: MmuGather, page: Address): Steps<boolean> {
+  if (!cpu.kernel.backend.gathersPages) {
+    yield* putPage(cpu, page);
+    return false;
+  }
+  tlb.pages.push(page);
+  return takesPlace(cpu, tlb);
 }
 
-/** tlb_remove_page_size, __tlb_remove_folio_pages: all pages of a huge one take one place. See {@link tlbRemovePage}. */
+/** tlb_remove_page_size, __tlb_remove_folio_pages: all pages of a huge one, which take one place. See {@link tlbRemovePage}. */
 export function* tlbRemovePages(cpu: Cpu, tlb: MmuGather, pages: readonly Address[]): Steps<boolean> {
-  cpu.claim.that(tlb.end !== 0, 'O16', 'a page was queued and no entry recorded');
   if (!cpu.kernel.backend.gathersPages) {
     for (const page of pages) yield* putPage(cpu, page);
     return false;
   }
-  cpu.claim.that(tlb.batched < gatherCapacity(cpu), 'O16', 'a page was queued in a gather that is full');
   tlb.pages.push(...pages);
-  return ++tlb.batched >= gatherCapacity(cpu);
+  return takesPlace(cpu, tlb);
 }
 
 /**
