@@ -11,6 +11,7 @@
  */
 import type { Run } from '@mmu-gather/checker';
 import {
+  type Address,
   type Cpu,
   type Geometry,
   type Mm,
@@ -78,13 +79,23 @@ function setCrowd(run: Run): Crowd {
   return { ...stage, other, others: mappingOf(run, other, 0), mappings };
 }
 
-/** A frame of a driver is mapped, and read. */
-function* mapFrame(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+/** A frame of a driver is mapped, and read. @returns the frame */
+function* mapFrame(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
   const driver = yield* allocMapping(cpu);
   const frame = yield* cpu.alloc('page');
   yield* mmap(cpu, mm, address, PAGE, VM_READ | VM_SHARED | VM_PFNMAP, fileBacking(driver.address));
   yield* remapPfnRange(cpu, mm, vmaLookup(cpu, mm, address)!, address, frame, 1);
   yield* userLoad(cpu, mm, address);
+  return frame;
+}
+
+/** Two pages before the frame and three behind it go with it, and the driver takes it back. */
+function* besideFrame(cpu: Cpu, mm: Mm): Steps<void> {
+  const frame = yield* mapFrame(cpu, mm, 12 * PAGE);
+  yield* mmap(cpu, mm, 13 * PAGE, 3 * PAGE, RW_MEMORY);
+  for (const page of [13, 14, 15]) yield* userStore(cpu, mm, page * PAGE, page);
+  yield* munmap(cpu, mm, 10 * PAGE, 6 * PAGE);
+  yield* cpu.free('page', frame);
 }
 
 /** Pages go in the order that is given, each with a flush of its own, by one gather. */
@@ -176,12 +187,7 @@ export const ECONOMY: readonly AnyScenario[] = [
   economy(
     'driver',
     'memory beside frames of a driver goes a few pages at a time: frames need a flush of their own, other memory does not',
-    ({ mm }) => [
-      (cpu) => mapFrame(cpu, mm, 12 * PAGE),
-      (cpu) => mmap(cpu, mm, 13 * PAGE, 3 * PAGE, RW_MEMORY),
-      ...[13, 14, 15].map((page) => (cpu: Cpu) => userStore(cpu, mm, page * PAGE, page)),
-      (cpu) => munmap(cpu, mm, 10 * PAGE, 6 * PAGE),
-    ],
+    ({ mm }) => [(cpu) => besideFrame(cpu, mm)],
     { profile: SMALL_BATCHES },
   ),
   economy('vmas', 'one call over VMAs with different rights', ({ mm }) => [

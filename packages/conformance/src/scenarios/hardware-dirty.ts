@@ -20,7 +20,6 @@ import {
   Page,
   pteWrite,
   pteWrprotect,
-  RW,
   SAVED_DIRTY,
   type Steps,
 } from '@mmu-gather/core/stepped';

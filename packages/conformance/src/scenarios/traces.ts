@@ -2,7 +2,7 @@
  * Reference traces: short executions that refute a naive form, each beside the form that holds. T1 to T4 and T30 are about
  * generations (generations.ts), T5 and T6 about reclaim's mask (rfc.ts).
  */
-import { entryClear, getPage, type Mm, RW, VM_READ } from '@mmu-gather/core/stepped';
+import { getPage, type Mm, pteWrprotect, VM_READ } from '@mmu-gather/core/stepped';
 import type { Body } from '@mmu-gather/checker';
 import {
   changeProtNuma,
@@ -117,7 +117,7 @@ const t10 = defineScenario<Protected>({
     return { ...stage, p0 };
   },
   threads: ({ mm, p0 }) => [
-    thread((cpu) => changeDeferred(cpu, mm, p0, 0, (entry) => entryClear(entry, RW))),
+    thread((cpu) => changeDeferred(cpu, mm, p0, 0, pteWrprotect)),
     thread(function* (cpu) {
       yield* cpu.enterKernel();
       yield* userStore(cpu, mm, 0, 7);
