@@ -41,7 +41,7 @@ const KILLED: readonly (readonly [key: string, ...oracles: string[]])[] = [
 const REMOTE_FLUSH = 'x86/flush-multi.ts flushTlbOthers: yield* flushTlbFuncRemote(cpu, info.address): left out';
 /** Two steps whose order does not matter. */
 const CLOSING =
-  "core/mmu-gather.ts flushAndClose: if (decPending === 'after-flush') yield* closeGather(cpu, tlb): after if (countsLevels(cpu) && levelDec === 'after-flush') yield* uncountLevels(cpu, tlb)";
+  'core/mmu-gather.ts closeGather: yield* lowerPending(cpu, tlb.mm): after if (tlb.epoch !== NO_EPOCH) yield* leaveEpoch(cpu, tlb.mm, tlb.epoch); else yield* closeAlone(cpu, tlb.mm)';
 
 let lead: Lead;
 beforeAll(async () => {
