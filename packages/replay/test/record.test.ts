@@ -2,7 +2,7 @@
  * Recording this machine: for real where tracefs can be used, which needs root.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,7 +102,12 @@ describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why}
   test('who asks: stacks, with places in the files of a process that was there', { timeout: 60_000 }, async () => {
     const loop = spawn('/bin/sh', ['-c', 'while :; do ls / > /dev/null; done']);
     try {
-      const recorded = await made({ subject: { pid: loop.pid!, seconds: 0.3 }, stacks: true });
+      // Once it is the shell, with its library.
+      const isShell = (): boolean =>
+        readFileSync(`/proc/${loop.pid}/comm`, 'utf8') === 'sh\n' &&
+        readFileSync(`/proc/${loop.pid}/maps`, 'utf8').includes('/libc');
+      await expect.poll(isShell, { timeout: 20_000 }).toBe(true);
+      const recorded = await made({ subject: { pid: loop.pid!, seconds: 1 }, stacks: true });
       expect(recorded.events).toBeGreaterThan(0);
     } finally {
       loop.kill('SIGKILL');
