@@ -44,10 +44,13 @@ const onlyRead = (value: (old: string, args: readonly string[]) => string): Port
   call: (port, args) => value(`(yield* ${port}.readOnce(${args[0]}))`, args),
 });
 
+/** What becomes of an atomic access. */
+export const TWO_STEPS: string = 'a load and a store instead';
+
 /** A load and a store, with a gap and without an order. */
 const split = (method: string): PortMutation => ({
   operator: 'weaken',
-  what: 'a load and a store instead',
+  what: TWO_STEPS,
   call: (port, args) => `yield* $m.split.${method}(${[port, ...args].join(', ')})`,
 });
 

@@ -20,6 +20,9 @@ export interface FunctionScope {
 /** Words that lead to switches. */
 const SWITCHES = /\b(switches|profile)\b/;
 
+/** `geometry.pageShift === PAGE_SHIFT`: what pages and tables look like is the machine's configuration. */
+const ASKS_THE_SHAPE = /^geometry\.\w+ === \w+$/;
+
 /** `hasRing(cpu)`: of one CPU as of another, so it is the kernel's configuration. */
 const ASKS_THE_KERNEL = /^!?\w+\(cpu\)$/;
 
@@ -51,6 +54,7 @@ export function scopeOf(node: Node, outer: string, textOf: (node: Node) => strin
 export function isConfiguration(node: Node, scope: FunctionScope, textOf: (node: Node) => string): boolean {
   return (
     ASKS_THE_KERNEL.test(textOf(node)) ||
+    ASKS_THE_SHAPE.test(textOf(node)) ||
     SWITCHES.test(textOf(node)) ||
     some(node, (each) => scope.switches.has(nameOf(each) ?? ''))
   );

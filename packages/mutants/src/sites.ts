@@ -44,7 +44,7 @@ const MODULE: FunctionScope = { name: '', generator: false, stepped: false, answ
 const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 
 /** Calls that say something to oracles and traces. */
-const TOLD = /\.(claim\.\w+|trace)$/;
+const TOLD = /\.(claim\.\w+|trace)$|^trace[A-Z]/;
 
 class Finder {
   readonly mutations: Mutation[] = [];
@@ -128,7 +128,7 @@ class Finder {
    * `initNewContext`, and not `initializeTlbstateAndFlush`, which runs whenever a CPU comes up.
    */
   #isFresh(value: Node | undefined): boolean {
-    return value?.['value'] === 0 && /^init[A-Z]/.test(this.#scope.name);
+    return value?.['value'] === 0 && /^init[A-Z]|InitNewContext$/.test(this.#scope.name);
   }
 
   /** A call of the port: the yield, or, where a plain function hands its steps on, the call. */

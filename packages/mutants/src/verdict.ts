@@ -12,6 +12,7 @@
  */
 import { type Sort, SORTS } from './economy.ts';
 import type { Costs, Fate } from './lead.ts';
+import { TWO_STEPS } from './port-steps.ts';
 
 /** What the fate of a mutant means. */
 export type Verdict = 'killed' | 'covered' | 'costs' | 'either' | 'ordered' | 'twin' | 'unreached' | 'unexplained';
@@ -34,7 +35,7 @@ export function verdictOf({ mutation, verdict, covered, costs, either }: Fate): 
   if (covered?.kill !== undefined) return 'covered';
   const sort = costs && saved(costs);
   // Two steps in the place of one are more by themselves.
-  if (sort !== undefined && (sort !== 'steps' || mutation.operator !== 'weaken')) return 'costs';
+  if (sort !== undefined && (sort !== 'steps' || mutation.what !== TWO_STEPS)) return 'costs';
   return either === undefined ? 'unexplained' : 'either';
 }
 

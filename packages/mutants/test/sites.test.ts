@@ -29,6 +29,11 @@ describe('sites', () => {
     expect(mutantsOf('tlb.start = Math.min(tlb.start, at);')).toContain('Math.min(tlb.start, at): at alone');
   });
 
+  it('does not change what is told to traces', () => {
+    expect(mutantsOf('traceTlbie(cpu, true, pid);')).toEqual([]);
+    expect(mutantsOf('flushAll(cpu, true);')).toEqual(['flushAll(cpu, true): false instead']);
+  });
+
   it('takes early returns never and always, but not by configuration', () => {
     expect(mutantsOf('if (a > b) return;')).toEqual([
       'if (a > b) return: never taken',
@@ -37,6 +42,8 @@ describe('sites', () => {
     expect(mutantsOf('if (cpu.kernel.profile.ptReclaim) return;')).toEqual([]);
     expect(mutantsOf('const { ceiling } = x86Of(cpu).switches; if (ceiling > 3) return;')).toEqual([]);
     expect(mutantsOf('if (fold === null) return;')).toEqual([]);
+    expect(mutantsOf('if (geometry.pageShift === PAGE_SHIFT) return;')).toEqual([]);
+    expect(mutantsOf('if (address % entrySize(geometry, 1) !== 0) return;')).toHaveLength(2);
   });
 
   it('swaps neighbours that do not use each other', () => {
@@ -66,7 +73,7 @@ describe('sites', () => {
     const made = (name: string): number =>
       sitesOf('x/f.ts', `function* ${name}(cpu: Cpu): Steps<void> { cpu.write(a, 0); cpu.write(b, 1); }`).mutations
         .length;
-    expect([made('initNewContext'), made('initializeTlbstate')]).toEqual([1, 2]);
+    expect([made('initNewContext'), made('radixInitNewContext'), made('initializeTlbstate')]).toEqual([1, 1, 2]);
   });
 
   it('leaves a lock out as a whole', () => {

@@ -7,10 +7,10 @@ import type { Claim } from '../claim.ts';
 export const POWERPC_CLAIMS: readonly Claim[] = [
   {
     mutant: [
-      'powerpc/radix/tlbie.ts broadcastVa: yield* ptesync(cpu): left out',
-      'powerpc/radix/tlbie.ts broadcastVa: yield* ptesync(cpu): after yield* tlbieVa(cpu, pid, address, level)',
-      'powerpc/radix/tlbie.ts broadcastVaRange: yield* ptesync(cpu): left out',
-      'powerpc/radix/tlbie.ts broadcastVaRange: yield* ptesync(cpu): after if (first.alsoPwc) yield* tlbiePid(cpu, first.pid, RIC_FLUSH_PWC)',
+      'powerpc/radix/tlbie.ts broadcastVa: yield* ptesync(cpu, issued): left out',
+      'powerpc/radix/tlbie.ts broadcastVa: yield* ptesync(cpu, issued): after yield* tlbieVa(cpu, issued, pid, address, level)',
+      'powerpc/radix/tlbie.ts broadcastVaRange: yield* ptesync(cpu, issued): left out',
+      'powerpc/radix/tlbie.ts broadcastVaRange: yield* ptesync(cpu, issued): after if (first.alsoPwc) yield* tlbiePid(cpu, issued, first.pid, RIC_FLUSH_PWC)',
     ],
     coveredBy: 'powerpc/radix/flush-type.ts flushTypeNeeded: cpu.smpMb(): left out',
     archs: ['powerpc-radix'],
