@@ -56,19 +56,6 @@ test(
   }),
 );
 
-test(
-  'an mm without a PID is not flushed',
-  run(function* (): Steps<void> {
-    const m = new RadixMachine();
-    const mm = yield* m.mm();
-    yield* m.run(0, mm);
-    yield* m.cpu(0).kernel.backend.destroyContext!(m.cpu(0), mm);
-    yield* m.cpu(0).kernel.backend.flushTlbMm(m.cpu(0), mm);
-    yield* m.cpu(0).kernel.backend.flushTlbRange(m.cpu(0), mm, 0, PAGE, 0);
-    expect(m.taken()).toEqual([]);
-  }),
-);
-
 /** Invalidations that a gather of an mm with two threads asks for. */
 function flushes(
   switches: Parameters<typeof gatherOn>[0],

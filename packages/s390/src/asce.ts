@@ -73,10 +73,11 @@ export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
   for (const cell of [attachMask(mm), flushCount(mm), flushMm(mm), contextLock(mm), mmOldAsce(mm)]) cpu.write(cell, 0);
 }
 
-/** pgd_free: the page of the top-level table may be one of another mm now. */
+/** pgd_free: the page of the top-level table may be one of another mm now, and so may that of the one before crst_table_upgrade. */
 export function* destroyContext(cpu: Cpu, mm: Mm): Steps<void> {
   const { asceMap } = s390Of(cpu);
   yield* cpu.spinLock(asceMap.lock);
   put(cpu, asceMap, cpu.read(mmAsce(mm)), false);
+  if (cpu.read(mmOldAsce(mm)) !== INVALID_ASCE) put(cpu, asceMap, cpu.read(mmOldAsce(mm)), false);
   yield* cpu.spinUnlock(asceMap.lock);
 }

@@ -33,6 +33,7 @@ export const S390_AXES: Axes<S390Switches> = {
   gather: axis(['none', 'generic']),
   lazyMmu: axis(['none', 'v6']),
   upgradeWaits: axis([true], [false]),
+  upgradePtlb: axis([true], [false]),
   leaveReachesLazy: axis([true], [false]),
   leaveWaits: axis([true], [false]),
 };

@@ -11,8 +11,9 @@
  * pointers to tables go by, those of one.
  *
  * The number of levels is fixed here. So the new table takes the old one's place, with the same entries: lower tables are those of both, as they
- * are in Linux, where the old table is one of them. The old one is never freed here, for it is not known to be in use; what changes of the top
- * level itself is not shared, so a scenario must leave that alone.
+ * are in Linux, where the old table is one of them. The old one is never freed here, for it is not known to be in use; its ASCE is free when the
+ * mm goes, and by then nothing may be left that was formed from it: hence PTLB. What changes of the top level itself is not shared, so a scenario
+ * must leave that alone, and Linux's page_table_lock has no step.
  */
 import {
   type Address,
@@ -36,7 +37,7 @@ export function* crstTableUpgradeFunc(cpu: Cpu, argument: Address): Steps<void> 
   if (cpu.read(thisRq(cpu).activeMm) !== argument) return;
   const mm = Mm.at(argument);
   yield* cpu.loadContext(cpu.read(mm.pgd), cpu.read(mmAsce(mm)), true);
-  yield* cpu.invalidate(ptlb());
+  if (s390Of(cpu).switches.upgradePtlb) yield* cpu.invalidate(ptlb());
 }
 
 /** crst_table_upgrade, once in the life of an mm. With mmap_lock held for write in Linux. */
@@ -44,14 +45,12 @@ export function* crstTableUpgrade(cpu: Cpu, mm: Mm): Steps<void> {
   const { geometry, cpus } = cpu.kernel;
   const table = yield* cpu.alloc('table');
   const asce = yield* takeAsce(cpu);
-  yield* cpu.spinLock(mm.pageTableLock);
   const old = cpu.read(mm.pgd);
   for (let i = 0; i < tableEntries(geometry, geometry.bits.length - 1); i++)
     yield* cpu.writeOnce(table + i, yield* cpu.readOnce(old + i));
   cpu.write(mm.pgd, table);
   cpu.write(mmOldAsce(mm), cpu.read(mmAsce(mm)));
   cpu.write(mmAsce(mm), asce);
-  yield* cpu.spinUnlock(mm.pageTableLock);
   const { upgradeWaits } = s390Of(cpu).switches;
   yield* onEachCpuCondMask(cpu, powerOfTwo(cpus) - 1, null, CRST_TABLE_UPGRADE_FUNC, mm.address, upgradeWaits);
 }

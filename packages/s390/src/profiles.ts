@@ -87,6 +87,8 @@ export interface S390Switches {
    * user mode has taken the call (Z-D5).
    */
   readonly upgradeWaits: boolean;
+  /** Whether a CPU that goes on with a new top-level table drops all that it has cached. False is wrong. */
+  readonly upgradePtlb: boolean;
 
   // ---- leaving an mm everywhere ----
 
@@ -125,6 +127,7 @@ export const S390_LINUX_5_11: S390Switches = {
   gather: 'none',
   lazyMmu: 'none',
   upgradeWaits: false,
+  upgradePtlb: true,
   leaveReachesLazy: true,
   leaveWaits: true,
 };

@@ -51,7 +51,7 @@ function ptepGetAndClear(cpu: Cpu, mm: Mm, address: number, pte: Cell, level: nu
   return xchgWalked(cpu, mm, address, pte, 0, level);
 }
 
-/** ptep_get_and_clear_full with full = 1: nothing is purged and nothing is owed. Nobody may enter the mm again. */
+/** ptep_get_and_clear_full with full = 1: nothing is purged and nothing is owed. Nobody may enter the mm again. The series makes no difference. */
 function* ptepGetAndClearFull(
   cpu: Cpu,
   mm: Mm,
@@ -61,8 +61,7 @@ function* ptepGetAndClearFull(
   store: boolean,
   level: number,
 ): Steps<Entry> {
-  if (level === 0 && cacheSlot(cpu, mm, address, pte, true) !== 0)
-    return yield* xchgWalked(cpu, mm, address, pte, 0, 0);
+  if (level === 0 && s390Of(cpu).switches.lazyMmu !== 'none') return yield* xchgWalked(cpu, mm, address, pte, 0, 0);
   if (store) yield* cpu.writeOnce(pte, 0);
   return seen;
 }

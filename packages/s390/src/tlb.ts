@@ -20,17 +20,7 @@
  */
 import { ALL_ASIDS, type Cpu, EVERYTHING, type Mm, type Scope, type Steps } from '@mmu-gather/core/stepped';
 import { type Clearing, csp, idteAsce, INVALID_ASCE } from './isa.ts';
-import {
-  attachMask,
-  contextLock,
-  flushCount,
-  flushMm,
-  isInitMm,
-  mmAsce,
-  mmOldAsce,
-  s390Of,
-  thisLowcore,
-} from './state.ts';
+import { attachMask, contextLock, flushCount, flushMm, mmAsce, mmOldAsce, s390Of, thisLowcore } from './state.ts';
 import { ALL_PAGES, FLUSH_KERNEL, FLUSH_MM, traceFlush } from './trace.ts';
 
 /** An instruction that purges and changes no entry. */
@@ -126,10 +116,9 @@ export function reachOf(cpu: Cpu, where: Clearing): Clearing {
 }
 
 /**
- * The tag under which CPUs cache entries of an mm; those of the kernel's own are cached under none. For IPTE and IDTE of an entry, which go by the
+ * The tag under which CPUs cache entries of an mm; that of the kernel's own is the invalid ASCE, under which none are. For IPTE and IDTE of an entry, which go by the
  * table that the entry stands in: where two ASCEs lead to it, entries of both are named (crst-upgrade.ts), and those of other mms with them.
  */
 export function tagOf(cpu: Cpu, mm: Mm): number {
-  if (isInitMm(cpu, mm)) return INVALID_ASCE;
   return cpu.read(mmOldAsce(mm)) === 0 ? cpu.read(mmAsce(mm)) : ALL_ASIDS;
 }

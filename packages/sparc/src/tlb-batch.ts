@@ -2,7 +2,7 @@
  * Flushes of user addresses (arch/sparc/mm/tlb.c): each change of a valid entry asks for one, at once or, in a lazy MMU section, in batches.
  *
  *     change of an entry (under its PTL)
- *       no section      flush it: TSB, then cross call, then here
+ *       no section      flush it: TSB, then cross call, then here; no batch is left from a section
  *       section         into this CPU's batch: one mm, one page size, 192 addresses
  *     drain             TSB for all, one cross call, here; when it is full, at the end of the section, or for another mm or page size
  *
@@ -24,7 +24,6 @@ import {
   addToLazyBatch,
   collectsLazily,
   type Cpu,
-  drainLazyBatch,
   type LazyBatch,
   lazyBatchCount,
   lazyBatchEntry,
@@ -58,7 +57,6 @@ export function* tlbBatchAddOne(cpu: Cpu, mm: Mm, address: number, kind: TsbKind
     yield* addToLazyBatch(cpu, batch, mm, kind, [vaddr], flushTlbBatch);
     return;
   }
-  if (cpu.read(batch.mm) !== mm.address) yield* drainLazyBatch(cpu, batch, flushTlbBatch);
   yield* flushPages(cpu, mm, [vaddr], kind, null);
 }
 

@@ -28,8 +28,8 @@ function setFresh(run: Run): Fresh {
 function* clearFlushFree(cpu: Cpu, { mm, at0 }: Fresh): Steps<void> {
   const { backend } = cpu.kernel;
   yield* cpu.spinLock(at0.ptl);
-  const old = yield* backend.pte.ptepGetAndClear(cpu, mm, 0, at0.pte, 0);
-  if (backend.pteAccessible(old)) yield* backend.flushTlbPage(cpu, mm, 0);
+  yield* backend.pte.ptepGetAndClear(cpu, mm, 0, at0.pte, 0);
+  yield* backend.flushTlbPage(cpu, mm, 0);
   yield* backend.flushTlbMm(cpu, mm);
   yield* cpu.spinUnlock(at0.ptl);
   yield* putPage(cpu, at0.page);

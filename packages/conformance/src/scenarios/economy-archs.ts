@@ -4,12 +4,17 @@
 import { type Cpu, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
+  dupMm,
   exitMm,
   madviseDontneed,
   mmAlloc,
   mmap,
   mprotect,
+  mremap,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
   munmap,
+  shrinkPages,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import type { AnyScenario } from '../scenario.ts';
@@ -53,11 +58,16 @@ function* aloneAgain(cpu: Cpu, { other }: Crowd): Steps<void> {
 
 /** All of them. */
 export const ARCH_ECONOMY: readonly AnyScenario[] = [
-  economy('alone', 'an mm that one CPU alone runs is changed', () => [alone]),
+  economy('alone', 'an mm that one CPU alone runs is changed', () => [alone], {
+    backend: { s390: { attachRepair: 'test-attach' } },
+  }),
   economy(
     'alone-again',
     'an mm is changed that had run on other CPUs under its ASID of before',
-    (crowd) => [(cpu) => aloneAgain(cpu, crowd)],
+    (crowd) => [
+      (cpu) => aloneAgain(cpu, crowd),
+      (cpu) => shrinkPages(cpu, [{ page: crowd.others.page, mm: crowd.other, address: 0 }]),
+    ],
     {
       pools: { mm: 4 * (MANY + 2), vma: 4 * (MANY + 8), page: 4 * (MANY + 16), table: 4 * (2 * MANY + 8) },
       backend: { arm64: { localFlush: 'reset', asids: MANY } },
@@ -91,5 +101,41 @@ export const ARCH_ECONOMY: readonly AnyScenario[] = [
         },
       ],
     },
+  ),
+  economy(
+    'trim',
+    'a thread flushes now and then, while the other CPUs of its mm are lazy and need not be in its mask',
+    ({ mm }) => [0, 2, 4, 6].map((page) => (cpu) => madviseDontneed(cpu, mm, page * PAGE, PAGE)),
+    {
+      backend: { 'powerpc-radix': { trimTimer: 2 } },
+      beside: () => [
+        function* (cpu) {
+          yield* cpu.enterKernel();
+          yield* contextSwitch(cpu, null);
+        },
+      ],
+    },
+  ),
+  economy(
+    'cached-changes',
+    'changes of one table wait for the end of their section, and go by one purge',
+    ({ mm }) => [
+      (cpu) => mprotect(cpu, mm, 0, 3 * PAGE, VM_READ),
+      (cpu) => dupMm(cpu, mm),
+      (cpu) => mremap(cpu, mm, 4 * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 12 * PAGE),
+      (cpu) => munmap(cpu, mm, 8 * PAGE, 3 * PAGE),
+      (cpu) => exitMm(cpu),
+    ],
+    { backend: { s390: { lazyMmu: 'v6' } } },
+  ),
+  economy(
+    'without-idte',
+    'entries change on a machine that purges everything where it has no instruction for less',
+    ({ mm }) => [
+      (cpu) => madviseDontneed(cpu, mm, 0, PAGE),
+      (cpu) => mprotect(cpu, mm, PAGE, PAGE, VM_READ),
+      (cpu) => munmap(cpu, mm, 4 * PAGE, PAGE),
+    ],
+    { backend: { s390: { idte: false } } },
   ),
 ];

@@ -169,6 +169,31 @@ function errata(name: 'stq' | 'erat' | 'both'): AnyScenario {
   );
 }
 
+/** The same of one page. */
+function errataOfPage(name: 'stq' | 'erat' | 'both'): AnyScenario {
+  return defineScenario<OnePage>({
+    id: `powerpc-radix/errata-${name}-page`,
+    title: `POWER9 (${name}): a page is flushed on another CPU, which runs the mm`,
+    cpus: 2,
+    only: RADIX,
+    backend: radix({ errata: name }),
+    setup(run) {
+      const stage = setStage(run, { touched: [0] });
+      return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    },
+    threads: (env) => [thread((cpu) => clearFlush(cpu, env))],
+    twins: [
+      {
+        id: `powerpc-radix/errata-${name}-page/unfixed`,
+        why: 'one tlbie, as on machines without the errata',
+        oracle: ['O1', 'O10'],
+        property: 'FUAF',
+        backend: radix({ errata: name, fixups: false }),
+      },
+    ],
+  });
+}
+
 /** munmap of a whole table: with few pages addresses and RIC 1, beyond the ceiling the PID with RIC 2. */
 function pwc(name: string, ceiling: number): AnyScenario {
   return defineScenario<Stage>({
@@ -255,6 +280,9 @@ function kernelRange(name: string, switches: Readonly<Record<string, unknown>>):
       run(0, vmallocInit);
       const frame = run(0, (cpu) => cpu.alloc('page'));
       const address = run(0, (cpu) => vmap(cpu, [frame]));
+      // What this CPU asked of others before was about a user's PID.
+      const { mm } = setStage(run, { touched: [0] });
+      run(0, (cpu) => cpu.kernel.backend.flushTlbMm(cpu, mm));
       return { address, pte: mappingOf(run, Mm.at(kernel.initMm), address).pte };
     },
     threads: (page) => [thread((cpu) => clearKernelPage(cpu, page))],
@@ -280,10 +308,14 @@ export const RADIX_FLUSHES: readonly AnyScenario[] = [
   errata('stq'),
   errata('erat'),
   errata('both'),
+  errataOfPage('stq'),
+  errataOfPage('erat'),
+  errataOfPage('both'),
   pwc('pwc-range', 8),
   pwc('pwc-pid', 0),
   pageSizes,
   kernelRange('kernel-range', {}),
+  kernelRange('kernel-range-errata', { errata: 'both' }),
   kernelRange('kernel-range-multicast', { tlbie: false }),
   kernelRange('kernel-range-hypervisor', { gtse: false }),
 ];

@@ -3,7 +3,16 @@
  */
 import type { Layout } from '@mmu-gather/checker';
 import { type Cell, type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
-import { contextSwitch, exitMm, kthreadUseMm, madviseDontneed, mmAlloc, mmap, munmap } from '@mmu-gather/mm/stepped';
+import {
+  contextSwitch,
+  exitMm,
+  kthreadUseMm,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  mmget,
+  munmap,
+} from '@mmu-gather/mm/stepped';
 import {
   mmContextAddCopro,
   mmActiveCpus,
@@ -131,6 +140,37 @@ const clock = defineScenario<Stage>({
         }),
       ],
       backend: radix({ trimLooks: false }),
+    },
+  ],
+});
+
+const second = defineScenario<Stage>({
+  id: 'powerpc-radix/trim-second',
+  title: 'two threads, of which one is away and its CPU lazy: every second flush tries to get it out of the mask',
+  source: 'tick_and_test_trim_clock, 2020-12-17',
+  cpus: 2,
+  only: RADIX,
+  profiles: ['linux-6.18'],
+  backend: radix({ trimTimer: 2 }),
+  setup(run) {
+    const stage = setStage(run, { touched: [0, 1], lazy: [1] });
+    run(0, (cpu) => mmget(cpu, stage.mm));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE));
+      yield* syscall(cpu, () => madviseDontneed(cpu, mm, PAGE, PAGE));
+    }),
+  ],
+  final: (peek, { mm }) => (peek(mm.cpumask) === 1 ? undefined : 'a lazy CPU is still in mm_cpumask'),
+  twins: [
+    {
+      id: 'powerpc-radix/trim-second/third',
+      why: 'every third one does, and there are two',
+      oracle: 'assert',
+      property: 'MISS',
+      backend: radix({ trimTimer: 3 }),
     },
   ],
 });
@@ -326,6 +366,7 @@ export const RADIX_TRIMMING: readonly AnyScenario[] = [
   useMm,
   lazy,
   clock,
+  second,
   outside,
   twice,
   offline,

@@ -3,7 +3,7 @@
  * are not valid.
  */
 import type { Run } from '@mmu-gather/checker';
-import { asidIn, type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import { asidIn, type Cpu, type Kernel, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, mmap, munmap, userStore } from '@mmu-gather/mm/stepped';
 import type { Riscv } from '@mmu-gather/riscv/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
@@ -155,6 +155,66 @@ const deferred = defineScenario<Stage>({
       property: 'MISS',
       backend: { riscv: { deferSwitcherFence: false } },
       memoryModels: ['tso'],
+    },
+  ],
+});
+
+/** A stage, and what a hart's queue says. */
+interface Queued extends Stage {
+  readonly hart: Riscv['harts'][number];
+}
+
+/** CPU 1 runs another mm; what was unmapped before it does waits in its queue. */
+function setQueued(run: Run, kernel: Kernel, before: boolean): Queued {
+  const stage = cameFromAnotherMm(run);
+  if (before) run(0, (cpu) => munmap(cpu, stage.mm, 0, PAGE));
+  return { ...stage, hart: (kernel.backend as Riscv).harts[1]! };
+}
+
+const leftForLater = defineScenario<Queued>({
+  id: 'riscv/deferred-left',
+  title: 'a flush of an mm that a hart has left is in its queue in the end: nobody interrupts it',
+  source: 'riscv development tree, 2026: should_ipi_flush',
+  cpus: 2,
+  only: RISCV_ONLY,
+  where: BY_IPI,
+  backend: DEFERRED,
+  setup: (run, kernel) => setQueued(run, kernel, false),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE))],
+  sequential: 'the other hart does nothing',
+  final: (peek, { hart }) =>
+    peek(hart.queued) === 1 && peek(hart.needTlbFlush) === 1 ? undefined : 'the flush is not in the queue',
+  twins: [
+    {
+      id: 'riscv/deferred-left/at-once',
+      why: 'harts are interrupted whatever they run',
+      oracle: 'assert',
+      property: 'MISS',
+      backend: { riscv: { userFlush: 'at-once' } },
+    },
+  ],
+});
+
+const takenUp = defineScenario<Queued>({
+  id: 'riscv/deferred-taken-up',
+  title: 'a hart that comes back to an mm does what is in its queue, which is empty then, and says so',
+  source: 'riscv development tree, 2026: set_mm_asid',
+  cpus: 2,
+  only: RISCV_ONLY,
+  where: BY_IPI,
+  backend: DEFERRED,
+  setup: (run, kernel) => setQueued(run, kernel, true),
+  threads: ({ mm }) => [undefined, thread((cpu) => toUser(cpu, mm))],
+  sequential: 'what is asked is what one hart leaves',
+  final: (peek, { hart }) =>
+    peek(hart.queued) === 0 && peek(hart.needTlbFlush) === 0 ? undefined : 'there is something in the queue',
+  twins: [
+    {
+      id: 'riscv/deferred-taken-up/stays',
+      why: 'the hart does not come back',
+      oracle: 'assert',
+      property: 'MISS',
+      threads: () => [undefined, thread((cpu) => cpu.smpMb())],
     },
   ],
 });
@@ -352,6 +412,8 @@ export const RISCV_SCENARIOS: readonly AnyScenario[] = [
   mask,
   firmware,
   deferred,
+  leftForLater,
+  takenUp,
   full,
   tables,
   spurious,

@@ -2,9 +2,11 @@
  * s390: who attaches to an mm, and who changes its entries meanwhile: the handshake of flush_count, the debt, and the two masks.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import type { Geometry, Mm, Profile } from '@mmu-gather/core/stepped';
+import { type Cpu, type Geometry, type Mm, type Profile, putPage, type Steps } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
+  doUserAddrFault,
+  execMmap,
   exitMm,
   madviseDontneed,
   mmAlloc,
@@ -13,7 +15,7 @@ import {
   shrinkPages,
   userStore,
 } from '@mmu-gather/mm/stepped';
-import { crstTableUpgrade } from '@mmu-gather/s390/stepped';
+import { attachMask, crstTableUpgrade, tlbFlushMm } from '@mmu-gather/s390/stepped';
 import {
   type AnyScenario,
   type BackendOverrides,
@@ -404,6 +406,126 @@ const asceReuse = defineScenario<Replaced>({
   ],
 });
 
+/** A task on CPU 0 has executed another program, whose mm has a page. */
+function setExec(run: Run): Replaced & { readonly p0: Mapping } {
+  const stage = setStage(run, { touched: [0], running: [0] });
+  const other = run(0, mmAlloc);
+  run(0, (cpu) => mmap(cpu, other, 0, PAGE, RW_MEMORY));
+  run(0, (cpu) => doUserAddrFault(cpu, other, 0, true));
+  run(0, (cpu) => execMmap(cpu, other));
+  run(0, (cpu) => cpu.enterUser());
+  return { ...stage, other, p0: mappingOf(run, other, 0) };
+}
+
+/** An entry is cleared and purged by one instruction, and its page given up. */
+function* clearDirectly(cpu: Cpu, mm: Mm, { ptl, pte, page }: Mapping): Steps<void> {
+  yield* cpu.spinLock(ptl);
+  yield* cpu.kernel.backend.pte.ptepClearFlush!(cpu, mm, 0, pte);
+  yield* cpu.spinUnlock(ptl);
+  yield* putPage(cpu, page);
+}
+
+const execAndPurge = defineScenario<Replaced & { readonly p0: Mapping }>({
+  id: 's390/exec-direct',
+  title: 'a task has executed another program; a thread of it arrives on another CPU and purges an entry, on both',
+  source: 'arch/s390/include/asm/mmu_context.h activate_mm',
+  cpus: 2,
+  only: S390_ONLY,
+  setup: setExec,
+  threads: ({ other, p0 }) => [
+    undefined,
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, other);
+      yield* clearDirectly(cpu, other, p0);
+    }),
+  ],
+  final: (peek, { other }) => {
+    const masks = [peek(attachMask(other)), peek(other.cpumask)];
+    return masks.every((mask) => mask === 0b11)
+      ? undefined
+      : `attach_mask and mm_cpumask of the mm are ${masks.join(' and ')}`;
+  },
+  twins: [
+    {
+      id: 's390/exec-direct/here',
+      why: 'the purge is one of the CPU that does it',
+      oracle: ['O1', 'O10'],
+      property: 'FUAF',
+      backend: { s390: { globalPurge: 'here' } },
+    },
+  ],
+});
+
+const leaves = defineScenario<Replaced>({
+  id: 's390/leaves',
+  title:
+    'a CPU goes from an mm to another one: it is attached to that alone, and purges of the first are for who is left',
+  source: 'arch/s390/include/asm/mmu_context.h switch_mm; asm/tlbflush.h __tlb_flush_mm',
+  cpus: 2,
+  only: S390_ONLY,
+  setup: (run) => ({ ...setStage(run, { touched: [0] }), other: run(1, mmAlloc) }),
+  threads: ({ mm, other }) => [
+    thread((cpu) => munmap(cpu, mm, 0, PAGE)),
+    thread(function* (cpu) {
+      yield* cpu.enterKernel();
+      yield* contextSwitch(cpu, other);
+      yield* tlbFlushMm(cpu, mm);
+    }),
+  ],
+  final: (peek, { mm, other }) => {
+    const masks = [peek(attachMask(mm)), peek(mm.cpumask), peek(attachMask(other))];
+    return masks.join() === '1,1,2'
+      ? undefined
+      : `attach_mask, mm_cpumask and the other attach_mask are ${masks.join(', ')}`;
+  },
+  twins: [
+    {
+      id: 's390/leaves/stays',
+      why: 'the CPU stays',
+      oracle: 'assert',
+      property: 'MISS',
+      threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => cpu.enterKernel())],
+    },
+  ],
+});
+
+/** Two tables of each level, so that the one below the top stays. */
+const THREE_LEVELS: Geometry = { pageShift: 12, bits: [1, 1, 1] };
+
+const oldAsceReuse = defineScenario<Replaced>({
+  id: 's390/old-asce-reused',
+  title: 'an mm gets a new top-level table, and ends; the next one that its CPU runs has the ASCE of the old table',
+  source: 'arch/s390/mm/pgalloc.c __crst_table_upgrade',
+  cpus: 1,
+  only: S390_ONLY,
+  sequential: 'what was formed from the old table is on the CPU that was told of the new one',
+  geometry: THREE_LEVELS,
+  pools: { mm: 4, table: 12, page: 6 },
+  setup: (run) => ({ ...setStage(run, { touched: [0], running: [0] }), other: run(0, mmAlloc) }),
+  threads: ({ mm, other }) => [
+    thread(function* (cpu) {
+      yield* crstTableUpgrade(cpu, mm);
+      yield* exitMm(cpu);
+      yield* contextSwitch(cpu, other);
+      const next = yield* mmAlloc(cpu);
+      yield* contextSwitch(cpu, next);
+      yield* mmap(cpu, next, 0, PAGE, RW_MEMORY);
+      yield* userStore(cpu, next, 0, 5);
+    }),
+  ],
+  // The old top-level table.
+  holds: ({ mm }, peek) => [{ object: peek(mm.pgd) }],
+  twins: [
+    {
+      id: 's390/old-asce-reused/kept',
+      why: 'the CPU keeps what it formed from the old table, and the purge at the end is one by the new ASCE',
+      oracle: ['O8', 'O4'],
+      property: 'ALIAS',
+      backend: { s390: { upgradePtlb: false } },
+    },
+  ],
+});
+
 /** A larger address space while another thread runs, and then a table of it is freed. */
 function upgraded(
   id: string,
@@ -434,9 +556,6 @@ function upgraded(
     twins: [twin],
   });
 }
-
-/** Two tables of each level, so that the one below the top stays. */
-const THREE_LEVELS: Geometry = { pageShift: 12, bits: [1, 1, 1] };
 
 const D5 = [
   upgraded('s390/D5-waited', 'the call is waited for', {}, true, {
@@ -494,6 +613,9 @@ export const S390_ATTACH: readonly AnyScenario[] = [
   debt,
   tables,
   asceReuse,
+  oldAsceReuse,
+  execAndPurge,
+  leaves,
   ...D5,
   ownEntries,
 ];

@@ -12,7 +12,7 @@
 import { type Arena, type Cell, type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { allocContextId, type ContextIds, freeContextId, reserveContextIds } from '../context-ids.ts';
 import { RADIX_KERNEL_PID } from './isa.ts';
-import { mmActiveCpus, MMU_NO_CONTEXT, mmCopros, mmPid, radixOf } from './state.ts';
+import { mmActiveCpus, mmCopros, mmPid, radixOf } from './state.ts';
 
 /** mmu_context_ida and process_tb. */
 export interface PidTable {
@@ -37,13 +37,15 @@ function* nextInTurn(cpu: Cpu, turns: number): Steps<number> {
   return RADIX_KERNEL_PID + 1 + ((turn - 1) % turns);
 }
 
-/** init_new_context: a PID, and its root in the process table, there for the hardware before anybody loads the PID (ptesync; isync). */
+/**
+ * init_new_context: a PID, and its root in the process table, there before anybody knows the mm. For the hardware a ptesync follows in Linux; here a
+ * walker sees what its CPU can see.
+ */
 export function* radixInitNewContext(cpu: Cpu, mm: Mm): Steps<void> {
   const { pidTable, switches } = radixOf(cpu);
   const { pidTurns } = switches;
   const pid = pidTurns === 0 ? yield* allocContextId(cpu, pidTable.ids) : yield* nextInTurn(cpu, pidTurns);
   yield* cpu.writeOnce(pidTable.processTb + pid, cpu.read(mm.pgd));
-  yield* cpu.smpMb();
   cpu.write(mmPid(mm), pid);
   cpu.write(mmActiveCpus(mm), 0);
   cpu.write(mmCopros(mm), 0);
@@ -65,5 +67,4 @@ export function* radixDestroyContext(cpu: Cpu, mm: Mm): Steps<void> {
   const { pidTable, switches } = radixOf(cpu);
   if (switches.prtbCleared === 'after-flush') yield* clearProcessTableEntry(cpu, mm);
   if (switches.pidTurns === 0) yield* freeContextId(cpu, pidTable.ids, cpu.read(mmPid(mm)));
-  cpu.write(mmPid(mm), MMU_NO_CONTEXT);
 }

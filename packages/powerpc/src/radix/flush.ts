@@ -26,7 +26,7 @@ import { type FlushType, flushTypeNeeded } from './flush-type.ts';
 import { H_RPTI_TYPE_ALL, H_RPTI_TYPE_PWC, H_RPTI_TYPE_TLB, rptInvalidate } from './hypervisor.ts';
 import { RADIX_KERNEL_PID, type Ric, RIC_FLUSH_ALL, RIC_FLUSH_TLB } from './isa.ts';
 import { hasCopros, multicastKernel, multicastPid, multicastVaRange } from './multicast.ts';
-import { MMU_NO_CONTEXT, mmPid, radixOf } from './state.ts';
+import { mmPid, radixOf } from './state.ts';
 import { broadcastKernel, broadcastPid, broadcastVa, broadcastVaRange, type VaRange } from './tlbie.ts';
 import { localPid, localVa, localVaRange } from './tlbiel.ts';
 
@@ -36,7 +36,6 @@ const PMD_LEVEL = 1;
 /** radix__flush_tlb_mm. */
 export function* radixFlushTlbMm(cpu: Cpu, mm: Mm): Steps<void> {
   const pid = cpu.read(mmPid(mm));
-  if (pid === MMU_NO_CONTEXT) return;
   const type = yield* flushTypeNeeded(cpu, mm, false);
   if (type === 'none') return;
   if (type === 'global' && !radixOf(cpu).switches.gtse) yield* rptInvalidate(cpu, pid, H_RPTI_TYPE_TLB);
@@ -46,7 +45,6 @@ export function* radixFlushTlbMm(cpu: Cpu, mm: Mm): Steps<void> {
 /** radix__flush_all_mm: what is cached of tables and of the process table, too. @param fullmm the mm is torn down */
 export function* radixFlushAllMm(cpu: Cpu, mm: Mm, fullmm: boolean): Steps<void> {
   const pid = cpu.read(mmPid(mm));
-  if (pid === MMU_NO_CONTEXT) return;
   const type = yield* flushTypeNeeded(cpu, mm, fullmm);
   if (type === 'none') return;
   const ric = fullmm ? radixOf(cpu).switches.teardownRic : RIC_FLUSH_ALL;
@@ -71,7 +69,6 @@ function* needsEscalation(cpu: Cpu, mm: Mm): Steps<boolean> {
 /** radix__flush_tlb_page_psize: one page of a level. */
 export function* radixFlushTlbPagePsize(cpu: Cpu, mm: Mm, address: number, level: number): Steps<void> {
   const pid = cpu.read(mmPid(mm));
-  if (pid === MMU_NO_CONTEXT) return;
   const type = yield* flushTypeNeeded(cpu, mm, false);
   if (type === 'none') return;
   const end = address + powerOfTwo(entryShift(cpu.kernel.geometry, level));
@@ -105,7 +102,6 @@ function exceeds(cpu: Cpu, type: FlushType, pages: number): boolean {
  */
 export function* radixFlushTlbRange(cpu: Cpu, mm: Mm, start: number, end: number, freedTables = false): Steps<void> {
   const pid = cpu.read(mmPid(mm));
-  if (pid === MMU_NO_CONTEXT) return;
   const type = yield* flushTypeNeeded(cpu, mm, false);
   if (type === 'none') return;
   const { geometry } = cpu.kernel;
@@ -147,7 +143,6 @@ export function* radixFlushTlbRangePsize(
   alsoPwc: boolean,
 ): Steps<void> {
   const pid = cpu.read(mmPid(mm));
-  if (pid === MMU_NO_CONTEXT) return;
   const fullmm = end === EVERYTHING;
   const type = yield* flushTypeNeeded(cpu, mm, fullmm);
   if (type === 'none') return;
@@ -176,7 +171,6 @@ export function radixFlushTlbRangeLevel(cpu: Cpu, mm: Mm, start: number, end: nu
 export function* radixFlushTlbCollapsedPmd(cpu: Cpu, mm: Mm, start: number): Steps<void> {
   const { geometry } = cpu.kernel;
   const pid = cpu.read(mmPid(mm));
-  if (pid === MMU_NO_CONTEXT) return;
   const alsoPwc = radixOf(cpu).switches.collapsePwc;
   if (geometry.pageShift === PAGE_SHIFT) {
     yield* alsoPwc ? radixFlushAllMm(cpu, mm, false) : radixFlushTlbMm(cpu, mm);

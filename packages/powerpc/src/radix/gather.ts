@@ -15,11 +15,9 @@ export function* radixTlbFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {
   const { mm, start, end, pageLevel } = tlb;
   const alsoPwc = tlb.freedTables && gatherPwc;
   if (tlb.fullmm) {
-    // Lazy CPUs will be interrupted when the mm goes; so they are now, and then there may be nobody left.
-    if (lazyTlb !== 'refcount') {
-      yield* cpu.smpMb();
-      yield* exitFlushLazyTlbs(cpu, mm);
-    }
+    // Lazy CPUs will be interrupted when the mm goes; so they are now, and then there may be nobody left. Linux has a barrier before, but nobody
+    // comes to an mm that is torn down.
+    if (lazyTlb !== 'refcount') yield* exitFlushLazyTlbs(cpu, mm);
     yield* radixFlushAllMm(cpu, mm, true);
   } else if (pageLevel === NO_PAGE_SIZE) {
     if (alsoPwc) yield* radixFlushAllMm(cpu, mm, false);

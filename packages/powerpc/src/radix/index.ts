@@ -1,6 +1,7 @@
 export * from './axes.ts';
 export * from './context.ts';
 export * from './copro.ts';
+export * from './errata.ts';
 export * from './flush.ts';
 export * from './flush-type.ts';
 export * from './gather.ts';

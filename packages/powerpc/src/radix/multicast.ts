@@ -83,10 +83,9 @@ export function* doSerialize(_cpu: Cpu, _argument: Address): Steps<void> {}
 
 /**
  * serialize_against_pte_lookup: an interrupt of every other CPU of the mm, waited for. A flush that is a broadcast interrupts nobody, so it does not
- * wait for walkers with interrupts off.
+ * wait for walkers with interrupts off. Linux has a barrier before it reads the mask; the flush that comes before has one, too.
  */
 export function* serializeAgainstPteLookup(cpu: Cpu, mm: Mm): Steps<void> {
-  yield* cpu.smpMb();
   const others = (yield* onlineUsers(cpu, mm)) & ~(1 << cpu.id);
   yield* onEachCpuCondMask(cpu, others, null, DO_SERIALIZE, mm.address);
 }

@@ -19,9 +19,6 @@ import {
 } from '@mmu-gather/core/stepped';
 import type { Radix } from './radix.ts';
 
-/** MMU_NO_CONTEXT: the mm has no PID any more. */
-export const MMU_NO_CONTEXT: number = -1;
-
 /** State of one CPU. Only its own CPU touches it, but for the request, which its interrupts carry. */
 export interface RadixCpu extends Handle {
   /** The mm whose PID is in PIDR: the `prev` of the next switch. */
@@ -62,7 +59,7 @@ export const RadixCpu: Struct<RadixCpu> = struct<RadixCpu>('radix', [
 /** Names of the words of mm->context. */
 export const RADIX_MM_CONTEXT_FIELDS: readonly string[] = ['context.id', 'context.activeCpus', 'context.copros'];
 
-/** mm->context.id: the PID. Written before the mm is published, and when it goes. */
+/** mm->context.id: the PID. Written before the mm is published. */
 export function mmPid(mm: Mm): Cell {
   return mm.context;
 }

@@ -4,7 +4,7 @@
  *     ptesync; tlbiel ...; ptesync                                 addresses
  *     ptesync; tlbiel of each set ...; ptesync; ERAT; isync        a whole PID
  *
- * An instruction here takes effect at once on its CPU, so the barriers behind it only order what comes after.
+ * An instruction here takes effect at once on its CPU, so the barriers behind it have no step.
  */
 import { type Cpu, entrySize, type Steps } from '@mmu-gather/core/stepped';
 import { radixPidScope, radixVaScope, type Ric, RIC_FLUSH_PWC, RIC_FLUSH_TLB } from './isa.ts';
@@ -23,7 +23,6 @@ function* tlbielVa(cpu: Cpu, pid: number, address: number, level: number): Steps
 export function* localVa(cpu: Cpu, pid: number, address: number, level: number): Steps<void> {
   yield* ptesync(cpu);
   yield* tlbielVa(cpu, pid, address, level);
-  yield* ptesync(cpu);
 }
 
 /** _tlbiel_va_range, with more ranges of the same PID behind the first one. */
@@ -34,7 +33,6 @@ export function* localVaRange(cpu: Cpu, first: VaRange, ...more: readonly VaRang
     const size = entrySize(cpu.kernel.geometry, level);
     for (let address = start; address < end; address += size) yield* tlbielVa(cpu, pid, address, level);
   }
-  yield* ptesync(cpu);
 }
 
 /** _tlbiel_pid: a whole PID, on this CPU. RIC 1 is one instruction, others reach one set at a time before ISA 3.1. */
@@ -46,7 +44,6 @@ export function* localPid(cpu: Cpu, pid: number, ric: Ric): Steps<void> {
   if (!isa31 && ric !== RIC_FLUSH_PWC) {
     for (let set = 1; set < tlbSets; set++) traceTlbie(cpu, true, rbOfPid(IS_PID, set), pid, RIC_FLUSH_TLB);
   }
-  yield* ptesync(cpu);
 }
 
 /** __tlbiel_pid. */
