@@ -92,6 +92,7 @@ export function machineOf(
     oraclesOff,
     strict: scenario.strict === true,
     noteSites: sites,
+    ...(scenario.hugeZeroPage === undefined ? {} : { hugeZeroPage: scenario.hugeZeroPage }),
     ...(scenario.pools === undefined ? {} : { pools: scenario.pools }),
   };
   const twin = cell.twin as Twin | undefined;

@@ -103,6 +103,8 @@ export interface Scenario<E = unknown> {
   readonly cpus: number;
   /** Shape of page tables; two levels of two entries if not given. */
   readonly geometry?: Geometry;
+  /** Reads of what may be huge map a huge page of zeroes, and what a write there does (core's BootOptions); there is none if not given. */
+  readonly hugeZeroPage?: 'split' | 'huge';
   /** Objects that each CPU may allocate, where the default does not do. */
   readonly pools?: Partial<PoolSizes>;
   /** Architectures that it is about, if not all. */

@@ -18,5 +18,7 @@ export function* getPage(cpu: Cpu, page: Address): Steps<void> {
 /** put_page: drops a reference, and the page with the last one. */
 export function* putPage(cpu: Cpu, page: Address): Steps<void> {
   if (page === cpu.kernel.zeroPage) return;
-  if ((yield* cpu.atomicAddReturn(page + REFCOUNT, -1)) === 0) yield* cpu.free('page', page);
+  const left = yield* cpu.atomicAddReturn(page + REFCOUNT, -1);
+  cpu.claim.that(left >= 0, 'O16', 'a reference to a page was dropped that nobody held');
+  if (left === 0) yield* cpu.free('page', page);
 }

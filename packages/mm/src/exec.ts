@@ -3,6 +3,8 @@
  *
  *     exec    switch to the new mm, then drop the old one: its last user tears it down from outside
  *     exit    become lazy on the old mm, then drop it: the flush of the teardown finds this CPU lazy and moves it to init_mm
+ *
+ * Linux holds the old mm's mmap_lock for read meanwhile, for the sake of core dumps, which are not here.
  */
 import {
   type Cpu,
@@ -27,7 +29,6 @@ export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
   const rq = thisRq(cpu);
   const { backend } = cpu.kernel;
   const old = currentMm(cpu);
-  if (old !== null) yield* cpu.downRead(old.mmapLock);
   yield* cpu.localIrqDisable();
   const active = activeMm(cpu);
   cpu.write(rq.mm, mm.address);
@@ -39,7 +40,6 @@ export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
     yield* mmdropLazyTlb(cpu, active);
     return;
   }
-  yield* cpu.upRead(old.mmapLock);
   yield* mmput(cpu, old);
 }
 
@@ -47,13 +47,11 @@ export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
 export function* exitMm(cpu: Cpu): Steps<void> {
   const mm = currentMm(cpu);
   if (mm === null) return;
-  yield* cpu.downRead(mm.mmapLock);
   yield* mmgrabLazyTlb(cpu, mm);
   yield* cpu.localIrqDisable();
   cpu.write(thisRq(cpu).mm, 0);
   yield* cpu.kernel.backend.enterLazyTlb(cpu, mm);
   yield* cpu.localIrqEnable();
-  yield* cpu.upRead(mm.mmapLock);
   yield* mmput(cpu, mm);
 }
 
@@ -71,7 +69,8 @@ export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Ste
   const above = vmaNext(cpu, vma);
   const ceiling = above === null ? EVERYTHING : cpu.read(above.start);
   const tlb = yield* tlbGatherMmu(cpu, mm);
-  const from = Math.max(start, end - shift);
+  // What lies between the new place and the old one is empty, and costs a look.
+  const from = end - shift;
   yield* freePgdRange(cpu, tlb, from, end, end - shift, ceiling);
   yield* tlbFinishMmu(cpu, tlb, from, end);
   yield* publishVma(cpu, vma.end, end - shift);

@@ -11,6 +11,9 @@
  * A lazy CPU needs no flush for the leaves' sake, but it may speculate through its cached path to the table, which is freed
  * one day without another flush: the flush must say that tables are freed (x86: rangeFreesTables, CVE-2025-22045).
  *
+ * Once the table is unlinked nobody takes its lock any more, nor does he need to who has unlinked it. mm.pageTableLock is for what stands
+ * beside the entry: tables that are deposited for others.
+ *
  * retract_page_tables takes the table away from a range of a file that has a huge page now. Its entries are gone already;
  * what may still be there are walkers that found the table.
  */
@@ -45,7 +48,6 @@ import {
   pmdOffset,
   pmdPopulate,
   ptepGet,
-  ptlPtr,
   pteOffsetMapLock,
   pteUnmapUnlock,
   setPteAt,
@@ -98,9 +100,7 @@ function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Addres
   const pmd = yield* pmdOffset(cpu, mm, start);
   if (pmd === 0 || !leadsToTable(yield* cpu.readOnce(pmd))) return false;
   yield* vmaStartWrite(cpu, mm, vma);
-  yield* cpu.spinLock(mm.pageTableLock);
   const table = yield* pmdpCollapseFlush(cpu, mm, pmd, start);
-  yield* cpu.spinUnlock(mm.pageTableLock);
   if (cpu.kernel.profile.collapseSync) yield* tlbRemoveTableSyncOne(cpu);
   const movable = yield* isolatePages(cpu, table);
   if (movable) yield* copyPages(cpu, mm, table, start, first);
@@ -111,7 +111,7 @@ function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Addres
   return movable;
 }
 
-/** pmdp_collapse_flush: unlinks a PTE table with all its entries. Under mm.pageTableLock. @returns the table */
+/** pmdp_collapse_flush: unlinks a PTE table with all its entries. @returns the table */
 function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number): Steps<Address> {
   const old = yield* cpu.xchg(pmd, 0);
   // The unit is a base page: small leaves must go.
@@ -126,8 +126,6 @@ function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number): Steps<A
 
 /** __collapse_huge_page_isolate: every page is anonymous, and nobody but its mapping holds a reference. Absent ones will be zero. */
 function* isolatePages(cpu: Cpu, table: Address): Steps<boolean> {
-  const ptl = ptlPtr(cpu, table);
-  yield* cpu.spinLock(ptl);
   let movable = true;
   for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0) && movable; i++) {
     const entry = yield* ptepGet(cpu, table + i);
@@ -136,7 +134,6 @@ function* isolatePages(cpu: Cpu, table: Address): Steps<boolean> {
     movable = ptePresent(entry) && page !== 0 && pageAnon(cpu, page) && !pteUffdWp(entry);
     if (movable && cpu.kernel.profile.collapseRefs) movable = (yield* pageRefcount(cpu, page)) === 1;
   }
-  yield* cpu.spinUnlock(ptl);
   return movable;
 }
 
@@ -157,10 +154,8 @@ function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Addr
     cpu.claim.stable(old, true);
     yield* copyPage(cpu, pages[i]!, old);
     cpu.claim.stable(old, false);
-    yield* cpu.spinLock(ptlPtr(cpu, table));
     yield* setPteAt(cpu, mm, address, pte, 0);
     yield* pageRemoveRmap(cpu, old);
-    yield* cpu.spinUnlock(ptlPtr(cpu, table));
     yield* putPage(cpu, old);
   }
 }

@@ -158,7 +158,7 @@ function* zapPteRange(
     if (leaveFirst) yield* archLeaveLazyMmuMode(cpu);
     let unlinked = false;
     if (recordFirst) yield* tlbEndPtes(cpu, tlb, table);
-    if (whole && at >= end) unlinked = yield* tryGetAndClearPmd(cpu, tlb, pmd, table, from > start);
+    if (whole && at >= end) unlinked = yield* tryGetAndClearPmd(cpu, pmd, table, from > start);
     if (!recordFirst) yield* tlbEndPtes(cpu, tlb, table);
     if (!leaveFirst) yield* archLeaveLazyMmuMode(cpu);
     if (force !== 0) {
@@ -217,17 +217,16 @@ function* zapNonpresentPte(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: 
 }
 
 /**
- * try_get_and_clear_pmd, try_to_free_pte (mm/pt_reclaim.c): unlinks the PTE table that was just emptied. PTL held.
+ * try_get_and_clear_pmd, try_to_free_pte (mm/pt_reclaim.c): unlinks the PTE table that was just emptied. PTL held; the lock of the upper
+ * table, which Linux takes, too, has nothing to do here: who puts a table in looks for none there, and whoever takes one out takes its PTL.
  * @param recheck the PTL was dropped on the way, so faults may have filled entries again
  * @returns true if the table is unlinked; the caller puts it into the gather
  */
-function* tryGetAndClearPmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, table: Address, recheck: boolean): Steps<boolean> {
+function* tryGetAndClearPmd(cpu: Cpu, pmd: Cell, table: Address, recheck: boolean): Steps<boolean> {
   if (recheck) {
     const entries = tableEntries(cpu.kernel.geometry, 0);
     for (let i = 0; i < entries; i++) if (!entryNone(yield* ptepGet(cpu, table + i))) return false;
   }
-  yield* cpu.spinLock(tlb.mm.pageTableLock);
   yield* cpu.writeOnce(pmd, 0);
-  yield* cpu.spinUnlock(tlb.mm.pageTableLock);
   return true;
 }

@@ -16,10 +16,8 @@
 import {
   type Address,
   type Cpu,
-  type Entry,
   type Mm,
   type PteAt,
-  pteDirty,
   putPage,
   type Steps,
   type TlbBatch,
@@ -37,7 +35,6 @@ import {
   pageAddRmap,
   pageAnon,
   pageAnonExclusive,
-  pageMarkDirty,
   pageRefcount,
   pageRemoveRmap,
   tryGetPage,
@@ -90,18 +87,16 @@ export function* mayMigrate(cpu: Cpu, page: Address): Steps<boolean> {
 }
 
 /**
- * Puts a migration entry in the place of a present one. Under its PTL.
+ * Puts a migration entry in the place of a present one, dirty or not: the entry that replaces it will be. Under its PTL.
  * @param batch null to flush at once
  */
 export function* unmapForMigration(cpu: Cpu, page: Address, at: PteAt, batch: TlbBatch | null): Steps<void> {
-  let entry: Entry;
   if (batch !== null && (yield* shouldDeferFlush(cpu, at.mm))) {
-    entry = yield* ptepGetAndClear(cpu, at.mm, at.address, at.pte);
+    const entry = yield* ptepGetAndClear(cpu, at.mm, at.address, at.pte);
     yield* setTlbUbcFlushPending(cpu, batch, at, entry);
   } else {
-    entry = yield* ptepClearFlush(cpu, at);
+    yield* ptepClearFlush(cpu, at);
   }
-  if (pteDirty(entry)) yield* pageMarkDirty(cpu, page);
   yield* setPteAt(cpu, at.mm, at.address, at.pte, mkMigrationPte(page));
   yield* pageRemoveRmap(cpu, page);
 }

@@ -23,11 +23,11 @@ import {
 import { changeProtection, changeProtectionGather, tryChangeWritable } from './change-protection.ts';
 import { EINVAL, ENOMEM } from './errno.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
-import { findVma, vmaModifyFlags, vmaNext } from './vma.ts';
+import { findVma, vmaModifyFlags } from './vma.ts';
 import { vmaMergeRange } from './vma-merge.ts';
 import { mmapWriteUnlock } from './vma-lock.ts';
 
-/** mprotect_fixup: gives one VMA, or the part of it in the range, new flags. @returns false if nothing changes */
+/** mprotect_fixup: gives one VMA, or the part of it in the range, new flags. */
 function* mprotectFixup(
   cpu: Cpu,
   mm: Mm,
@@ -36,15 +36,14 @@ function* mprotectFixup(
   start: number,
   end: number,
   flags: number,
-): Steps<boolean> {
+): Steps<void> {
   const old = cpu.read(vma.flags);
-  if (flags === old) return false;
+  if (flags === old) return;
   const middle = yield* vmaModifyFlags(cpu, mm, vma, start, end, flags);
   // Rights that are new may be used as soon as the first entry is written.
   if ((flags & ~old & VM_WRITE) !== 0) cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'write');
   else if (vmAccess(old) === 'none') cpu.claim.limit(cpu.read(mm.pgd), { start, end }, vmAccess(flags));
   yield* changeProtection(cpu, mm, tlb, middle, start, end, tryChangeWritable(cpu, flags));
-  return true;
 }
 
 /**
@@ -62,9 +61,9 @@ export function* mprotect(cpu: Cpu, mm: Mm, start: number, length: number, prot:
   while (vma !== null && at < end && cpu.read(vma.start) <= at) {
     const to = Math.min(cpu.read(vma.end), end);
     const flags = (cpu.read(vma.flags) & ~VM_ACCESS_FLAGS) | prot;
+    yield* mprotectFixup(cpu, mm, tlb, vma, at, to, flags);
     // The VMA may be split, so where to go on is asked for by address.
-    if (yield* mprotectFixup(cpu, mm, tlb, vma, at, to, flags)) vma = findVma(cpu, mm, to);
-    else vma = vmaNext(cpu, vma);
+    vma = findVma(cpu, mm, to);
     at = to;
   }
   yield* vmaMergeRange(cpu, mm, start, end);

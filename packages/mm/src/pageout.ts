@@ -32,7 +32,7 @@ import { mayBeHuge, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
 import { madviseColdPageRange } from './madvise-walk.ts';
 import { pageAlign, pageAligned } from './mmap.ts';
 import { pageAnon, pageFlags, pageMapcount, vmNormalPage } from './page.ts';
-import { leadsToTable, ptepGet, pteOffsetMapLock, pteUnmapUnlock } from './page-table.ts';
+import { ptepGet, pteOffsetMapLock, pteUnmapUnlock } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
 import { findVma, vmaNext } from './vma.ts';
 import { type Rmap, shrinkPages } from './vmscan.ts';
@@ -83,12 +83,10 @@ function* pageoutRange(
   end: number,
   keepDirty: boolean,
 ): Steps<void> {
-  const entry = yield* cpu.readOnce(pmd);
-  if (mayBeHuge(cpu, vma) && pmdTransHuge(entry)) {
+  if (mayBeHuge(cpu, vma) && pmdTransHuge(yield* cpu.readOnce(pmd))) {
     yield* splitHugePmd(cpu, mm, pmd, start);
     return;
   }
-  if (!leadsToTable(entry)) return;
   const pages = yield* isolate(cpu, mm, pmd, start, end);
   if (pages.length > 0) yield* shrinkPages(cpu, pages, null, keepDirty);
 }

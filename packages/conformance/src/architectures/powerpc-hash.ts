@@ -33,6 +33,10 @@ export const POWERPC_HASH: Architecture = {
       'gup-fast/collapse',
       'T18/collapse',
       'purpose/huge',
+      'purpose/huge-*',
+      'mmap-lock/huge-pages',
+      'two/huge-*',
+      'two/deposit-*',
     ),
     ...skipsOf(
       'tables freed after a flush that interrupts nobody: wrong where it is broadcast, see broadcast/gup-fast-rcu',
@@ -41,6 +45,7 @@ export const POWERPC_HASH: Architecture = {
     ...skipsOf(
       'no PT_RECLAIM as of 6.18: it unlinks a table before what was cleared in it has left the hash page table',
       'nested-counters/table-gone',
+      'purpose/table-gone',
     ),
     ...skipsOf('no flush has a generation, and none is published as completed', 'rfc/D15'),
   ],

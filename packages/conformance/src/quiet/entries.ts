@@ -4,6 +4,7 @@
 import {
   DIRTY,
   entryPresent,
+  entryTarget,
   isMigrationPte,
   isSwapPte,
   NX,
@@ -53,7 +54,9 @@ export const PLACES: Clause = {
       const vma = end.vmaAt(mm, address);
       if (vma === undefined || end.now.peek(vma.end) < address + size) return says(end, leaf, 'where there is no VMA');
       if (isMigrationPte(entry)) return says(end, leaf, 'which nobody will replace');
-      const freed = end.pagesOf(leaf).find((page) => page !== end.kernel.zeroPage && !end.now.live(page));
+      const { zeroPage, hugeZeroPage } = end.kernel;
+      if (hugeZeroPage !== 0 && entryTarget(entry) === hugeZeroPage) continue;
+      const freed = end.pagesOf(leaf).find((page) => page !== zeroPage && !end.now.live(page));
       if (freed !== undefined && !(isSwapPte(entry) && own.slotFreed(freed))) return says(end, leaf, 'which is freed');
     }
     return undefined;

@@ -41,6 +41,7 @@ import { MERGES } from './merge.ts';
 import { MIGRATION } from './migration.ts';
 import { MOVES } from './moves.ts';
 import { MASKS } from './masks.ts';
+import { MMAP_LOCKS } from './mmap-lock.ts';
 import { MUNMAP } from './munmap.ts';
 import { PFNMAP } from './pfnmap.ts';
 import { RADIX_FLUSHES } from './powerpc-radix-flush.ts';
@@ -58,6 +59,11 @@ import { TABLES } from './tables.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { PURPOSES } from './purposes.ts';
+import { PURPOSES_OF_FILES } from './purposes-files.ts';
+import { PURPOSES_OF_HOLES } from './purposes-holes.ts';
+import { PURPOSES_OF_HUGE_PAGES } from './purposes-huge.ts';
+import { PURPOSES_OF_PAGES } from './purposes-pages.ts';
+import { PURPOSES_OF_SPACES } from './purposes-space.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
 import { QUEUE_RECORDS } from './queue-records.ts';
 import { RING_SCENARIOS } from './ring.ts';
@@ -71,6 +77,7 @@ import { SETTLING } from './settling.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
 import { SYNC_WAITING } from './sync-waiting.ts';
 import { TRACES } from './traces.ts';
+import { TWO_FAULTS } from './two-faults.ts';
 import { UPGRADES } from './upgrades.ts';
 import { VMAP } from './vmap.ts';
 import { VMA_LOCKS } from './vma-lock.ts';
@@ -143,6 +150,13 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...PFNMAP,
   ...VMAP,
   ...PURPOSES,
+  ...PURPOSES_OF_FILES,
+  ...PURPOSES_OF_HOLES,
+  ...PURPOSES_OF_HUGE_PAGES,
+  ...PURPOSES_OF_PAGES,
+  ...PURPOSES_OF_SPACES,
+  ...MMAP_LOCKS,
+  ...TWO_FAULTS,
   ...STORM,
   ...TABLES,
   ...GUP_FAST,

@@ -7,9 +7,11 @@
  * write-protected by userfaultfd. Pages of a huge page stand in brackets.
  */
 import {
+  type Address,
   type Cpu,
   type Entry,
   entryCell,
+  entryIndex,
   entryPresent,
   entryTarget,
   type Geometry,
@@ -21,7 +23,6 @@ import {
   pageSize,
   pteUffdWp,
   pteWrite,
-  tableEntries,
   taskSize,
   Vma,
   VM_READ,
@@ -57,19 +58,22 @@ function vmasOf(peek: Peek, geometry: Geometry, mm: Mm): string[] {
   return found;
 }
 
-/** Of geometries with two levels. */
 function pagesOf(peek: Peek, geometry: Geometry, mm: Mm): string[] {
   const found: string[] = [];
-  const size = pageSize(geometry);
-  const small = tableEntries(geometry, 0);
-  for (let address = 0; address < taskSize(geometry); address += size) {
-    const upper = peek(entryCell(geometry, peek(mm.pgd), 1, address));
-    if (upper === 0) found.push('-');
-    else if ((upper & PSE) === 0)
-      found.push(pageOf(peek, peek(entryCell(geometry, entryTarget(upper), 0, address)), 0));
-    else found.push(`[${pageOf(peek, upper, (address / size) % small)}]`);
-  }
+  for (let address = 0; address < taskSize(geometry); address += pageSize(geometry))
+    found.push(pageAt(peek, geometry, peek(mm.pgd), address));
   return found;
+}
+
+function pageAt(peek: Peek, geometry: Geometry, pgd: Address, address: number): string {
+  let table = pgd;
+  for (let level = geometry.bits.length - 1; level > 0; level--) {
+    const upper = peek(entryCell(geometry, table, level, address));
+    if (upper === 0) return '-';
+    if ((upper & PSE) !== 0) return `[${pageOf(peek, upper, entryIndex(geometry, 0, address))}]`;
+    table = entryTarget(upper);
+  }
+  return pageOf(peek, peek(entryCell(geometry, table, 0, address)), 0);
 }
 
 function pageOf(peek: Peek, entry: Entry, nth: number): string {

@@ -9,9 +9,7 @@ import {
   getPage,
   Page,
   PG_DIRTY,
-  type Profile,
   putPage,
-  type Steps,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
@@ -69,62 +67,12 @@ import {
   writebackPage,
 } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
-import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import type { AnyScenario } from '../scenario.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { gives, looks } from './look.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
-
-/** Calls, of which the first is made if it `does`, and what there is to see after each. */
-type Story<E> = (cpu: Cpu, env: E, does: boolean) => Steps<unknown>;
-
-function purpose<E>(
-  id: string,
-  title: string,
-  setup: (run: Run) => E,
-  story: Story<E>,
-  profile: Partial<Profile> = {},
-): AnyScenario {
-  function* told(cpu: Cpu, env: E, does: boolean): Steps<void> {
-    // What is claimed before the first step no search would find.
-    yield* cpu.smpMb();
-    yield* story(cpu, env, does);
-  }
-  return defineScenario<E>({
-    id: `purpose/${id}`,
-    title,
-    cpus: 1,
-    profile,
-    pools: { page: 10, table: 8, vma: 8, area: 6 },
-    setup,
-    threads: (env) => [thread((cpu) => told(cpu, env, true))],
-    sequential: 'one CPU makes one call after the other',
-    twins: [
-      {
-        id: `purpose/${id}/left-out`,
-        why: 'its first operation does nothing',
-        oracle: 'O17',
-        threads: (env) => [thread((cpu) => told(cpu, env, false))],
-      },
-    ],
-  });
-}
-
-/** Four pages with the contents 1 to 4, of a thread on CPU 0. */
-function four(run: Run): Stage {
-  return setStage(run, { pages: 4, running: [0] });
-}
-
-interface TwoPages extends Stage {
-  readonly p0: Mapping;
-  readonly p1: Mapping;
-}
-
-/** Two pages, 1 and 2. */
-function two(run: Run): TwoPages {
-  const stage = setStage(run, { running: [0] });
-  return { ...stage, p0: mappingOf(run, stage.mm, 0), p1: mappingOf(run, stage.mm, PAGE) };
-}
+import { four, purpose, two } from './purpose.ts';
+import { type Mapping, mappingOf, PAGE, type Stage } from './stage.ts';
 
 const unmapping = purpose('munmap', 'munmap, mmap over a mapping, brk', four, function* (cpu, { mm }, does) {
   if (does) gives(cpu, 'munmap', yield* munmap(cpu, mm, PAGE, PAGE), 0);
@@ -276,6 +224,9 @@ const watching = purpose(
     looks(cpu, mm, '0-2 rw | 1r! 2r! - -');
     const child = yield* dupMm(cpu, mm);
     looks(cpu, child, '0-2 rw | 1r 2r - -');
+    // The child is not registered: a userfaultfd has no say there.
+    gives(cpu, 'protection of the child', yield* mwriteprotectRange(cpu, child, 0, PAGE, true), 0);
+    looks(cpu, child, '0-2 rw | 1r 2r - -');
     yield* mmput(cpu, child);
     gives(cpu, 'let in', yield* mwriteprotectRange(cpu, mm, 0, PAGE, false), 0);
     gives(cpu, 'a store', yield* userStore(cpu, mm, 0, 7), 0);
@@ -304,7 +255,7 @@ const softDirty = purpose(
     looks(cpu, mm, '0-2 rw | 7w 2r - -');
   },
   // 5.11.0 flushes nothing here, and misses what is written through an old entry.
-  { clearRefs: 'pending-mm' },
+  { profile: { clearRefs: 'pending-mm' } },
 );
 
 const migrating = purpose(
@@ -475,7 +426,10 @@ const leaving = purpose('exit', 'exec and exit give everything back', two, funct
   gives(cpu, 'users', cpu.read(mm.mmUsers), 1);
   yield* getPage(cpu, entryTarget(yield* secondaryFault(cpu, mm, 0)));
   yield* putPage(cpu, entryTarget(yield* secondaryFault(cpu, mm, 0)));
+  yield* mmgrab(cpu, mm);
   if (does) yield* execMmap(cpu, next);
+  gives(cpu, 'users of what it ran before', cpu.read(mm.mmUsers), 0);
+  yield* mmdrop(cpu, mm);
   gives(cpu, 'a load', yield* userLoad(cpu, next, 0), 0);
   looks(cpu, next, '0-1 rw | 0r - - -');
   gives(cpu, 'a store', yield* userStore(cpu, next, 0, 7), 0);
