@@ -20,7 +20,7 @@ export * from './read/error.ts';
 export * from './read/event.ts';
 export type { Format } from './read/format.ts';
 export * from './read/open.ts';
-export type { RecordedProcess } from './read/recorder-notes.ts';
+export type { RecordedProcess, Run } from './read/recorder-notes.ts';
 export type { Clock, Header, Trace } from './read/trace.ts';
 export { replay, type ReplayOptions } from './replay.ts';
 export {
