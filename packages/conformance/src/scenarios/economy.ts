@@ -227,13 +227,14 @@ export const ECONOMY: readonly AnyScenario[] = [
   ),
   economy(
     'exit-vmas',
-    'an mm of several VMAs dies: it is flushed once',
+    'an mm of several VMAs dies: it is flushed once, even where each VMA of a live one is flushed by itself',
     ({ mm }) => [
       (cpu) => mprotect(cpu, mm, 2 * PAGE, PAGE, VM_READ),
       (cpu) => mprotect(cpu, mm, 6 * PAGE, PAGE, VM_READ),
       (cpu) => exitMm(cpu),
     ],
     {
+      profile: { mergeVmas: false },
       beside: () => [
         function* (cpu) {
           yield* cpu.enterKernel();
