@@ -5,7 +5,7 @@
  *     CPU 0    runs the mm, and changes it
  *     CPU 1    runs it in user mode, all of its pages cached
  *     CPU 2    has gone idle, and borrows it lazily
- *     CPU 3    has run it, and runs another mm now: both are cached, each under its own ASID where there are such
+ *     CPU 3    has run it, and runs another mm now: both are cached, each under its own ASID where there are such. Its thread counts as a user
  *
  * The mm has twelve pages in three tables of four.
  */
@@ -36,6 +36,7 @@ import {
   madviseDontneed,
   mmAlloc,
   mmap,
+  mmput,
   mprotect,
   mremap,
   MREMAP_FIXED,
@@ -214,7 +215,7 @@ export const ECONOMY: readonly AnyScenario[] = [
   economy(
     'exit',
     'all leave the mm; the last one tears it down a few pages at a time, while a CPU borrows it and another one has it in its TLB',
-    () => [(cpu) => exitMm(cpu)],
+    ({ mm }) => [(cpu) => mmput(cpu, mm), (cpu) => exitMm(cpu)],
     {
       profile: SMALL_BATCHES,
       beside: () => [
@@ -231,10 +232,11 @@ export const ECONOMY: readonly AnyScenario[] = [
     ({ mm }) => [
       (cpu) => mprotect(cpu, mm, 2 * PAGE, PAGE, VM_READ),
       (cpu) => mprotect(cpu, mm, 6 * PAGE, PAGE, VM_READ),
+      (cpu) => mmput(cpu, mm),
       (cpu) => exitMm(cpu),
     ],
     {
-      profile: { mergeVmas: false },
+      profile: { mergeVmas: false, fullmm: 'F0' },
       beside: () => [
         function* (cpu) {
           yield* cpu.enterKernel();
