@@ -31,7 +31,7 @@ export interface Pool {
   readonly canaries: number;
   /** First control word of its free stack: a lock, the number of objects in it, how many were ever taken from the pool's end, and the objects. */
   readonly stack: number;
-  /** First control word of its rows: how long they are, the first free one, and {@link ROW_WORDS} of each object. */
+  /** First control word of its rows: how long they are, the first free one, and `ROW_WORDS` of each object. */
   readonly rows: number;
 }
 
