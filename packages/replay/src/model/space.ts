@@ -78,7 +78,8 @@ export class Spaces {
     this.#brk.delete(mm.address);
     const { arch, pageSize } = this.#host;
     const { stackTop: top, stackShift } = arch.places;
-    const shift = recorded ?? stackShift;
+    // A recording of another architecture than was said may move it out of user space.
+    const shift = recorded !== null && recorded < top - pageSize ? recorded : stackShift;
     const flags = VM_READ | VM_WRITE | VM_GROWSDOWN;
     const vma = insertVma(cpu, mm, top - pageSize, top, flags, { file: 0, pgoff: 0 });
     doUserAddrFault(cpu, mm, top - pageSize, true, this.#files);
