@@ -9,7 +9,6 @@ import {
   dupMm,
   EFAULT,
   EINVAL,
-  ENOMEM,
   filemapGetLocked,
   gupFast,
   ksmMakeStable,
