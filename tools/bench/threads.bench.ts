@@ -123,7 +123,6 @@ function flush(start: number, end: number): void {
   cpu.write(request.start, all ? 0 : start);
   cpu.write(request.end, all ? direct.EVERYTHING : end);
   cpu.write(request.newTlbGen, gen);
-  cpu.write(request.initiatingCpu, cpu.id);
   if (cpu.readOnce(space.cpumask) !== 1) throw new Error('nobody else is there');
   if (cpu.read(state.loadedMm) !== space.address) return;
   cpu.localIrqDisable();

@@ -347,7 +347,7 @@ class CountingCpu implements Cpu {
   *awaitIpis(): Steps<void> {
     const { pending, holdIpis, onIpi } = this.#machine;
     if (!holdIpis) onIpi?.awaited();
-    for (let turns = 0; pending.length > 0 && pending.some(({ from }) => from === this.id); turns++) {
+    for (let turns = 0; pending.some(({ from }) => from === this.id); turns++) {
       this.#patience(turns);
       yield WAITS;
     }
