@@ -155,6 +155,8 @@ export const S390: Architecture = {
     'munmap/both-ways/irqs-off': 'no flush waits for another CPU to take an interrupt',
     'munmap/lazy-returns/no-check':
       'a CPU that has borrowed an mm is attached to it, so that every change is purged on all: see bug:B80/unpaid',
+    's390/clear-young/lazily@clearRefs=gather': 'the gather of clear_refs flushes, and so pays what is owed',
+    's390/clear-young/lazily@clearRefs=gather-unpaired': 'the gather of clear_refs flushes, and so pays what is owed',
     'huge/split-dirty/read-before': 'no hardware sets dirty bits: under the lock none is lost',
     ...mendsOf(
       'three mms do not use up the ASCEs: none changes hands, see s390/asce-reused',

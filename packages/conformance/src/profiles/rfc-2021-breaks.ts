@@ -238,6 +238,14 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
   },
   {
     from: 15,
+    why: 'D4/D5: what changes outside of a bracket is covered by no generation',
+    only: ['x86'],
+    scenarios: {
+      'generations/no-bracket': 'O10',
+    },
+  },
+  {
+    from: 15,
     why: 'D3: a generation is used twice',
     scenarios: {
       'storm/reclaim-beside-gather': ['O1', 'O10'],

@@ -119,7 +119,7 @@ const vmaLock = defineScenario<Stage>({
     {
       id: 'collapse/vma-lock/unlocked',
       why: 'collapse does not lock the VMA: the fault puts a table in where the huge page will go',
-      oracle: ['O14', 'O16', 'O17'],
+      oracle: ['O14', 'O16', 'O17', 'race'],
       property: 'LOSTW',
       profile: { vmaWriters: 'none' },
     },

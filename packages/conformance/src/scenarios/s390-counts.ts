@@ -2,7 +2,16 @@
  * s390: counts and caches that must come back to what they were: flush_count, the debt, and the cache of a lazy MMU section.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Cpu, type Geometry, type Mm, RW, DIRTY, entrySet, type Steps, VM_READ } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  DIRTY,
+  entrySet,
+  type Geometry,
+  type Mm,
+  pteMkwrite,
+  type Steps,
+  VM_READ,
+} from '@mmu-gather/core/stepped';
 import { mprotect, userLoad } from '@mmu-gather/mm/stepped';
 import { crstTableUpgrade, flushCount, flushMm, tlbFlushMm } from '@mmu-gather/s390/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
@@ -73,7 +82,7 @@ const COUNTS = [
     const { pte: ops } = cpu.kernel.backend;
     yield* ops.ptepSetWrprotect(cpu, mm, address, pte, yield* cpu.readOnce(pte), 0);
     const old = yield* cpu.readOnce(pte);
-    yield* ops.ptepSetAccessFlags(cpu, mm, address, pte, old, entrySet(old, RW | DIRTY), 0);
+    yield* ops.ptepSetAccessFlags(cpu, mm, address, pte, old, entrySet(pteMkwrite(old), DIRTY), 0);
   }),
   counted('collapse', 'unlink tables', (cpu, mm, { table }, address) =>
     cpu.kernel.backend.pte.pmdpCollapseFlush!(cpu, mm, address, table),
