@@ -76,8 +76,6 @@ const LARGE_BUDGET = 80_000;
 
 /** What covers a survivor is looked for in so many cells, */
 const COVER_CELLS = 8;
-/** among so many mutants that reach each, */
-const COVER_CANDIDATES = 160;
 /** and in so many states of each. */
 const COVER_BUDGET = 20_000;
 
@@ -379,11 +377,14 @@ export class Lead {
     return { ...fate, looked: true, ...(either !== undefined && { either }) };
   }
 
-  /** Looks for what covers a survivor: first in what stands near, and in cells that have killed what stands near. */
+  /**
+   * Looks for what covers a survivor: in its own file, and in cells that have killed what stands there. What is noticed only beside a mutant of other
+   * code mostly is not what does its work: an access or a flush more, or less, gives the other one its chance.
+   */
   async #cover(mutant: number, all: readonly Fate[]): Promise<Covered | undefined> {
     const { site } = this.#mutations[mutant]!;
-    const nearness = (other: Mutation): number =>
-      ['function', 'file'].filter((of) => other.site[of as 'function'] === site[of as 'function']).length;
+    const isNear = (other: number): boolean => this.#mutations[other]!.site.file === site.file;
+    const sameFunction = (other: number): number => (this.#mutations[other]!.site.function === site.function ? 1 : 0);
     const reaching = inRounds(this.#reaching.get(mutant) ?? []);
     const killers = new Map<string, number>();
     for (const { mutation, kill } of all) {
@@ -395,9 +396,9 @@ export class Lead {
     const best = reaching.toSorted((a, b) => kills(b) - kills(a)).slice(0, COVER_CELLS);
     const trials = best.map(({ cell, states, reached }) => {
       const candidates = reached
-        .filter((other) => other !== mutant && (this.#crew.weak || !this.#mutations[other]!.weakOnly))
-        .toSorted((a, b) => nearness(this.#mutations[b]!) - nearness(this.#mutations[a]!) || a - b)
-        .slice(0, COVER_CANDIDATES);
+        .filter((other) => other !== mutant && isNear(other))
+        .filter((other) => this.#crew.weak || !this.#mutations[other]!.weakOnly)
+        .toSorted((a, b) => sameFunction(b) - sameFunction(a) || a - b);
       return { cell, states, candidates };
     });
     const answer = await this.#crew.ask({ kind: 'cover', mutant, trials, budget: COVER_BUDGET });
