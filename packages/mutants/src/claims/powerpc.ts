@@ -29,11 +29,4 @@ export const POWERPC_CLAIMS: readonly Claim[] = [
     archs: ['powerpc-radix'],
     why: 'who has looked for the users of the mm has a barrier behind its entries already',
   },
-  {
-    mutant:
-      'powerpc/radix/switch.ts radixSwitchMm: yield* cpu.atomicOr(next.cpumask, 1 << cpu.id): after yield* cpu.atomicAdd(mmActiveCpus(next), 1)',
-    coveredBy: 'powerpc/radix/switch.ts radixSwitchMm: cpu.smpMb(): left out',
-    archs: ['powerpc-radix'],
-    why: 'both before the barrier, and flushes look at both behind theirs',
-  },
 ];

@@ -11,6 +11,9 @@
  *
  * Contract: entries were changed before the call. When it returns no CPU holds what they replaced, lazy ones included; and with RIC 1 or 2
  * (`alsoPwc`) no way to a table that was unlinked.
+ *
+ * In Linux each leaves early where the mm has no PID (MMU_NO_CONTEXT): before its context is made, or after it was destroyed. Nothing here flushes
+ * an mm then, so they do not ask.
  */
 import {
   ALL,
