@@ -1,8 +1,8 @@
-// Every profile on the whole suite, each cell up to a few thousand states; what is larger is run by `mmu-gather conformance --profile P`.
+// Every profile on the whole suite, each cell up to some hundred states; what is larger is run by `mmu-gather conformance --profile P`.
 import { expect, test } from 'vitest';
 import { cells, DEFAULT_PROFILES, PROFILES, runCell, SCENARIOS, X86 } from '../src/index.ts';
 
-const MAX_STATES = 2_000;
+const MAX_STATES = 500;
 /** The share of cells that are decided within it. */
 const DECIDED = 0.7;
 

@@ -12,7 +12,7 @@ import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, writeFi
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Sources } from './modules.ts';
-import type { Fate } from './lead.ts';
+import type { Fate } from './fate.ts';
 
 const SCHEMA = 1;
 

@@ -11,7 +11,7 @@
  *     unexplained   it survives, and nothing says why
  */
 import { type Sort, SORTS } from './economy.ts';
-import type { Costs, Fate } from './lead.ts';
+import type { Costs, Fate } from './fate.ts';
 import { TWO_STEPS } from './port-steps.ts';
 
 /** What the fate of a mutant means. */
