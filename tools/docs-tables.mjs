@@ -1,7 +1,10 @@
-// The tables in docs/*.md that are made, not typed: what profiles cost, from `mmu-gather conformance --compare --json` and, on recordings of
+// The tables in README.md and docs/*.md that are made, not typed: what profiles cost, from `mmu-gather conformance --compare --json` and, on recordings of
 // a real kernel, from `mmu-gather replay --profile P --json`.
 //
 //     <!-- generated: NAME -->  ...  <!-- /generated -->
+//
+//     <!-- generated: console ARGS -->   what `mmu-gather ARGS` prints; times stay as they are
+//     <!-- generated: steps 4 38 of ARGS -->   of its race, these steps
 //
 // Without arguments: says which pages are not what they would be; the races in docs/bugs.md are not searched for then. With --write: writes
 // them. With names of pages (bugs.md): these alone.
@@ -14,6 +17,8 @@ import { bugsPage } from './docs-bugs.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const write = process.argv.includes('--write');
 const named = process.argv.slice(2).filter((argument) => argument !== '--write');
+/** Columns of what the command prints for people. */
+const WIDTH = 98;
 const COUNTS = { flushes: 'flushes', ipis: 'IPIs', entries: 'entries', redundant: 'redundant', stale: 'stale' };
 
 /** Runs the command, and returns the JSON that it prints. */
@@ -22,6 +27,43 @@ function mmuGather(...args) {
   const { stdout, stderr, status } = spawnSync(process.execPath, command, { encoding: 'utf8', maxBuffer: 1 << 28 });
   if (status !== 0) throw new Error(`mmu-gather ${args.join(' ')} ended with ${status}: ${stderr}`);
   return JSON.parse(stdout);
+}
+
+/** Runs the command, and returns what it prints. */
+function printed(args) {
+  const command = ['--enable-source-maps', join(root, 'packages/cli/dist/main.js'), ...args.split(' ')];
+  const env = { ...process.env, COLUMNS: String(WIDTH) };
+  const { stdout, stderr, status } = spawnSync(process.execPath, command, { encoding: 'utf8', env });
+  if (status !== 0) throw new Error(`mmu-gather ${args} ended with ${status}: ${stderr}`);
+  return stdout;
+}
+
+const TIME = /\b[\d.]+ m?s\b/g;
+
+/** What a command prints, with the times that the page has already: they differ each time. */
+function consoleBlock(args, old) {
+  const times = old.match(TIME) ?? [];
+  const text = printed(args).replaceAll(TIME, (time) => (times.shift() ?? time).padStart(time.length));
+  return `\`\`\`console\n$ mmu-gather ${args}\n${text.trimEnd()}\n\`\`\``;
+}
+
+/** Steps of the race that a command draws, each with the lines that go on with it. */
+function stepsBlock(numbers, args) {
+  const lines = printed(args).split('\n');
+  const heads = lines.filter((line) => /^ +CPU 0 /.test(line)).slice(0, 1);
+  const steps = numbers.split(' ').flatMap((number) => {
+    const first = lines.findIndex((line) => line.startsWith(`${number.padStart(3)}  `));
+    if (first < 0) throw new Error(`mmu-gather ${args}: there is no step ${number}`);
+    const rest = lines.slice(first + 1);
+    return [
+      lines[first],
+      ...rest.slice(
+        0,
+        rest.findIndex((line) => !line.startsWith('      ')),
+      ),
+    ];
+  });
+  return `\`\`\`\n${[...heads, ...steps].join('\n')}\n\`\`\``;
 }
 
 const compare = (profiles) =>
@@ -152,8 +194,10 @@ const rfc = () =>
 // Diagrams name the sources.
 process.setSourceMapsEnabled(true);
 const suite = await import('../packages/conformance/dist/index.js');
-const pages = named.length > 0 ? named : readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
-const texts = new Map(pages.map((page) => [page, readFileSync(join(root, 'docs', page), 'utf8')]));
+const inDocs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const pages = named.length > 0 ? named : ['README.md', ...inDocs];
+const pathOf = (page) => (page === 'README.md' ? page : join('docs', page));
+const texts = new Map(pages.map((page) => [page, readFileSync(join(root, pathOf(page)), 'utf8')]));
 const reduced = [...texts.values()].some((text) => text.includes('<!-- generated: reductions -->'))
   ? await reductionTable()
   : '';
@@ -170,23 +214,33 @@ const TABLES = {
     replayed(['linux-5.11', ...[2, 3, 4, 8, 15, 16].map((n) => `rfc-2021-corrected@${n}`), 'rfc-2021-corrected']),
 };
 
+/** What a block is filled with. */
+function block(page, name, old) {
+  const [, args] = /^console (.*)$/.exec(name) ?? [];
+  if (args !== undefined) return consoleBlock(args, old);
+  const [, steps, race] = /^steps ([\d ]+) of (.*)$/.exec(name) ?? [];
+  if (race !== undefined) return stepsBlock(steps, race);
+  if (!(name in TABLES)) throw new Error(`${page}: no table '${name}': there are ${Object.keys(TABLES).join(', ')}`);
+  return TABLES[name](old);
+}
+
 /** A page with every block filled. */
 function filled(page, text) {
-  return text.replaceAll(/(<!-- generated: (.*?) -->\n)([^]*?)(<!-- \/generated -->)/g, (_, begin, name, old, end) => {
-    if (!(name in TABLES)) throw new Error(`${page}: no table '${name}': there are ${Object.keys(TABLES).join(', ')}`);
-    return `${begin}\n${TABLES[name](old)}\n\n${end}`;
-  });
+  return text.replaceAll(
+    /(<!-- generated: (.*?) -->\n)([^]*?)(<!-- \/generated -->)/g,
+    (_, begin, name, old, end) => `${begin}\n${block(page, name, old)}\n\n${end}`,
+  );
 }
 
 for (const [page, text] of texts) {
-  const path = join(root, 'docs', page);
+  const path = join(root, pathOf(page));
   const next = filled(page, text);
   if (next === text) continue;
   if (write) {
     writeFileSync(path, next);
-    console.log(`written: docs/${page}`);
+    console.log(`written: ${pathOf(page)}`);
   } else {
-    console.error(`docs/${page}: tables are not what the code gives; mend with: npm run docs:tables`);
+    console.error(`${pathOf(page)}: tables are not what the code gives; mend with: npm run docs:tables`);
     process.exitCode = 1;
   }
 }

@@ -108,14 +108,16 @@ export class Flows {
       this.#irqReturn(cpu);
       return;
     }
+    const process = this.processes[number]!;
+    const body = number < this.#cpus ? this.#bodies[number]! : this.#handler(cpu);
+    if (process.wantStacks) process.noteStack(body);
     const value = effects.perform(number, cpu, choice);
     this.#lastResult[number] = value;
     if (this.#host.isBroken()) return;
     this.#histories.stepped(number, kind, value);
-    const process = this.processes[number]!;
     let done: boolean;
     try {
-      done = process.resume(number < this.#cpus ? this.#bodies[number]! : this.#handler(cpu), value);
+      done = process.resume(body, value);
     } catch (error) {
       if (error instanceof NotRepeatable) throw error;
       this.#host.breaks({ oracle: 'assert', message: thrown(error) });

@@ -66,7 +66,7 @@ export class Process implements Step {
   runsAlways = false;
   /** Whether to run it always, and note where it is at every call: slow, for diagrams. */
   wantStacks = false;
-  /** Stack of the call that was performed last, if stacks are wanted. */
+  /** Stack of the call that was performed last, or went wrong; see {@link Process.noteStack}. */
   performedStack = '';
   /** Number of the pause that the process has come to; see {@link Process.resume}. */
   pause = 0;
@@ -114,17 +114,20 @@ export class Process implements Step {
     return this.#run(body, undefined);
   }
 
+  /** Notes the stack of the step that the process is at, which is about to be performed. */
+  noteStack(body: Body): void {
+    this.#length = this.#host.logLength(this);
+    const at = this.#host.pauses.passage(this.#host.pauseOf(this));
+    if (this.#steps === undefined || this.#passage !== at || this.#body !== body) this.#run(body, undefined);
+    this.performedStack = this.#stack;
+  }
+
   /**
    * Takes the process on from the pause that it is at, with the result of the step. @returns true if the body has returned, else it
    * is at `pause`
    */
   resume(body: Body, value: number): boolean {
     const from = this.#host.pauses.passage(this.#host.pauseOf(this));
-    if (this.wantStacks) {
-      this.#length = this.#host.logLength(this);
-      if (this.#steps === undefined || this.#passage !== from || this.#body !== body) this.#run(body, undefined);
-      this.performedStack = this.#stack;
-    }
     this.#host.append(this, value);
     const next = from.after(value);
     if (next !== undefined && this.#isKnown(next)) return this.#repeat(next, body, from);

@@ -50,6 +50,19 @@ test('all by name, in 40 columns', () => {
   expect(text).toContain('2 wrong twins do not apply to arm64:\n');
 });
 
+test('architectures to which nothing applies, in one line', () => {
+  const left = [
+    ...LEFT,
+    { id: 'munmap/away', arch: 'riscv', why: 'no mask' },
+    { id: 'T3/fixed', arch: 'bell', why: 'no' },
+  ];
+  const text = notApplicableText(left, CELLS, false, { columns: 80 });
+  expect(text.split('\n').at(-1)).toBe('nothing of this applies to riscv, bell; --verbose says why');
+  expect(text).not.toContain('to riscv:');
+  const verbose = notApplicableText(left, CELLS, true, { columns: 80 });
+  expect(verbose).toContain('1 scenario does not apply to riscv:\n  1  no mask (munmap/away)');
+});
+
 test('nothing, where everything applies', () => {
   expect(notApplicableText([], CELLS, true, { columns: 80 })).toBe('');
 });

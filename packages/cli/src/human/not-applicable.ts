@@ -4,6 +4,7 @@
  *     12 scenarios do not apply to arm64:
  *       7  on x86 only: only it has interrupts and broadcasts (INVLPGB) to choose from
  *       5  ...
+ *     nothing of this applies to s390, riscv; --verbose says why
  */
 import type { NotApplicable } from '@mmu-gather/conformance';
 import type { PlannedCell } from '../suite/request.ts';
@@ -18,7 +19,10 @@ export function notApplicableText(
   { columns }: Pick<Terminal, 'columns'>,
 ): string {
   const archs = [...new Set(left.map(({ arch }) => arch))];
+  const runs = new Set(cells.map(({ arch }) => arch));
+  const idle = verbose ? [] : archs.filter((arch) => !runs.has(arch));
   const paragraphs = archs.map((arch) => {
+    if (idle.includes(arch)) return [];
     const own = left.filter((each) => each.arch === arch);
     const scenarios = own.filter(({ twinOf }) => twinOf === undefined);
     const twins = own.filter(({ twinOf }) => twinOf !== undefined);
@@ -29,9 +33,10 @@ export function notApplicableText(
       ...(verbose ? reasons(twins) : []),
       ...unproven(twins, cells, arch),
     ];
-    return lines.join('\n');
+    return lines;
   });
-  return paragraphs.join('\n');
+  const nothing = `nothing of this applies to ${idle.join(', ')}; --verbose says why`;
+  return [...paragraphs.flat(), ...(idle.length > 0 ? [wrap(nothing, columns)] : [])].join('\n');
 
   function reasons(of: readonly NotApplicable[]): string[] {
     const all = [...new Set(of.map(({ why }) => why))];
