@@ -38,12 +38,12 @@ function printed(args) {
   return stdout;
 }
 
-const TIME = /\b[\d.]+ m?s\b/g;
+const TIME = / *\b[\d.]+ m?s\b/g;
 
 /** What a command prints, with the times that the page has already: they differ each time. */
 function consoleBlock(args, old) {
   const times = old.match(TIME) ?? [];
-  const text = printed(args).replaceAll(TIME, (time) => (times.shift() ?? time).padStart(time.length));
+  const text = printed(args).replaceAll(TIME, (time) => times.shift() ?? time);
   return `\`\`\`console\n$ mmu-gather ${args}\n${text.trimEnd()}\n\`\`\``;
 }
 
