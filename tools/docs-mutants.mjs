@@ -95,18 +95,23 @@ function write(arch, rows) {
 /** Code that several architectures run: a step that survives on one may be what another one needs. */
 const SHARED = /^(core|mm)\//;
 
-/** Rows as the page counts them: what survives here, or is not reached, and another architecture's table has killed, is only not needed here. */
+/**
+ * Rows as the page counts them: what survives here, or is not reached, and another architecture's table has killed, or found to save work, is only not
+ * needed here.
+ */
 function explained(all) {
-  const killed = new Map();
+  const needed = { killed: new Map(), costs: new Map() };
   for (const [arch, rows] of all) {
-    for (const row of rows)
-      if (row.verdict === 'killed' && SHARED.test(row.mutant) && !killed.has(row.mutant))
-        killed.set(row.mutant, { arch, ...row });
+    for (const row of rows) {
+      const by = SHARED.test(row.mutant) ? needed[row.verdict] : undefined;
+      if (by !== undefined && !by.has(row.mutant)) by.set(row.mutant, { arch, ...row });
+    }
   }
   const here = (row) => {
-    const there = killed.get(row.mutant);
+    const there = needed.killed.get(row.mutant) ?? needed.costs.get(row.mutant);
     if (!['unexplained', 'unreached'].includes(row.verdict) || there === undefined) return row;
-    return { ...row, verdict: 'elsewhere', where: `${there.arch}: ${there.where}`, oracle: there.oracle };
+    const { arch, where, oracle, note } = there;
+    return { ...row, verdict: 'elsewhere', where: where === '' ? arch : `${arch}: ${where}`, oracle, note };
   };
   return new Map([...all].map(([arch, rows]) => [arch, rows.map(here)]));
 }
@@ -172,7 +177,7 @@ function page() {
       ...part(
         'Not needed here, and needed elsewhere',
         of('elsewhere'),
-        ({ where, oracle }) => `: ${where} (${oracle})`,
+        ({ where, oracle, note }) => (oracle === '' ? `: on ${where} it ${note}` : `: ${where} (${oracle})`),
       ),
       ...part('Unexplained', of('unexplained'), ({ note }) => `: ${note}`),
       ...part('Not reached', of('unreached'), () => ''),
