@@ -158,15 +158,24 @@ export class Effects {
 
   /** Lets a process's pending step take effect. Returns its result. */
   perform(number: number, cpu: number, choice: number): number {
+    const { words, locks, held } = this.#parts;
+    const kind = words.kind(number);
+    const result = this.#take(number, cpu, choice);
+    if (kind >= OP.spinLock && kind <= OP.downgradeWrite) {
+      const lock = words.arg(number, 0);
+      locks.note(lock);
+      held.did(number, kind, lock, result);
+    }
+    return result;
+  }
+
+  #take(number: number, cpu: number, choice: number): number {
     const { words, memory } = this.#parts;
     const a = words.arg(number, 0);
     const b = words.arg(number, 1);
     const now = words.state.words[a]!;
     const kind = words.kind(number);
     if (touchesCell(kind)) this.touched(cpu, a);
-    if (kind >= OP.spinLock && kind <= OP.downgradeWrite) this.#parts.locks.note(a);
-    if (kind === OP.spinLock) this.#parts.held.take(number, a);
-    else if (kind === OP.spinUnlock) this.#parts.held.letGo(number, a);
     if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot) this.#parts.races.check(number, a, !onlyReads(kind));
     const weak = this.weak?.perform(number, cpu, choice);
     if (weak !== undefined) return weak;
@@ -239,7 +248,7 @@ export class Effects {
       case OP.mayFail:
         return choice;
       case OP.free:
-        this.#free(b);
+        this.#freeBy(number, b);
         return 0;
       case OP.rcuReadLock:
         this.#rcu.lock(cpu);
@@ -291,6 +300,15 @@ export class Effects {
       default:
         return 0;
     }
+  }
+
+  /** A process frees an object, at once. */
+  #freeBy(number: number, address: Address): void {
+    const { objects, held, text } = this.#parts;
+    const cache = objects.cacheOf(address);
+    if (cache !== undefined && held.anyIn(number, address, objects.sizeOf(cache)))
+      this.#parts.violate('O16', `${text.object(address)} is freed by who holds its lock`);
+    this.#free(address);
   }
 
   #free(address: Address): void {

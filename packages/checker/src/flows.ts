@@ -203,7 +203,7 @@ export class Flows {
         memory.storePlain(process.cpuId, cell, value);
         localSteps.plain(process.number, cell, true);
       },
-      claimsOf: (process) => localSteps.noting(process.number, oracles.claimsOf(process.cpuId)),
+      claimsOf: (process) => localSteps.noting(process.number, oracles.claimsOf(process.cpuId, process.number)),
       forget: (process, progress, live) => {
         if (host.hasKernel) throw new Error('forget is for programs of bare accesses');
         this.#histories.forget(process.number, progress, live);

@@ -50,7 +50,7 @@
  *
  * Kinds of steps that are not named here are not local.
  */
-import type { Address, Claims, Extent } from '@mmu-gather/core/stepped';
+import type { Address, Cell, Claims, Extent } from '@mmu-gather/core/stepped';
 import { type Locality, type Sharing, TOUCH } from './explorable.ts';
 import type { HeldLocks } from './held-locks.ts';
 import type { Interrupts } from './interrupts.ts';
@@ -266,6 +266,9 @@ export class LocalSteps implements Locality {
         if (this.#trying && (this.#exposed || !this.#tablesStay())) this.#seen = true;
         claims.caughtUp(root, asid, gen);
       },
+      // What a process itself holds, and whether its CPU takes interrupts, nobody else changes.
+      held: (lock: Cell, how?: 'write') => claims.held(lock, how),
+      irqsOff: () => claims.irqsOff(),
       reassigned: (range: Extent) => {
         this.#seen = true;
         this.#sharing?.touch(process, this.#pseudo + KERNEL_CLAIMS, TOUCH.write, now(this.#host.words, process) - 1);

@@ -98,6 +98,7 @@ export class Machine<E = unknown> implements Explorable {
   readonly #races: Races;
   readonly #objects: Objects;
   readonly #interrupts: Interrupts;
+  readonly #held: HeldLocks;
   readonly #effects: Effects;
   readonly #oracles: Oracles;
   readonly #footprints: FootprintHost;
@@ -134,6 +135,7 @@ export class Machine<E = unknown> implements Explorable {
     const words = (this.#words = new Words(state, n, at.cpus, at.processes, this.#pauses));
     const objects = (this.#objects = new Objects(words, layout, at.objects));
     const interrupts = (this.#interrupts = new Interrupts(words));
+    const held = (this.#held = new HeldLocks(words));
     const kinds = (this.#kinds = new Kinds(options, layout, this.kernel));
     this.text = new Text(
       words,
@@ -169,7 +171,6 @@ export class Machine<E = unknown> implements Explorable {
       this.#changed(cpu, cell, old),
     );
     const locks = new Locks(layout.words);
-    const held = new HeldLocks(words);
     this.#quiet = quietOf({ words, layout, objects, locks, text: this.text });
     this.#effects = new Effects({
       words,
@@ -592,7 +593,10 @@ export class Machine<E = unknown> implements Explorable {
       canAccess: (cpu) => this.#interrupts.inUser(cpu),
       load: (cpu, cell) => this.#memory.load(cpu, cell),
       freed: (address) => this.#objects.freed(address),
+      mayHold: (process, lock, write) => this.#held.mayHold(process, lock, write),
+      irqsOff: (cpu) => this.#words.cpu(cpu, CPU.irqOff) > 0 || this.#words.cpu(cpu, CPU.inIrq) !== 0,
       nameOf: (address) => this.text.object(address),
+      cellName: (cell) => this.text.cell(cell),
       entryName: (entry) => this.text.entry(entry),
       rootNumber: (root) => Math.max(0, this.layout.indexIn('table', root)),
       pageNumber: (page) => this.layout.indexIn('page', page),

@@ -127,6 +127,11 @@ export class Objects {
     return CACHE_NAMES.find((cache) => this.#layout.indexIn(cache, address) >= 0);
   }
 
+  /** Words of an object. */
+  sizeOf(cache: CacheName): number {
+    return this.#layout.pool(cache).size;
+  }
+
   /** The object of a pool that a word is in; 0 if it is in none. */
   around(address: Address): Address {
     for (const cache of CACHE_NAMES) {

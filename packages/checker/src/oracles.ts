@@ -21,7 +21,7 @@
  *     O13  nobody can write to a stable page, and nobody does        claim.stable, any fill, any store, return to user mode
  *     O14  no address has a huge and a smaller leaf, or stands twice in a table of translations     any fill (mmu/fills.ts)
  *     O15  no CPU holds an entry for a kernel address that is reused claim.reassigned
- *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.that
+ *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.held, claim.irqsOff, claim.that
  *     O17  memory says what the operations were for                   end of the execution (Program.quiet)
  *
  * What an entry allows is in rights.ts, what was declared of pages in declared.ts, what a generation covers in coverage.ts.
@@ -29,6 +29,7 @@
 import {
   type Access,
   type Address,
+  type Cell,
   type Claims,
   type Entry,
   type Extent,
@@ -52,8 +53,14 @@ export interface OracleHost {
   load(cpu: number, cell: Address): number;
   /** Was the object at this address given back? */
   freed(address: Address): boolean;
+  /** Might a process hold a lock, as far as is known? @param write not for read only */
+  mayHold(process: number, lock: Cell, write: boolean): boolean;
+  /** Does a CPU take no interrupts? */
+  irqsOff(cpu: number): boolean;
   /** Name of an object for people. */
   nameOf(address: Address): string;
+  /** Name of a word for people. */
+  cellName(cell: Cell): string;
   /** Name of a page-table entry for people. */
   entryName(entry: Entry): string;
   /** Number of the root table among all tables, for words per root. */
@@ -232,8 +239,8 @@ export class Oracles {
     }
   }
 
-  /** The claims of one CPU's code. */
-  claimsOf(cpu: number): Claims {
+  /** The claims of one CPU's code. @param process its main code, or its interrupt side */
+  claimsOf(cpu: number, process: number): Claims {
     const seen = this.#seen + cpu * (1 + SEEN_WORDS * this.#mmu.pages);
     const seenAt = (p: number): number => seen + 1 + SEEN_WORDS * p;
     return {
@@ -330,6 +337,16 @@ export class Oracles {
             ),
           );
         }
+      },
+      held: (lock: Cell, how?: 'write') => {
+        if (!this.#host.mayHold(process, lock, how === 'write'))
+          this.#host.violate(
+            'O16',
+            `CPU ${cpu} does not hold ${this.#host.cellName(lock)}${how === undefined ? '' : ' for write'}`,
+          );
+      },
+      irqsOff: () => {
+        if (!this.#host.irqsOff(cpu)) this.#host.violate('O16', `CPU ${cpu} takes interrupts where it must not`);
       },
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) this.#host.violate(oracle, `CPU ${cpu}: ${message}`);

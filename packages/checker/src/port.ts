@@ -222,6 +222,8 @@ export function makePort(process: PortOwner, kernel: Kernel): BarePort {
         const at = copyOf(range);
         process.claim((claims) => claims.reassigned(at));
       },
+      held: (lock: Cell, how?: 'write') => process.claim((claims) => claims.held(lock, how)),
+      irqsOff: () => process.claim((claims) => claims.irqsOff()),
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) process.claim((claims) => claims.that(holds, oracle, message));
       },

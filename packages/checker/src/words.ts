@@ -61,9 +61,9 @@ export const CPU: Readonly<
 /** Number of words of a CPU. */
 export const CPU_WORDS: number = CPU.reserved + 1;
 
-/** Spinlocks that a process holds at a time; of further ones nothing is known. */
-export const HELD = 4;
-/** Words of each process that are part of the key: whether it runs, the hash of what it was fed, and which spinlocks it holds. */
+/** Locks that a process holds at a time; of further ones nothing is known. */
+export const HELD = 8;
+/** Words of each process that are part of the key: whether it runs, the hash of what it was fed, and which locks it holds. */
 export const PROCESS = { running: 0, history: 1, held: 3 } as const;
 /** Number of them. */
 export const PROCESS_WORDS: number = PROCESS.held + HELD;

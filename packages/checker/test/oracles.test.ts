@@ -447,6 +447,75 @@ describe('O14, leaves of two sizes', () => {
   });
 });
 
+describe('O16, what code asks of itself', () => {
+  const claims = (body: (cpu: Cpu, lock: number) => Steps<unknown>): string =>
+    alone((cpu, tree) => body(cpu, Page.at(tree.pages[0]!).lock));
+
+  test('a lock is held by who has taken it, and for write by who has not shared it', () => {
+    const held = (
+      take: 'spinLock' | 'downRead' | 'downWrite' | 'downReadTrylock',
+      how?: 'write',
+      ...then: readonly ('spinUnlock' | 'upRead' | 'upWrite' | 'downgradeWrite')[]
+    ): string =>
+      claims(function* (cpu, lock): Steps<void> {
+        yield* cpu[take](lock);
+        for (const step of then) yield* cpu[step](lock);
+        cpu.claim.held(lock, how);
+      });
+    expect([held('spinLock'), held('spinLock', 'write'), held('spinLock', undefined, 'spinUnlock')]).toEqual([
+      'holds',
+      'holds',
+      'O16',
+    ]);
+    expect([held('downRead'), held('downRead', 'write'), held('downRead', undefined, 'upRead')]).toEqual([
+      'holds',
+      'O16',
+      'O16',
+    ]);
+    expect([held('downReadTrylock'), held('downReadTrylock', 'write')]).toEqual(['holds', 'O16']);
+    expect([held('downWrite', 'write'), held('downWrite', undefined, 'upWrite')]).toEqual(['holds', 'O16']);
+    expect([held('downWrite', undefined, 'downgradeWrite'), held('downWrite', 'write', 'downgradeWrite')]).toEqual([
+      'holds',
+      'O16',
+    ]);
+  });
+
+  test('a lock that another CPU holds is not held', () => {
+    const elsewhere = onTree((tree) => [
+      (cpu) => cpu.spinLock(Page.at(tree.pages[0]!).lock),
+      function* (cpu): Steps<void> {
+        yield* cpu.waitFor(Page.at(tree.pages[1]!).data, 'equal', 0);
+        cpu.claim.held(Page.at(tree.pages[0]!).lock);
+      },
+    ]);
+    expect(verdict(elsewhere)).toBe('O16');
+  });
+
+  test('nobody frees what he has locked', () => {
+    const freed = (unlock: boolean): string =>
+      alone(
+        function* (cpu, tree): Steps<void> {
+          const lock = Page.at(tree.pages[0]!).lock;
+          yield* cpu.spinLock(lock);
+          if (unlock) yield* cpu.spinUnlock(lock);
+          yield* cpu.free('page', tree.pages[0]!);
+        },
+        { loaded: [] },
+      );
+    expect([freed(true), freed(false)]).toEqual(['holds', 'O16']);
+  });
+
+  test('interrupts are off', () => {
+    const off = (enable: boolean): string =>
+      claims(function* (cpu): Steps<void> {
+        yield* cpu.localIrqDisable();
+        if (enable) yield* cpu.localIrqEnable();
+        cpu.claim.irqsOff();
+      });
+    expect([off(false), off(true)]).toEqual(['holds', 'O16']);
+  });
+});
+
 describe('O15, kernel addresses', () => {
   /** The tree becomes the kernel's own, its page is unmapped, and its address is handed out again. */
   const reused = (flush: (cpu: Cpu) => Steps<void>, then: (cpu: Cpu, tree: Tree) => Steps<void>) =>

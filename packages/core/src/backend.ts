@@ -87,7 +87,7 @@ export interface Backend {
   switchMm(cpu: Cpu, next: Mm): Steps<void>;
   /** activate_mm of exec: from whatever is loaded to a new mm, with interrupts off. Null: {@link Backend.switchMm}. */
   readonly activateMm: ((cpu: Cpu, next: Mm) => Steps<void>) | null;
-  /** enter_lazy_tlb: a task without an mm goes on with the mm that is loaded. */
+  /** enter_lazy_tlb with interrupts off: a task without an mm goes on with the mm that is loaded. */
   enterLazyTlb(cpu: Cpu, mm: Mm): Steps<void>;
   /** What __switch_to does of its own, with interrupts off, before each change of task. Null: nothing. */
   readonly switchTo: ((cpu: Cpu) => Steps<void>) | null;

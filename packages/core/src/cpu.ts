@@ -248,6 +248,10 @@ export interface Claims {
   moved(root: Address, range: Extent): void;
   /** Kernel addresses of the range are handed out again: no CPU holds an entry for them (O15). */
   reassigned(range: Extent): void;
+  /** lockdep_assert_held: this code itself has taken the lock, and not let it go; with `write` not for read only. Else O16 is violated. */
+  held(lock: Cell, how?: 'write'): void;
+  /** lockdep_assert_irqs_disabled: this CPU takes no interrupts. Else O16 is violated. */
+  irqsOff(): void;
   /** VM_BUG_ON: `holds` must be true, or the named oracle is violated. */
   that(holds: boolean, oracle: OracleId, message: string): void;
 }

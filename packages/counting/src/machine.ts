@@ -461,6 +461,8 @@ function claims(machine: CountingMachine): Claims {
     stable: nothing,
     moved: nothing,
     reassigned: nothing,
+    held: nothing,
+    irqsOff: nothing,
     that(holds, oracle, message) {
       if (!holds) machine.complaints.push({ oracle, message });
     },

@@ -113,6 +113,7 @@ export function* changeProtection(
   end: number,
   cp: number,
 ): Steps<number> {
+  cpu.claim.held(mm.mmapLock);
   const vmFlags = cpu.read(vma.flags);
   const prot = vmPageProt((cp & MM_CP_PROT_NUMA) !== 0 ? 0 : vmFlags);
   const change: Change = { mm, tlb, vmFlags, prot, cp };

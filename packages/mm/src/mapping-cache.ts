@@ -53,8 +53,10 @@ export function* filemapGetLocked(cpu: Cpu, mapping: AddressSpace, index: number
   }
 }
 
-/** filemap_remove_folio: the page leaves the cache. It is locked; the cache's reference becomes the caller's. */
-export function filemapRemove(cpu: Cpu, mapping: AddressSpace, index: number): Steps<void> {
+/** filemap_remove_folio: the page leaves the cache. It is locked, and mapped nowhere; the cache's reference becomes the caller's. */
+export function filemapRemove(cpu: Cpu, mapping: AddressSpace, index: number, page: Address): Steps<void> {
+  cpu.claim.held(Page.at(page).lock);
+  cpu.claim.that(cpu.read(Page.at(page).mapcount) === 0, 'O16', 'a page leaves its file, and is mapped');
   return cpu.writeOnce(slotOf(mapping, index), 0);
 }
 

@@ -64,7 +64,7 @@ export function* truncatePagecache(cpu: Cpu, mapping: AddressSpace, pgoff: numbe
 /** truncate_inode_folio: the page is locked, with a reference of the caller's. */
 function* truncatePage(cpu: Cpu, mapping: AddressSpace, index: number, page: Address): Steps<void> {
   if ((yield* pageMapcount(cpu, page)) !== 0) yield* unmapMappingRange(cpu, mapping, index, 1, false);
-  yield* filemapRemove(cpu, mapping, index);
+  yield* filemapRemove(cpu, mapping, index, page);
   yield* unlockPage(cpu, page);
   yield* putPage(cpu, page);
   yield* putPage(cpu, page);

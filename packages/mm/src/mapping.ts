@@ -45,6 +45,7 @@ export function* unlockVmaMapping(cpu: Cpu, vma: Vma): Steps<void> {
 export function addToMapping(cpu: Cpu, vma: Vma, first = false): void {
   const mapping = vmaMapping(cpu, vma);
   if (mapping === null) return;
+  cpu.claim.held(mapping.iMmapLock, 'write');
   let link: Cell = mapping.iMmap;
   if (!first) {
     for (let at = cpu.read(link); at !== 0; at = cpu.read(link)) link = Vma.at(at).nextShared;
@@ -83,6 +84,7 @@ export interface MappedRange {
 
 /** vma_interval_tree_foreach: where `pages` pages of a file from index `pgoff` on may be mapped. iMmapLock held. */
 export function mappedRanges(cpu: Cpu, mapping: AddressSpace, pgoff: number, pages: number): MappedRange[] {
+  cpu.claim.held(mapping.iMmapLock);
   const size = pageSize(cpu.kernel.geometry);
   const ranges: MappedRange[] = [];
   for (let at: Address = cpu.read(mapping.iMmap); at !== 0; ) {

@@ -54,6 +54,7 @@ export function* contextSwitch(cpu: Cpu, next: Mm | null): Steps<void> {
 /** kthread_use_mm: a kernel thread works on a user's behalf. */
 export function* kthreadUseMm(cpu: Cpu, mm: Mm): Steps<void> {
   const rq = thisRq(cpu);
+  cpu.claim.that(cpu.read(rq.mm) === 0, 'O16', 'a kernel thread uses an mm, and has one already');
   yield* mmgrab(cpu, mm);
   yield* cpu.localIrqDisable();
   const borrowed = activeMm(cpu);

@@ -88,12 +88,13 @@ function* pageout(cpu: Cpu, page: Address, batch: TlbBatch): Steps<void> {
 
 /** __remove_mapping: takes a clean page that nobody else uses out of its file. The contents are given up. */
 function* removeMapping(cpu: Cpu, page: Address, file: AddressSpace): Steps<boolean> {
+  cpu.claim.held(Page.at(page).lock);
   if (!(yield* freezePage(cpu, page, CACHE_AND_ISOLATION))) return false;
   if (((yield* pageFlags(cpu, page)) & PG_DIRTY) !== 0) {
     yield* unfreezePage(cpu, page, CACHE_AND_ISOLATION);
     return false;
   }
   cpu.claim.clean(page);
-  yield* filemapRemove(cpu, file, cpu.read(Page.at(page).index));
+  yield* filemapRemove(cpu, file, cpu.read(Page.at(page).index), page);
   return true;
 }

@@ -19,6 +19,7 @@ import {
   type Cpu,
   type Entry,
   Mm,
+  Page,
   type PteAt,
   pteDirty,
   pteTlbFlushPending,
@@ -51,6 +52,7 @@ export function* writebackPage(cpu: Cpu, mapping: AddressSpace, index: number): 
 
 /** folio_clear_dirty_for_io: entries hand their dirty bits to the page, then it is clean. The page is locked. */
 export function* pageClearDirtyForIo(cpu: Cpu, mapping: AddressSpace, index: number, page: Address): Steps<boolean> {
+  cpu.claim.held(Page.at(page).lock);
   if (yield* pageMkclean(cpu, mapping, index, page)) yield* pageMarkDirty(cpu, page);
   return yield* pageClearDirty(cpu, page);
 }

@@ -237,6 +237,8 @@ export class FakeCpu implements Cpu {
       stable: (page, begins) => note(begins ? 'stable' : 'unstable', page, machine.flushes.length),
       moved: (_root, { start, end }) => note('moved', start, end),
       reassigned: ({ start, end }) => note('reassigned', start, end),
+      held: () => {},
+      irqsOff: () => {},
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) throw new Error(`${oracle}: ${message}`);
       },

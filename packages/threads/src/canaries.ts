@@ -157,6 +157,8 @@ export class Canaries implements Watcher {
     caughtUp: nothing,
     moved: nothing,
     reassigned: nothing,
+    held: nothing,
+    irqsOff: nothing,
   };
 
   #limit(root: Address, { start, end }: Extent, level: number): void {

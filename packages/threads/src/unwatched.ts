@@ -31,4 +31,6 @@ export const UNCLAIMED: Claims = {
   caughtUp: nothing,
   moved: nothing,
   reassigned: nothing,
+  held: nothing,
+  irqsOff: nothing,
 };

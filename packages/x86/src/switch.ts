@@ -33,6 +33,7 @@ import {
  * than the generation it read, and flushes of later generations interrupt this CPU.
  */
 export function* switchMmIrqsOff(cpu: Cpu, next: Mm): Steps<void> {
+  cpu.claim.irqsOff();
   const { switches, initMm } = x86Of(cpu);
   const state = thisCpuTlbstate(cpu);
   const prev = cpu.read(state.loadedMm);
@@ -137,6 +138,7 @@ export function raiseCtxTlbGen(cpu: Cpu, state: CpuTlbstate, asid: number, gen: 
  * user code runs again. Hence flushes may leave this CPU out, unless tables were freed: it may still speculate through them.
  */
 export function* enterLazyTlb(cpu: Cpu, _mm: Mm): Steps<void> {
+  cpu.claim.irqsOff();
   const state = thisCpuTlbstate(cpu);
   if (cpu.read(state.loadedMm) === x86Of(cpu).initMm.address) return;
   yield* cpu.writeOnce(state.isLazy, 1);

@@ -150,6 +150,8 @@ export class FakeCpu implements Cpu {
       stable: () => {},
       moved: () => {},
       reassigned: () => {},
+      held: () => {},
+      irqsOff: () => {},
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) throw new Error(`${oracle}: ${message}`);
       },

@@ -4,12 +4,14 @@
 import type { Body } from '@mmu-gather/checker';
 import {
   filemapRemove,
+  lockPage,
   mremap,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   unmapMappingRange,
   userStore,
   writebackPage,
+  unlockPage,
 } from '@mmu-gather/mm/stepped';
 import { type Cpu, type Mm, type Profile, putPage, type Steps } from '@mmu-gather/core/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
@@ -31,8 +33,10 @@ const GATHER: Partial<Profile> = { movePtes: 'gather', deferral: 'counter', ring
 function dropping({ mapping, pages }: MappedStage): Body {
   return thread((cpu) =>
     syscall(cpu, function* () {
+      yield* lockPage(cpu, pages[0]!);
       yield* unmapMappingRange(cpu, mapping, 0, 1, true);
-      yield* filemapRemove(cpu, mapping, 0);
+      yield* filemapRemove(cpu, mapping, 0, pages[0]!);
+      yield* unlockPage(cpu, pages[0]!);
       yield* putPage(cpu, pages[0]!);
       return 0;
     }),
