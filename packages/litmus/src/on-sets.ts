@@ -21,9 +21,6 @@ import {
   type Cell,
   type Cpu,
   DIRTY,
-  type Entry,
-  entryFlags,
-  entryTarget,
   FAULT,
   type Geometry,
   type Isa,
@@ -39,6 +36,7 @@ import {
   USER,
 } from '@mmu-gather/core/stepped';
 import { forEachAtom, type Proposition } from './condition.ts';
+import { type EntryBits, EntryWords } from './entry-words.ts';
 import { Unsupported } from './errors.ts';
 import type { Final } from './final.ts';
 import type { Model, Run } from './on-machine.ts';
@@ -203,7 +201,7 @@ function* boot(
   const memory = { root, table, pages, flags: flagsAt };
   const all = new Pages(homes, flags, memory, words);
   for (const [i, home] of homes.entries())
-    yield* cpu.writeOnce(table + i, all.entry(test.memory.get(entryOf(home)) as EntryValue));
+    yield* cpu.writeOnce(table + i, all.entries.entry(test.memory.get(entryOf(home)) as EntryValue));
   yield* cpu.writeOnce(root, mkEntry(table, ALL_USER));
   return memory;
 }
@@ -211,8 +209,13 @@ function* boot(
 /** An entry's cell, a flag's, or a virtual address. */
 type At = { readonly cell: Cell; readonly entry: boolean } | { readonly cell?: undefined; readonly address: number };
 
-/** What words of tables and pages mean. */
+/** dbm and el0 are bits that mean nothing to the machine. */
+const BITS: EntryBits = { valid: PRESENT, af: ACCESSED, db: RW | DIRTY, dbm: SOFT_DIRTY, el0: UFFD_WP };
+
+/** Where the test's names lead. */
 class Pages {
+  /** What words mean. */
+  readonly entries: EntryWords;
   readonly #homes: readonly string[];
   readonly #flags: readonly string[];
   readonly #memory: Memory;
@@ -223,6 +226,7 @@ class Pages {
     this.#flags = flags;
     this.#memory = memory;
     this.#words = words;
+    this.entries = new EntryWords(homes, memory.pages, BITS, USER, words);
   }
 
   /** Where a name leads; undefined if nowhere. */
@@ -235,50 +239,12 @@ class Pages {
     return home === undefined ? { address: i * PAGE_SIZE } : { cell: this.#memory.table + i, entry: true };
   }
 
-  /** An entry as the machine has it. dbm and el0 have bits that mean nothing to it. */
-  entry({ oa, valid, af, db, dbm, el0 }: EntryValue): Entry {
-    const flags =
-      USER +
-      (valid === 1 ? PRESENT : 0) +
-      (af === 1 ? ACCESSED : 0) +
-      (db === 1 ? RW + DIRTY : 0) +
-      (dbm === 1 ? SOFT_DIRTY : 0) +
-      (el0 === 1 ? UFFD_WP : 0);
-    return mkEntry(this.#memory.pages[this.#homes.indexOf(oa)]!, flags);
-  }
-
-  /** The entry that a word is. */
-  value(entry: Entry): EntryValue {
-    const flags = entryFlags(entry);
-    const has = (flag: number): number => ((flags & flag) !== 0 ? 1 : 0);
-    return {
-      kind: 'entry',
-      oa: this.#homes[this.#memory.pages.indexOf(entryTarget(entry))]!,
-      valid: has(PRESENT),
-      af: has(ACCESSED),
-      db: has(RW),
-      dbm: has(SOFT_DIRTY),
-      el0: has(UFFD_WP),
-    };
-  }
-
-  /** What a word of a cell means. */
-  read(word: number, entry: boolean): Value {
-    return entry ? this.value(word) : this.#words.value(word);
-  }
-
-  /** The word for a value in a cell; undefined if it cannot be there. */
-  word(value: Value, entry: boolean): number | undefined {
-    if (!entry) return this.#words.of(value);
-    return typeof value === 'object' && value.kind === 'entry' ? this.entry(value) : undefined;
-  }
-
   /** What a cell of the test holds. */
   inMemory(name: string, peek: (cell: Cell) => number): Value {
     const place = this.place(name);
     // The entry of a flag is the usual one.
     if (place === undefined) return defaultEntry(/^PTE\((.*)\)$/.exec(name)?.[1] ?? name);
-    if (place.cell !== undefined) return this.read(peek(place.cell), place.entry);
+    if (place.cell !== undefined) return this.entries.read(peek(place.cell), place.entry);
     return this.#words.value(peek(Page.at(this.#memory.pages[place.address / PAGE_SIZE]!).data));
   }
 }
@@ -309,7 +275,7 @@ class MmuMemory implements ThreadMemory {
     const place = this.#place(address);
     if (place.cell !== undefined) {
       const how = { addr: access.addr, order: access.acquire ?? 'relaxed', slot: access.slot } as const;
-      const read = this.#pages.read(yield* this.#port.load(place.cell, how), place.entry);
+      const read = this.#pages.entries.read(yield* this.#port.load(place.cell, how), place.entry);
       return { value: truncate(read, access.bits) };
     }
     const word = yield* this.#cpu.userRead(place.address);
@@ -339,7 +305,7 @@ class MmuMemory implements ThreadMemory {
     const { addr, trueData, ctrl, earlier, slot } = access;
     const how = { addr, data: trueData, ctrl: ctrl | earlier, order, ...(slot >= 0 && { slot }) } as const;
     const word = yield* this.#port.rmw(place.cell, 'swap', this.#word(operand, place.entry), how);
-    return { value: truncate(this.#pages.read(word, place.entry), access.bits) };
+    return { value: truncate(this.#pages.entries.read(word, place.entry), access.bits) };
   }
   compareAndSwap(): Steps<Outcome> {
     return this.#no('a compare-and-swap');
@@ -397,7 +363,7 @@ class MmuMemory implements ThreadMemory {
   }
 
   #word(value: Value, entry: boolean): number {
-    return this.#pages.word(value, entry) ?? this.#no('a store of what is no entry to one');
+    return this.#pages.entries.word(value, entry) ?? this.#no('a store of what is no entry to one');
   }
 
   #no(what: string): never {

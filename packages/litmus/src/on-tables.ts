@@ -26,9 +26,6 @@ import {
   type Cell,
   type Cpu,
   DIRTY,
-  type Entry,
-  entryFlags,
-  entryTarget,
   type Geometry,
   type Isa,
   LINUX_6_18,
@@ -40,6 +37,7 @@ import {
   type Steps,
   USER,
 } from '@mmu-gather/core/stepped';
+import { type EntryBits, EntryWords } from './entry-words.ts';
 import { Unsupported } from './errors.ts';
 import type { Final } from './final.ts';
 import { guarded, type Limits } from './limits.ts';
@@ -182,7 +180,10 @@ function* boot(cpu: Cpu, test: LitmusTest, words: Words, homes: readonly Home[])
   const tables = { root, table, pages };
   const all = new Pages(test, homes, tables, words);
   for (const [i, { name }] of homes.entries())
-    yield* cpu.writeOnce(table + i, all.entry((test.memory.get(entryOf(name)) ?? defaultEntry(name)) as EntryValue));
+    yield* cpu.writeOnce(
+      table + i,
+      all.entries.entry((test.memory.get(entryOf(name)) ?? defaultEntry(name)) as EntryValue),
+    );
   yield* cpu.writeOnce(root, mkEntry(table, ALL_USER));
   return tables;
 }
@@ -199,8 +200,13 @@ const BITS: ReadonlyMap<bigint, number> = new Map([
 ]);
 const READ_ONLY: bigint = 1n << 7n;
 
-/** What words of tables and pages mean. */
+/** What stands for the bits that a test names. */
+const NAMED: EntryBits = { valid: PRESENT, af: ACCESSED, db: DIRTY, dbm: RW, el0: USER };
+
+/** Where the test's names lead. */
 class Pages {
+  /** What words mean. */
+  readonly entries: EntryWords;
   readonly #test: LitmusTest;
   readonly #homes: readonly Home[];
   readonly #tables: Tables;
@@ -211,6 +217,8 @@ class Pages {
     this.#homes = homes;
     this.#tables = tables;
     this.#words = words;
+    const names = homes.map(({ name }) => name);
+    this.entries = new EntryWords(names, tables.pages, NAMED, 0, words);
   }
 
   /** Where an address leads; undefined if nowhere. */
@@ -224,48 +232,11 @@ class Pages {
     return Number.isInteger(word) && word >= 0 ? { address: i * PAGE_SIZE + word } : undefined;
   }
 
-  /** An entry as the machine has it. */
-  entry({ oa, valid, af, db, dbm, el0 }: EntryValue): Entry {
-    const flags =
-      (valid === 1 ? PRESENT : 0) |
-      (af === 1 ? ACCESSED : 0) |
-      (db === 1 ? DIRTY : 0) |
-      (dbm === 1 ? RW : 0) |
-      (el0 === 1 ? USER : 0);
-    return mkEntry(this.#tables.pages[this.#homes.findIndex(({ name }) => name === oa)]!, flags);
-  }
-
-  /** The entry that a word is. */
-  value(entry: Entry): EntryValue {
-    const flags = entryFlags(entry);
-    const has = (flag: number): number => ((flags & flag) !== 0 ? 1 : 0);
-    return {
-      kind: 'entry',
-      oa: this.#homes[this.#tables.pages.indexOf(entryTarget(entry))]!.name,
-      valid: has(PRESENT),
-      af: has(ACCESSED),
-      db: has(DIRTY),
-      dbm: has(RW),
-      el0: has(USER),
-    };
-  }
-
-  /** What a word means, of a page or of the tables. */
-  read(word: number, isEntry: boolean): Value {
-    return isEntry ? this.value(word) : this.#words.value(word);
-  }
-
-  /** The word for a value, of a page or of the tables; undefined if it cannot be there. */
-  word(value: Value, isEntry: boolean): number | undefined {
-    if (!isEntry) return this.#words.of(value);
-    return typeof value === 'object' && value.kind === 'entry' ? this.entry(value) : undefined;
-  }
-
   /** What a cell of the test holds. */
   inMemory(name: string, peek: (cell: Cell) => number): Value {
     const home = /^PTE\((.*)\)$/.exec(name)?.[1];
     const i = this.#homes.findIndex((each) => each.name === home || (home === undefined && each.words.includes(name)));
-    if (home !== undefined) return this.value(peek(this.#tables.table + i));
+    if (home !== undefined) return this.entries.value(peek(this.#tables.table + i));
     const page = this.#tables.pages[i]! + this.#homes[i]!.words.indexOf(name) * Page.words;
     return this.#words.value(peek(Page.at(page).data));
   }
@@ -413,7 +384,7 @@ class TableMemory implements ThreadMemory {
   }
 
   #word(value: Value, { cell }: At): number {
-    return this.#pages.word(value, cell !== undefined) ?? this.#no('a page-table entry that is none');
+    return this.#pages.entries.word(value, cell !== undefined) ?? this.#no('a page-table entry that is none');
   }
 
   /** An atomic on an entry, in the machine's bits. */
@@ -437,12 +408,12 @@ class TableMemory implements ThreadMemory {
   }
 
   #read(word: number, { bits }: Access): Outcome {
-    return { value: truncate(this.#pages.read(word, true), bits) };
+    return { value: truncate(this.#pages.entries.read(word, true), bits) };
   }
 
   #outcome(word: number, { bits }: Access): Outcome {
     const fault: FaultKind | undefined = faultOf(word);
-    return fault === undefined ? { value: truncate(this.#pages.read(word, false), bits) } : { fault };
+    return fault === undefined ? { value: truncate(this.#pages.entries.read(word, false), bits) } : { fault };
   }
 
   #no(what: string): never {
