@@ -77,7 +77,7 @@ describe('moves', () => {
 });
 
 describe('sets', () => {
-  const closed = { contended: false, copies: false, freed: 0, slots: false, moved: [], cpu: 0, cpus: 2 };
+  const closed = { contended: false, copies: false, freed: 0, most: 0, slots: false, moved: [], cpu: 0, cpus: 2 };
 
   test('nothing is open of most operations', () => {
     expect(alternativesOf(closed)).toBe(NONE);
@@ -89,15 +89,18 @@ describe('sets', () => {
     for (const contended of [false, true])
       for (const copies of [false, true])
         for (const slots of [false, true])
-          for (const [moved, freed] of [
-            [[], 0],
-            [[0], 0],
-            [[], 9],
-            [[0], 9],
+          for (const [moved, freed, most] of [
+            [[], 0, 0],
+            [[0], 0, 0],
+            [[], 9, 0],
+            [[0], 9, 0],
+            [[], 0, 4],
+            [[0], 9, 4],
+            [[], 0, 5],
           ] as const)
             for (const reason of [INTERRUPT, 0, 1, 2, 3, 4, 5])
               for (const pages of [-1, 0, 1, 7]) {
-                const open = alternativesOf({ ...closed, contended, copies, freed, slots, moved });
+                const open = alternativesOf({ ...closed, contended, copies, freed, most, slots, moved });
                 const set = open.instead(flush(reason, pages));
                 expect(set.length).toBeLessThanOrEqual(4);
                 expect(new Set(set).size).toBe(set.length);
@@ -117,6 +120,14 @@ describe('sets', () => {
     expect(open.instead(flush(3, 6))).toEqual([6, 20, -1, null]);
     expect(open.unforeseen({ cpu: 0, reason: 3 }, [])).toEqual([null, 20, -1]);
     expect(open.unforeseen({ cpu: 0, reason: INTERRUPT }, [])).toEqual([null, 1]);
+  });
+
+  test('a range of which only the sum with others is known has any size that leaves pages for each, if there are few', () => {
+    const open = alternativesOf({ ...closed, most: 3 });
+    expect(open.instead(flush(3, 2))).toEqual([1, 2, 3]);
+    expect(open.instead(flush(3, 7))).toEqual([7]);
+    expect(open.unforeseen({ cpu: 0, reason: 3 }, [])).toEqual([]);
+    expect(alternativesOf({ ...closed, most: 5 }).instead(flush(3, 2))).toEqual([2]);
   });
 
   test('a CPU that switched meanwhile was asked or not, and flushed what the other did, or left', () => {
@@ -141,7 +152,7 @@ describe('sets', () => {
 describe('the ledger', () => {
   const settled = (recorded: Flush[], predicted: Flush[], contended: boolean): Ledger => {
     const ledger = new Ledger(() =>
-      alternativesOf({ contended, copies: false, freed: 0, slots: false, moved: [], cpu: 0, cpus: 2 }),
+      alternativesOf({ contended, copies: false, freed: 0, most: 0, slots: false, moved: [], cpu: 0, cpus: 2 }),
     );
     const of = operation(1, 0, 1);
     for (const each of recorded) ledger.record(of, each);

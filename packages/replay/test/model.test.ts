@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { replay } from '../src/replay.ts';
 import type { ReplayReport } from '../src/report.ts';
+import { AHEAD } from '../src/schedule/ahead.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -167,6 +168,25 @@ describe('one task', () => {
     ]);
   });
 
+  test('process_madvise: equal parts of the mapping that was touched last, each with a flush where madvise of each has one', async () => {
+    const advise = (advice: number): Line[] => [
+      enter(10, 0, `process_madvise(pidfd: 4, vec: 0x1000, vlen: 2, behavior: 0x${advice.toString(16)}, flags: 0)`),
+      exit(10, 0, 'process_madvise', 4 * 4096),
+    ];
+    const mapped = [...mmap(10, 0, AT, 8 * 4096), ...touch(10, 0, AT, 8)];
+    const empty = range(10, 0, 'madvise', AT, 8 * 4096, ', behavior: 4');
+    // Memory that is cold becomes cold again: somebody read it, which leaves no event.
+    const cold = ['process_madvise 0 3/2', 'process_madvise 0 3/2'];
+    expect(await predictions(mapped, advise(20), advise(20), empty)).toEqual([...cold, ...cold, 'madvise 0 3/8']);
+    expect(await predictions(mapped, advise(4), empty)).toEqual(['process_madvise 0 3/4', 'madvise 0 3/4']);
+    expect(await predictionsOn('6.12', mapped, advise(4), empty)).toEqual([
+      'process_madvise 3/2',
+      'process_madvise 3/2',
+      'madvise 3/4',
+    ]);
+    expect(await predictions(mapped, advise(3), empty)).toEqual(['madvise 0 3/8']);
+  });
+
   const mremap = (from: number, bytes: number, to: number, flags: number): Line[] => [
     enter(
       10,
@@ -224,6 +244,36 @@ describe('one task', () => {
       one(`sync_file_range(fd: 5, offset: 0x1000, nbytes: 0x1000, flags: ${flags})`);
     expect(await predictions(shared(5), write(3), part(1))).toEqual([]);
     expect(await predictions(shared(5), write(3), part(2))).toEqual(['sync_file_range 0 3/1']);
+  });
+
+  describe('a call that is not recorded writes a file out', () => {
+    const sleep = [switchTo(0, 10, 0, 'D'), switchTo(0, 0, 10, 'R')];
+    const denied = fault(10, 0, AT, 7);
+    const twice = ['fault 0 3/1', 'fault 0 3/1'];
+
+    test('the task slept, and a page that it could write to cannot be written to: all of the file was', async () => {
+      expect(await predictions(shared(5), write(2), sleep, sleep, denied)).toEqual(twice);
+      expect(await predictions(shared(5), write(2), sleep, denied, sleep, fault(10, 0, AT + 4096, 7))).toEqual(twice);
+    });
+
+    test('nothing was, if no later write faults so, or the page was away, or a call is recorded', async () => {
+      expect(await predictions(shared(5), write(2), sleep)).toEqual([]);
+      expect(await predictions(shared(5), write(2), sleep, fault(10, 0, AT, 6), denied)).toEqual([]);
+      const sync = range(10, 0, 'msync', AT, 0x8000, ', flags: 4');
+      expect(await predictions(shared(5), write(2), sleep, sync, denied)).toEqual(['msync 0 3/1', 'msync 0 3/1']);
+    });
+
+    test('memory without a file is not written, and who sleeps in another way does not write', async () => {
+      expect(await predictions(shared(5), mmap(10, 0, AT, 0x8000, 3, 0x21), write(2), sleep, denied)).toEqual([]);
+      const other = [switchTo(0, 10, 0), switchTo(0, 0, 10, 'R')];
+      expect(await predictions(shared(5), write(2), other, denied)).toEqual([]);
+    });
+
+    test('what comes too late tells nothing', async () => {
+      const noise = Array.from({ length: AHEAD + 1 }, () => line(10, 0, 'noise: x'));
+      expect(await predictions(shared(5), write(2), sleep, noise.slice(10), denied)).toEqual(twice);
+      expect(await predictions(shared(5), write(2), sleep, noise, denied)).toEqual([]);
+    });
   });
 
   test('what a file loses, its mappings lose', async () => {
@@ -470,6 +520,40 @@ describe('several tasks', () => {
       const protect = report.mismatches.filter(({ operation }) => operation === 'ioctl');
       expect(protect.map(({ predicted }) => predicted)).toMatchObject([{ pages: 3 }, { pages: 3 }, { pages: 3 }]);
       expect(protect[0]!.cause).toBe('which pages an ioctl of userfaultfd is for is not recorded');
+    });
+
+    const denied = (at: number): Line[] => of(10, [fault(10, 0, at, 7), switchTo(0, 10, 0)]);
+    const answered = (): Line[] => [...between(6), ...of(10, [switchTo(0, 0, 10, 'R')])];
+    const ready = of(10, [switchTo(0, 0, 10, 'R'), touch(10, 0, AT + 4096, 3), enter(10, 0, 'brk(brk: 0)')]);
+
+    test('nobody waits: writes that wait later on tell which pages lost their rights', async () => {
+      const call = of(10, [exit(10, 0, 'brk', AT * 2), ioctl(10, 0, 6)]);
+      const report = await run(
+        start,
+        other,
+        sleeps,
+        between(3),
+        ready,
+        call,
+        denied(AT + 4096),
+        answered(),
+        denied(AT + 8192),
+      );
+      const own = report.mismatches.filter(
+        ({ operation, cpu, pid }) => operation === 'ioctl' && cpu === 0 && pid === 10,
+      );
+      expect(own.map(({ predicted }) => predicted)).toEqual([
+        { reason: 4, pages: 2 },
+        { reason: 3, pages: 2 },
+      ]);
+    });
+
+    test('of several calls in a row they tell the sum, and each has an equal part of it', async () => {
+      const calls = of(10, [exit(10, 0, 'brk', AT * 2), ioctl(10, 0, 6), ioctl(10, 0, 6)]);
+      const writes = [AT, AT + 4096, AT + 8192].flatMap((at) => [...denied(at), ...answered()]);
+      const report = await run(start, other, sleeps, between(3), ready, calls, writes);
+      const sent = report.mismatches.filter(({ pid, predicted }) => pid === 10 && predicted!.reason === 4);
+      expect(sent.map(({ predicted }) => predicted!.pages)).toEqual([1, 2]);
     });
 
     test('a fault of a process without it does not wait, whatever its task does next', async () => {

@@ -7,6 +7,7 @@
  *     slots          a switch while ASID slots are not known yet (slots.ts): kept (0), flushed, or the mm was loaded already
  *     moves          another CPU switched meanwhile (moves.ts): it was asked or not, and flushed, or left the mm, or neither
  *     freed          MADV_FREE of pages that were freed so before (lazy-free.ts): the pages predicted, all of the range, everything, or no flush
+ *     parts          one of several ranges of which the sum is known (parts.ts): any number of pages that leaves one for each other
  *     copy           a write fault on a page that one other holder may still have: a copy (1 page), or reuse
  */
 import {
@@ -39,6 +40,8 @@ export interface Open {
   readonly copies: boolean;
   /** Pages that it frees once more, of which nobody knows whether they were written to since; 0: none. */
   readonly freed: number;
+  /** Pages that each range of it may have; 0: it is known. */
+  readonly most: number;
   /** It switches where slots are not known. */
   readonly slots: boolean;
   /** Other CPUs that switched meanwhile. */
@@ -58,15 +61,15 @@ const OTHERS = 16;
 
 /** The alternatives of an operation. */
 export function alternativesOf(open: Open): Alternatives {
-  const { contended, copies, freed, slots, moved } = open;
-  if (!contended && !copies && freed === 0 && !slots && moved.length === 0) return NONE;
+  const { contended, copies, freed, most, slots, moved } = open;
+  if (!contended && !copies && freed === 0 && most === 0 && !slots && moved.length === 0) return NONE;
   return {
     instead: (predicted) => [...new Set(instead(open, predicted))],
     unforeseen: (flush, predicted) => [...new Set(unforeseen(open, flush, predicted))],
   };
 }
 
-function instead({ contended, copies, freed, slots, moved }: Open, { cpu, reason, pages }: Flush): Pages {
+function instead({ contended, copies, freed, most, slots, moved }: Open, { cpu, reason, pages }: Flush): Pages {
   const may = contended || copies || freed > 0;
   switch (reason) {
     case INTERRUPT:
@@ -78,6 +81,8 @@ function instead({ contended, copies, freed, slots, moved }: Open, { cpu, reason
     case TLB_REMOTE_SEND_IPI:
       if (contended) return [pages, ALL, 0, null];
       if (freed > 0) return [pages, freed, ALL, null];
+      if (most > 0 && most <= MEMBERS && pages > 0 && pages <= most)
+        return Array.from({ length: most }, (_, less) => less + 1);
       if (moved.includes(cpu)) return [pages, 0, null];
       return copies ? [pages, null] : [pages];
     default:

@@ -11,16 +11,21 @@
 import {
   type AddressSpace,
   type Cpu,
+  entryPresent,
+  type Mm,
   pageSize,
   PG_DIRTY,
+  pteWrite,
   type Vma,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
 } from '@mmu-gather/core';
-import { findVma, pageFlags, vmaNext } from '@mmu-gather/mm';
+import { findVma, pageFlags, vmaLookup, vmaNext } from '@mmu-gather/mm';
 import type { SyscallAction } from '../schedule/action.ts';
+import type { Denied } from '../schedule/ahead.ts';
 import { type Call, call, meanwhile } from './library.ts';
+import { leafEntry } from './space.ts';
 import type { Caller, Context } from './syscalls.ts';
 
 /** msync: wait until it is written. */
@@ -72,6 +77,32 @@ export function sysMsync(context: Context, caller: Caller, { args }: SyscallActi
 export function sysFsync(context: Context, { cpu, fds }: Caller, { args: [fd = -1] }: SyscallAction): Call[] {
   const file = fds.file(fd);
   return writeCalls(context, cpu, { file, mapping: context.files.mapping(file), from: 0, to: END });
+}
+
+/**
+ * Files that an unrecorded call has written out, all of each: those whose pages fault at a write later on, and let it through as yet.
+ * @param faults that come later
+ * @param spaceOf the address space of a task, if it is known
+ */
+export function filesWritten(
+  context: Context,
+  cpu: Cpu,
+  faults: readonly Denied[],
+  spaceOf: (pid: number) => Mm | null,
+): Call[] {
+  const written = new Set<number>();
+  for (const { pid, address } of faults) {
+    const mm = spaceOf(pid);
+    if (mm === null) continue;
+    const vma = vmaLookup(cpu, mm, address);
+    if (vma === null || (cpu.read(vma.flags) & VM_SHARED) === 0) continue;
+    const entry = leafEntry(cpu, mm, address);
+    if (entryPresent(entry) && pteWrite(entry)) written.add(cpu.read(vma.file));
+  }
+  const { files } = context;
+  return [...written].flatMap((file) =>
+    writeCalls(context, cpu, { file, mapping: files.mapping(file), from: 0, to: END }),
+  );
 }
 
 /** sync_file_range: with this flag pages are handed to the disk. */

@@ -10,6 +10,7 @@ import { type Alternatives, alternativesOf } from './allowed.ts';
 import { type Answers, answersTo } from './answers.ts';
 import { Contention } from './contention.ts';
 import { Faults } from './faults.ts';
+import { filesWritten } from './file-syscalls.ts';
 import { Files } from './files.ts';
 import { Host } from './host.ts';
 import { Inherited } from './inherited.ts';
@@ -18,6 +19,7 @@ import type { Ledger } from './ledger.ts';
 import { LazyFree } from './lazy-free.ts';
 import type { Build, Job } from './library.ts';
 import { Moves } from './moves.ts';
+import { mostOf, partsOf } from './parts.ts';
 import { Runner } from './runner.ts';
 import { Slots } from './slots.ts';
 import { Spaces } from './space.ts';
@@ -60,7 +62,10 @@ export class Model {
   readonly #moves: Moves;
   readonly #slots: Slots;
   /** Operations that may copy a page, or load an address space where slots are not known. */
-  readonly #open = new Map<number, { until: Operation; copies: boolean; slots: boolean; freed: number }>();
+  readonly #open = new Map<
+    number,
+    { until: Operation; copies: boolean; slots: boolean; freed: number; most: number }
+  >();
   readonly #lazyFree = new LazyFree();
   #early = true;
 
@@ -126,12 +131,13 @@ export class Model {
 
   /** What the recording leaves open of an operation that is over. */
   alternatives(operation: Operation): Alternatives {
-    const { copies = false, slots = false, freed = 0 } = this.#open.get(operation.id) ?? {};
+    const { copies = false, slots = false, freed = 0, most = 0 } = this.#open.get(operation.id) ?? {};
     return alternativesOf({
       contended: this.#contention.overlaps(operation),
       moved: this.#moves.during(operation),
       copies,
       freed,
+      most,
       slots,
       cpu: operation.cpu,
       cpus: this.host.cpus,
@@ -145,8 +151,8 @@ export class Model {
     for (const [id, { until }] of this.#open) if (until.until < before) this.#open.delete(id);
   }
 
-  #opens(operation: Operation, what: { copies?: true; slots?: true; freed?: number }): void {
-    const known = this.#open.get(operation.id) ?? { until: operation, copies: false, slots: false, freed: 0 };
+  #opens(operation: Operation, what: { copies?: true; slots?: true; freed?: number; most?: number }): void {
+    const known = this.#open.get(operation.id) ?? { until: operation, copies: false, slots: false, freed: 0, most: 0 };
     this.#open.set(operation.id, { ...known, ...what });
   }
 
@@ -255,6 +261,7 @@ export class Model {
     const { pageSize } = this.host;
     if (action.kind === 'fault') {
       const page = action.address - (action.address % pageSize);
+      this.#spaces.touch(mm, page);
       this.#inherited.touch(port, mm, page, page + pageSize, action.unknown || (action.errorCode & PRESENT) !== 0);
     } else if (action.kind === 'syscall') {
       const range = rangeOf(action, this.#spaces.brk(mm));
@@ -286,6 +293,8 @@ export class Model {
     if (leaves) this.#written.delete(mm.address);
     const freed = action.kind === 'syscall' ? this.#lazyFree.note(mm.address, action) : 0;
     if (freed > 0) this.#opens(operation, { freed: Math.ceil(freed / this.host.pageSize) });
+    const parts = action.kind === 'syscall' && action.ret >= 0 ? partsOf(action, this.host.pageSize) : null;
+    if (parts !== null) this.#opens(operation, { most: mostOf(parts) });
     if (leaves && this.#slots.loads(cpu, this.host.initMm, true)) this.#opens(operation, { slots: true });
   }
 
@@ -298,6 +307,15 @@ export class Model {
         };
       case 'fault':
         return this.#faults.handle(port, this.#tasks.userMm(cpu, task), action);
+      case 'writeback':
+        return {
+          calls: filesWritten(
+            this.#context,
+            port,
+            action.hindsight.faults,
+            (pid) => this.#tasks.known(pid)?.mm ?? null,
+          ),
+        };
       case 'wait':
         return this.#userfaults.wait(
           port,

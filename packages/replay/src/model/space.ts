@@ -29,6 +29,8 @@ export class Spaces {
   readonly #host: Host;
   readonly #files: Files;
   readonly #brk = new Map<number, number>();
+  /** The page that was faulted in last, by the address of its mm. */
+  readonly #touched = new Map<number, number>();
   /** Whether addresses are randomised; null while that is not known. */
   #randomised: boolean | null;
 
@@ -59,6 +61,16 @@ export class Spaces {
   /** Sets the end of the heap. */
   setBrk(mm: Mm, end: number): void {
     this.#brk.set(mm.address, end);
+  }
+
+  /** A page faults. */
+  touch(mm: Mm, page: number): void {
+    this.#touched.set(mm.address, page);
+  }
+
+  /** The page that faulted last; 0 if none did. */
+  touched(mm: Mm): number {
+    return this.#touched.get(mm.address) ?? 0;
   }
 
   /** A child's copy. */

@@ -5,6 +5,7 @@
  */
 import {
   type Cpu,
+  entryPresent,
   entrySize,
   type Mm,
   pageSize,
@@ -31,6 +32,7 @@ import {
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   pageAlign,
+  vmaLookup,
   vmaNext,
 } from '@mmu-gather/mm';
 import type { SyscallAction } from '../schedule/action.ts';
@@ -48,8 +50,9 @@ import {
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { type Call, call, quietly } from './library.ts';
+import { equalPart, mostOf, partsOf } from './parts.ts';
 import { splitCalls } from './splits.ts';
-import type { Spaces } from './space.ts';
+import { leafEntry, type Spaces } from './space.ts';
 import { sysIoctl, type Userfaults } from './userfaults.ts';
 
 /** What the operations need beside the machine. */
@@ -183,6 +186,50 @@ function sysMadvise(context: Context, caller: Caller, action: SyscallAction): Ca
   }
 }
 
+/**
+ * process_madvise: its ranges are in the caller's memory. They are taken to be equal parts of the mapping in which it faulted last, and to be
+ * its own. What empties a range flushes once for all of them where madvise does so for all of its mappings.
+ */
+function sysProcessMadvise(context: Context, caller: Caller, action: SyscallAction): Call[] {
+  const { host, spaces } = context;
+  const { cpu, mm } = caller;
+  host.note(action.operation, 'the ranges of process_madvise are in memory that is not recorded');
+  const parts = partsOf(action, host.pageSize)!;
+  const vma = vmaLookup(cpu, mm, spaces.touched(mm));
+  const advice = action.args[3] ?? 0;
+  if (vma === null || HARMLESS_ADVICE.has(advice)) return [];
+  const together = EMPTIES.has(advice) && cpu.kernel.profile.madviseGather === 'per-call';
+  const ranges = together
+    ? [[0, parts.pages] as const]
+    : Array.from({ length: parts.count }, (_, at) => equalPart(parts, at));
+  // What is advised again was used since, as far as few pages are concerned.
+  const few = mostOf(parts) > 0 && parts.pages <= FEW;
+  const start = cpu.read(vma.start);
+  const room = cpu.read(vma.end) - start;
+  return ranges.flatMap(([from, to]) => {
+    const length = Math.min(to * host.pageSize, room) - from * host.pageSize;
+    if (length <= 0) return [];
+    return [
+      ...(few ? usedCalls(cpu, mm, start + from * host.pageSize, length) : []),
+      ...sysMadvise(context, caller, { ...action, args: [start + from * host.pageSize, length, advice] }),
+    ];
+  });
+}
+
+/** Reads of pages that are there: they leave no event. */
+function usedCalls(cpu: Cpu, mm: Mm, start: number, length: number): Call[] {
+  const size = pageSize(cpu.kernel.geometry);
+  return Array.from({ length: Math.ceil(length / size) }, (_, page) => start + page * size)
+    .filter((page) => entryPresent(leafEntry(cpu, mm, page)))
+    .map((page) => quietly((lib, port, files) => lib.doUserAddrFault(port, mm, page, false, files)));
+}
+
+/** Pages that are read one by one. */
+const FEW = 64;
+
+/** Advice that takes pages away, or may. */
+const EMPTIES: ReadonlySet<number> = new Set([MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE]);
+
 /** Starts of the huge pages that lie in a range. */
 function hugeRanges(cpu: Cpu, start: number, length: number): number[] {
   const size = entrySize(cpu.kernel.geometry, 1);
@@ -249,6 +296,7 @@ const SYSCALLS: ReadonlyMap<string, Syscall> = new Map<string, Syscall>([
   ['mprotect', sysMprotect],
   ['pkey_mprotect', sysMprotect],
   ['madvise', sysMadvise],
+  ['process_madvise', sysProcessMadvise],
   ['brk', sysBrk],
   ['mremap', sysMremap],
   ['msync', sysMsync],
@@ -267,7 +315,6 @@ const SYSCALLS: ReadonlyMap<string, Syscall> = new Map<string, Syscall>([
 
 /** System calls that flush, and why what they do is not predicted. */
 const NOT_MODELLED: ReadonlyMap<string, string> = new Map([
-  ['process_madvise', 'the ranges of process_madvise are in memory that is not recorded'],
   ['process_vm_writev', 'the ranges of process_vm_writev are in memory that is not recorded'],
   ['remap_file_pages', 'remap_file_pages is not modelled'],
   ['mlockall', 'mlockall is not modelled'],
@@ -283,6 +330,7 @@ export function rangeOf({ name, args, ret }: SyscallAction, brk: number | null):
   const [start = 0, length = 0] = args;
   if (name === 'brk') return { start: Math.min(ret, brk ?? ret), end: Math.max(ret, brk ?? ret) };
   if (name === 'mmap') return { start: ret, end: ret + length };
+  if (name === 'process_madvise') return { start: 0, end: 0 };
   return { start, end: start + length };
 }
 

@@ -8,13 +8,15 @@
  *       goes on
  *
  * A fault that waits although its page is there met a page that is write-protected: UFFDIO_WRITEPROTECT is its answer. If nobody waits, that
- * call takes rights away: of all mappings in which somebody waited before, as the range is not known.
+ * call takes rights away: from the pages at which writes wait afterwards (schedule/ahead.ts), or, if none does, from all mappings in which
+ * somebody waited before.
  */
 import { type Cpu, entryPresent, type Mm, PSE, pteMkuffdWp, VM_UFFD_WP } from '@mmu-gather/core';
 import { vmaLookup } from '@mmu-gather/mm';
 import { UFFDIO, uffdRequest } from '../read/userfaultfd.ts';
 import type { SyscallAction } from '../schedule/action.ts';
 import { type Call, call, type Job, quietly } from './library.ts';
+import { equalPart, partsOf } from './parts.ts';
 import { leafCell } from './space.ts';
 import type { Caller, Context } from './syscalls.ts';
 
@@ -71,6 +73,18 @@ function listOf<T>(map: Map<number, T>, key: number, make: () => T): T {
   return value;
 }
 
+/** Protects what later faults find protected: all of it, or, if they tell of several calls, the part of this one. */
+function protectCalls(cpu: Cpu, mm: Mm, action: SyscallAction, pageSize: number): Call[] {
+  const { hindsight, index } = action.part!;
+  const pages = hindsight.faults.map(({ address }) => address - (address % pageSize)).toSorted((a, b) => a - b);
+  const own = pages.slice(...equalPart(partsOf(action, pageSize)!, index));
+  const vma = own.length === 0 ? null : vmaLookup(cpu, mm, own[0]!);
+  if (vma === null) return [];
+  cpu.write(vma.flags, cpu.read(vma.flags) | VM_UFFD_WP);
+  const length = own.at(-1)! + pageSize - own[0]!;
+  return [call((lib, port) => lib.mwriteprotectRange(port, mm, own[0]!, length, true))];
+}
+
 /** ioctl: requests of userfaultfd that change page tables. */
 export function sysIoctl({ userfaults, host }: Context, { cpu, mm }: Caller, action: SyscallAction): Call[] {
   const request = uffdRequest(action.args);
@@ -88,6 +102,8 @@ export function sysIoctl({ userfaults, host }: Context, { cpu, mm }: Caller, act
       const page = userfaults.next(mm);
       if (page !== null) return [call((lib, port) => lib.mwriteprotectRange(port, mm, page, host.pageSize, false))];
       host.note(action.operation, UNKNOWN);
+      if (action.part !== null && action.part.hindsight.faults.length > 0)
+        return protectCalls(cpu, mm, action, host.pageSize);
       return userfaults
         .mappings(cpu, mm)
         .map(({ start, length }) => call((lib, port) => lib.mwriteprotectRange(port, mm, start, length, true)));

@@ -5,6 +5,7 @@
  * action is the moment at which it takes effect, with all that was recorded about it up to its end.
  */
 import type { TaskEvent } from '../read/event.ts';
+import type { Hindsight } from './ahead.ts';
 
 /** What kind of operation it is. */
 export type OperationKind = 'syscall' | 'fault' | 'switch' | 'exit' | 'unknown';
@@ -41,6 +42,18 @@ export interface SyscallAction {
   readonly ret: number;
   /** Pages that a split took away for a moment and put back (remove_migration_pte). */
   readonly returned: readonly number[];
+  /** UFFDIO_WRITEPROTECT that answers no fault: what later faults tell of it, and which of the calls that they tell of it is. */
+  readonly part: { readonly hindsight: Hindsight; readonly index: number } | null;
+}
+
+/** A task sleeps as if for a disk, and no call is recorded: it may have had a file written out. */
+export interface WritebackAction {
+  readonly kind: 'writeback';
+  readonly operation: Operation;
+  readonly pid: number;
+  readonly interrupts: boolean;
+  /** Write faults at pages that are there, later on. */
+  readonly hindsight: Hindsight;
 }
 
 /** clone, clone3, fork or vfork made a task. */
@@ -125,6 +138,7 @@ export interface HiddenSwitchAction {
 /** Something that the model does. */
 export type Action =
   | SyscallAction
+  | WritebackAction
   | CloneAction
   | ExecAction
   | ExitAction

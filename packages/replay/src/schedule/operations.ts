@@ -21,8 +21,9 @@ import type {
   TaskNewtask,
   TlbMiss,
 } from '../read/event.ts';
-import { isUserfaultfd } from '../read/userfaultfd.ts';
-import type { FaultAction, Operation, OperationKind, Step } from './action.ts';
+import { isUserfaultfd, UFFDIO, uffdRequest } from '../read/userfaultfd.ts';
+import type { FaultAction, Operation, OperationKind, Step, SyscallAction } from './action.ts';
+import { Ahead } from './ahead.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
 import { Attribution } from './attribution.ts';
 import type { Sites } from './sites.ts';
@@ -90,6 +91,8 @@ interface Task {
   fault: OpenFault | null;
   exit: OpenExit | null;
   miss: OpenMiss | null;
+  /** It slept as if for a disk, and did nothing of its own since. */
+  slept: boolean;
   /** It has taken its address space down already. */
   gone: boolean;
   /** How far down the stack of a new program moves; null if that was not recorded. */
@@ -112,6 +115,11 @@ export class Operations {
   /** Processes that let others answer their faults. */
   readonly #userfaultfds = new Set<number | null>();
   readonly #sites: Sites;
+  readonly #ahead = new Ahead();
+  /** Addresses of faults that wait for userfaultfd and are not answered yet, by process. */
+  readonly #unanswered = new Map<number | null, Set<number>>();
+  /** Somebody has mapped a file so that what is written to memory is written to it. */
+  #writesFiles = false;
   #ids = 0;
 
   constructor(window: Window, sites: Sites) {
@@ -130,6 +138,7 @@ export class Operations {
   /** Takes note of an event. */
   take(step: Step): void {
     const { event } = step;
+    this.#ahead.pass();
     if (event.kind === 'tlbFlush') {
       const current = this.#tasks.get(event.pid)?.last ?? null;
       step.operation = this.#attribution.operationOf(event, current) ?? this.#operation('unknown', event.comm, event);
@@ -198,12 +207,15 @@ export class Operations {
     this.#closeMiss(task, step);
     if (event.kind !== 'schedSwitch' || !this.#waits(task, step, event)) this.#closeFault(task, step);
     this.#attribution.answered(event.pid);
+    if (event.kind !== 'schedSwitch') task.slept = false;
     switch (event.kind) {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
         task.shift = null;
         task.syscall = { operation: task.last, args: event.args, returned: [], anchor: null, interrupts: false };
         if (isUserfaultfd(event)) this.#answers(step, event);
+        else if (mapsFile(event)) this.#writesFiles = true;
+        this.#ahead.calls(event);
         return;
       case 'sysExit':
         this.#takeSysExit(task, step, event);
@@ -237,10 +249,21 @@ export class Operations {
         // Its parent waits until it has left the parent's address space.
         if (this.#vforks.get(event.nextPid) === event.prevPid) this.#switched(task, step);
         if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid);
+        else if (this.#writesFiles) this.#sleeps(task, step, event);
         if (leavesForGood(event)) this.#dies(task, event.pid);
         return;
       default:
     }
+  }
+
+  /** A task that no call is recorded of sleeps as those do that wait for a disk. */
+  #sleeps(task: Task, step: Step, { prevState, pid }: SchedSwitch): void {
+    const { syscall, last: operation, slept } = task;
+    // What it did before it slept, it did before it slept first.
+    if (slept || syscall !== null || operation === null || !prevState.startsWith('D')) return;
+    task.slept = true;
+    const hindsight = this.#ahead.sleeps(step);
+    this.#window.before(step, { kind: 'writeback', operation, pid, hindsight, interrupts: false }, step);
   }
 
   /** A task is gone: its last system call does not return. */
@@ -287,6 +310,7 @@ export class Operations {
     if ((event.errorCode & WRITE) !== 0) this.#switched(task, step);
     if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
     const present = (event.errorCode & PRESENT) !== 0;
+    this.#ahead.faults(event);
     task.fault = {
       operation: task.last!,
       event,
@@ -324,6 +348,10 @@ export class Operations {
     fault.first = null;
     fault.waited = true;
     const { operation, event } = fault;
+    this.#ahead.waits(event);
+    const unanswered = this.#unanswered.get(event.tgid);
+    if (unanswered === undefined) this.#unanswered.set(event.tgid, new Set([event.address]));
+    else unanswered.add(event.address);
     this.#window.before(step, { kind: 'wait', operation, pid, address: event.address, interrupts: false }, step);
   }
 
@@ -429,11 +457,19 @@ export class Operations {
     if (anchor !== null) anchor.holds--;
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
     const { pid, name, ret } = event;
-    this.#window.before(
-      anchor ?? step,
-      { kind: 'syscall', operation, pid, name, args, ret, returned, interrupts },
-      step,
-    );
+    const at = anchor ?? step;
+    const part = name === 'ioctl' ? this.#partOf(at, event, args) : null;
+    this.#window.before(at, { kind: 'syscall', operation, pid, name, args, ret, returned, part, interrupts }, step);
+  }
+
+  /** An ioctl answers the fault that has waited longest; UFFDIO_WRITEPROTECT protects if none waits. */
+  #partOf(at: Step, { tgid }: SysExit, args: readonly number[]): SyscallAction['part'] {
+    const request = uffdRequest(args);
+    if (request === null || !ANSWERS.has(request)) return null;
+    const unanswered = this.#unanswered.get(tgid);
+    const [first] = unanswered ?? [];
+    if (first !== undefined) unanswered!.delete(first);
+    return first === undefined && request === UFFDIO.WRITEPROTECT ? this.#ahead.protects(at, tgid) : null;
   }
 
   #takeNewtask(task: Task, step: Step, event: TaskNewtask): void {
@@ -482,6 +518,7 @@ export class Operations {
           fault: null,
           exit: null,
           miss: null,
+          slept: false,
           gone: false,
           shift: null,
           last: null,
@@ -491,6 +528,18 @@ export class Operations {
     return task;
   }
 }
+
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_ANONYMOUS = 0x20;
+
+/** mmap of a file whose pages are written out. */
+function mapsFile({ name, args: [, , prot = 0, flags = 0] }: SysEnter): boolean {
+  return name === 'mmap' && (prot & PROT_WRITE) !== 0 && (flags & (MAP_SHARED | MAP_ANONYMOUS)) === MAP_SHARED;
+}
+
+/** Requests of userfaultfd that let a fault go on. */
+const ANSWERS: ReadonlySet<number> = new Set([UFFDIO.COPY, UFFDIO.ZEROPAGE, UFFDIO.CONTINUE, UFFDIO.WRITEPROTECT]);
 
 /** clone(2): the parent waits until the child has another address space, or is gone. */
 const CLONE_VFORK = 0x4000;
