@@ -22,7 +22,7 @@ import { mmdropLazyTlb, mmgrabLazyTlb } from './mm-count.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { activeMm, currentMm } from './sched.ts';
 import { vmaNext } from './vma.ts';
-import { mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
+import { mmapWriteUnlock, setVmaBound, vmaStartWrite } from './vma-lock.ts';
 
 /** exec_mmap: the current task goes on in a new mm. */
 export function* execMmap(cpu: Cpu, mm: Mm): Steps<void> {
@@ -64,7 +64,7 @@ export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Ste
   const start = cpu.read(vma.start);
   const end = cpu.read(vma.end);
   yield* vmaStartWrite(cpu, mm, vma);
-  yield* publishVma(cpu, vma.start, start - shift);
+  yield* setVmaBound(cpu, vma, 'start', start - shift);
   yield* movePageTables(cpu, { mm, vma, from: start, to: start - shift, length: end - start });
   const above = vmaNext(cpu, vma);
   const ceiling = above === null ? EVERYTHING : cpu.read(above.start);
@@ -73,6 +73,6 @@ export function* relocateVmaDown(cpu: Cpu, mm: Mm, vma: Vma, shift: number): Ste
   const from = end - shift;
   yield* freePgdRange(cpu, tlb, from, end, end - shift, ceiling);
   yield* tlbFinishMmu(cpu, tlb, from, end);
-  yield* publishVma(cpu, vma.end, end - shift);
+  yield* setVmaBound(cpu, vma, 'end', end - shift);
   yield* mmapWriteUnlock(cpu, mm);
 }

@@ -41,7 +41,7 @@ export function* unlockVmaMapping(cpu: Cpu, vma: Vma): Steps<void> {
   if (mapping !== null) yield* cpu.upWrite(mapping.iMmapLock);
 }
 
-/** vma_interval_tree_insert: behind all others, or before them. iMmapLock held for write. */
+/** vma_interval_tree_insert: behind all others, or before them. iMmapLock held for write (O16). */
 export function addToMapping(cpu: Cpu, vma: Vma, first = false): void {
   const mapping = vmaMapping(cpu, vma);
   if (mapping === null) return;
@@ -82,7 +82,7 @@ export interface MappedRange {
   readonly end: number;
 }
 
-/** vma_interval_tree_foreach: where `pages` pages of a file from index `pgoff` on may be mapped. iMmapLock held. */
+/** vma_interval_tree_foreach: where `pages` pages of a file from index `pgoff` on may be mapped. iMmapLock held (O16). */
 export function mappedRanges(cpu: Cpu, mapping: AddressSpace, pgoff: number, pages: number): MappedRange[] {
   cpu.claim.held(mapping.iMmapLock);
   const size = pageSize(cpu.kernel.geometry);

@@ -28,7 +28,7 @@ import { vmaMapping } from './mapping.ts';
 import { unmapVmas } from './memory.ts';
 import { ANONYMOUS, type Backing, type DetachedVmas, detachVmas, findVmaBefore, insertVma, removeVmas } from './vma.ts';
 import { vmaMergeRange } from './vma-merge.ts';
-import { mmapWriteDowngrade, mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
+import { mmapWriteDowngrade, mmapWriteUnlock, setVmaBound, vmaStartWrite } from './vma-lock.ts';
 
 /** PAGE_ALIGN. */
 export function pageAlign(cpu: Cpu, bytes: number): number {
@@ -127,7 +127,7 @@ export function* brk(cpu: Cpu, mm: Mm, from: number, to: number): Steps<number> 
     const extend = below !== null && cpu.read(below.end) === start;
     if (extend && cpu.read(below.flags) === flags && cpu.read(below.file) === 0) {
       yield* vmaStartWrite(cpu, mm, below);
-      yield* publishVma(cpu, below.end, end);
+      yield* setVmaBound(cpu, below, 'end', end);
     } else yield* insertVma(cpu, mm, start, end, flags, ANONYMOUS);
     cpu.claim.limit(cpu.read(mm.pgd), { start, end }, 'write');
     yield* mmapWriteUnlock(cpu, mm);

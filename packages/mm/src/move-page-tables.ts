@@ -34,6 +34,7 @@ import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
 import { moveNormalPmd } from './move-pmd.ts';
 import { movePtes } from './move-ptes.ts';
 import { pmdAlloc, pmdOffset, pteAlloc } from './page-table.ts';
+import { vmaAssertWriteLocked } from './vma-lock.ts';
 
 /** One move. */
 export interface Move {
@@ -49,8 +50,9 @@ export interface Move {
   readonly length: number;
 }
 
-/** move_page_tables. Nothing is mapped at the new place. */
+/** move_page_tables. Nothing is mapped at the new place, and the VMA is locked for write: no fault sees entries gone from it. */
 export function* movePageTables(cpu: Cpu, move: Move): Steps<void> {
+  vmaAssertWriteLocked(cpu, move.vma);
   const form = cpu.kernel.profile.movePtes;
   if (form !== 'gather' && form !== 'gather-unlocked') {
     yield* moveTables(cpu, move, null);

@@ -26,7 +26,7 @@ import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
 import { doMunmap, pageAlign, pageAligned } from './mmap.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { insertCopiedVma, vmaLookup, vmaNext } from './vma.ts';
-import { mmapWriteUnlock, publishVma, vmaStartWrite } from './vma-lock.ts';
+import { mmapWriteUnlock, setVmaBound, vmaStartWrite } from './vma-lock.ts';
 
 /** The mapping may go to another address. */
 export const MREMAP_MAYMOVE: number = 1;
@@ -117,7 +117,7 @@ function* expandInPlace(cpu: Cpu, mm: Mm, vma: Vma, end: number, newEnd: number)
   if (cpu.read(vma.end) !== end || (next !== null && cpu.read(next.start) < newEnd)) return false;
   yield* vmaStartWrite(cpu, mm, vma);
   yield* lockVmaMapping(cpu, vma);
-  yield* publishVma(cpu, vma.end, newEnd);
+  yield* setVmaBound(cpu, vma, 'end', newEnd);
   yield* unlockVmaMapping(cpu, vma);
   cpu.claim.limit(cpu.read(mm.pgd), { start: end, end: newEnd }, vmAccess(cpu.read(vma.flags)));
   return true;

@@ -217,15 +217,23 @@ export function ptepGet(cpu: Cpu, pte: Cell): Steps<Entry> {
 }
 
 // How entries change is the architecture's (core's pte-ops.ts). All under the lock of the entry's table; `address` is the first one that the
-// entry maps, `level` 0 for a PTE and 1 for a PMD that maps a huge page. Entries that lead to tables are written without them.
+// entry maps, `level` 0 for a PTE and 1 for a PMD that maps a huge page, whose lock is claimed to be held (O16). Entries that lead to tables
+// are written without them.
+
+/** assert_spin_locked(pmd_lockptr(mm, pmd)), for a huge page. */
+function assertPmdLocked(cpu: Cpu, mm: Mm, level: number): void {
+  if (level > 0) cpu.claim.held(mm.pageTableLock);
+}
 
 /** set_pte_at, set_pmd_at: over an entry that no TLB can hold, or with one that only grants more. */
 export function setPteAt(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry, level = 0): Steps<void> {
+  assertPmdLocked(cpu, mm, level);
   return cpu.kernel.backend.pte.setPteAt(cpu, mm, address, pte, entry, level);
 }
 
 /** ptep_get_and_clear, pmdp_huge_get_and_clear. @returns what was there, with all that the hardware had set */
 export function ptepGetAndClear(cpu: Cpu, mm: Mm, address: number, pte: Cell, level = 0): Steps<Entry> {
+  assertPmdLocked(cpu, mm, level);
   return cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, address, pte, level);
 }
 
@@ -243,6 +251,7 @@ export function ptepGetAndClearFull(
   full: boolean,
   level = 0,
 ): Steps<Entry> {
+  assertPmdLocked(cpu, mm, level);
   const { profile, backend } = cpu.kernel;
   if (!full || profile.fullmm === 'F0') return backend.pte.ptepGetAndClear(cpu, mm, address, pte, level);
   return backend.pte.ptepGetAndClearFull(cpu, mm, address, pte, seen, profile.exitZeroes, level);
@@ -250,6 +259,7 @@ export function ptepGetAndClearFull(
 
 /** ptep_set_wrprotect, pmdp_set_wrprotect: takes write permission from an entry that the hardware may be setting bits in. */
 export function ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry, level = 0): Steps<void> {
+  assertPmdLocked(cpu, mm, level);
   return cpu.kernel.backend.pte.ptepSetWrprotect(cpu, mm, address, pte, seen, level);
 }
 
@@ -285,6 +295,7 @@ export function ptepSetAccessFlags(
   entry: Entry,
   level = 0,
 ): Steps<void> {
+  assertPmdLocked(cpu, mm, level);
   return cpu.kernel.backend.pte.ptepSetAccessFlags(cpu, mm, address, pte, old, entry, level);
 }
 

@@ -17,7 +17,7 @@ import { EFAULT, VM_FAULT_ERROR, VM_FAULT_RETRY, VM_FAULT_SIGSEGV } from './errn
 import { handleMmFault } from './fault.ts';
 import { NO_FILES, type PageCache } from './page-cache.ts';
 import { findVma } from './vma.ts';
-import { lockVmaUnderRcu, mmapWriteDowngrade, publishVma, vmaEndRead, vmaStartWrite } from './vma-lock.ts';
+import { lockVmaUnderRcu, mmapWriteDowngrade, setVmaBound, vmaEndRead, vmaStartWrite } from './vma-lock.ts';
 
 /** access_error: does the VMA forbid it? */
 function accessError(vmFlags: number, write: boolean): boolean {
@@ -71,7 +71,7 @@ function* findFaultVma(cpu: Cpu, mm: Mm, address: number): Steps<Vma | null> {
     const old = cpu.read(vma.start);
     const start = address - (address % pageSize(cpu.kernel.geometry));
     yield* vmaStartWrite(cpu, mm, vma);
-    yield* publishVma(cpu, vma.start, start);
+    yield* setVmaBound(cpu, vma, 'start', start);
     cpu.claim.limit(cpu.read(mm.pgd), { start, end: old }, vmAccess(cpu.read(vma.flags)));
   }
   yield* mmapWriteDowngrade(cpu, mm);

@@ -14,21 +14,32 @@
  * VMAs are found without a lock: links and bounds change by marked stores, and VMAs are freed after a grace period. As in 6.4
  * only VMAs with private pages are taken this way; for the rest a fault goes to mmap_lock.
  */
-import { type Cell, type Cpu, type Mm, type Steps, Vma } from '@mmu-gather/core/stepped';
+import { type Cell, type Cpu, Mm, type Steps, Vma } from '@mmu-gather/core/stepped';
+import { vmaMapping } from './mapping.ts';
 
 // Lists are long and walked at each fault: fields are found by offset, without a handle for each VMA that is passed.
 const END = Vma.fields.indexOf('end');
 const NEXT = Vma.fields.indexOf('next');
 
-/** vma_start_write: no fault runs in this VMA until mmap_lock, which is held for write, is given back. */
+/** vma_start_write: no fault runs in this VMA until mmap_lock, which is held for write, is given back. Claims that it is (O16). */
 export function* vmaStartWrite(cpu: Cpu, mm: Mm, vma: Vma): Steps<void> {
   const { perVmaLocks, vmaWriters } = cpu.kernel.profile;
-  if (!perVmaLocks || vmaWriters === 'none') return;
+  if (vmaWriters === 'none') return;
+  cpu.claim.held(mm.mmapLock, 'write');
+  if (!perVmaLocks) return;
   const seq = lockedSeq(cpu.read(mm.vmaLockSeq));
   if (cpu.read(vma.lockSeq) === seq) return;
   yield* cpu.downWrite(vma.lock);
   yield* cpu.writeOnce(vma.lockSeq, seq);
   yield* cpu.upWrite(vma.lock);
+}
+
+/** vma_assert_write_locked: claims that a VMA is locked for write, which what changes in it, or leaves it, relies on (O16). */
+export function vmaAssertWriteLocked(cpu: Cpu, vma: Vma): void {
+  const { perVmaLocks, vmaWriters } = cpu.kernel.profile;
+  if (!perVmaLocks || vmaWriters === 'none') return;
+  const seq = lockedSeq(cpu.read(Mm.at(cpu.read(vma.mm)).vmaLockSeq));
+  cpu.claim.that(cpu.read(vma.lockSeq) === seq, 'O16', 'a VMA changes in which faults may be going on');
 }
 
 /** What a VMA's seq is while it is locked: never 0, which a new VMA has. */
@@ -53,14 +64,23 @@ export function* mmapWriteDowngrade(cpu: Cpu, mm: Mm): Steps<void> {
   yield* cpu.downgradeWrite(mm.mmapLock);
 }
 
-/** Stores a link or a bound of a VMA that others may be looking at without a lock (rcu_assign_pointer). */
+/** Stores a link to a VMA, or a bound of one, that others may be looking at without a lock (rcu_assign_pointer). */
 export function* publishVma(cpu: Cpu, cell: Cell, value: number): Steps<void> {
   if (cpu.kernel.profile.perVmaLocks) yield* cpu.storeRelease(cell, value);
   else cpu.write(cell, value);
 }
 
+/** vma_set_range: a new bound. Who has found the VMA by its file looks at its bounds, too: the lock of that is held for write (O16). */
+export function setVmaBound(cpu: Cpu, vma: Vma, bound: 'start' | 'end', address: number): Steps<void> {
+  vmaAssertWriteLocked(cpu, vma);
+  const mapping = vmaMapping(cpu, vma);
+  if (mapping !== null) cpu.claim.held(mapping.iMmapLock, 'write');
+  return publishVma(cpu, vma[bound], address);
+}
+
 /** The moment after which nobody finds the VMA any more who did not before (vma_mark_detached). It is locked for write. */
 export function vmaMarkDetached(cpu: Cpu, vma: Vma): void {
+  vmaAssertWriteLocked(cpu, vma);
   if (cpu.kernel.profile.perVmaLocks) cpu.write(vma.detached, 1);
 }
 

@@ -15,7 +15,7 @@
  */
 import { type Cpu, type Mm, type Steps, tlbUpdateGeneration, type Vma } from '@mmu-gather/core/stepped';
 import { findVma, findVmaBefore, vmaNext } from './vma.ts';
-import { freeVma, publishVma, vmaMarkDetached, vmaStartWrite } from './vma-lock.ts';
+import { freeVma, publishVma, setVmaBound, vmaMarkDetached, vmaStartWrite } from './vma-lock.ts';
 
 /** can_vma_merge_after: are they neighbours of private memory without a file, with the same flags? */
 function mayMerge(cpu: Cpu, vma: Vma, next: Vma): boolean {
@@ -33,7 +33,7 @@ export function* vmaMerge(cpu: Cpu, mm: Mm, vma: Vma, next: Vma): Steps<void> {
   if ((yield* cpu.readOnce(next.anonVma)) !== 0) yield* cpu.writeOnce(vma.anonVma, 1);
   vmaMarkDetached(cpu, next);
   yield* publishVma(cpu, vma.next, cpu.read(next.next));
-  yield* publishVma(cpu, vma.end, cpu.read(next.end));
+  yield* setVmaBound(cpu, vma, 'end', cpu.read(next.end));
   yield* freeVma(cpu, next);
 }
 

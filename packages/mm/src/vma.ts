@@ -2,11 +2,11 @@
  * VMAs: a list in address order that starts at mm.mmap (mm/vma.c; Linux keeps a tree).
  *
  * Readers hold mmap_lock for read, changes need it for write; so accesses are plain. What faults look at that take the lock of a VMA
- * instead, links and bounds, changes by publishVma (vma-lock.ts). Neighbours are merged only if the profile says so (vma-merge.ts):
+ * instead, links and bounds, changes by publishVma and setVmaBound (vma-lock.ts). Neighbours are merged only if the profile says so (vma-merge.ts):
  * flush ranges and table freeing look at gaps between VMAs only, and two neighbours without a gap give the same as one.
  */
 import { type Address, type Cpu, EVERYTHING, Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';
-import { freeVma, publishVma, vmaMarkDetached, vmaStartWrite } from './vma-lock.ts';
+import { freeVma, publishVma, setVmaBound, vmaMarkDetached, vmaStartWrite } from './vma-lock.ts';
 import { addToMapping, lockVmaMapping, unlockVmaMapping, vmaLinkFile } from './mapping.ts';
 
 /** What a new VMA maps. */
@@ -127,7 +127,7 @@ function* splitVma(cpu: Cpu, mm: Mm, vma: Vma, address: number): Steps<Vma> {
   // Who looks up the file's VMAs finds the page in one of the two.
   yield* vmaStartWrite(cpu, mm, vma);
   yield* lockVmaMapping(cpu, vma);
-  yield* publishVma(cpu, vma.end, address);
+  yield* setVmaBound(cpu, vma, 'end', address);
   yield* linkVma(cpu, mm, vma, upper);
   addToMapping(cpu, upper);
   yield* unlockVmaMapping(cpu, vma);

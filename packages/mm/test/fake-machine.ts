@@ -237,7 +237,10 @@ export class FakeCpu implements Cpu {
       stable: (page, begins) => note(begins ? 'stable' : 'unstable', page, machine.flushes.length),
       moved: (_root, { start, end }) => note('moved', start, end),
       reassigned: ({ start, end }) => note('reassigned', start, end),
-      held: () => {},
+      held: (lock, how) => {
+        const value = this.read(lock);
+        if (how === 'write' ? value < WRITER : value === 0) throw new Error(`O16: word ${lock} should be locked`);
+      },
       irqsOff: () => {},
       that: (holds: boolean, oracle: OracleId, message: string) => {
         if (!holds) throw new Error(`${oracle}: ${message}`);

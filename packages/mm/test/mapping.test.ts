@@ -38,8 +38,11 @@ const PAGE = 4096;
 const SHARED = VM_READ | VM_WRITE | VM_SHARED;
 
 /** Where pages of a file are mapped. */
-function found(cpu: Cpu, mapping: AddressSpace, pgoff: number, pages: number): [start: number, end: number][] {
-  return mappedRanges(cpu, mapping, pgoff, pages).map(({ start, end }) => [start / PAGE, end / PAGE]);
+function* found(cpu: Cpu, mapping: AddressSpace, pgoff: number, pages: number): Steps<[start: number, end: number][]> {
+  yield* cpu.downRead(mapping.iMmapLock);
+  const ranges = mappedRanges(cpu, mapping, pgoff, pages);
+  yield* cpu.upRead(mapping.iMmapLock);
+  return ranges.map(({ start, end }) => [start / PAGE, end / PAGE]);
 }
 
 function* fileOf(m: FakeMachine, pages: number): Steps<AddressSpace> {
@@ -56,34 +59,34 @@ test(
     const mm = yield* m.newMm();
     yield* mmap(m.cpu, mm, 4 * PAGE, 4 * PAGE, SHARED, fileBacking(mapping.address));
     yield* mmap(m.cpu, mm, 16 * PAGE, 2 * PAGE, SHARED, fileBacking(mapping.address, 2));
-    expect(found(m.cpu, mapping, 0, 4)).toEqual([
+    expect(yield* found(m.cpu, mapping, 0, 4)).toEqual([
       [4, 8],
       [16, 18],
     ]);
-    expect(found(m.cpu, mapping, 1, 1)).toEqual([[5, 6]]);
+    expect(yield* found(m.cpu, mapping, 1, 1)).toEqual([[5, 6]]);
     yield* mprotect(m.cpu, mm, 5 * PAGE, PAGE, VM_READ);
-    expect(found(m.cpu, mapping, 0, 4)).toEqual([
+    expect(yield* found(m.cpu, mapping, 0, 4)).toEqual([
       [4, 5],
       [16, 18],
       [5, 6],
       [6, 8],
     ]);
     yield* mremap(m.cpu, mm, 16 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 32 * PAGE);
-    expect(found(m.cpu, mapping, 2, 2)).toEqual([
+    expect(yield* found(m.cpu, mapping, 2, 2)).toEqual([
       [6, 8],
       [32, 33],
       [17, 18],
     ]);
     const child = yield* dupMm(m.cpu, mm);
-    expect(found(m.cpu, mapping, 0, 4)).toHaveLength(10);
+    expect(yield* found(m.cpu, mapping, 0, 4)).toHaveLength(10);
     yield* mmput(m.cpu, child);
     yield* munmap(m.cpu, mm, 4 * PAGE, 4 * PAGE);
-    expect(found(m.cpu, mapping, 0, 4).toSorted((a, b) => a[0] - b[0])).toEqual([
+    expect((yield* found(m.cpu, mapping, 0, 4)).toSorted((a, b) => a[0] - b[0])).toEqual([
       [17, 18],
       [32, 33],
     ]);
     yield* mmput(m.cpu, mm);
-    expect(found(m.cpu, mapping, 0, 4)).toEqual([]);
+    expect(yield* found(m.cpu, mapping, 0, 4)).toEqual([]);
   }),
 );
 

@@ -51,7 +51,7 @@ const maximum = defineScenario<Stage>({
       why: 'the record of the second VMA is dropped, and mmap_lock is held for read only, which keeps nobody out who defers',
       oracle: ['O9', 'race'],
       property: 'SAC',
-      profile: { mergeVmaGen: 'dropped' },
+      profile: { mergeVmaGen: 'dropped', vmaWriters: 'none' },
       threads: ({ mm }) => deferAndMerge(mm, (cpu) => mergeAsReader(cpu, mm)),
     },
   ],
