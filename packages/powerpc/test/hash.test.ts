@@ -22,7 +22,6 @@ import {
   HASH_LINUX_5_11,
   HASH_LINUX_6_18,
   hashFlushCost,
-  hashPteNeedsFlush,
   hpteCells,
   hpteEncodeR,
   hptHash,
@@ -96,10 +95,6 @@ test('tlbie is broadcast, tlbiel is not; both are of one page, and kernel pages 
     globals: false,
   });
   expect(tlbiel(0, 4096)).toMatchObject({ broadcast: false, globals: true });
-});
-
-test('no question about an entry spares a flush', () => {
-  expect(hashPteNeedsFlush(READ, WRITE)).toBe(true);
 });
 
 test(

@@ -11,7 +11,6 @@ export * from './flush-local.ts';
 export * from './gather.ts';
 export * from './isa.ts';
 export * from './kernel-range.ts';
-export * from './needs-flush.ts';
 export * from './profiles.ts';
 export * from './pte.ts';
 export * from './remote.ts';

@@ -10,6 +10,7 @@ import {
   type BackendSpec,
   type BootOptions,
   type Cpu,
+  entryPresent,
   type Mm,
   type Steps,
 } from '@mmu-gather/core/stepped';
@@ -18,7 +19,6 @@ import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange } from './flush.ts
 import { tlbFlush } from './gather.ts';
 import { riscvIsa } from './isa.ts';
 import { flushTlbKernelRange } from './kernel-range.ts';
-import { pteAccessible, pteNeedsFlush } from './needs-flush.ts';
 import { RISCV_LINUX_6_18, type RiscvSwitches } from './profiles.ts';
 import { RISCV_PTE } from './pte.ts';
 import { ipiFlush } from './remote.ts';
@@ -82,9 +82,7 @@ export function riscv(switches: RiscvSwitches = RISCV_LINUX_6_18): BackendSpec {
         tlbbatchShouldDefer,
         tlbbatchAddPending,
         tlbbatchFlush,
-        pteNeedsFlush,
-        hugePmdNeedsFlush: pteNeedsFlush,
-        pteAccessible,
+        pteAccessible: entryPresent,
       };
     },
   };

@@ -15,7 +15,6 @@ export * from './ipte.ts';
 export * from './ipte-range.ts';
 export * from './isa.ts';
 export * from './leave-mm.ts';
-export * from './needs-flush.ts';
 export * from './profiles.ts';
 export * from './pte.ts';
 export * from './s390.ts';

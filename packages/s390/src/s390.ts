@@ -8,8 +8,6 @@ import {
   type Backend,
   type BackendSpec,
   type BootOptions,
-  type Cpu,
-  type Steps,
 } from '@mmu-gather/core/stepped';
 import { type AsceMap, destroyContext, initNewContext, reserveAsceMap } from './asce.ts';
 import { crstTableUpgradeFunc } from './crst-upgrade.ts';
@@ -17,7 +15,6 @@ import { tableFreed, tlbFlush } from './gather.ts';
 import { IPTE_RANGE_LAZY_MMU, type IpteRange, reserveIpteRange } from './ipte-range.ts';
 import { s390Isa } from './isa.ts';
 import { leaveMmEverywhere, leaveMmFunc } from './leave-mm.ts';
-import { pteAccessible, pteNeedsFlush } from './needs-flush.ts';
 import { S390_LINUX_6_18, type S390Switches } from './profiles.ts';
 import { s390Pte } from './pte.ts';
 import { initialiseInitMm, type Lowcore, MM_CONTEXT_FIELDS, reserveLowcore } from './state.ts';
@@ -35,17 +32,6 @@ export interface S390 extends Backend {
   /** Cache of each CPU; none where sections do nothing. */
   readonly ipteRanges: readonly IpteRange[];
 }
-
-/** s390 has no batch of reclaim's: each unmap purges its entry. */
-function* neverDefer(): Steps<boolean> {
-  return false;
-}
-
-function* nothingPending(): Steps<number> {
-  return 0;
-}
-
-function* nothing(_cpu: Cpu): Steps<void> {}
 
 /** An s390 kernel with these switches. */
 export function s390(switches: S390Switches = S390_LINUX_6_18): BackendSpec {
@@ -83,12 +69,6 @@ export function s390(switches: S390Switches = S390_LINUX_6_18): BackendSpec {
         flushTlbPage,
         flushTlbKernelRange,
         flushTlbGen,
-        tlbbatchShouldDefer: neverDefer,
-        tlbbatchAddPending: nothingPending,
-        tlbbatchFlush: nothing,
-        pteNeedsFlush,
-        hugePmdNeedsFlush: pteNeedsFlush,
-        pteAccessible,
       };
     },
   };

@@ -47,7 +47,7 @@ export interface ContextNumbers {
   readonly count: number;
 }
 
-/** Reserves the numbers. The kernel's is taken. */
+/** Reserves the numbers. Nobody looks for the kernel's in the bitmap. */
 export function reserveContextNumbers(arena: Arena, count: number): ContextNumbers {
   const words = Math.ceil(count / BITMAP_BITS);
   const lock = arena.reserve('ctx_alloc_lock', ['']);
@@ -57,7 +57,6 @@ export function reserveContextNumbers(arena: Arena, count: number): ContextNumbe
     Array.from({ length: words }, (_, i) => `[${i}]`),
   );
   arena.initialise(cache, CTX_FIRST_VERSION);
-  arena.initialise(bitmap, 1 << NUCLEUS);
   return { lock, cache, bitmap, count };
 }
 
@@ -103,7 +102,6 @@ export function* getNewMmuContext(cpu: Cpu, mm: Mm): Steps<number> {
 function* mmuContextWrap(cpu: Cpu): Steps<void> {
   const { contexts, switches, cpuStates } = sparc64Of(cpu);
   for (let word = 0; word * BITMAP_BITS < contexts.count; word++) cpu.write(contexts.bitmap + word, 0);
-  mark(cpu, contexts, NUCLEUS, true);
   const oldVersion = ctxVersion(yield* cpu.readOnce(contexts.cache));
   const version = oldVersion + CTX_FIRST_VERSION;
   const early: number[] = [];
@@ -149,17 +147,15 @@ export function* initNewContext(cpu: Cpu, mm: Mm): Steps<void> {
 
 /**
  * destroy_context: with the last reference, so no CPU has it loaded. The number may be given to others; what TLBs hold under it goes when
- * they run for the first time. The lock keeps the struct while a wrap looks at it.
+ * they run for the first time. The lock keeps the struct while a wrap looks at it; no handler takes it, so that interrupts stay on (in Linux, off).
  */
 export function* destroyContext(cpu: Cpu, mm: Mm): Steps<void> {
   const { contexts, switches } = sparc64Of(cpu);
   yield* freeTsb(cpu, cpu.read(contextTsb(mm)));
   if (switches.numberFreed === 'at-wrap') return;
-  yield* cpu.localIrqDisable();
   yield* cpu.spinLock(contexts.lock);
   const val = yield* cpu.readOnce(contextVal(mm));
   if (val !== 0 && (switches.numberFreed === 'always' || (yield* ctxValid(cpu, val))))
     mark(cpu, contexts, ctxNumber(val), false);
   yield* cpu.spinUnlock(contexts.lock);
-  yield* cpu.localIrqEnable();
 }

@@ -126,11 +126,9 @@ function* ptepSetAccessFlags(
   if (old !== entry) yield* replace(cpu, mm, address, pte, entry, level);
 }
 
-/** pmdp_establish: an exchange, for pmdp_invalidate relies on it; flush_tlb_range after it is empty. */
-function* pmdpEstablish(cpu: Cpu, mm: Mm, address: number, pmd: Cell, entry: Entry): Steps<Entry> {
-  const old = yield* cpu.xchg(pmd, entry);
-  yield* oldGoes(cpu, mm, address, old, 1);
-  return old;
+/** pmdp_establish, for pmdp_invalidate: flush_tlb_range after it is empty. Linux exchanges the entry, which is for hardware that sets bits. */
+function pmdpEstablish(cpu: Cpu, mm: Mm, address: number, pmd: Cell, entry: Entry): Steps<Entry> {
+  return replace(cpu, mm, address, pmd, entry, 1);
 }
 
 /** update_mmu_cache: into the TSB, under the lock of the context. What is not valid would never stop missing. */

@@ -9,7 +9,9 @@ import {
   type BackendSpec,
   type BootOptions,
   type Cpu,
+  entryPresent,
   type LazyBatch,
+  type Mm,
   reserveLazyBatches,
   type Steps,
 } from '@mmu-gather/core/stepped';
@@ -19,8 +21,6 @@ import { flushTlbGen, flushTlbMm, flushTlbPage, flushTlbRange, tlbFlush } from '
 import { sparc64Isa } from './isa.ts';
 import { flushTlbKernelRange } from './kernel-range.ts';
 import { sparc64LazyMmu } from './lazy-mmu.ts';
-import { leaveMmEverywhere, leaveMmFunc } from './leave-mm.ts';
-import { pteAccessible, pteNeedsFlush } from './needs-flush.ts';
 import { SPARC64_LINUX_6_18, type Sparc64Switches } from './profiles.ts';
 import { SPARC64_PTE } from './pte.ts';
 import { type CpuState, MM_CONTEXT_FIELDS, reserveCpuState } from './state.ts';
@@ -43,16 +43,8 @@ export interface Sparc64 extends Backend {
   readonly tsbs: TsbMemory;
 }
 
-/** sparc64 has no batch of reclaim's: each unmap is flushed where the entry is cleared. */
-function* neverDefer(): Steps<boolean> {
-  return false;
-}
-
-function* nothingPending(): Steps<number> {
-  return 0;
-}
-
-function* nothing(_cpu: Cpu): Steps<void> {}
+/** Nothing but the miss handler reads page tables, and who does not run the mm does not miss: nobody need leave one that ends. */
+function* leaveMmEverywhere(_cpu: Cpu, _mm: Mm): Steps<void> {}
 
 /** A sparc64 kernel with these switches. */
 export function sparc64(switches: Sparc64Switches = SPARC64_LINUX_6_18): BackendSpec {
@@ -67,7 +59,7 @@ export function sparc64(switches: Sparc64Switches = SPARC64_LINUX_6_18): Backend
         ...ASM_GENERIC,
         id: 'sparc64',
         isa,
-        handlers: [tlbPendingFunc, xcallFlushTlbPage, xcallFlushTlbKernelRange, tsbSync, leaveMmFunc],
+        handlers: [tlbPendingFunc, xcallFlushTlbPage, xcallFlushTlbKernelRange, tsbSync],
         switches,
         cpuStates: Array.from({ length: cpus }, (_, cpu) => reserveCpuState(arena, cpu, initMm)),
         batches: reserveLazyBatches(arena, 'tlb_batch', cpus, ['vaddr'], switches.batchNr),
@@ -76,7 +68,7 @@ export function sparc64(switches: Sparc64Switches = SPARC64_LINUX_6_18): Backend
         lazyMmu: sparc64LazyMmu(switches),
         pte: SPARC64_PTE,
         translationTable: tsbs.each === 0 ? null : translationTable(tsbs, geometry),
-        tlbMiss,
+        tlbMiss: tsbs.each === 0 ? null : tlbMiss,
         destroyContext,
         initNewContext,
         switchMm,
@@ -88,12 +80,7 @@ export function sparc64(switches: Sparc64Switches = SPARC64_LINUX_6_18): Backend
         flushTlbPage,
         flushTlbKernelRange,
         flushTlbGen,
-        tlbbatchShouldDefer: neverDefer,
-        tlbbatchAddPending: nothingPending,
-        tlbbatchFlush: nothing,
-        pteNeedsFlush,
-        hugePmdNeedsFlush: pteNeedsFlush,
-        pteAccessible,
+        pteAccessible: entryPresent,
       };
     },
   };

@@ -15,7 +15,6 @@
  */
 import { type Address, type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { ctxNumber, ctxValid, getNewMmuContext } from './context.ts';
-import { NUCLEUS } from './isa.ts';
 import { contextTsb, contextVal, sparc64Of, thisCpuState } from './state.ts';
 import { lockContext, unlockContext } from './tsb.ts';
 
@@ -66,15 +65,6 @@ export function* loadTsbRegister(cpu: Cpu, tsb: Address): Steps<void> {
 /** tsb_context_switch: the mm that runs here has another TSB now. Interrupts off. */
 export function* reloadTsb(cpu: Cpu, mm: Mm): Steps<void> {
   if (cpu.read(thisCpuState(cpu).pgd) === cpu.read(mm.pgd)) yield* loadTsbRegister(cpu, cpu.read(contextTsb(mm)));
-}
-
-/** Gives up what is loaded: no user part any more. Interrupts off. */
-export function* loadNucleus(cpu: Cpu): Steps<void> {
-  const { secondaryMm, pgd } = thisCpuState(cpu);
-  yield* loadTsbRegister(cpu, 0);
-  cpu.write(pgd, 0);
-  yield* cpu.loadContext(0, NUCLEUS, true);
-  yield* cpu.writeOnce(secondaryMm, cpu.kernel.initMm);
 }
 
 /** enter_lazy_tlb: nothing. */

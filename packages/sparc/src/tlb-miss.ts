@@ -69,7 +69,6 @@ function* tsbReload(cpu: Cpu, address: number, write: boolean): Steps<boolean> {
   const { geometry } = cpu.kernel;
   const root = cpu.read(thisCpuState(cpu).pgd);
   const tsb = cpu.read(tsbs.registers + cpu.id);
-  if (tsb === 0) return false;
   for (;;) {
     const entry = yield* walk(cpu, root, address);
     if (!allows(entry, write)) return false;

@@ -14,8 +14,16 @@
  *
  * In Linux flushes look into the new one only (D-S2, `growFlush`). If they look into the old one, too, until all CPUs have left it, it holds.
  */
-import { type Address, type Cpu, Mm, onEachCpuCondMask, powerOfTwo, type Steps } from '@mmu-gather/core/stepped';
-import { contextOldTsb, contextTsb, sparc64Of, thisCpuState } from './state.ts';
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  Mm,
+  onEachCpuCondMask,
+  powerOfTwo,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+import { contextOldTsb, contextTsb, sparc64Of } from './state.ts';
 import { reloadTsb } from './switch.ts';
 import {
   allocTsb,
@@ -38,14 +46,20 @@ export function tsbSync(cpu: Cpu, argument: Address): Steps<void> {
   return reloadTsb(cpu, Mm.at(argument));
 }
 
-/** tsb_grow of the base table: twice as many entries. Nothing if it is as large as it may be. Interrupts on, no PTL. */
-export function* tsbGrow(cpu: Cpu, mm: Mm): Steps<void> {
+/**
+ * tsb_grow: the mm gets a TSB with so many base entries, unless another thread was faster, or is at it. Interrupts on, no PTL.
+ * @param entries a power of two, tsbMaxEntries at most. In Linux it follows from the pages that the mm has
+ */
+export function* tsbGrow(cpu: Cpu, mm: Mm, entries: number): Steps<void> {
   const { switches } = sparc64Of(cpu);
-  const entries = 2 * entriesOf(cpu, cpu.read(contextTsb(mm)));
-  if (entries > switches.tsbMaxEntries) return;
   const fresh = yield* allocTsb(cpu, entries);
   yield* lockContext(cpu, mm);
   const old = cpu.read(contextTsb(mm));
+  if (entriesOf(cpu, old) >= entries || cpu.read(contextOldTsb(mm)) !== 0) {
+    yield* unlockContext(cpu, mm);
+    yield* freeTsb(cpu, fresh);
+    return;
+  }
   yield* copyTsb(cpu, old, fresh);
   cpu.write(contextTsb(mm), fresh);
   if (switches.growFlush === 'both') cpu.write(contextOldTsb(mm), old);
@@ -61,40 +75,36 @@ export function* tsbGrow(cpu: Cpu, mm: Mm): Steps<void> {
   if (switches.oldTsbFree === 'after-sync') yield* freeTsb(cpu, old);
 }
 
-/** smp_tsb_sync, and this CPU's own registers before. */
+/** tsb_context_switch here, and smp_tsb_sync on the CPUs that run the mm. */
 function* smpTsbSync(cpu: Cpu, mm: Mm): Steps<void> {
-  yield* cpu.localIrqDisable();
-  if (cpu.read(thisCpuState(cpu).pgd) === cpu.read(mm.pgd)) yield* reloadTsb(cpu, mm);
-  yield* cpu.localIrqEnable();
   const mask = yield* cpu.readOnce(mm.cpumask);
-  yield* onEachCpuCondMask(cpu, mask & ~(1 << cpu.id), null, TSB_SYNC, mm.address);
+  yield* onEachCpuCondMask(cpu, mask, null, TSB_SYNC, mm.address);
 }
 
-/**
- * copy_tsb: what is valid goes to where it belongs in the new one. The processor reads both words of an entry at once; here the tag is locked
- * for as long.
- */
+/** copy_tsb: what is valid goes to where it belongs in the new one. The huge part does not grow, and stays as it is. */
 function* copyTsb(cpu: Cpu, old: Address, fresh: Address): Steps<void> {
   const { tsbs } = sparc64Of(cpu);
-  const entries = entriesOf(cpu, old);
+  const [entries, more] = [entriesOf(cpu, old), cpu.read(fresh)];
   for (let i = 0; i < entries; i++) {
-    const cell = old + 1 + 2 * i;
-    const tag = yield* lockTag(cpu, cell);
-    if (tag !== TAG_INVALID) {
-      const slot = tsbSlot(tsbs, cpu.kernel.geometry, fresh, cpu.read(fresh), addressOf(cpu, tsbs, i, tag), TSB_BASE);
-      cpu.write(slot.cell + 1, cpu.read(cell + 1));
-      cpu.write(slot.cell, tag);
-    }
-    yield* cpu.writeOnce(cell, tag);
+    const placeOf = (tag: number): Cell =>
+      tsbSlot(tsbs, cpu.kernel.geometry, fresh, more, addressOf(cpu, tsbs, i, tag), TSB_BASE).cell;
+    yield* copyEntry(cpu, old + 1 + 2 * i, placeOf);
   }
-  const huge = 1 + 2 * tsbs.maxEntries;
   for (let i = 0; i < tsbs.hugeEntries; i++) {
-    const cell = old + huge + 2 * i;
-    const tag = yield* lockTag(cpu, cell);
-    cpu.write(fresh + huge + 2 * i + 1, cpu.read(cell + 1));
-    cpu.write(fresh + huge + 2 * i, tag);
-    yield* cpu.writeOnce(cell, tag);
+    const offset = 1 + 2 * (tsbs.maxEntries + i);
+    yield* copyEntry(cpu, old + offset, () => fresh + offset);
   }
+}
+
+/** The processor reads both words of an entry at once; here its tag is locked for as long. */
+function* copyEntry(cpu: Cpu, cell: Cell, placeOf: (tag: number) => Cell): Steps<void> {
+  const tag = yield* lockTag(cpu, cell);
+  if (tag !== TAG_INVALID) {
+    const place = placeOf(tag);
+    cpu.write(place + 1, cpu.read(cell + 1));
+    cpu.write(place, tag);
+  }
+  yield* cpu.writeOnce(cell, tag);
 }
 
 /** The address whose translation stands at an index with a tag. */

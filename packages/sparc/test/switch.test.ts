@@ -64,18 +64,3 @@ test(
     expect([m.words[m.sparc.tsbs.registers], m.words[mm.cpumask]]).toEqual([m.words[contextTsb(mm)], 1]);
   }),
 );
-
-test(
-  'everybody leaves an mm: no root, no TSB, context 0',
-  run(function* (): Steps<void> {
-    const m = new FakeMachine();
-    const mm = yield* m.mm('a');
-    yield* m.switchTo(0, mm);
-    yield* m.switchTo(1, mm);
-    m.takeLog();
-    yield* m.kernel.backend.leaveMmEverywhere(m.port(0), mm);
-    expect(m.takeLog().filter((line) => line.includes('context 0'))).toEqual(['1: context 0', '0: context 0']);
-    expect([0, 1].map((cpu) => m.words[m.sparc.tsbs.registers + cpu])).toEqual([0, 0]);
-    expect([0, 1].map((cpu) => m.words[thisCpuState(m.port(cpu)).pgd])).toEqual([0, 0]);
-  }),
-);

@@ -108,6 +108,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'fullmm/F1/no-flush',
     'fullmm/F1-kept/no-flush',
     'fullmm/F2-other-thread/no-wait',
+    'fullmm/F2/adopted',
     'fullmm/F2/nobody-leaves',
     'fullmm/F3-exec/exit',
   ),

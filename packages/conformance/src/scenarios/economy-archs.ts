@@ -1,9 +1,11 @@
 /**
  * Economy of single architectures: what their own ways of flushing save, and of an mm that one CPU alone runs.
  */
-import { type Cpu, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
+import { type Cpu, FAULT, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
+import { tsbGrow } from '@mmu-gather/sparc/stepped';
 import {
   contextSwitch,
+  doUserAddrFault,
   dupMm,
   exitMm,
   madviseDontneed,
@@ -18,6 +20,7 @@ import {
   userStore,
 } from '@mmu-gather/mm/stepped';
 import type { AnyScenario } from '../scenario.ts';
+import { flushHere } from './bare-stage.ts';
 import { type Crowd, economy } from './economy.ts';
 import { PAGE, RW_MEMORY } from './stage.ts';
 
@@ -54,6 +57,17 @@ function* aloneAgain(cpu: Cpu, { other }: Crowd): Steps<void> {
   }
   yield* contextSwitch(cpu, other);
   yield* change(cpu, other);
+}
+
+/** The kernel reads user memory, with an empty TLB to begin with: what is not in the TSB, either, is a miss. */
+function* readCold(cpu: Cpu, mm: Mm, pages: readonly number[]): Steps<void> {
+  yield* flushHere(cpu);
+  for (const page of pages) {
+    while ((yield* cpu.userRead(page * PAGE)) === FAULT) {
+      if (yield* cpu.kernel.backend.tlbMiss!(cpu, mm, page * PAGE, false)) continue;
+      yield* doUserAddrFault(cpu, mm, page * PAGE, false);
+    }
+  }
 }
 
 /** All of them. */
@@ -114,6 +128,22 @@ export const ARCH_ECONOMY: readonly AnyScenario[] = [
           yield* contextSwitch(cpu, null);
         },
       ],
+    },
+  ),
+  economy(
+    'tsb',
+    'what faults and misses have put into the TSB is found there, also when it has grown: a miss walks the table, and a fault does more',
+    ({ mm }) => [
+      (cpu) => madviseDontneed(cpu, mm, 0, 4 * PAGE),
+      (cpu) => userStore(cpu, mm, PAGE, 5),
+      (cpu) => tsbGrow(cpu, mm, 16),
+      (cpu) => readCold(cpu, mm, [0, 1, 2, 4, 5, 8]),
+      (cpu) => readCold(cpu, mm, [0, 2, 5]),
+    ],
+    {
+      only: { archs: ['sparc64'], why: 'it is about the TSB' },
+      huge: true,
+      backend: { sparc64: { tsbEntries: 8, tsbMaxEntries: 16 } },
     },
   ),
   economy(

@@ -127,6 +127,8 @@ export function economy(
     readonly beside?: (crowd: Crowd) => readonly (((cpu: Cpu) => Steps<unknown>) | undefined)[];
     readonly profile?: Partial<Profile>;
     readonly huge?: boolean;
+    /** Architectures that it is about. */
+    readonly only?: AnyScenario['only'];
     /** Switches of backends. */
     readonly backend?: AnyScenario['backend'];
     /** Objects that there are more of. */
@@ -139,6 +141,7 @@ export function economy(
     cpus: 4,
     geometry: GEOMETRY,
     pools: { mm: 4, vma: 12, page: 40, table: 12, ...more.pools },
+    ...(more.only && { only: more.only }),
     ...(more.backend && { backend: more.backend }),
     ...(more.profile && { profile: more.profile }),
     setup: (run) => {

@@ -37,6 +37,14 @@ function liveMm(run: Run, cpu: number): Mm {
   return mm;
 }
 
+/** An mm with one page that has not run yet. */
+function populated(run: Run): Mm {
+  const mm = run(1, mmAlloc);
+  run(1, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+  run(1, (cpu) => mmPopulate(cpu, mm, 0, PAGE));
+  return mm;
+}
+
 /** Runs each of some mms in turn, and their user code for a moment. */
 function* runEach(cpu: Cpu, mms: readonly Mm[]): Steps<void> {
   for (const mm of mms) {
@@ -82,14 +90,14 @@ const wrap = defineScenario<readonly Mm[]>({
   setup(run) {
     const a = liveMm(run, 0);
     run(0, (cpu) => cpu.enterUser());
-    const b = liveMm(run, 1);
-    return [a, b, run(1, mmAlloc)];
+    liveMm(run, 1);
+    return [a, populated(run), populated(run)];
   },
-  // The third mm wraps; the first is then unmapped from CPU 1.
-  threads: ([a, , c]) => [
+  // The third mm wraps, and so does the fourth; the first is then unmapped from CPU 1.
+  threads: ([a, c, d]) => [
     undefined,
     thread(function* (cpu) {
-      yield* contextSwitch(cpu, c!);
+      yield* runEach(cpu, [c!, d!, c!]);
       yield* contextSwitch(cpu, a!);
       yield* munmap(cpu, a!, 0, PAGE);
     }),
@@ -212,10 +220,7 @@ const numberFreed = defineScenario<readonly Mm[]>({
     const c = liveMm(run, 0);
     liveMm(run, 1);
     run(1, (cpu) => mmput(cpu, a));
-    const e = run(1, mmAlloc);
-    run(1, (cpu) => mmap(cpu, e, 0, PAGE, RW_MEMORY));
-    run(1, (cpu) => mmPopulate(cpu, e, 0, PAGE));
-    return [c, e];
+    return [c, populated(run)];
   },
   threads: ([c, e]) => [thread((cpu) => runEach(cpu, [e!, c!])), thread((cpu) => contextSwitch(cpu, e!))],
   twins: [

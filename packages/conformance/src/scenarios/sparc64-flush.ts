@@ -1,7 +1,6 @@
 /**
  * sparc64's flushes: cross calls that are accepted or waited for, batches, and pages of two halves.
  */
-import { spillWindow } from '@mmu-gather/sparc/stepped';
 import { VM_EXEC } from '@mmu-gather/core/stepped';
 import {
   collapseHugePage,
@@ -15,6 +14,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
+import { spillWindow } from './sparc64-windows.ts';
 import { newThread, noWait, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
 
 const ONLY = { archs: ['sparc64'], why: 'it is about its cross calls and page sizes' };
@@ -27,8 +27,8 @@ const spill = defineScenario<Stage>({
   cpus: 2,
   only: ONLY,
   backend: { sparc64: { windowTraps: true, singlePage: 'taken' } },
-  setup: (run) => setStage(run, { touched: [0] }),
-  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), thread((cpu) => spillWindow(cpu, 0, 7))],
+  setup: (run) => setStage(run, { touched: [1] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, PAGE, PAGE)), thread((cpu) => spillWindow(cpu, PAGE, 7))],
   twins: [
     {
       id: 'sparc64/window-spill/as-in-linux',

@@ -3,10 +3,11 @@
  *
  * Two of these races are in every kernel (D-S1, D-S2): found by reading, not reported from practice.
  */
-import { tsbGrow } from '@mmu-gather/sparc/stepped';
-import { munmap, userLoad } from '@mmu-gather/mm/stepped';
+import { type Cpu, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
+import { contextTsb, freeTsb, type Sparc64, tsbGrow, type TsbMemory } from '@mmu-gather/sparc/stepped';
+import { contextSwitch, exitMm, mmAlloc, mmap, munmap, userLoad } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { noWait, PAGE, setStage, type Stage } from './stage.ts';
+import { type Mapping, mappingOf, noWait, PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
 
 const ONLY = { archs: ['sparc64'], why: 'it is about the TSB' };
 
@@ -72,7 +73,7 @@ const grow = defineScenario<Stage>({
   only: ONLY,
   backend: { sparc64: { tsbEntries: 1, tsbMaxEntries: 2 } },
   setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], inKernel: [2] }),
-  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), undefined, thread((cpu) => tsbGrow(cpu, mm))],
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE)), undefined, thread((cpu) => tsbGrow(cpu, mm, 2))],
   twins: [
     {
       id: 'sparc64/tsb-grow/as-in-linux',
@@ -118,5 +119,132 @@ const missTable = defineScenario<Stage>({
   ],
 });
 
+/** An mm with a small TSB, and where TSBs are. */
+interface Growing extends Stage {
+  readonly tsbs: TsbMemory;
+}
+
+/** TSBs that were freed and serve nobody. */
+function freeTsbs(peek: (cell: number) => number, { freed }: TsbMemory): number {
+  let count = 0;
+  for (let tsb = peek(freed); tsb !== 0; tsb = -1 - peek(tsb)) count++;
+  return count;
+}
+
+const growTwice = defineScenario<Growing>({
+  id: 'sparc64/tsb-grow-twice',
+  title: 'two threads find the TSB too small: one of them replaces it, and nobody keeps, or frees, what serves',
+  source: 'arch/sparc/mm/tsb.c tsb_grow',
+  cpus: 2,
+  only: ONLY,
+  backend: { sparc64: { tsbEntries: 1, tsbMaxEntries: 4, hugeTsbEntries: 0, tsbs: 2 } },
+  setup: (run, kernel) => ({
+    ...setStage(run, { touched: [0], inKernel: [1] }),
+    tsbs: (kernel.backend as Sparc64).tsbs,
+  }),
+  threads: ({ mm }) => [thread((cpu) => tsbGrow(cpu, mm, 4)), thread((cpu) => tsbGrow(cpu, mm, 2))],
+  final(peek, { mm, tsbs }) {
+    const entries = peek(peek(contextTsb(mm)));
+    if (entries < 2) return `the TSB has ${entries} entries: nobody has replaced it`;
+    const free = freeTsbs(peek, tsbs);
+    return free === 2 ? undefined : `${free} of three TSBs are free, and one is in use`;
+  },
+  twins: [
+    {
+      id: 'sparc64/tsb-grow-twice/freed-early',
+      why: 'the old TSB is freed while a CPU still has it in its register',
+      oracle: 'O5',
+      property: 'TUAF',
+      backend: { sparc64: { oldTsbFree: 'before-sync' } },
+    },
+  ],
+});
+
+/** Ends the mm that runs, and begins another one: from then on the CPU does not borrow the first one any more. */
+function* another(cpu: Cpu): Steps<void> {
+  yield* exitMm(cpu);
+  const mm = yield* mmAlloc(cpu);
+  yield* mmap(cpu, mm, 0, PAGE, RW_MEMORY);
+  yield* contextSwitch(cpu, mm);
+}
+
+/** Two more mms, of which the second has the TSB of the first. */
+function* twoMore(cpu: Cpu): Steps<void> {
+  yield* another(cpu);
+  yield* another(cpu);
+  yield* cpu.enterUser();
+}
+
+const again = defineScenario<Stage>({
+  id: 'sparc64/tsb-again',
+  title: 'the TSB of an mm that has ended serves another one, with none of its entries',
+  source: 'arch/sparc/mm/tsb.c tsb_free, tsb_init',
+  cpus: 1,
+  only: ONLY,
+  // Nobody clears what the TSB has of a dying mm.
+  profile: { exitZeroes: false },
+  backend: { sparc64: { tsbs: 2, hugeTsbEntries: 0 } },
+  setup: (run) => setStage(run, { touched: [0], running: [0] }),
+  threads: () => [thread(twoMore)],
+  sequential: 'one mm after the other, on one CPU',
+  twins: [
+    {
+      id: 'sparc64/tsb-again/freed-early',
+      why: 'it is freed while the CPU has it in its register',
+      oracle: 'O5',
+      property: 'TUAF',
+      threads: ({ mm }) => [
+        thread(function* (cpu) {
+          yield* freeTsb(cpu, cpu.read(contextTsb(mm)));
+          yield* twoMore(cpu);
+        }),
+      ],
+    },
+  ],
+});
+
+interface OneSlot extends Stage {
+  readonly at0: Mapping;
+}
+
+/** A miss of a CPU on behalf of a task of the mm. */
+function* miss(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+  yield* cpu.kernel.backend.tlbMiss!(cpu, mm, address, false);
+}
+
+const slot = defineScenario<OneSlot>({
+  id: 'sparc64/tsb-slot',
+  title: 'two CPUs miss different pages, which have one place in the TSB, while what stands there is flushed',
+  source: 'arch/sparc/mm/tsb.c tsb_flush, include/asm/tsb.h TSB_LOCK_TAG',
+  cpus: 3,
+  only: ONLY,
+  backend: { sparc64: { tsbEntries: 1, tsbMaxEntries: 1, hugeTsbEntries: 0 } },
+  setup(run) {
+    const stage = setStage(run, { touched: [1, 0], running: [0, 1, 2], inKernel: [1, 2] });
+    return { ...stage, at0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: ({ mm, at0 }) => [
+    thread(function* (cpu) {
+      yield* cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, 0, at0.pte, 0);
+      yield* putPage(cpu, at0.page);
+    }),
+    thread(function* (cpu) {
+      yield* miss(cpu, mm, 0);
+      yield* cpu.enterUser();
+    }),
+    thread((cpu) => miss(cpu, mm, PAGE)),
+  ],
+  holds: ({ at0 }) => [{ object: at0.page, references: 0, mappings: 1 }],
+  twins: [
+    {
+      id: 'sparc64/tsb-slot/as-in-linux',
+      why: 'the handler does not look at the entry again once it has the place',
+      oracle: 'O1',
+      property: 'FUAF',
+      backend: { sparc64: { recheckPte: false } },
+    },
+  ],
+});
+
 /** All of them. */
-export const SPARC64_TSB: readonly AnyScenario[] = [order, reload, grow, missTable];
+export const SPARC64_TSB: readonly AnyScenario[] = [order, reload, grow, growTwice, again, slot, missTable];

@@ -12,6 +12,7 @@ import {
   type BackendSpec,
   type BootOptions,
   type Cell,
+  entryPresent,
   type LazyBatch,
   Mm,
   reserveLazyBatches,
@@ -24,7 +25,6 @@ import { hashPage } from './hash-page.ts';
 import { type Htab, reserveHtab } from './htab.ts';
 import { hashIsa, KERNEL_CONTEXT } from './isa.ts';
 import { hashLazyMmu, hashSwitchTo, hashTlbFlush } from './lazy-mmu.ts';
-import { hashPteAccessible, hashPteNeedsFlush } from './needs-flush.ts';
 import { HASH_LINUX_6_18, type HashSwitches } from './profiles.ts';
 import { HASH_PTE } from './pte.ts';
 import { activeCpus, HASH_MM_CONTEXT_FIELDS } from './state.ts';
@@ -86,22 +86,8 @@ export function powerpcHash(switches: HashSwitches = HASH_LINUX_6_18): BackendSp
         flushTlbPage: nothing,
         flushTlbKernelRange: nothing,
         flushTlbGen: nothing,
-        tlbbatchShouldDefer,
-        tlbbatchAddPending,
-        tlbbatchFlush: nothing,
-        pteNeedsFlush: hashPteNeedsFlush,
-        hugePmdNeedsFlush: hashPteNeedsFlush,
-        pteAccessible: hashPteAccessible,
+        pteAccessible: entryPresent,
       };
     },
   };
-}
-
-/** No ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH: nothing is deferred. */
-function* tlbbatchShouldDefer(): Steps<boolean> {
-  return false;
-}
-
-function* tlbbatchAddPending(): Steps<number> {
-  return 0;
 }

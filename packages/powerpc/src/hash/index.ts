@@ -7,7 +7,6 @@ export * from './hpte.ts';
 export * from './htab.ts';
 export * from './isa.ts';
 export * from './lazy-mmu.ts';
-export * from './needs-flush.ts';
 export * from './profiles.ts';
 export * from './pte-bits.ts';
 export * from './pte.ts';

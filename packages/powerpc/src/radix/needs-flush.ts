@@ -25,13 +25,3 @@ export function radixPteNeedsFlush(old: Entry, next: Entry): boolean {
   const added = diff & entryFlags(next) & NX;
   return taken !== 0 || added !== 0 || (diff & ~(RW | DIRTY | NX)) !== 0;
 }
-
-/** Up to 6.0: every change. */
-export function radixPteAlwaysNeedsFlush(): boolean {
-  return true;
-}
-
-/** pte_accessible: powerpc has none of its own, and the generic one says yes. */
-export function radixPteAccessible(): boolean {
-  return true;
-}

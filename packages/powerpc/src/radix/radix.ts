@@ -9,9 +9,7 @@ import {
   type BackendSpec,
   type BootOptions,
   type Cell,
-  type Cpu,
   Mm,
-  type Steps,
 } from '@mmu-gather/core/stepped';
 import {
   type PidTable,
@@ -31,7 +29,7 @@ import { radixTlbFlush } from './gather.ts';
 import { radixIsa } from './isa.ts';
 import { cleanupLazyTlbs, doExitFlushLazyTlb, doLeaveMm, doShootLazyTlb, radixLeaveMmEverywhere } from './lazy.ts';
 import { doSerialize, doTlbielPid, doTlbielVaRange } from './multicast.ts';
-import { radixPteAccessible, radixPteAlwaysNeedsFlush, radixPteNeedsFlush } from './needs-flush.ts';
+import { radixPteNeedsFlush } from './needs-flush.ts';
 import { RADIX_LINUX_6_18, type RadixSwitches } from './profiles.ts';
 import { RADIX_PTE } from './pte.ts';
 import { RADIX_MM_CONTEXT_FIELDS, type RadixCpu, reserveRadixCpu } from './state.ts';
@@ -51,18 +49,13 @@ export interface Radix extends Backend {
   readonly initMm: Mm;
 }
 
-/** arch_tlbbatch_should_defer: powerpc does not batch reclaim's flushes (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH). */
-function* neverDefers(): Steps<boolean> {
-  return false;
-}
-
-/** arch_tlbbatch_flush: nothing was deferred. */
-function* nothingDeferred(_cpu: Cpu): Steps<void> {}
-
 /** A powerpc kernel with radix page tables and these switches. */
 export function powerpcRadix(switches: RadixSwitches = RADIX_LINUX_6_18): BackendSpec {
   const isa = radixIsa(switches.pids);
-  const needsFlush = switches.needsFlushRule === '6.1' ? radixPteNeedsFlush : radixPteAlwaysNeedsFlush;
+  const needsFlush =
+    switches.needsFlushRule === '6.1'
+      ? { pteNeedsFlush: radixPteNeedsFlush, hugePmdNeedsFlush: radixPteNeedsFlush }
+      : {};
   return {
     id: 'powerpc-radix',
     isa,
@@ -95,14 +88,7 @@ export function powerpcRadix(switches: RadixSwitches = RADIX_LINUX_6_18): Backen
         flushTlbPage: radixFlushTlbPage,
         flushTlbKernelRange: radixFlushTlbKernelRange,
         flushTlbGen: radixFlushTlbGen,
-        tlbbatchShouldDefer: neverDefers,
-        tlbbatchAddPending: () => {
-          throw new Error('reclaim defers a flush on powerpc, which has no batch');
-        },
-        tlbbatchFlush: nothingDeferred,
-        pteNeedsFlush: needsFlush,
-        hugePmdNeedsFlush: needsFlush,
-        pteAccessible: radixPteAccessible,
+        ...needsFlush,
       };
     },
   };
