@@ -50,7 +50,7 @@ export function tlbAdjustRange(hull: Hull, start: number, size: number): void {
  */
 export function tlbFlushLevelRange(tlb: MmuGather, address: number, size: number, level: number): void {
   note(tlb, address, size, level);
-  note(tlb.bracket, address, size, level);
+  if (tlb.bracket !== null) note(tlb.bracket, address, size, level);
   tlb.untracked = true;
 }
 

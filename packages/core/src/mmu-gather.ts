@@ -17,7 +17,7 @@ import type { Cpu } from './cpu.ts';
 import { deferralOf } from './deferral/index.ts';
 import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
-import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange, type Touched, untouched } from './gather-range.ts';
+import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange, type Touched } from './gather-range.ts';
 import { entrySize, pageSize } from './geometry.ts';
 import { countLevels, countsLevels, tablesLevel, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
@@ -68,8 +68,8 @@ export interface MmuGather {
   vma: Vma | null;
   /** What was noted may map pages without struct page: the current VMA's, or (`pfnmapFlush: 'unlink'`) that of any since the last flush. */
   vmaPfn: boolean;
-  /** What was changed since tlb_start_ptes (RFC 15: cleared_ptes_in_table). */
-  bracket: Touched;
+  /** What was changed since tlb_start_ptes (RFC 15: cleared_ptes_in_table); null before, and where nobody asks (deferral/scheme.ts). */
+  bracket: Touched | null;
   /** Generation of the newest deferral (RFC 15: tlb.defer_gen); 0 if none was recorded. */
   deferGen: number;
   /** An entry was noted that no generation in {@link MmuGather.deferGen} covers yet. */
@@ -101,7 +101,7 @@ function* gather(cpu: Cpu, mm: Mm, fullmm: boolean, alone: boolean): Steps<MmuGa
     pageLevel: NO_PAGE_SIZE,
     vma: null,
     vmaPfn: false,
-    bracket: untouched(),
+    bracket: null,
     deferGen: NO_GENERATION,
     untracked: false,
     epoch,

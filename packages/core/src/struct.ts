@@ -34,21 +34,23 @@ export function struct<H extends Handle>(
   name: string,
   fields: readonly (Exclude<keyof H, 'address'> & string)[],
 ): Struct<H> {
-  // Always the same fields in the same order: the engine gives all handles of a type one shape.
+  // Made from entries all handles of a type have one shape; stored one by one, more than a dozen fields become a table to look up in.
   const make = (address: Address): H => {
-    const handle: Record<string, number> = { address };
-    for (let i = 0; i < fields.length; i++) handle[fields[i] as string] = address + i;
-    return handle as unknown as H;
+    const cells = fields.map((field, i): [string, Cell] => [field, address + i]);
+    return Object.fromEntries([['address', address], ...cells]) as unknown as H;
   };
   const handles = new Map<Address, H>();
+  // Asked for again and again: the mm of one operation.
+  let last = make(0);
   return {
     name,
     fields,
     words: fields.length,
     at(address) {
+      if (last.address === address) return last;
       let handle = handles.get(address);
       if (handle === undefined) handles.set(address, (handle = make(address)));
-      return handle;
+      return (last = handle);
     },
   };
 }

@@ -53,6 +53,7 @@ import { MISS } from './tlb.ts';
 import { UNCLAIMED, UNWATCHED } from './unwatched.ts';
 import { Verdict } from './verdict.ts';
 import { type Waits, Waiting } from './waiting.ts';
+import type { Words } from './words.ts';
 
 const DATA = Page.fields.indexOf('data');
 /** With jitter an interrupt waits for so many port calls on average. */
@@ -80,6 +81,7 @@ export class ThreadCpu implements Cpu {
   readonly events: Events;
   readonly #waits: Waiting;
   readonly #memory: Memory;
+  readonly #words: Words;
   readonly #mailboxes: Mailboxes;
   readonly #control: Int32Array;
   readonly #mailbox: number;
@@ -103,6 +105,7 @@ export class ThreadCpu implements Cpu {
     this.id = id;
     this.kernel = memory.kernel;
     this.#memory = memory;
+    this.#words = memory.words;
     this.#mailboxes = new Mailboxes(memory);
     this.#control = memory.control;
     this.#mailbox = this.#mailboxes.at(id);
@@ -135,54 +138,54 @@ export class ThreadCpu implements Cpu {
   // ---- memory ----
 
   read(cell: Cell): number {
-    return this.#memory.words.read(cell);
+    return this.#words.read(cell);
   }
   write(cell: Cell, value: number): void {
-    this.#memory.words.write(cell, value);
+    this.#words.write(cell, value);
   }
   readOnce(cell: Cell): number {
     this.#poll();
-    return this.#memory.words.load(cell);
+    return this.#words.load(cell);
   }
   writeOnce(cell: Cell, value: number): void {
     this.#poll();
-    this.#memory.words.store(cell, value);
+    this.#words.store(cell, value);
   }
   loadAcquire(cell: Cell): number {
     this.#poll();
-    return this.#memory.words.load(cell);
+    return this.#words.load(cell);
   }
   storeRelease(cell: Cell, value: number): void {
     this.#poll();
-    this.#memory.words.store(cell, value);
+    this.#words.store(cell, value);
   }
   xchg(cell: Cell, value: number): number {
     this.#poll();
-    return this.#memory.words.exchange(cell, value);
+    return this.#words.exchange(cell, value);
   }
   cmpxchg(cell: Cell, old: number, value: number): number {
     this.#poll();
-    return this.#memory.words.compareExchange(cell, old, value);
+    return this.#words.compareExchange(cell, old, value);
   }
   atomicAdd(cell: Cell, delta: number): void {
     this.#poll();
-    this.#memory.words.add(cell, delta);
+    this.#words.add(cell, delta);
   }
   atomicAddReturn(cell: Cell, delta: number): number {
     this.#poll();
-    return this.#memory.words.add(cell, delta);
+    return this.#words.add(cell, delta);
   }
   atomicOr(cell: Cell, bits: number): void {
     this.#poll();
-    this.#memory.words.or(cell, bits);
+    this.#words.or(cell, bits);
   }
   atomicAndNot(cell: Cell, bits: number): void {
     this.#poll();
-    this.#memory.words.andNot(cell, bits);
+    this.#words.andNot(cell, bits);
   }
   atomicFetchAndNot(cell: Cell, bits: number): number {
     this.#poll();
-    return this.#memory.words.andNot(cell, bits);
+    return this.#words.andNot(cell, bits);
   }
   smpMb(): void {
     this.#poll();
@@ -199,7 +202,7 @@ export class ThreadCpu implements Cpu {
   waitFor(cell: Cell, test: Test, operand: number): number {
     return this.#waiting('a word', () => {
       for (let turn = 0; ; turn++) {
-        const value = this.#memory.words.load(cell);
+        const value = this.#words.load(cell);
         const passes =
           test === 'equal' ? value === operand : test === 'notEqual' ? value !== operand : value >= operand;
         if (passes) return value;
@@ -212,41 +215,41 @@ export class ThreadCpu implements Cpu {
 
   spinLock(lock: Cell): void {
     this.#poll();
-    this.#waiting('a lock', () => spinLock(this.#memory.words.ints, 2 * lock, this.#pause));
+    this.#waiting('a lock', () => spinLock(this.#words.ints, 2 * lock, this.#pause));
   }
   spinUnlock(lock: Cell): void {
     this.#poll();
-    spinUnlock(this.#memory.words.ints, 2 * lock);
+    spinUnlock(this.#words.ints, 2 * lock);
   }
   downRead(lock: Cell): void {
     this.#poll();
     // Taken again by who has it: a writer that waits must not come between.
-    if (this.#readLocks.includes(lock)) readAgain(this.#memory.words.ints, 2 * lock);
-    else this.#waiting('a lock', () => downRead(this.#memory.words.ints, 2 * lock, this.#pause));
+    if (this.#readLocks.includes(lock)) readAgain(this.#words.ints, 2 * lock);
+    else this.#waiting('a lock', () => downRead(this.#words.ints, 2 * lock, this.#pause));
     this.#readLocks.push(lock);
   }
   downReadTrylock(lock: Cell): number {
     this.#poll();
-    if (!downReadTrylock(this.#memory.words.ints, 2 * lock)) return 0;
+    if (!downReadTrylock(this.#words.ints, 2 * lock)) return 0;
     this.#readLocks.push(lock);
     return 1;
   }
   upRead(lock: Cell): void {
     this.#poll();
     this.#readLocks.splice(this.#readLocks.lastIndexOf(lock), 1);
-    upRead(this.#memory.words.ints, 2 * lock);
+    upRead(this.#words.ints, 2 * lock);
   }
   downWrite(lock: Cell): void {
     this.#poll();
-    this.#waiting('a lock', () => downWrite(this.#memory.words.ints, 2 * lock, this.#pause));
+    this.#waiting('a lock', () => downWrite(this.#words.ints, 2 * lock, this.#pause));
   }
   upWrite(lock: Cell): void {
     this.#poll();
-    upWrite(this.#memory.words.ints, 2 * lock);
+    upWrite(this.#words.ints, 2 * lock);
   }
   downgradeWrite(lock: Cell): void {
     this.#poll();
-    downgradeWrite(this.#memory.words.ints, 2 * lock);
+    downgradeWrite(this.#words.ints, 2 * lock);
     this.#readLocks.push(lock);
   }
 
@@ -336,7 +339,7 @@ export class ThreadCpu implements Cpu {
   cmpxchgAndInvalidate(cell: Cell, old: number, value: number, scope: Scope): number {
     this.#poll();
     this.events.note(this.id, 'invalidate', scope.asid, scope.leaves.start, scope.leaves.end);
-    const held = this.#memory.words.compareExchange(cell, old, value);
+    const held = this.#words.compareExchange(cell, old, value);
     if (held !== old) return held;
     if (!scope.broadcast) {
       this.mmu.invalidate(scope);
@@ -354,19 +357,19 @@ export class ThreadCpu implements Cpu {
   userRead(address: number): number {
     this.#poll();
     const frame = this.#access(address, false);
-    return frame === 0 ? FAULT : this.#memory.words.ints[2 * (frame + DATA)]!;
+    return frame === 0 ? FAULT : this.#words.ints[2 * (frame + DATA)]!;
   }
   userWrite(address: number, value: number): number {
     this.#poll();
     const frame = this.#access(address, true);
     if (frame === 0) return FAULT;
-    this.#memory.words.ints[2 * (frame + DATA)] = value;
+    this.#words.ints[2 * (frame + DATA)] = value;
     return 0;
   }
   kernelRead(address: number): number {
     this.#poll();
     const slot = this.mmu.translateKernel(address);
-    return slot === MISS ? FAULT : this.#memory.words.ints[2 * (this.mmu.frame(slot, address) + DATA)]!;
+    return slot === MISS ? FAULT : this.#words.ints[2 * (this.mmu.frame(slot, address) + DATA)]!;
   }
 
   /**

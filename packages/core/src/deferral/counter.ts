@@ -12,7 +12,7 @@ import type { DeferralScheme, PteAt } from './scheme.ts';
 export const COUNTER: DeferralScheme = {
   *begin(): Steps<void> {},
   *record(cpu: Cpu, tlb: MmuGather): Steps<void> {
-    if (countsLevels(cpu)) yield* countLevels(cpu, tlb, tlb.bracket.cleared);
+    if (countsLevels(cpu) && tlb.bracket !== null) yield* countLevels(cpu, tlb, tlb.bracket.cleared);
   },
   pending: (cpu: Cpu, at: PteAt) => mmTlbFlushPending(cpu, at.mm),
   *settle(cpu: Cpu, at: PteAt): Steps<void> {

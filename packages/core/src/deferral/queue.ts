@@ -121,7 +121,7 @@ export function* waitForPendingFlushes(cpu: Cpu, at: PteAt): Steps<void> {
 export const QUEUE: DeferralScheme = {
   begin: (cpu: Cpu, tlb: MmuGather) => TABLE_GENERATION.begin(cpu, tlb),
   *record(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
-    const { start, end } = tlb.bracket;
+    const { start, end } = tlb.bracket!;
     const { recordDeferral } = cpu.kernel.profile;
     if (recordDeferral === 'flush') return;
     if (recordDeferral === 'end') tlb.deferGen = yield* queueFlush(cpu, tlb.mm, table, start, end);

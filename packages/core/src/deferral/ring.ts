@@ -162,7 +162,7 @@ export const RING: DeferralScheme = {
   begin: (cpu: Cpu, tlb: MmuGather) => TABLE_GENERATION.begin(cpu, tlb),
   *record(cpu: Cpu, tlb: MmuGather): Steps<void> {
     if (cpu.kernel.profile.recordDeferral === 'flush') return;
-    const { start, end, cleared } = tlb.bracket;
+    const { start, end, cleared } = tlb.bracket!;
     const shift = entryShift(cpu.kernel.geometry, lowestLevel(cleared));
     if (cpu.kernel.profile.recordDeferral === 'end') tlb.deferGen = yield* deferTlbFlush(cpu, tlb.mm);
     yield* ringEnqueue(cpu, tlb.mm, tlb.deferGen, { start, end, shift, freedTables: false });

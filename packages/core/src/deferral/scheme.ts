@@ -13,6 +13,7 @@
  */
 import type { Cpu } from '../cpu.ts';
 import { untouched } from '../gather-range.ts';
+import { countsLevels } from '../level-counters.ts';
 import type { Mm, Vma } from '../mm.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { DeferralSwitches } from '../profile/index.ts';
@@ -64,9 +65,14 @@ export function deferralOf(cpu: Cpu): DeferralScheme {
   return SCHEMES[cpu.kernel.profile.deferral];
 }
 
+/** Does the scheme want to know what was changed under each PTL? */
+function asksForBrackets(cpu: Cpu): boolean {
+  return cpu.kernel.profile.deferral !== 'counter' || countsLevels(cpu);
+}
+
 /** tlb_start_ptes (RFC 13): from here to {@link tlbEndPtes} one PTL is held, and never dropped. */
 export function tlbStartPtes(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  tlb.bracket = untouched();
+  if (asksForBrackets(cpu)) tlb.bracket = untouched();
   return deferralOf(cpu).begin(cpu, tlb);
 }
 
@@ -75,7 +81,7 @@ export function tlbStartPtes(cpu: Cpu, tlb: MmuGather): Steps<void> {
  * table (tlb_flush_pmd_range) both are called around their change, with that table.
  */
 export function* tlbEndPtes(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
-  if (tlb.bracket.cleared !== 0) yield* deferralOf(cpu).record(cpu, tlb, table);
+  if (tlb.bracket !== null && tlb.bracket.cleared !== 0) yield* deferralOf(cpu).record(cpu, tlb, table);
 }
 
 /** pte_tlb_flush_pending (RFC 09): the finest answer that the scheme can give. */
