@@ -51,8 +51,16 @@ export function probed(event: Other): TaskEvent | null {
   if (event.name === 'remove_migration_pte') {
     return { ...head(event), kind: 'pageReturns', address: valueOf(event, 'addr=') };
   }
+  if (event.name === 'unmap_vmas') return { ...head(event), kind: 'areasGo' };
+  if (event.name === 'vm_unmapped_area') return areaOf(event);
   if (event.name !== 'move_page_tables') return null;
   return { ...head(event), kind: 'tablesMove', from: valueOf(event, 'old='), to: valueOf(event, 'new=') };
+}
+
+/** A place for a mapping, unless there was none. */
+function areaOf(event: Other): TaskEvent | null {
+  if (valueOf(event, 'err=') !== 0) return null;
+  return { ...head(event), kind: 'areaFound', address: valueOf(event, 'addr='), length: valueOf(event, 'len=') };
 }
 
 /** The head that every event has. */

@@ -155,11 +155,11 @@ export function sysFallocate(context: Context, { cpu, fds }: Caller, { args }: S
   return holeCalls(context, cpu, { file, mapping: context.files.mapping(file), from, to });
 }
 
-/** shmat: how long the segment is shows in the mapping above, which new ones are put next to. */
-export function sysShmat({ files }: Context, { cpu, mm }: Caller, { args, ret: start }: SyscallAction): Call[] {
+/** shmat: how long the segment is, the search for a place tells; else the mapping above, which new ones are put next to. */
+export function sysShmat({ files }: Context, { cpu, mm }: Caller, { args, found, ret: start }: SyscallAction): Call[] {
   const [id = 0, , flags = 0] = args;
   const above = findVma(cpu, mm, start);
-  const length = files.segment(id) ?? (above === null ? 0 : cpu.read(above.start) - start);
+  const length = files.segment(id) ?? found ?? (above === null ? 0 : cpu.read(above.start) - start);
   if (length <= 0) return [];
   const access = (flags & SHM_RDONLY) === 0 ? VM_READ | VM_WRITE : VM_READ;
   const backing = files.openSegment(cpu, id, length);

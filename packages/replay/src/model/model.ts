@@ -8,6 +8,7 @@ import type { Action, Operation, Step } from '../schedule/action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
 import { type Alternatives, alternativesOf } from './allowed.ts';
 import { type Answers, answersTo } from './answers.ts';
+import { Attached } from './attached.ts';
 import { Contention } from './contention.ts';
 import { Faults } from './faults.ts';
 import { filesWritten } from './file-syscalls.ts';
@@ -56,6 +57,7 @@ export class Model {
   readonly #faults: Faults;
   readonly #userfaults = new Userfaults();
   readonly #inherited: Inherited;
+  readonly #attached: Attached;
   readonly #runner: Runner;
   readonly #context: Context;
   readonly #contention = new Contention();
@@ -87,6 +89,7 @@ export class Model {
     this.#slots = new Slots(this.host.cpus, machine.arch.slots ? machine.boot.backend.isa.asids : 0);
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
     this.#files = new Files(machine.disk);
+    this.#attached = new Attached(this.#files);
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
     this.#inherited = new Inherited(this.host, this.#files, this.#spaces);
     this.#tasks = new Tasks(this.host, this.#inherited, before);
@@ -316,6 +319,12 @@ export class Model {
             (pid) => this.#tasks.known(pid)?.mm ?? null,
           ),
         };
+      case 'attach': {
+        const mm = this.#tasks.userMm(cpu, task);
+        return action.area === null
+          ? this.#attached.detach(mm)
+          : this.#attached.attach(port, mm, action.area.start, action.area.length);
+      }
       case 'wait':
         return this.#userfaults.wait(
           port,
@@ -329,6 +338,7 @@ export class Model {
           this.#spaces.fork(task.mm!, copy);
           this.#inherited.forget(copy);
           this.#lazyFree.forget(copy.address);
+          this.#attached.fork(task.mm!, copy);
           this.#userfaults.forget(copy);
         });
       case 'exec': {
@@ -336,6 +346,7 @@ export class Model {
         const { mm, after } = this.#spaces.exec(port, action.shift);
         this.#inherited.forget(mm);
         this.#lazyFree.forget(mm.address);
+        this.#attached.forget(mm);
         this.#userfaults.forget(mm);
         return this.#tasks.exec(task, mm, after);
       }

@@ -212,6 +212,22 @@ export interface PageReturns extends Head {
   address: number;
 }
 
+/** A place for a mapping was found. */
+export interface AreaFound extends Head {
+  /** Kind of the event. */
+  kind: 'areaFound';
+  /** Its address. */
+  address: number;
+  /** Bytes. */
+  length: number;
+}
+
+/** A probe shows that mappings lose their pages and go (unmap_vmas). */
+export interface AreasGo extends Head {
+  /** Kind of the event. */
+  kind: 'areasGo';
+}
+
 /** A probe shows that page tables move (move_page_tables): in execve, the new stack. */
 export interface TablesMove extends Head {
   /** Kind of the event. */
@@ -367,6 +383,8 @@ export type TaskEvent =
   | FlushCall
   | FullmmGather
   | ForkCopies
+  | AreaFound
+  | AreasGo
   | TablesMove
   | PageReturns
   | TlbMiss

@@ -42,8 +42,20 @@ export interface SyscallAction {
   readonly ret: number;
   /** Pages that a split took away for a moment and put back (remove_migration_pte). */
   readonly returned: readonly number[];
+  /** Bytes of the place that was found for a mapping; null if that was not recorded. */
+  readonly found: number | null;
   /** UFFDIO_WRITEPROTECT that answers no fault: what later faults tell of it, and which of the calls that they tell of it is. */
   readonly part: { readonly hindsight: Hindsight; readonly index: number } | null;
+}
+
+/** A call that is not recorded maps memory, or unmaps some. */
+export interface AttachAction {
+  readonly kind: 'attach';
+  readonly operation: Operation;
+  readonly pid: number;
+  readonly interrupts: boolean;
+  /** Where; null: a mapping goes. */
+  readonly area: { readonly start: number; readonly length: number } | null;
 }
 
 /** A task sleeps as if for a disk, and no call is recorded: it may have had a file written out. */
@@ -139,6 +151,7 @@ export interface HiddenSwitchAction {
 export type Action =
   | SyscallAction
   | WritebackAction
+  | AttachAction
   | CloneAction
   | ExecAction
   | ExitAction

@@ -50,6 +50,8 @@ export function isQuiet(event: TaskEvent): boolean {
     case 'pagePresent':
     case 'flushCall':
     case 'forkCopies':
+    case 'areaFound':
+    case 'areasGo':
     case 'tablesMove':
     case 'pageReturns':
     case 'csdQueueCpu':

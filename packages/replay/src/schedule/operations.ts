@@ -10,6 +10,8 @@
  * Recorded flushes get their operation here, and decide nothing.
  */
 import type {
+  AreaFound,
+  AreasGo,
   PageFault,
   RssStat,
   SchedProcessExec,
@@ -34,6 +36,8 @@ interface OpenSyscall {
   readonly args: readonly number[];
   /** Pages that came back after they were away for a moment. */
   readonly returned: number[];
+  /** Bytes of the place that was found for a mapping. */
+  found: number | null;
   /** Where it takes effect, once that is known. */
   anchor: Step | null;
   /** The anchor is a request to flush. */
@@ -197,6 +201,7 @@ export class Operations {
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
     if (event.kind === 'flushCall' && task.last !== null) this.#attribution.sends(task.last);
     if (event.kind === 'forkCopies') this.#forks(task, step);
+    if (event.kind === 'areaFound' || event.kind === 'areasGo') this.#takeArea(task, step, event);
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
     if (event.kind === 'pageReturns') task.syscall?.returned.push(event.address);
     if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
@@ -212,7 +217,14 @@ export class Operations {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
         task.shift = null;
-        task.syscall = { operation: task.last, args: event.args, returned: [], anchor: null, interrupts: false };
+        task.syscall = {
+          operation: task.last,
+          args: event.args,
+          returned: [],
+          found: null,
+          anchor: null,
+          interrupts: false,
+        };
         if (isUserfaultfd(event)) this.#answers(step, event);
         else if (mapsFile(event)) this.#writesFiles = true;
         this.#ahead.calls(event);
@@ -254,6 +266,18 @@ export class Operations {
         return;
       default:
     }
+  }
+
+  /** A mapping is made, or goes: if not in a recorded call, then in one that is not recorded. */
+  #takeArea({ syscall, exit, gone, last }: Task, step: Step, event: AreaFound | AreasGo): void {
+    if (syscall !== null) {
+      if (event.kind === 'areaFound') syscall.found = event.length;
+      return;
+    }
+    if (exit !== null || gone) return;
+    const operation = last ?? this.#operation('syscall', 'unknown', event);
+    const area = event.kind === 'areaFound' ? { start: event.address, length: event.length } : null;
+    this.#window.before(step, { kind: 'attach', operation, pid: event.pid, area, interrupts: false }, step);
   }
 
   /** A task that no call is recorded of sleeps as those do that wait for a disk. */
@@ -452,14 +476,18 @@ export class Operations {
     task.syscall = null;
     this.#vforks.delete(event.pid);
     if (syscall === null) return;
-    const { operation, args, returned, anchor, interrupts } = syscall;
+    const { operation, args, returned, found, anchor, interrupts } = syscall;
     operation.until = event.time;
     if (anchor !== null) anchor.holds--;
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
     const { pid, name, ret } = event;
     const at = anchor ?? step;
     const part = name === 'ioctl' ? this.#partOf(at, event, args) : null;
-    this.#window.before(at, { kind: 'syscall', operation, pid, name, args, ret, returned, part, interrupts }, step);
+    this.#window.before(
+      at,
+      { kind: 'syscall', operation, pid, name, args, ret, returned, found, part, interrupts },
+      step,
+    );
   }
 
   /** An ioctl answers the fault that has waited longest; UFFDIO_WRITEPROTECT protects if none waits. */
