@@ -77,7 +77,7 @@ describe('moves', () => {
 });
 
 describe('sets', () => {
-  const closed = { contended: false, copies: false, freed: 0, most: 0, slots: false, moved: [], cpu: 0, cpus: 2 };
+  const closed = { contended: false, copies: false, freed: 0, most: 0, slots: false, moved: [], cpu: 0, others: [1] };
 
   test('nothing is open of most operations', () => {
     expect(alternativesOf(closed)).toBe(NONE);
@@ -141,18 +141,19 @@ describe('sets', () => {
   });
 
   test('which CPU is asked is open only where there are few', () => {
-    const asked = (cpus: number): readonly (number | null)[] =>
-      alternativesOf({ ...closed, contended: true, cpus }).unforeseen({ cpu: 0, reason: INTERRUPT }, []);
-    expect(asked(2)).toEqual([null, 1]);
-    expect(asked(4)).toEqual([null, 1, 2, 3]);
-    expect(asked(5)).toEqual([]);
+    const asked = (others: readonly number[]): readonly (number | null)[] =>
+      alternativesOf({ ...closed, contended: true, others }).unforeseen({ cpu: 0, reason: INTERRUPT }, []);
+    expect(asked([1])).toEqual([null, 1]);
+    expect(asked([2, 5, 7])).toEqual([null, 2, 5, 7]);
+    expect(asked([1, 2, 3, 4])).toEqual([]);
+    expect(asked([])).toEqual([]);
   });
 });
 
 describe('the ledger', () => {
   const settled = (recorded: Flush[], predicted: Flush[], contended: boolean): Ledger => {
     const ledger = new Ledger(() =>
-      alternativesOf({ contended, copies: false, freed: 0, most: 0, slots: false, moved: [], cpu: 0, cpus: 2 }),
+      alternativesOf({ contended, copies: false, freed: 0, most: 0, slots: false, moved: [], cpu: 0, others: [1] }),
     );
     const of = operation(1, 0, 1);
     for (const each of recorded) ledger.record(of, each);

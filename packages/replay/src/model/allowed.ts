@@ -48,12 +48,12 @@ export interface Open {
   readonly moved: readonly number[];
   /** The CPU on which it runs. */
   readonly cpu: number;
-  /** Number of CPUs. */
-  readonly cpus: number;
+  /** Other CPUs that it may ask. */
+  readonly others: readonly number[];
 }
 
 /** A set of more accepts anything. */
-const MEMBERS = 4;
+export const MEMBERS: number = 4;
 /** Everything. */
 const ALL = -1;
 /** Reasons from here on are what architectures other than x86 show in place of tlb_flush: the same pages of the same addresses, or nothing. */
@@ -114,8 +114,7 @@ function unforeseen(open: Open, { cpu, reason }: Pick<Flush, 'cpu' | 'reason'>, 
 }
 
 /** CPUs that may have been asked. */
-function asked({ contended, copies, freed, moved, cpu, cpus }: Open): Pages {
-  const others =
-    contended || copies || freed > 0 ? Array.from({ length: cpus }, (_, id) => id).filter((id) => id !== cpu) : moved;
-  return others.length > 0 && others.length < MEMBERS ? [null, ...others] : [];
+function asked({ contended, copies, freed, moved, others }: Open): Pages {
+  const may = contended || copies || freed > 0 ? others : moved;
+  return may.length > 0 && may.length < MEMBERS ? [null, ...may] : [];
 }

@@ -37,6 +37,7 @@ import { leafEntry } from './space.ts';
 const PROTECTION = 1;
 const WRITE = 2;
 const FETCH = 16;
+const DENIED = PROTECTION | WRITE;
 
 /** How far below its mapping a stack may be touched (RLIMIT_STACK, 8 MiB unless somebody raises it). */
 const STACK_LIMIT = 8 * 2 ** 20;
@@ -73,6 +74,9 @@ export class Faults {
     this.#files = files;
   }
 
+  /** The last write of each address space that found a page that it may not write to: its copy takes the page away for a moment. */
+  readonly #denied = new Map<number, { readonly page: number; readonly operation: Operation }>();
+
   /** A fault of the current task of a CPU. */
   handle(
     cpu: Cpu,
@@ -89,7 +93,9 @@ export class Faults {
     if (vma !== null && !write) this.#expectFilePages(cpu, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
     const calls: Call[] = [];
-    if (!unknown && (errorCode & PROTECTION) === 0 && entryPresent(entry) && !pteProtnone(entry)) {
+    const away = this.#isAway(mm, page, operation);
+    if ((errorCode & DENIED) === DENIED) this.#denied.set(mm.address, { page, operation });
+    if (!unknown && !away && (errorCode & PROTECTION) === 0 && entryPresent(entry) && !pteProtnone(entry)) {
       this.#host.note(operation, 'a page was gone, and nothing in the recording took it away');
       calls.push(goneCall(mm, page, this.#host.pageSize));
     } else if ((errorCode & PROTECTION) !== 0 && entryNone(entry)) {
@@ -100,6 +106,12 @@ export class Faults {
     calls.push(faultCall(mm, address, write));
     if (user && this.#host.arch.preloads) calls.push(missCall(mm, address, false));
     return { calls };
+  }
+
+  /** Whether another task's copy of a page is under way. */
+  #isAway(mm: Mm, page: number, { id, time }: Operation): boolean {
+    const denied = this.#denied.get(mm.address);
+    return denied !== undefined && denied.page === page && denied.operation.id !== id && denied.operation.until >= time;
   }
 
   /** A miss of the current task: answered from page tables, or a page fault follows. */

@@ -6,7 +6,7 @@ import type { RecordedProcess } from '../read/recorder-notes.ts';
 import type { Machine } from '../facts.ts';
 import type { Action, Operation, Step } from '../schedule/action.ts';
 import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
-import { type Alternatives, alternativesOf } from './allowed.ts';
+import { type Alternatives, alternativesOf, MEMBERS } from './allowed.ts';
 import { type Answers, answersTo } from './answers.ts';
 import { Attached } from './attached.ts';
 import { Contention } from './contention.ts';
@@ -45,6 +45,17 @@ export interface Adjustments {
   readonly stuck: number;
 }
 
+/** What is open of an operation, as far as it shows before it runs. */
+interface Opened {
+  readonly until: Operation;
+  readonly copies: boolean;
+  readonly slots: boolean;
+  readonly freed: number;
+  readonly most: number;
+  /** Bit n: CPU n may hold entries of its address space; null where all CPUs are few. */
+  readonly mask: number | null;
+}
+
 /** Runs steps. */
 export class Model {
   readonly host: Host;
@@ -64,10 +75,7 @@ export class Model {
   readonly #moves: Moves;
   readonly #slots: Slots;
   /** Operations that may copy a page, or load an address space where slots are not known. */
-  readonly #open = new Map<
-    number,
-    { until: Operation; copies: boolean; slots: boolean; freed: number; most: number }
-  >();
+  readonly #open = new Map<number, Opened>();
   readonly #lazyFree = new LazyFree();
   #early = true;
 
@@ -134,7 +142,7 @@ export class Model {
 
   /** What the recording leaves open of an operation that is over. */
   alternatives(operation: Operation): Alternatives {
-    const { copies = false, slots = false, freed = 0, most = 0 } = this.#open.get(operation.id) ?? {};
+    const { copies = false, slots = false, freed = 0, most = 0, mask = null } = this.#open.get(operation.id) ?? {};
     return alternativesOf({
       contended: this.#contention.overlaps(operation),
       moved: this.#moves.during(operation),
@@ -143,8 +151,14 @@ export class Model {
       most,
       slots,
       cpu: operation.cpu,
-      cpus: this.host.cpus,
+      others: this.#others(operation.cpu, mask),
     });
+  }
+
+  /** CPUs that an operation may ask. */
+  #others(cpu: number, mask: number | null): number[] {
+    const all = Array.from({ length: this.host.cpus }, (_, id) => id);
+    return all.filter((id) => id !== cpu && (mask === null || (mask & (1 << id)) !== 0));
   }
 
   /** Operations that ended before a time are not asked for any more. */
@@ -154,9 +168,9 @@ export class Model {
     for (const [id, { until }] of this.#open) if (until.until < before) this.#open.delete(id);
   }
 
-  #opens(operation: Operation, what: { copies?: true; slots?: true; freed?: number; most?: number }): void {
-    const known = this.#open.get(operation.id) ?? { until: operation, copies: false, slots: false, freed: 0, most: 0 };
-    this.#open.set(operation.id, { ...known, ...what });
+  #opens(operation: Operation, what: Partial<Opened>): void {
+    const closed = { until: operation, copies: false, slots: false, freed: 0, most: 0, mask: null };
+    this.#open.set(operation.id, { ...(this.#open.get(operation.id) ?? closed), ...what });
   }
 
   /** No more steps will come. */
@@ -280,7 +294,11 @@ export class Model {
     const mm = task.mm;
     if (mm === null) return;
     if (action.kind === 'miss' || action.kind === 'wait') return;
-    if (action.kind !== 'fault' || (action.errorCode & COPIES) === COPIES) this.#contention.note(operation, mm.address);
+    if (action.kind !== 'fault' || (action.errorCode & COPIES) === COPIES) {
+      this.#contention.note(operation, mm.address);
+      // Of many CPUs a set can name those alone that the address space was on.
+      if (this.host.cpus > MEMBERS) this.#opens(operation, { mask: this.host.cpu(cpu).readOnce(mm.cpumask) });
+    }
     if (action.kind === 'fault') {
       const copies = (action.errorCode & COPIES) === COPIES;
       const writes = copies || (action.unknown && (action.errorCode & COPIES) !== 0);
