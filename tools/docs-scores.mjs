@@ -39,6 +39,12 @@ function causesOf(mismatches) {
   return sorted.slice(0, CAUSES).map(([key, count]) => `${count} ${key}`);
 }
 
+/** Both shares of a recording whose interrupts are no input. */
+async function withoutInterrupts(replay, file, facts) {
+  const { recall, precision, allowedRecall, allowedPrecision } = await replay(file, { facts, withoutInterrupts: true });
+  return { exact: Math.min(recall, precision), open: Math.min(allowedRecall, allowedPrecision) };
+}
+
 async function rowsOf(name) {
   const { replay } = await import(pathToFileURL(join(root, 'packages', 'replay', 'dist', 'index.js')).href);
   const { facts, recordings } = machines().find((machine) => machine.name === name);
@@ -50,7 +56,10 @@ async function rowsOf(name) {
     const open = Math.min(report.allowedRecall, report.allowedPrecision);
     const asked = interrupts === null ? null : Math.min(interrupts.allowedRecall, interrupts.allowedPrecision);
     const causes = causesOf(report.mismatches);
-    rows.push({ id, recorded, predicted, matched, allowed, missed, spurious, width, exact, open, asked, causes });
+    const askedCauses = causesOf(interrupts?.mismatches ?? []);
+    const without = interrupts === null ? null : await withoutInterrupts(replay, file, facts);
+    const shares = { exact, open, asked, without };
+    rows.push({ id, recorded, predicted, matched, allowed, missed, spurious, width, ...shares, causes, askedCauses });
   }
   return rows;
 }
@@ -71,9 +80,12 @@ function inProcess(name) {
 
 const percent = (share) => (share === null ? '' : `${(Math.floor(share * 10_000) / 100).toFixed(2)}`);
 
+const listOf = (title, items) =>
+  items.length === 0 ? '' : `\n\n${title}, with the most frequent causes:\n\n${items.join('\n')}`;
+
 function section({ name }, rows) {
   const head =
-    '| recording | recorded | predicted | exact | allowed | missed | spurious | width | exact % | with sets % | interrupts % | goal |';
+    '| recording | recorded | predicted | exact | allowed | missed | spurious | width | exact % | with sets % | blind exact % | blind with sets % | interrupts % | goal |';
   const lines = rows.map((row) => {
     const goal = goalOf(name, row.id);
     const cells = [
@@ -85,32 +97,37 @@ function section({ name }, rows) {
       row.spurious,
       row.width.toFixed(1),
     ];
-    const shares = [percent(row.exact), percent(row.open), percent(row.asked)];
+    const blind = row.without ?? row;
+    const shares = [row.exact, row.open, blind.exact, blind.open, row.asked].map(percent);
     const met = row.exact >= goal ? 'exactly' : row.open >= goal ? 'with sets' : '**below**';
     return `| ${[row.id, ...cells, ...shares, `${met} (${goal * 100})`].join(' | ')} |`;
   });
   const below = rows
     .filter((row) => row.open < goalOf(name, row.id))
     .map((row) => `- ${row.id}, ${percent(row.open)} %: ${row.causes.join('; ')}`);
-  const list = below.length === 0 ? '' : `\n\nBelow the goal, with the most frequent causes:\n\n${below.join('\n')}`;
-  return `## ${name}\n\n${head}\n|${' --- |'.repeat(12)}\n${lines.join('\n')}${list}`;
+  const asked = rows
+    .filter((row) => row.asked !== null && row.asked < goalOf(name, row.id))
+    .map((row) => `- ${row.id}, ${percent(row.asked)} %: ${row.askedCauses.join('; ')}`);
+  const lists = listOf('Below the goal', below) + listOf('Interrupts below the goal', asked);
+  return `## ${name}\n\n${head}\n|${' --- |'.repeat(14)}\n${lines.join('\n')}${lists}`;
 }
 
 function overview(each) {
   const rows = each.map(([{ name, facts }, rows]) => {
     const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
-    const meets = (key) => rows.filter((row) => row[key] >= goalOf(name, row.id)).length;
+    const meets = (share) => rows.filter((row) => share(row) >= goalOf(name, row.id)).length;
     const recorded = sum('recorded');
     const cells = [facts.backend, facts.kernel, rows.length, recorded, percent(sum('matched') / recorded)];
     const shares = [
       percent((sum('matched') + sum('allowed')) / recorded),
       percent(1 - sum('spurious') / sum('predicted')),
     ];
-    return `| ${[name, ...cells, ...shares, `${meets('exact')}`, `${meets('open')}`].join(' | ')} |`;
+    const met = [meets((row) => row.exact), meets((row) => row.open), meets((row) => (row.without ?? row).open)];
+    return `| ${[name, ...cells, ...shares, ...met].join(' | ')} |`;
   });
   const head =
-    '| machine | backend | kernel | recordings | recorded | exact % | with sets % | of predicted % | goal met exactly | with sets |';
-  return `${head}\n|${' --- |'.repeat(10)}\n${rows.join('\n')}`;
+    '| machine | backend | kernel | recordings | recorded | exact % | with sets % | of predicted % | goal met exactly | with sets | blind with sets |';
+  return `${head}\n|${' --- |'.repeat(11)}\n${rows.join('\n')}`;
 }
 
 const INTRODUCTION = `# How well recordings are predicted
@@ -118,7 +135,11 @@ const INTRODUCTION = `# How well recordings are predicted
 Made by \`npm run docs:scores\` from recordings of real kernels that lie beside the checkout (\`../shared/traces\`); facts of each machine come from
 its description alone. [Replaying a recording](replay.md) says what is compared and what the words mean. "exact" counts pairs that agree
 one to one; "with sets" also what the recording leaves open, in sets of at most four, whose mean size is the width. Both shares are the
-smaller of recall and precision. No flush that was recorded is an input of a prediction.`;
+smaller of recall and precision.
+
+No score resynchronises on a flush: none that was recorded is an input of a prediction. Requests to flush other CPUs (csd and ipi events), where they were recorded,
+tell when a call took effect, and that a CPU was not idle, though not whom a call asks. The "blind" shares are those without them: nothing that
+is compared, flush or interrupt, is an input there. Where none were recorded both are the same.`;
 
 if (process.argv[2] !== undefined) {
   process.stdout.write(JSON.stringify(await rowsOf(process.argv[2])));

@@ -4,7 +4,7 @@
  * What was assumed for the operation comes first. Else the kind of flush tells which unknown decides it.
  */
 import { TLB_FLUSH_ON_TASK_SWITCH, TLB_REMOTE_SHOOTDOWN, TLB_REMOTE_WRONG_CPU } from '@mmu-gather/x86';
-import type { Flush } from './model/flush.ts';
+import { type Flush, INTERRUPT } from './model/flush.ts';
 import type { Difference } from './model/ledger.ts';
 import type { Operation } from './schedule/action.ts';
 
@@ -13,9 +13,10 @@ export function causeOf({ operation, recorded, predicted, notes }: Difference): 
   if (notes.length > 0) return notes.join('; ');
   const flush = (recorded ?? predicted)!;
   if (operation.kind === 'unknown') return 'no operation in the recording explains this flush';
+  if (flush.reason === INTERRUPT) return operation.kind === 'fault' ? faultCause(recorded) : TARGETS;
   if (recorded !== null && predicted !== null) return pagesCause(operation, flush);
   if (flush.reason === TLB_FLUSH_ON_TASK_SWITCH && flush.cpu === operation.cpu) return SLOTS;
-  if (operation.kind === 'fault' && flush.cpu === operation.cpu) return recorded === null ? REUSED : COPIED;
+  if (operation.kind === 'fault' && flush.cpu === operation.cpu) return faultCause(recorded);
   if (flush.reason === TLB_REMOTE_WRONG_CPU)
     return 'when a CPU leaves mm_cpumask depends on what runs there as the request arrives';
   if (flush.reason === TLB_FLUSH_ON_TASK_SWITCH || flush.reason === TLB_REMOTE_SHOOTDOWN) return ARRIVAL;
@@ -28,6 +29,14 @@ const COPIED =
   'the page was copied, not reused: somebody held another reference to it (a batch for the LRU lists, say), which is not recorded';
 const REUSED = 'the page was reused, not copied: its other user was gone by then';
 const ARRIVAL = 'the CPU became idle, or busy, between the choice of targets and the arrival of the interrupt';
+
+const TARGETS =
+  'which CPUs ran the address space, or were idle in it, at the moment of the choice is not recorded to the instant';
+
+/** A fault flushes, and interrupts, where it copies. */
+function faultCause(recorded: Flush | null): string {
+  return recorded === null ? REUSED : COPIED;
+}
 
 /** The flush was predicted with other pages. */
 function pagesCause(operation: Operation, flush: Flush): string {

@@ -11,6 +11,7 @@ import type { TraceEvent } from './read/event.ts';
 import { openTrace } from './read/open.ts';
 import { interruptScore, type ReplayReport, scores } from './report.ts';
 import type { Action, Operation, Step } from './schedule/action.ts';
+import { tellsOfFlush } from './schedule/context.ts';
 import { Forks } from './schedule/forks.ts';
 import { LeftOut } from './schedule/left-out.ts';
 import { Schedule } from './schedule/schedule.ts';
@@ -29,6 +30,11 @@ export interface ReplayOptions {
   readonly traced?: readonly number[];
   /** Count exact pairs alone: sets of what the recording leaves open (model/allowed.ts) excuse nothing. */
   readonly exact?: boolean;
+  /**
+   * Score without any event that is compared: requests to flush and their arrival (csd, ipi and call_function events) are left out, which else
+   * tell when a call took effect, and which CPUs were not idle. Whom a call asks is predicted in either case.
+   */
+  readonly withoutInterrupts?: boolean;
   /**
    * Which build of the kernel code runs what need not wait for another CPU: the direct one, or, for comparison, the stepped one, where all
    * that interrupts others waits for them.
@@ -87,7 +93,8 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
   };
   options.observer?.begin(model.host, ticks);
   for await (const batch of trace.batches()) {
-    const recorded = translated(forks.complete(batch), machine.arch);
+    const all = translated(forks.complete(batch), machine.arch);
+    const recorded = options.withoutInterrupts === true ? all.filter((event) => !tellsOfFlush(event)) : all;
     leftOut?.take(recorded);
     const said = options.filter === undefined ? recorded : options.filter(recorded);
     options.observer?.read(said);
@@ -107,7 +114,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
     reasons: machine.arch.names,
     events,
     ...scores(ledger, model.begun, ticks),
-    interrupts: interruptScore(interrupts, model.begun),
+    interrupts: interruptScore(interrupts, model.begun, ticks),
     costs: model.host.costs(!model.begun),
     seconds,
     eventsPerSecond: events / seconds,

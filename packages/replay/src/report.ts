@@ -64,6 +64,32 @@ export interface Mismatch {
   readonly line: number;
 }
 
+/** A request to flush that was recorded and not predicted, or predicted and not recorded, or sent to another CPU. */
+export interface InterruptMismatch {
+  /** Seconds of the trace's clock. */
+  readonly time: number;
+  /** The CPU that asks. */
+  readonly cpu: number;
+  /** The CPU that was asked, if one was. */
+  readonly recorded?: number;
+  /** The CPU that was predicted to be asked, if one was. */
+  readonly predicted?: number;
+  /** Why, as far as is known. */
+  readonly cause: string;
+  /** What asks: a system call, `fault`, `switch` or `exit`. */
+  readonly operation: string;
+  /** The task. */
+  readonly pid: number;
+  /** The line of the recording at which the operation begins. */
+  readonly line: number;
+}
+
+/** Requests to flush, and how many of them agree one to one. */
+export interface InterruptScore extends Score {
+  /** All differences. */
+  readonly mismatches: readonly InterruptMismatch[];
+}
+
 /** Where a recording ends too early. */
 export interface Cut {
   /** Line at which it ends. */
@@ -105,7 +131,7 @@ export interface ReplayReport extends Score {
   /** What came before the workload proper (its first mark); not in the numbers above. Null if there is no mark. */
   readonly before: Score | null;
   /** Requests to flush sent to other CPUs (csd_queue_cpu), compared as flushes are; null if the recording has none. */
-  readonly interrupts: Score | null;
+  readonly interrupts: InterruptScore | null;
   /** What the running code's flushes cost, over the same part of the recording as the score. */
   readonly costs: Costs;
   /** What the reader of the recording had to assume. If it says anything, nothing was recorded to compare with. */
@@ -175,8 +201,7 @@ export function scores(
   return {
     ...total(proper),
     byReason: Object.fromEntries(reasons.map(([reason, tally]) => [reason, scoreOf(tally)])),
-    mismatches: ledger.differences
-      .filter(({ recorded, predicted }) => (recorded ?? predicted)!.early !== marked)
+    mismatches: differencesOf(ledger, marked)
       .map((difference) => mismatchOf(difference, ticksPerSecond))
       .toSorted((a, b) => a.time - b.time),
     before: marked ? total(ledger.early) : null,
@@ -184,9 +209,23 @@ export function scores(
 }
 
 /** What a ledger of interrupts says; null if none was recorded: then they were not, for few recordings are without any. */
-export function interruptScore(ledger: Ledger, marked: boolean): Score | null {
+export function interruptScore(ledger: Ledger, marked: boolean, ticksPerSecond: number): InterruptScore | null {
   const score = total(marked ? ledger.proper : ledger.early);
-  return score.recorded === 0 ? null : score;
+  if (score.recorded === 0) return null;
+  const mismatches = differencesOf(ledger, marked).map((difference) => {
+    const { recorded, predicted, ...rest } = mismatchOf(difference, ticksPerSecond);
+    return {
+      ...rest,
+      ...(recorded === undefined ? {} : { recorded: recorded.pages }),
+      ...(predicted === undefined ? {} : { predicted: predicted.pages }),
+    };
+  });
+  return { ...score, mismatches: mismatches.toSorted((a, b) => a.time - b.time) };
+}
+
+/** Those of the workload proper, or, without a mark, all. */
+function differencesOf({ differences }: Ledger, marked: boolean): Difference[] {
+  return differences.filter(({ recorded, predicted }) => (recorded ?? predicted)!.early !== marked);
 }
 
 /** A summary that fits into 80 columns. @param most mismatches to show; 0 for their number alone */
@@ -210,7 +249,23 @@ export function summary(report: ReplayReport, most = 10): string {
     lines.push(`  ${time.toFixed(6)} cpu ${cpu} line ${line}: ${flushText(mismatch, report.reasons)}`, `    ${cause}`);
   }
   if (most > 0 && report.mismatches.length > most) lines.push(`  and ${report.mismatches.length - most} more`);
+  if (report.interrupts !== null) lines.push(...interruptText(report.interrupts, most));
   return lines.flatMap(fold).join('\n');
+}
+
+/** Interrupts that differ. */
+function interruptText({ mismatches }: InterruptScore, most: number): string[] {
+  if (mismatches.length === 0) return [];
+  const lines = ['', `${mismatches.length} mismatches of interrupts${most > 0 ? ':' : ''}`];
+  for (const { time, cpu, line, recorded, predicted, cause } of mismatches.slice(0, most)) {
+    const asked = [
+      ...(recorded === undefined ? [] : [`recorded to cpu ${recorded}`]),
+      ...(predicted === undefined ? [] : [`predicted to cpu ${predicted}`]),
+    ];
+    lines.push(`  ${time.toFixed(6)} cpu ${cpu} line ${line}: ${asked.join(', ')}`, `    ${cause}`);
+  }
+  if (most > 0 && mismatches.length > most) lines.push(`  and ${mismatches.length - most} more`);
+  return lines;
 }
 
 /** What was recorded beside what was predicted. */

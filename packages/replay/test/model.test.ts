@@ -187,6 +187,26 @@ describe('one task', () => {
     expect(await predictions(mapped, advise(3), empty)).toEqual(['madvise 0 3/8']);
   });
 
+  test('a mapping that is made, or goes, outside of recorded calls: shared memory', async () => {
+    const found = (at: number): Line =>
+      line(
+        10,
+        0,
+        `vm_unmapped_area: addr=0x${at.toString(16)} err=0 total_vm=0x1 flags=0x1 len=0x4000 lo=0x1000 hi=0x7fff00000000`,
+      );
+    const goes = line(10, 0, 'unmap_vmas: (unmap_vmas+0xc/0x260) tlb=0xc00000000384b7e0');
+    const made = [enter(10, 0, 'brk(brk: 0)'), exit(10, 0, 'brk', AT), found(AT + 0x1000), found(AT + 0x21000)];
+    const written = [...touch(10, 0, AT + 0x1000, 3), ...touch(10, 0, AT + 0x21000, 2)];
+    // The oldest goes first, and what is found in its place is another one.
+    expect(await predictions(made, written, goes, goes, goes)).toEqual(['fault 0 3/3', 'fault 0 3/2', 'fault 0 3/0']);
+    expect(await predictions(made, written, found(AT + 0x1000), goes)).toEqual(['fault 0 3/3', 'fault 0 3/2']);
+    // A recorded call's own places and ends say nothing more.
+    const unmap = [enter(10, 0, `munmap(addr: 0x${AT.toString(16)}, len: 0x1000)`), goes, exit(10, 0, 'munmap')];
+    expect(await predictions(made, written, unmap)).toEqual([]);
+    const failed = line(10, 0, 'vm_unmapped_area: addr=0xfffffffffffffff4 err=-12 total_vm=0x1 flags=0x1 len=0x4000');
+    expect(await predictions(failed, goes)).toEqual([]);
+  });
+
   const mremap = (from: number, bytes: number, to: number, flags: number): Line[] => [
     enter(
       10,
@@ -466,6 +486,19 @@ describe('several tasks', () => {
     expect(await missed(...again, flushed(2), exits!)).toBe(0);
     expect(await missed(...again, flushed(7), exits!)).toBe(1);
     expect(await missed(...free(AT + 0x4000), enters!, flushed(-1), exits!)).toBe(1);
+  });
+
+  test('a page that another thread is about to copy is away for a moment, and not gone', async () => {
+    const child = [enter(10, 0, 'clone(flags: 0)'), newtask(10, 0, 12, 0), exit(10, 0, 'clone', 12)];
+    const mapped = [...mmap(10, 0, AT, 2 * 4096), ...touch(10, 0, AT, 2), ...threads, ...child, switchTo(1, 0, 11)];
+    const copy = fault(10, 0, AT, 7);
+    const below = line(10, 0, 'rss_stat: mm_id=1 curr=1 type=MM_ANONPAGES size=8192B');
+    const [read, write] = [fault(11, 1, AT, 4), fault(11, 1, AT, 7)];
+    const copied = await predictions(mapped, copy);
+    expect(await predictions(mapped, copy, read, below, write)).toEqual(copied);
+    // Once the copy is over, it is another page that is read: that of zeroes.
+    const again = ['fault 1 4/1', 'fault 0 1/1', 'fault 1 3/1'];
+    expect(await predictions(mapped, copy, below, read, write)).toEqual([...copied, ...again]);
   });
 
   describe('userfaultfd', () => {

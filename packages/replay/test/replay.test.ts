@@ -142,6 +142,22 @@ describe('recordings', () => {
     expect((await replay(fixture('m10-pcid8'))).interrupts).toBeNull();
   });
 
+  test('each interrupt that differs has its cause', async () => {
+    const head = (at: number): string => `            task-10 (     10) [000] ...1. 1.00000${at}: `;
+    const fault = `${head(1)}page_fault_user: address=0x1000 ip=0x0 error_code=0x7`;
+    const asks = `${head(2)}csd_queue_cpu: cpu=1 callsite=on_each_cpu_cond_mask+0x0/0x1 func=flush_tlb_func csd=0`;
+    const report = await replay(await fileOf(`# tracer: nop\n#\n${fault}\n${asks}\n`), { exact: true });
+    const cause = 'a page was there, and nothing in the recording mapped it';
+    expect(report.interrupts!.mismatches).toMatchObject([{ cpu: 0, recorded: 1, operation: 'fault', cause }]);
+    expect(summary(report)).toContain('cpu 0 line 3: recorded to cpu 1');
+  });
+
+  test('without interrupts nothing that is compared is an input', async () => {
+    const report = await replay(fixture('m02-lazy'), { withoutInterrupts: true });
+    expect(report.interrupts).toBeNull();
+    expect(report).toMatchObject({ recorded: 439, matched: 438 });
+  });
+
   test('a summary fits into 80 columns', async () => {
     const text = summary(await replay(fixture('m02-lazy'), {}));
     expect(text).toMatch(/^all +439 +439 +438 +0 +1 +1$/m);

@@ -55,7 +55,7 @@ test('a fault lasts as long as events from below it show, not until its task is 
   const of = (...events: TaskEvent[]): number => {
     const [first] = stepsOf(...events);
     const [action] = first!.before!;
-    return action!.kind === 'fault' ? action!.operation.until - action!.operation.time : NaN;
+    return action?.kind === 'fault' ? action.operation.until - action.operation.time : NaN;
   };
   const start = fault(4096, 7);
   expect(of(start, { ...rss, time: start.time + 5 }, { ...enter('brk', 0), time: start.time + 5000 })).toBe(5);

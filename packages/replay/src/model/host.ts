@@ -76,11 +76,13 @@ export class Host {
     this.#hz = hz;
     this.#ticks = ticksPerSecond;
     this.#ledger = ledger;
+    const flushes = this.direct.kernel.backend.handlers.length;
     const onTrace: OnTrace = (cpu, event, values) => {
       if (event === 'tlb_flush' && values[0] === TLB_FLUSH_ON_TASK_SWITCH && values[1] !== 0) this.onSlot(cpu);
       if (this.#quiet || this.#operation === null) return;
       this.#count(event, values);
-      if (event === 'csd_queue_cpu') {
+      // Handlers behind those of the backend are core's, and flush nothing.
+      if (event === 'csd_queue_cpu' && values[1]! < flushes) {
         const sent = { time: this.#time, cpu, reason: INTERRUPT, pages: values[0]!, early: this.#early };
         interrupts.predict(this.#operation, sent);
       }
@@ -193,6 +195,7 @@ export class Host {
   /** States an assumption that an operation rests on. */
   note(operation: Operation, text: string): void {
     this.#ledger.note(operation, text);
+    this.interrupts.note(operation, text);
   }
 
   /** An address space of which nothing is known, but that it is not empty. */

@@ -1,7 +1,7 @@
 /**
  * In which context an event was written: what its flags and its kind say.
  */
-import type { SchedSwitch, TaskEvent } from '../read/event.ts';
+import type { SchedSwitch, TaskEvent, TraceEvent } from '../read/event.ts';
 
 /** In a hardware interrupt: the task that is named was only interrupted. */
 export function inHardirq(event: TaskEvent): boolean {
@@ -20,6 +20,26 @@ export function queuesFlush(event: TaskEvent): boolean {
 /** A request to flush begins to run here. */
 export function runsFlush(event: TaskEvent): boolean {
   return event.kind === 'csdFunctionEntry' && event.func.startsWith(FLUSH_FUNC);
+}
+
+/** Where the kernel asks other CPUs to run a function, as callsites of ipi_send name it. */
+const ASKS = /^(?:on_each_cpu|smp_call_function)/;
+
+/** Shows that a CPU was asked to flush, or may be at it. */
+export function tellsOfFlush(event: TraceEvent): boolean {
+  switch (event.kind) {
+    case 'csdQueueCpu':
+    case 'csdFunctionEntry':
+    case 'csdFunctionExit':
+      return event.func.startsWith(FLUSH_FUNC);
+    case 'ipiSend':
+      return ASKS.test(event.callsite);
+    case 'callFunctionEntry':
+    case 'callFunctionExit':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** The task that is switched away from is dead. */
