@@ -176,6 +176,7 @@ export class Effects {
     const now = words.state.words[a]!;
     const kind = words.kind(number);
     if (touchesCell(kind)) this.touched(cpu, a);
+    if (kind === OP.downRead || kind === OP.downWrite) this.#maySleep(cpu);
     if (kind >= OP.readOnce && kind <= OP.atomicFetchAndNot) this.#parts.races.check(number, a, !onlyReads(kind));
     const weak = this.weak?.perform(number, cpu, choice);
     if (weak !== undefined) return weak;
@@ -300,6 +301,16 @@ export class Effects {
       default:
         return 0;
     }
+  }
+
+  /**
+   * might_sleep (O16). Nothing is said of spinlocks that are held: one of mm's stands for a lock that sleeps (the folio lock). Who waits for
+   * readers, and is one, waits for ever.
+   */
+  #maySleep(cpu: number): void {
+    const where = (word: number): boolean => this.#parts.words.cpu(cpu, word) > 0;
+    if (where(CPU.irqOff)) this.#parts.violate('O16', `CPU ${cpu} may sleep with interrupts off`);
+    else if (where(CPU.rcuNesting)) this.#parts.violate('O16', `CPU ${cpu} may sleep in an RCU section`);
   }
 
   /** A process frees an object, at once. */

@@ -21,7 +21,7 @@
  *     O13  nobody can write to a stable page, and nobody does        claim.stable, any fill, any store, return to user mode
  *     O14  no address has a huge and a smaller leaf, or stands twice in a table of translations     any fill (mmu/fills.ts)
  *     O15  no CPU holds an entry for a kernel address that is reused claim.reassigned
- *     O16  pending counters are 0 at the end; frees and RCU sections pair up; claim.held, claim.irqsOff, claim.that
+ *     O16  pending counters are 0 at the end; frees and RCU sections pair up; none sleeps; claim.held, claim.irqsOff, claim.that
  *     O17  memory says what the operations were for                   end of the execution (Program.quiet)
  *
  * What an entry allows is in rights.ts, what was declared of pages in declared.ts, what a generation covers in coverage.ts.

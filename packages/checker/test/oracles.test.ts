@@ -505,6 +505,20 @@ describe('O16, what code asks of itself', () => {
     expect([freed(true), freed(false)]).toEqual(['holds', 'O16']);
   });
 
+  test('who waits for a semaphore may sleep', () => {
+    const taken = (take: 'downRead' | 'downWrite', begin?: 'localIrqDisable' | 'rcuReadLock'): string =>
+      claims(function* (cpu, lock): Steps<void> {
+        if (begin !== undefined) yield* cpu[begin]();
+        yield* cpu[take](lock);
+      });
+    for (const take of ['downRead', 'downWrite'] as const)
+      expect([taken(take), taken(take, 'localIrqDisable'), taken(take, 'rcuReadLock')]).toEqual([
+        'holds',
+        'O16',
+        'O16',
+      ]);
+  });
+
   test('interrupts are off', () => {
     const off = (enable: boolean): string =>
       claims(function* (cpu): Steps<void> {

@@ -68,7 +68,7 @@ export interface MmuGather {
   vma: Vma | null;
   /** What was noted may map pages without struct page: the current VMA's, or (`pfnmapFlush: 'unlink'`) that of any since the last flush. */
   vmaPfn: boolean;
-  /** What was changed since tlb_start_ptes (RFC 15: cleared_ptes_in_table); null before, and where nobody asks (deferral/scheme.ts). */
+  /** What was changed since tlb_start_ptes (RFC 15: cleared_ptes_in_table); null before, behind tlb_end_ptes, and where nobody asks (deferral/scheme.ts). */
   bracket: Touched | null;
   /** Generation of the newest deferral (RFC 15: tlb.defer_gen); 0 if none was recorded. */
   deferGen: number;
@@ -291,6 +291,7 @@ export function* tlbFlushMmu(cpu: Cpu, tlb: MmuGather): Steps<void> {
 export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
   const { mm } = tlb;
   const { finishSync } = cpu.kernel.profile;
+  cpu.claim.that(tlb.bracket === null, 'O16', 'a gather ends between tlb_start_ptes and tlb_end_ptes');
   let awaited = NO_WAIT;
   if (!looksAtPending(cpu)) {
     yield* forceNestedFlush(cpu, tlb, start, end);

@@ -8,6 +8,7 @@ import type { Address } from './struct.ts';
 
 // Pages are many: their fields are found by offset, without a handle for each.
 const REFCOUNT = Page.fields.indexOf('refcount');
+const MAPCOUNT = Page.fields.indexOf('mapcount');
 
 /** get_page: one more reference, from somebody who holds one. */
 export function* getPage(cpu: Cpu, page: Address): Steps<void> {
@@ -20,5 +21,7 @@ export function* putPage(cpu: Cpu, page: Address): Steps<void> {
   if (page === cpu.kernel.zeroPage) return;
   const left = yield* cpu.atomicAddReturn(page + REFCOUNT, -1);
   cpu.claim.that(left >= 0, 'O16', 'a reference to a page was dropped that nobody held');
-  if (left === 0) yield* cpu.free('page', page);
+  if (left !== 0) return;
+  cpu.claim.that(cpu.read(page + MAPCOUNT) === 0, 'O16', 'a page is freed that something maps');
+  yield* cpu.free('page', page);
 }

@@ -12,8 +12,10 @@ import {
   type MmuGather,
   Page,
   type Profile,
+  putPage,
   type Steps,
   taskSize,
+  tlbEndPtes,
   tlbFinishMmu,
   tlbFlushMmu,
   tlbGatherMmu,
@@ -22,6 +24,7 @@ import {
   tlbRemovePage,
   tlbRemoveTable,
   tlbRemoveTlbEntry,
+  tlbStartPtes,
 } from '../src/index.ts';
 import { type FakeCpu, fakeCpu } from './fake-cpu.ts';
 
@@ -225,4 +228,28 @@ test('a gather that keeps no pages gives them back at once, and is never full', 
     })(),
   );
   expect(log).toEqual([`free page ${page.address}`, 'flush', 'finished']);
+});
+
+test('tlb_start_ptes and tlb_end_ptes come in pairs, within a gather', () => {
+  const brokenBy = (body: (cpu: Cpu, tlb: MmuGather) => Steps<void>): number => {
+    const { cpu, broken } = fakeCpu({ deferral: 'table-gen', recordDeferral: 'flush' });
+    const tlb = finish(tlbGatherMmu(cpu, mm));
+    finish(body(cpu, tlb));
+    return broken.filter((oracle) => oracle === 'O16').length;
+  };
+  const start = (cpu: Cpu, tlb: MmuGather): Steps<void> => tlbStartPtes(cpu, tlb);
+  const end = (cpu: Cpu, tlb: MmuGather): Steps<void> => tlbEndPtes(cpu, tlb, 300);
+  const close = (cpu: Cpu, tlb: MmuGather): Steps<void> => tlbFinishMmu(cpu, tlb, 0, PAGE);
+  const all = (...calls: readonly (typeof start)[]): number =>
+    brokenBy(function* (cpu, tlb): Steps<void> {
+      for (const call of calls) yield* call(cpu, tlb);
+    });
+  expect([all(start, end, start, end, close), all(end), all(start, start), all(start, close)]).toEqual([0, 1, 1, 1]);
+});
+
+test('the last reference to a page that something maps is not dropped', () => {
+  const { cpu, words, broken } = withPage();
+  words[page.mapcount] = 1;
+  finish(putPage(cpu, page.address));
+  expect(broken).toEqual(['O16']);
 });

@@ -57,18 +57,18 @@ import {
   setPteAt,
   topLevel,
 } from './page-table.ts';
-import { dupVma } from './vma.ts';
+import { appendVma, dupVma } from './vma.ts';
 import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
 
 /** dup_mm: what fork does without CLONE_VM. @returns the child's mm, with one user */
 export function* dupMm(cpu: Cpu, oldMm: Mm): Steps<Mm> {
   const mm = yield* mmAlloc(cpu);
-  yield* copyGenerations(cpu, mm, oldMm);
+  if (cpu.kernel.profile.forkMmGens !== 'none') yield* copyGenerations(cpu, mm, oldMm);
   yield* dupMmap(cpu, mm, oldMm);
   return mm;
 }
 
-/** What the memcpy of struct mm_struct leaves in the child's generations: nothing, unless somebody forgets to initialise them. */
+/** What the memcpy of struct mm_struct leaves in the child's generations if somebody forgets to initialise them. */
 function* copyGenerations(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
   const { forkMmGens } = cpu.kernel.profile;
   if (forkMmGens === 'deferred') cpu.write(mm.tlbGenDeferred, yield* cpu.readOnce(oldMm.tlbGenDeferred));
@@ -89,8 +89,7 @@ function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
     cpu.write(copy.flags, cpu.read(copy.flags) & ~VM_UFFD_WP);
     // The child counts generations of its own.
     if (cpu.kernel.profile.forkVmaGen === 'none') cpu.write(copy.deferTlbGen, 0);
-    cpu.write(link, copy.address);
-    link = copy.next;
+    link = appendVma(cpu, mm, link, copy);
     yield* vmaLinkFile(cpu, copy);
     if (vmaNeedsCopy(cpu, vma)) yield* copyPageRange(cpu, mm, oldMm, vma, lost);
     at = cpu.read(vma.next);

@@ -69,11 +69,9 @@ export function* freePgdRange(
 ): Steps<void> {
   const span = entrySize(cpu.kernel.geometry, 1);
   const limit = Math.floor(ceiling / span) * span;
-  if (limit === 0) return;
   let first = Math.floor(start / span) * span;
   if (first < floor) first += span;
   const last = end > limit ? end - span : end;
-  if (first >= last) return;
   yield* tlbChangePageSize(cpu, tlb, 0);
   yield* freeTableRange(cpu, tlb, cpu.read(tlb.mm.pgd), topLevel(cpu), first, last, floor, ceiling);
 }

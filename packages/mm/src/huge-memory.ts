@@ -155,7 +155,6 @@ function pgtableWithdraw(cpu: Cpu, pmd: Cell, address: number): Address {
   const list = tableDeposit(geometry, pmdTable(cpu, pmd, address));
   const table = cpu.read(list);
   cpu.write(list, cpu.read(tableDeposit(geometry, table)));
-  cpu.write(tableDeposit(geometry, table), 0);
   return table;
 }
 
@@ -278,6 +277,7 @@ export function* mapHugePage(
   first: Address,
   vmFlags: number,
 ): Steps<void> {
+  cpu.claim.that(entryNone(cpu.read(pmd)), 'O16', 'a huge page takes the place of what is there');
   for (const page of hugePages(cpu, first)) pageAddNewAnonRmap(cpu, page);
   pgtableDeposit(cpu, pmd, address, table);
   // The zeroes of the pages before the entry. Pairs with the address dependency of who walks to them, the hardware included.

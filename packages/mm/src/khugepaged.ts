@@ -98,9 +98,11 @@ function suitable(cpu: Cpu, vma: Vma, start: number): boolean {
 
 function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Address): Steps<boolean> {
   const pmd = yield* pmdOffset(cpu, mm, start);
-  if (pmd === 0 || !leadsToTable(yield* cpu.readOnce(pmd))) return false;
+  const entry = pmd === 0 ? 0 : yield* cpu.readOnce(pmd);
+  if (!leadsToTable(entry)) return false;
+  const table = entryTarget(entry);
   yield* vmaStartWrite(cpu, mm, vma);
-  const table = yield* pmdpCollapseFlush(cpu, mm, pmd, start);
+  yield* pmdpCollapseFlush(cpu, mm, pmd, start, table);
   if (cpu.kernel.profile.collapseSync) yield* tlbRemoveTableSyncOne(cpu);
   const movable = yield* isolatePages(cpu, table);
   if (movable) yield* copyPages(cpu, mm, table, start, first);
@@ -111,17 +113,16 @@ function* collapseRange(cpu: Cpu, mm: Mm, vma: Vma, start: number, first: Addres
   return movable;
 }
 
-/** pmdp_collapse_flush: unlinks a PTE table with all its entries. @returns the table */
-function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number): Steps<Address> {
-  const old = yield* cpu.xchg(pmd, 0);
+/** pmdp_collapse_flush: unlinks a PTE table with all its entries. Until it is unlinked nobody else changes its upper entry. */
+function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, pmd: Cell, start: number, table: Address): Steps<void> {
+  yield* cpu.writeOnce(pmd, 0);
   // The unit is a base page: small leaves must go.
   const { backend, profile } = cpu.kernel;
   if (profile.collapseFlush === 'flush') {
     const { pmdpCollapseFlush: flush } = backend.pte;
-    if (flush !== null) yield* flush(cpu, mm, start, entryTarget(old));
+    if (flush !== null) yield* flush(cpu, mm, start, table);
     else yield* backend.flushTlbRange(cpu, mm, start, start + hugeSize(cpu), 0);
   }
-  return entryTarget(old);
 }
 
 /** __collapse_huge_page_isolate: every page is anonymous, and nobody but its mapping holds a reference. Absent ones will be zero. */
@@ -213,11 +214,8 @@ function* unlinkEmptyTable(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
   let empty = true;
   for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0) && empty; i++)
     empty = entryNone(yield* ptepGet(cpu, table + i));
-  if (empty) {
-    yield* cpu.spinLock(mm.pageTableLock);
-    yield* pmdpCollapseFlush(cpu, mm, pmd, hugeStart(cpu, address));
-    yield* cpu.spinUnlock(mm.pageTableLock);
-  }
+  // The table's own lock keeps others from it; the lock of the file, mremap, which moves tables.
+  if (empty) yield* pmdpCollapseFlush(cpu, mm, pmd, hugeStart(cpu, address), table);
   yield* pteUnmapUnlock(cpu, table);
   return empty ? table : 0;
 }

@@ -51,8 +51,9 @@ import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts
 import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
 
-/** unmap_vmas: zaps the part of each VMA that lies in the range. */
+/** unmap_vmas: zaps the part of each VMA that lies in the range. Claims that mmap_lock keeps the tables (O16). */
 export function* unmapVmas(cpu: Cpu, tlb: MmuGather, vmas: readonly Vma[], start: number, end: number): Steps<void> {
+  cpu.claim.held(tlb.mm.mmapLock);
   for (const vma of vmas) {
     const from = Math.max(start, cpu.read(vma.start));
     const to = Math.min(end, cpu.read(vma.end));

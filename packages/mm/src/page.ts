@@ -162,6 +162,13 @@ export function* freezePage(cpu: Cpu, page: Address, refs: number): Steps<boolea
   return (yield* cpu.cmpxchg(page + REFCOUNT, refs, 0)) === refs;
 }
 
+/** free_unref_folios: of a page that was frozen. Claims that it still is, and that nothing maps it (O16; bad_page). */
+export function* freeFrozenPage(cpu: Cpu, page: Address): Steps<void> {
+  const used = (yield* pageRefcount(cpu, page)) !== 0 || cpu.read(page + MAPCOUNT) !== 0;
+  cpu.claim.that(!used, 'O16', 'a page is freed that something still refers to, or maps');
+  yield* cpu.free('page', page);
+}
+
 /** folio_ref_unfreeze: and gives them back. */
 export function unfreezePage(cpu: Cpu, page: Address, refs: number): Steps<void> {
   return cpu.storeRelease(page + REFCOUNT, refs);

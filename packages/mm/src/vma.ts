@@ -5,7 +5,7 @@
  * instead, links and bounds, changes by publishVma and setVmaBound (vma-lock.ts). Neighbours are merged only if the profile says so (vma-merge.ts):
  * flush ranges and table freeing look at gaps between VMAs only, and two neighbours without a gap give the same as one.
  */
-import { type Address, type Cpu, EVERYTHING, Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';
+import { type Address, type Cell, type Cpu, EVERYTHING, Mm, type Steps, Vma, pageSize } from '@mmu-gather/core/stepped';
 import { freeVma, publishVma, setVmaBound, vmaMarkDetached, vmaStartWrite } from './vma-lock.ts';
 import { addToMapping, lockVmaMapping, unlockVmaMapping, vmaLinkFile } from './mapping.ts';
 
@@ -77,6 +77,13 @@ export function vmasOf(cpu: Cpu, mm: Mm): Vma[] {
     at = cpu.read(vma.next);
   }
   return vmas;
+}
+
+/** vma_iter_bulk_store: fork's copies come one behind the other. @param link what leads to it @returns what leads to the next one */
+export function appendVma(cpu: Cpu, mm: Mm, link: Cell, vma: Vma): Cell {
+  cpu.claim.held(mm.mmapLock, 'write');
+  cpu.write(link, vma.address);
+  return vma.next;
 }
 
 function* linkVma(cpu: Cpu, mm: Mm, before: Vma | null, vma: Vma): Steps<void> {

@@ -25,7 +25,15 @@ import {
   type TlbBatch,
 } from '@mmu-gather/core/stepped';
 import { filemapRemove, lockPage, unlockPage } from './mapping-cache.ts';
-import { freezePage, pageClearDirty, pageFlags, pageMapcount, tryGetPage, unfreezePage } from './page.ts';
+import {
+  freeFrozenPage,
+  freezePage,
+  pageClearDirty,
+  pageFlags,
+  pageMapcount,
+  tryGetPage,
+  unfreezePage,
+} from './page.ts';
 import { tlbBatch, tryToUnmapFlush, tryToUnmapFlushDirty, tryToUnmapOne } from './rmap.ts';
 
 /** A page and a place that maps it: what the reverse map would find. */
@@ -74,7 +82,7 @@ export function* shrinkPages(
   const freeFirst = cpu.kernel.profile.reclaimFree === 'before-flush';
   if (!freeFirst) yield* tryToUnmapFlush(cpu, batch);
   for (const page of isolated) yield* putPage(cpu, page);
-  for (const page of frozen) yield* cpu.free('page', page);
+  for (const page of frozen) yield* freeFrozenPage(cpu, page);
   if (freeFirst) yield* tryToUnmapFlush(cpu, batch);
   return unmapped;
 }

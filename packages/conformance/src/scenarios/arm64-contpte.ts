@@ -12,12 +12,11 @@ import {
   type Kernel,
   type Mm,
   Page,
-  putPage,
   type Steps,
 } from '@mmu-gather/core/stepped';
 import { userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, putUnmapped, setStage, type Stage } from './stage.ts';
 
 const BLOCKS: Only = { archs: ['arm64'], why: 'it is about its contiguous hint' };
 
@@ -60,7 +59,7 @@ const partial = defineScenario<Block>({
       yield* contpteUnfold(cpu, env.mm, 0, env.at0.pte);
       yield* zapFirst(cpu, kernel, env);
       yield* cpu.spinUnlock(env.at0.ptl);
-      yield* putPage(cpu, env.at0.page);
+      yield* putUnmapped(cpu, env.at0.page);
     }),
   ],
   twins: [
@@ -74,7 +73,7 @@ const partial = defineScenario<Block>({
           yield* cpu.spinLock(env.at0.ptl);
           yield* zapFirst(cpu, kernel, env);
           yield* cpu.spinUnlock(env.at0.ptl);
-          yield* putPage(cpu, env.at0.page);
+          yield* putUnmapped(cpu, env.at0.page);
         }),
       ],
     },
@@ -140,7 +139,7 @@ const levelTwo = defineScenario<Block>({
       yield* contpteUnfold(cpu, env.mm, 0, env.at0.pte);
       yield* zapFirst(cpu, kernel, env);
       yield* cpu.spinUnlock(env.at0.ptl);
-      yield* putPage(cpu, env.at0.page);
+      yield* putUnmapped(cpu, env.at0.page);
     }),
   ],
   twins: [

@@ -4,7 +4,7 @@
  *
  * Entries are cleared by a plain store here (pte_clear): the exchanges of larger operations are barriers of their own.
  */
-import { type Cpu, type Mm, putPage, type Steps, VM_READ } from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
   execMmap,
@@ -17,7 +17,17 @@ import {
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import {
+  type Mapping,
+  mappingOf,
+  PAGE,
+  putUnmapped,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  syscall,
+  toUser,
+} from './stage.ts';
 
 /** The architecture. */
 export const ARM64_ONLY: Only = { archs: ['arm64'], why: 'it is about how arm64 flushes' };
@@ -34,7 +44,7 @@ export function* clearFlushFree(cpu: Cpu, mm: Mm, { pte, ptl, page }: Mapping): 
   yield* cpu.kernel.backend.pte.setPteAt(cpu, mm, 0, pte, 0, 0);
   yield* cpu.kernel.backend.flushTlbPage(cpu, mm, 0);
   yield* cpu.spinUnlock(ptl);
-  yield* putPage(cpu, page);
+  yield* putUnmapped(cpu, page);
 }
 
 const storeFirst = defineScenario<OnePage>({
@@ -146,7 +156,7 @@ function* flushForAnother(cpu: Cpu, mm: Mm, { pte, ptl, page }: Mapping, locked:
   const gone = (yield* cpu.readOnce(pte)) === 0;
   if (gone) yield* cpu.kernel.backend.flushTlbPage(cpu, mm, 0);
   if (locked) yield* cpu.spinUnlock(ptl);
-  if (gone) yield* putPage(cpu, page);
+  if (gone) yield* putUnmapped(cpu, page);
 }
 
 const another = defineScenario<OnePage>({

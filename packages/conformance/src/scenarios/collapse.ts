@@ -21,7 +21,7 @@ const running = defineScenario<Stage>({
     {
       id: 'collapse/running-thread/no-flush',
       why: 'the table is unlinked and not flushed: the other CPU writes to pages that are being copied',
-      oracle: ['O9', 'O1', 'O6', 'O14'],
+      oracle: ['O9', 'O1', 'O6', 'O13', 'O14'],
       property: 'LOSTW',
       profile: { collapseFlush: 'none' },
     },

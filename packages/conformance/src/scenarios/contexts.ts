@@ -5,10 +5,10 @@
  * Little happens besides, so that these are small on all architectures.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { type Cpu, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, doUserAddrFault, execMmap, exitMm, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread, type Twin } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, toUser } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, putUnmapped, RW_MEMORY, setStage, toUser } from './stage.ts';
 import { storeSoon } from './upgrades.ts';
 
 /** An mm that has run nowhere, with a page that was faulted in from outside. */
@@ -32,7 +32,7 @@ function* clearFlushFree(cpu: Cpu, { mm, at0 }: Fresh): Steps<void> {
   yield* backend.flushTlbPage(cpu, mm, 0);
   yield* backend.flushTlbMm(cpu, mm);
   yield* cpu.spinUnlock(at0.ptl);
-  yield* putPage(cpu, at0.page);
+  yield* putUnmapped(cpu, at0.page);
 }
 
 /** The page goes before the flush. */
@@ -42,7 +42,7 @@ function freedFirst<E extends Fresh>(scenario: string): Twin<E> {
     why: 'the page is freed before the flush',
     oracle: ['O1', 'O16'],
     property: 'FUAF',
-    threads: (env) => [thread((cpu) => putPage(cpu, env.at0.page)), thread((cpu) => toUser(cpu, env.mm))],
+    threads: (env) => [thread((cpu) => putUnmapped(cpu, env.at0.page)), thread((cpu) => toUser(cpu, env.mm))],
   };
 }
 
@@ -114,7 +114,7 @@ const exec = defineScenario<Fresh>({
           yield* execMmap(cpu, env.mm);
           yield* cpu.enterUser();
         }),
-        thread((cpu) => putPage(cpu, env.at0.page)),
+        thread((cpu) => putUnmapped(cpu, env.at0.page)),
       ],
     },
   ],

@@ -81,19 +81,19 @@ const munmapTwice = defineScenario<Stage>({
     noWait('munmap/both-ways'),
     {
       id: 'munmap/both-ways/irqs-off',
-      why: 'both keep interrupts off while they wait for each other',
+      why: 'both keep interrupts off while they flush, and wait for each other',
       oracle: 'deadlock',
       property: 'LIVE',
       threads: ({ mm }) => [
         thread(function* (cpu) {
           yield* cpu.localIrqDisable();
-          yield* munmap(cpu, mm, 0, PAGE);
+          yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
           yield* cpu.localIrqEnable();
         }),
         thread(function* (cpu) {
           yield* cpu.enterKernel();
           yield* cpu.localIrqDisable();
-          yield* munmap(cpu, mm, PAGE, PAGE);
+          yield* cpu.kernel.backend.flushTlbMm(cpu, mm);
           yield* cpu.localIrqEnable();
           yield* cpu.enterUser(0);
         }),

@@ -1,11 +1,11 @@
 /**
  * powerpc radix: who is flushed, how much, and by which means.
  */
-import { type Cell, type Cpu, Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
+import { type Cell, type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
 import { madviseDontneed, mmget, munmap, userStore, vmallocInit, vmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { type Mapping, mappingOf, noWait, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { type Mapping, mappingOf, noWait, PAGE, putUnmapped, setStage, type Stage, toUser } from './stage.ts';
 
 /** What all scenarios here are about. */
 export const RADIX: Only = { archs: ['powerpc-radix'], why: 'it is about how radix flushes' };
@@ -73,7 +73,7 @@ export function* clearFlush(cpu: Cpu, { mm, p0 }: OnePage): Steps<void> {
   yield* backend.pte.ptepGetAndClear(cpu, mm, 0, p0.pte, 0);
   yield* backend.flushTlbPage(cpu, mm, 0);
   yield* cpu.spinUnlock(p0.ptl);
-  yield* putPage(cpu, p0.page);
+  yield* putUnmapped(cpu, p0.page);
 }
 
 /** What a change of an entry orders by itself is nothing: radix__pte_update is a loop of ldarx and stdcx. */

@@ -2,11 +2,21 @@
  * RISC-V: forms of its flushes with as little around them as there can be. Entries change by plain stores, and nothing but the flush orders them.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Address, type Cpu, Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
+import { type Address, type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, shrinkPages, vmallocInit, vmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread, type Twin } from '../scenario.ts';
 import { BY_IPI, DEFERRED, type Mms, RISCV_ONLY, setMms, THREE } from './riscv.ts';
-import { cameFromAnotherMm, keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import {
+  cameFromAnotherMm,
+  keptPages,
+  type Mapping,
+  mappingOf,
+  PAGE,
+  putUnmapped,
+  setStage,
+  type Stage,
+  toUser,
+} from './stage.ts';
 
 /** A stage with two pages. */
 interface Pages extends Stage {
@@ -22,7 +32,7 @@ function* clearFlushFree(cpu: Cpu, mm: Mm, pages: readonly Mapping[]): Steps<voi
   for (const [i, { pte, page }] of pages.entries()) {
     yield* cpu.writeOnce(pte, 0);
     yield* cpu.kernel.backend.flushTlbPage(cpu, mm, i * PAGE);
-    yield* putPage(cpu, page);
+    yield* putUnmapped(cpu, page);
   }
 }
 

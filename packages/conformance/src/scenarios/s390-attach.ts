@@ -2,7 +2,7 @@
  * s390: who attaches to an mm, and who changes its entries meanwhile: the handshake of flush_count, the debt, and the two masks.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { type Cpu, type Geometry, type Mm, type Profile, putPage, type Steps } from '@mmu-gather/core/stepped';
+import { type Cpu, type Geometry, type Mm, type Profile, type Steps } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
   doUserAddrFault,
@@ -29,6 +29,7 @@ import {
   type Mapping,
   mappingOf,
   PAGE,
+  putUnmapped,
   RW_MEMORY,
   setStage,
   type Stage,
@@ -422,7 +423,7 @@ function* clearDirectly(cpu: Cpu, mm: Mm, { ptl, pte, page }: Mapping): Steps<vo
   yield* cpu.spinLock(ptl);
   yield* cpu.kernel.backend.pte.ptepClearFlush!(cpu, mm, 0, pte);
   yield* cpu.spinUnlock(ptl);
-  yield* putPage(cpu, page);
+  yield* putUnmapped(cpu, page);
 }
 
 const execAndPurge = defineScenario<Replaced & { readonly p0: Mapping }>({

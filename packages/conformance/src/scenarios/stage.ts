@@ -9,6 +9,8 @@ import {
   entryCell,
   entryTarget,
   type Mm,
+  Page,
+  putPage,
   type Steps,
   tablePtl,
   VM_READ,
@@ -105,6 +107,12 @@ export interface Mapping {
   readonly pmd: Cell;
   /** The page. */
   readonly page: Address;
+}
+
+/** Drops the reference of a mapping whose entry a scenario has cleared by itself: it counts as unmapped then, as if mm had done it. */
+export function putUnmapped(cpu: Cpu, page: Address): Steps<void> {
+  cpu.write(Page.at(page).mapcount, 0);
+  return putPage(cpu, page);
 }
 
 /** Pages whose entries a scenario clears by itself, and keeps (`Scenario.holds`). */

@@ -2,7 +2,7 @@
  * x86: global ASIDs piece by piece (arch/x86/mm/tlb.c since 6.15): who gets one, who gives it back, and an mm that all its CPUs run under one.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Cell, type Cpu, type Mm, putPage, type Steps, VM_READ } from '@mmu-gather/core/stepped';
+import { type Cell, type Cpu, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
 import { contextSwitch, madviseDontneed, mmAlloc, mmap, mprotect, munmap, userStore } from '@mmu-gather/mm/stepped';
 import { considerGlobalAsid, mmGlobalAsidCell, x86Of } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
@@ -11,6 +11,7 @@ import {
   type Mapping,
   mappingOf,
   PAGE,
+  putUnmapped,
   RW_MEMORY,
   setStage,
   type Stage,
@@ -193,7 +194,7 @@ function settled(id: string, pti: boolean): AnyScenario {
             yield* cpu.spinLock(p0.ptl);
             yield* cpu.writeOnce(p0.pte, 0);
             yield* cpu.spinUnlock(p0.ptl);
-            yield* putPage(cpu, p0.page);
+            yield* putUnmapped(cpu, p0.page);
           }),
         ],
       },

@@ -31,6 +31,7 @@ import {
   tlbUpdateGeneration,
 } from '../generation.ts';
 import { EVERYTHING } from '../isa.ts';
+import type { Touched } from '../gather-range.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
 import type { Address } from '../struct.ts';
@@ -100,7 +101,7 @@ function generations(place: Place): DeferralScheme {
     *begin(cpu: Cpu, tlb: MmuGather): Steps<void> {
       if (cpu.kernel.profile.recordDeferral === 'start') yield* takeGeneration(cpu, tlb);
     },
-    *record(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
+    *record(cpu: Cpu, tlb: MmuGather, _bracket: Touched, table: Address): Steps<void> {
       const { recordDeferral } = cpu.kernel.profile;
       if (recordDeferral === 'flush') return;
       if (recordDeferral === 'end') yield* takeGeneration(cpu, tlb);

@@ -27,6 +27,7 @@ import { QUEUE_RECORD_FIELDS } from '../design-words.ts';
 import { deferTlbFlush, flushToGen } from '../generation.ts';
 import { pageSize } from '../geometry.ts';
 import type { Mm } from '../mm.ts';
+import type { Touched } from '../gather-range.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
 import type { Address, Cell } from '../struct.ts';
@@ -120,8 +121,7 @@ export function* waitForPendingFlushes(cpu: Cpu, at: PteAt): Steps<void> {
 /** Gathers' changes are recorded in the page of their table. */
 export const QUEUE: DeferralScheme = {
   begin: (cpu: Cpu, tlb: MmuGather) => TABLE_GENERATION.begin(cpu, tlb),
-  *record(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
-    const { start, end } = tlb.bracket!;
+  *record(cpu: Cpu, tlb: MmuGather, { start, end }: Touched, table: Address): Steps<void> {
     const { recordDeferral } = cpu.kernel.profile;
     if (recordDeferral === 'flush') return;
     if (recordDeferral === 'end') tlb.deferGen = yield* queueFlush(cpu, tlb.mm, table, start, end);

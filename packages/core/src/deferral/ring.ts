@@ -26,6 +26,7 @@ import { RING_SLOT_FIELDS } from '../design-words.ts';
 import { deferTlbFlush, markMmTlbGenDone } from '../generation.ts';
 import { entryShift, pageSize } from '../geometry.ts';
 import type { Mm } from '../mm.ts';
+import type { Touched } from '../gather-range.ts';
 import type { MmuGather } from '../mmu-gather.ts';
 import type { Steps } from '../steps.ts';
 import type { Cell } from '../struct.ts';
@@ -160,9 +161,8 @@ function pendingGen(cpu: Cpu, at: PteAt): Steps<number> {
 /** Gathers' changes are found by scanning the ring. */
 export const RING: DeferralScheme = {
   begin: (cpu: Cpu, tlb: MmuGather) => TABLE_GENERATION.begin(cpu, tlb),
-  *record(cpu: Cpu, tlb: MmuGather): Steps<void> {
+  *record(cpu: Cpu, tlb: MmuGather, { start, end, cleared }: Touched): Steps<void> {
     if (cpu.kernel.profile.recordDeferral === 'flush') return;
-    const { start, end, cleared } = tlb.bracket!;
     const shift = entryShift(cpu.kernel.geometry, lowestLevel(cleared));
     if (cpu.kernel.profile.recordDeferral === 'end') tlb.deferGen = yield* deferTlbFlush(cpu, tlb.mm);
     yield* ringEnqueue(cpu, tlb.mm, tlb.deferGen, { start, end, shift, freedTables: false });

@@ -12,7 +12,7 @@
  * quiet only after every CPU has flushed. No false "not pending" (O9); a false "pending" costs a flush.
  */
 import type { Cpu } from '../cpu.ts';
-import { untouched } from '../gather-range.ts';
+import { type Touched, untouched } from '../gather-range.ts';
 import { countsLevels } from '../level-counters.ts';
 import type { Mm, Vma } from '../mm.ts';
 import type { MmuGather } from '../mmu-gather.ts';
@@ -42,8 +42,8 @@ export interface PteAt {
 export interface DeferralScheme {
   /** A bracket opens: nothing is changed yet. Under its PTL. */
   begin(cpu: Cpu, tlb: MmuGather): Steps<void>;
-  /** Entries of a table were changed since {@link tlbStartPtes}: `tlb.bracket` says which. Under its PTL. */
-  record(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void>;
+  /** Entries of a table were changed since {@link tlbStartPtes}: `bracket` says which. Under its PTL. */
+  record(cpu: Cpu, tlb: MmuGather, bracket: Touched, table: Address): Steps<void>;
   /** May some CPU still use what this entry replaced? Under its PTL. */
   pending(cpu: Cpu, at: PteAt): Steps<boolean>;
   /** Sees to it that no CPU can. Under its PTL. */
@@ -72,7 +72,10 @@ function asksForBrackets(cpu: Cpu): boolean {
 
 /** tlb_start_ptes (RFC 13): from here to {@link tlbEndPtes} one PTL is held, and never dropped. */
 export function tlbStartPtes(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  if (asksForBrackets(cpu)) tlb.bracket = untouched();
+  if (asksForBrackets(cpu)) {
+    cpu.claim.that(tlb.bracket === null, 'O16', 'tlb_start_ptes between tlb_start_ptes and tlb_end_ptes');
+    tlb.bracket = untouched();
+  }
   return deferralOf(cpu).begin(cpu, tlb);
 }
 
@@ -81,7 +84,11 @@ export function tlbStartPtes(cpu: Cpu, tlb: MmuGather): Steps<void> {
  * table (tlb_flush_pmd_range) both are called around their change, with that table.
  */
 export function* tlbEndPtes(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
-  if (tlb.bracket !== null && tlb.bracket.cleared !== 0) yield* deferralOf(cpu).record(cpu, tlb, table);
+  if (!asksForBrackets(cpu)) return;
+  const { bracket } = tlb;
+  tlb.bracket = null;
+  cpu.claim.that(bracket !== null, 'O16', 'tlb_end_ptes without tlb_start_ptes');
+  if (bracket !== null && bracket.cleared !== 0) yield* deferralOf(cpu).record(cpu, tlb, bracket, table);
 }
 
 /** pte_tlb_flush_pending (RFC 09): the finest answer that the scheme can give. */
