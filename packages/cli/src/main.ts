@@ -2,7 +2,12 @@
 /**
  * The `mmu-gather` command.
  */
-process.setSourceMapsEnabled(true);
+import { enableCompileCache } from 'node:module';
+
+// A replay shows no lines of source, and is short: without maps, and with what V8 compiled the last time, it spends 0.2 s less.
+const replays = process.argv[2] === 'replay';
+if (replays) enableCompileCache();
+process.setSourceMapsEnabled(!replays);
 for (const stream of [process.stdout, process.stderr]) {
   // Whoever reads from us has seen enough: `mmu-gather ... | head`.
   stream.on('error', (error: NodeJS.ErrnoException) => {

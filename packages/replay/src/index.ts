@@ -3,9 +3,7 @@
  *
  * @packageDocumentation
  */
-export type { Architecture, Observed, Places } from './arch/arch.ts';
-export { type ArchId, ARCH_IDS } from './arch/kits.ts';
-export * from './facts.ts';
+export * from './predict.ts';
 export * from './record/error.ts';
 export {
   type CommandSubject,
@@ -16,25 +14,6 @@ export {
   type RecordOptions,
   type Subject,
 } from './record/record.ts';
-export * from './read/error.ts';
-export * from './read/event.ts';
-export type { Format } from './read/format.ts';
-export * from './read/open.ts';
-export type { RecordedProcess, Run } from './read/recorder-notes.ts';
-export type { Clock, Header, Trace } from './read/trace.ts';
-export { replay, type ReplayOptions } from './replay.ts';
-export {
-  type Cut,
-  type Gap,
-  type Mismatch,
-  type ReplayReport,
-  type Score,
-  type FlushValues,
-  summary,
-} from './report.ts';
-export type { Build } from './model/library.ts';
-export type { Adjustments } from './model/model.ts';
-export type { Costs } from './model/host.ts';
 export * from './costs/override.ts';
 export * from './costs/price.ts';
 export * from './costs/table.ts';

@@ -1,7 +1,7 @@
 /**
  * Reading a recording: progress on the terminal, an end on Ctrl-C, and one line if it cannot be read.
  */
-import { TraceError } from '@mmu-gather/replay';
+import { TraceError } from '@mmu-gather/replay/predict';
 import { Status } from '../human/status.ts';
 import { number } from '../human/text.ts';
 import { onInterrupt } from '../interrupt.ts';

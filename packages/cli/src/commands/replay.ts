@@ -10,15 +10,14 @@ import {
   type ReplayReport,
   summary,
   type WhatIf,
-} from '@mmu-gather/replay';
+} from '@mmu-gather/replay/predict';
 import { terminal } from '../human/terminal.ts';
 import { number, wrap } from '../human/text.ts';
 import { exitCode } from '../index.ts';
 import { firstLine, Misuse } from '../misuse.ts';
 import { suggestion } from '../nearest.ts';
-import { oneProfile } from '../suite/plan.ts';
 import { reading } from './reading.ts';
-import { asksWhatIf, runWhatIf, type WhatIfOptions } from './what-if.ts';
+import type { WhatIfOptions } from './what-if.ts';
 
 /** Architectures whose recordings can be replayed. */
 const ARCHS: readonly string[] = ['x86'];
@@ -40,9 +39,10 @@ export interface ReplayOptions extends WhatIfOptions {
 export async function runReplay(trace: string, options: ReplayOptions): Promise<number> {
   mustBe('--arch', options.arch, ARCHS);
   const facts = options.facts === undefined ? {} : readFacts(options.facts);
-  const { kernel, whatIf } = systemOf(options);
+  const { kernel, whatIf } = await systemOf(options);
   const known = kernel === undefined ? facts : { ...facts, kernel };
   if (asksWhatIf(options)) {
+    const { runWhatIf } = await import('./what-if.ts');
     const text = (report: ReplayReport): string => replayText(report, shown(options, whatIf));
     const { code, report } = await runWhatIf(trace, options, known, whatIf, text);
     return code === exitCode.expected ? scored(report.replay, options) : code;
@@ -62,13 +62,19 @@ export async function runReplay(trace: string, options: ReplayOptions): Promise<
   return scored(report, options);
 }
 
+/** Whether more is asked than how well it predicts. */
+function asksWhatIf({ whatIf: asked, html, perfetto, csv, costs }: WhatIfOptions): boolean {
+  return [asked, html, perfetto, csv, costs].some((option) => option !== undefined);
+}
+
 function scored({ recall, precision }: ReplayReport, { failUnder = 0 }: ReplayOptions): number {
   return Math.min(recall, precision) < failUnder ? exitCode.unexpected : exitCode.expected;
 }
 
 /** What shall run: the recorded kernel, or the profile and settings that were given. */
-function systemOf({ profile, with: settings = [] }: ReplayOptions): { kernel?: string; whatIf: WhatIf } {
+async function systemOf({ profile, with: settings = [] }: ReplayOptions): Promise<{ kernel?: string; whatIf: WhatIf }> {
   if (profile === undefined && settings.length === 0) return { whatIf: {} };
+  const { oneProfile } = await import('../suite/plan.ts');
   const spec = oneProfile(profile ?? `linux-${DEFAULT_FACTS.kernel}`, settings);
   return {
     kernel: spec.kernel.replace('linux-', ''),

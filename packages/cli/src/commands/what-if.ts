@@ -30,11 +30,6 @@ export interface WhatIfOptions extends Pictures {
   readonly json?: boolean;
 }
 
-/** Whether any of them was given. */
-export function asksWhatIf({ whatIf: asked, html, perfetto, csv, costs }: WhatIfOptions): boolean {
-  return [asked, html, perfetto, csv, costs].some((option) => option !== undefined);
-}
-
 /** Runs the command. Returns its exit code, and the report. */
 export async function runWhatIf(
   trace: string,
