@@ -10,7 +10,8 @@
  *     f(cpu, mm, true)                       a flag: not set
  *     a; b                                   two steps in the other order: swaps.ts
  *
- * What a profile or a backend's switches decide is no site: twins of scenarios turn them.
+ * What a profile or a backend's switches decide is no site: twins of scenarios turn them. Nor is what the hardware finds in its
+ * tables, nor a wait at the end of a loop that looks again.
  */
 import { child, children, list, nameOf, type Node, parse } from './ast.ts';
 import type { Edit, Render } from './edit.ts';
@@ -43,6 +44,9 @@ const MODULE: FunctionScope = { name: '', generator: false, stepped: false, answ
 
 const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 
+/** `TranslationTable.lookup`: what the machine does by itself is no step of an algorithm. */
+const HARDWARE = 'lookup';
+
 /** Calls that say something to oracles and traces. */
 const TOLD = /\.(claim\.\w+|trace)$|^trace[A-Z]/;
 
@@ -65,6 +69,10 @@ class Finder {
     const around = this.#scope;
     const name = nameOf(child(node, 'id')) ?? nameOf(child(node, 'key')) ?? outer;
     if (FUNCTIONS.has(node.type)) this.#scope = scopeOf(node, name, this.#textOf);
+    if (this.#scope.name === HARDWARE) {
+      this.#scope = around;
+      return;
+    }
     const goOn = this.#scope === MODULE || this.#visit(node, parent);
     if (goOn) for (const each of children(node)) this.look(each, node, name);
     this.#scope = around;
@@ -90,6 +98,10 @@ class Finder {
       case 'BlockStatement':
         this.#swaps(node);
         return true;
+      case 'ForStatement':
+      case 'WhileStatement':
+        this.#looksAgain(node);
+        return true;
       default:
         return true;
     }
@@ -100,7 +112,7 @@ class Finder {
     if (node['delegate'] !== true || call?.type !== 'CallExpression') return true;
     const method = portMethod(call);
     if (method !== undefined) {
-      this.#port(node, call, method);
+      if (!this.#polite.has(node)) this.#port(node, call, method);
       return true;
     }
     if (parent?.type !== 'ExpressionStatement') return true;
@@ -129,6 +141,32 @@ class Finder {
    */
   #isFresh(value: Node | undefined): boolean {
     return value?.['value'] === 0 && /^init[A-Z]|InitNewContext$/.test(this.#scope.name);
+  }
+
+  /** Waits after which a loop looks again: without them it spins until it finds the same. */
+  readonly #polite = new Set<Node>();
+
+  /** A loop in which a round ends with a wait, and the next one begins with nothing between. */
+  #looksAgain(loop: Node): void {
+    if (child(loop, 'update') === undefined) this.#roundEnds(child(loop, 'body')!, true);
+  }
+
+  /** @param last whether the loop's body ends with the statement */
+  #roundEnds(statement: Node, last: boolean): void {
+    if (statement.type === 'BlockStatement') {
+      const statements = list(statement, 'body');
+      for (const [i, each] of statements.entries()) {
+        const next = statements[i + 1];
+        this.#roundEnds(each, next === undefined ? last : next.type === 'ContinueStatement');
+      }
+    } else if (statement.type === 'IfStatement') {
+      for (const branch of ['consequent', 'alternate'])
+        if (child(statement, branch) !== undefined) this.#roundEnds(child(statement, branch)!, last);
+    } else if (statement.type === 'ExpressionStatement' && last) {
+      const step = child(statement, 'expression')!;
+      const call = step.type === 'YieldExpression' ? child(step, 'argument') : undefined;
+      if (call !== undefined && portMethod(call) === 'waitFor') this.#polite.add(step);
+    }
   }
 
   /** A call of the port: the yield, or, where a plain function hands its steps on, the call. */

@@ -76,6 +76,25 @@ describe('sites', () => {
     expect([made('initNewContext'), made('radixInitNewContext'), made('initializeTlbstate')]).toEqual([1, 1, 2]);
   });
 
+  it('makes no mutants of a wait after which a loop looks again', () => {
+    const wait = "yield* cpu.waitFor(a, 'equal', 0);";
+    const waits = (body: string): number => mutantsOf(body).filter((each) => each.includes('not waited')).length;
+    expect([waits(`for (;;) { if (f()) return; ${wait} }`), waits(`while (f()) ${wait}`)]).toEqual([0, 0]);
+    expect(waits(`for (;;) { if (f()) { ${wait} continue; } return; }`)).toBe(0);
+    expect(waits(`for (;;) { if (f()) { ${wait} } return; }`)).toBe(1);
+    expect([
+      waits(wait),
+      waits(`for (const x of y) { ${wait} }`),
+      waits(`for (let i = 0; i < n; i++) ${wait}`),
+    ]).toEqual([1, 1, 1]);
+  });
+
+  it('makes no mutants of what the hardware does', () => {
+    const found = (name: string): number =>
+      sitesOf('x/f.ts', `function ${name}(cpu: Cpu): number { if (f()) return 0; return 1; }`).mutations.length;
+    expect([found('lookup'), found('look')]).toEqual([0, 2]);
+  });
+
   it('leaves a lock out as a whole', () => {
     expect(
       mutantsOf('yield* cpu.spinLock(l); yield* cpu.spinUnlock(l);').filter((each) => each.includes('left out')),

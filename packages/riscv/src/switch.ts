@@ -72,10 +72,9 @@ function* setMmAsid(cpu: Cpu, next: Mm): Steps<void> {
   if (contextFlush(context)) yield* localFlushTlbAll(cpu);
 }
 
-/** The kernel's own tables: no user addresses. */
-function* loadKernel(cpu: Cpu): Steps<void> {
-  yield* cpu.loadContext(0, BOOT_ASID, riscvOf(cpu).switches.asidAllocator);
-  yield* announceAsid(cpu, BOOT_ASID);
+/** The kernel's own tables: no user addresses. The ASID that was announced last stays: who flushes it interrupts this hart. */
+function loadKernel(cpu: Cpu): Steps<void> {
+  return cpu.loadContext(0, BOOT_ASID, riscvOf(cpu).switches.asidAllocator);
 }
 
 /** enter_lazy_tlb: nothing changes. */

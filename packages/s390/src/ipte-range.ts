@@ -24,6 +24,7 @@ import {
   entryIndex,
   type Geometry,
   type Handle,
+  isLazyMmuModeActive,
   Mm,
   pageSize,
   preemptDisable,
@@ -49,8 +50,6 @@ const POISON = 0;
 
 /** The words of a CPU's cache before its slots. */
 export interface IpteRangeHead extends Handle {
-  /** 1 in a section. */
-  readonly active: Cell;
   /** The mm of the table. */
   readonly mm: Cell;
   /** The table; 0 if no entry was changed yet. */
@@ -59,7 +58,7 @@ export interface IpteRangeHead extends Handle {
   readonly start: Cell;
 }
 /** Struct type of {@link IpteRangeHead}. */
-const Head: Struct<IpteRangeHead> = struct<IpteRangeHead>('ipte_range', ['active', 'mm', 'table', 'start']);
+const Head: Struct<IpteRangeHead> = struct<IpteRangeHead>('ipte_range', ['mm', 'table', 'start']);
 
 /** The cache of one CPU, which nobody else looks at. */
 export interface IpteRange extends IpteRangeHead {
@@ -81,7 +80,7 @@ function thisRange(cpu: Cpu): IpteRange | undefined {
 /** The slot of an entry, if its change is to be cached; 0 if it is not. @param adopt the first entry of a section decides the table */
 export function cacheSlot(cpu: Cpu, mm: Mm, address: number, pte: Cell, adopt: boolean): Cell {
   const range = thisRange(cpu);
-  if (range === undefined || cpu.read(range.active) === 0) return 0;
+  if (range === undefined || !isLazyMmuModeActive(cpu)) return 0;
   const { geometry } = cpu.kernel;
   const index = entryIndex(geometry, 0, address);
   if (adopt && cpu.read(range.table) === 0 && cpu.read(thisRq(cpu).lazyMmu) === OUTERMOST) {
@@ -152,13 +151,11 @@ function* purgeRun(cpu: Cpu, first: At, old: readonly Entry[]): Steps<void> {
 export const IPTE_RANGE_LAZY_MMU: LazyMmu = {
   *enter(cpu: Cpu): Steps<void> {
     preemptDisable(cpu);
-    cpu.write(thisRange(cpu)!.active, 1);
   },
   *leave(cpu: Cpu): Steps<void> {
     const range = thisRange(cpu)!;
     yield* apply(cpu);
     cpu.write(range.table, 0);
-    cpu.write(range.active, 0);
     preemptEnable(cpu);
   },
   flush(cpu: Cpu): Steps<void> {

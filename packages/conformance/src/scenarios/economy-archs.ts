@@ -11,6 +11,7 @@ import {
   madviseDontneed,
   mmAlloc,
   mmap,
+  mmput,
   mprotect,
   mremap,
   MREMAP_FIXED,
@@ -131,19 +132,34 @@ export const ARCH_ECONOMY: readonly AnyScenario[] = [
     },
   ),
   economy(
+    'exit-untrimmed',
+    'an mm ends while other CPUs borrow it: its mask is not worth trimming any more',
+    ({ mm }) => [(cpu) => mmput(cpu, mm), (cpu) => exitMm(cpu)],
+    {
+      only: { archs: ['powerpc-radix'], why: 'it is about mm_cpumask, which others do not trim' },
+      backend: { 'powerpc-radix': { trimTimer: 1 } },
+      beside: () => [
+        function* (cpu) {
+          yield* cpu.enterKernel();
+          yield* exitMm(cpu);
+        },
+      ],
+    },
+  ),
+  economy(
     'tsb',
     'what faults and misses have put into the TSB is found there, also when it has grown: a miss walks the table, and a fault does more',
     ({ mm }) => [
       (cpu) => madviseDontneed(cpu, mm, 0, 4 * PAGE),
       (cpu) => userStore(cpu, mm, PAGE, 5),
+      (cpu) => cpu.kernel.backend.tlbMiss!(cpu, mm, 2 * PAGE, false),
       (cpu) => tsbGrow(cpu, mm, 16),
-      (cpu) => readCold(cpu, mm, [0, 1, 2, 4, 5, 8]),
-      (cpu) => readCold(cpu, mm, [0, 2, 5]),
+      (cpu) => readCold(cpu, mm, [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11]),
     ],
     {
       only: { archs: ['sparc64'], why: 'it is about the TSB' },
       huge: true,
-      backend: { sparc64: { tsbEntries: 8, tsbMaxEntries: 16 } },
+      backend: { sparc64: { tsbEntries: 8, tsbMaxEntries: 16, hugeTsbEntries: 2 } },
     },
   ),
   economy(

@@ -5,13 +5,15 @@
  *     this CPU alone     tlbie     interrupts (tlbie reaches nobody)     H_RPT_INVALIDATE (the guest has no tlbie)
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
+import type { Cell, Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import {
   mmActiveCpus,
   mmContextAddCopro,
   mmContextRemoveCopro,
   mmCopros,
+  type Radix,
   radixCpuOffline,
+  radixCpuOnline,
 } from '@mmu-gather/powerpc/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { RADIX, radix } from './powerpc-radix-flush.ts';
@@ -179,26 +181,37 @@ const copros = defineScenario<Stage>({
   ],
 });
 
-const offline = defineScenario<Stage>({
+const offline = defineScenario<Stage & { readonly mask: Cell }>({
   id: 'powerpc-radix/offline-together',
-  title: 'two CPUs of an mm go offline at once: both leave its mask, and are counted no more',
+  title: 'two CPUs of an mm go offline at once, and one comes back: both leave its mask, and are counted no more',
   source: '"powerpc/64s: Trim offlined CPUs from mm_cpumasks", 2020-11-26',
   cpus: 3,
   only: RADIX,
-  setup: (run) => setStage(run, { pages: 1, running: [0, 1, 2], inKernel: [1, 2] }),
+  setup: (run, kernel) => ({
+    ...setStage(run, { pages: 1, running: [0, 1, 2], inKernel: [1, 2] }),
+    mask: (kernel.backend as Radix).offlineMask,
+  }),
   threads: ({ mm }) => [
     undefined,
     thread((cpu) => radixCpuOffline(cpu, [mm])),
-    thread((cpu) => radixCpuOffline(cpu, [mm])),
+    thread(function* (cpu) {
+      yield* radixCpuOffline(cpu, [mm]);
+      yield* radixCpuOnline(cpu);
+    }),
   ],
-  final: counted,
+  final: (peek, env) =>
+    peek(env.mask) === 1 << 1 ? counted(peek, env) : 'CPU 1 alone is offline, and the mask says otherwise',
   twins: [
     {
       id: 'powerpc-radix/offline-together/uncounted',
       why: 'one leaves the mask, and is still counted',
       oracle: 'assert',
       property: 'MISS',
-      threads: ({ mm }) => [undefined, thread((cpu) => cpu.atomicAndNot(mm.cpumask, 1 << cpu.id))],
+      threads: ({ mm }) => [
+        undefined,
+        thread((cpu) => radixCpuOffline(cpu, [mm])),
+        thread((cpu) => cpu.atomicAndNot(mm.cpumask, 1 << cpu.id)),
+      ],
     },
   ],
 });

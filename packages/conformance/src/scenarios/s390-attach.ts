@@ -457,6 +457,56 @@ const execAndPurge = defineScenario<Replaced & { readonly p0: Mapping }>({
   ],
 });
 
+/** An mm that has run nowhere, with a page. */
+interface Fresh {
+  readonly mm: Mm;
+  readonly p0: Mapping;
+}
+
+/** Two CPUs come to a new mm at once, and the first purges an entry then: neither may lose the other one's bit in mm_cpumask. */
+function bothArrive(
+  id: string,
+  title: string,
+  arrive: (cpu: Cpu, mm: Mm) => Steps<unknown>,
+  attachRepair: string,
+): AnyScenario {
+  return defineScenario<Fresh>({
+    id,
+    title,
+    source: 'arch/s390/include/asm/mmu_context.h cpumask_set_cpu',
+    cpus: 2,
+    only: S390_ONLY,
+    backend: { s390: { attachRepair } },
+    setup(run) {
+      const mm = run(0, mmAlloc);
+      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+      run(0, (cpu) => doUserAddrFault(cpu, mm, 0, true));
+      return { mm, p0: mappingOf(run, mm, 0) };
+    },
+    threads: ({ mm, p0 }) => [
+      thread(function* (cpu) {
+        yield* arrive(cpu, mm);
+        yield* clearDirectly(cpu, mm, p0);
+      }),
+      thread((cpu) => toUser(cpu, mm)),
+    ],
+    twins: [
+      {
+        id: `${id}/here`,
+        why: 'the purge is one of the CPU that does it',
+        oracle: ['O1', 'O9', 'O10'],
+        property: 'FUAF',
+        backend: { s390: { globalPurge: 'here' } },
+      },
+    ],
+  });
+}
+
+const ARRIVALS = [
+  bothArrive('s390/arrive-together', 'two CPUs are switched to a new mm at once', contextSwitch, 'mask-twice'),
+  bothArrive('s390/exec-arrives', 'a task executes a program while a thread of it arrives', execMmap, 'wait-twice'),
+];
+
 const leaves = defineScenario<Replaced>({
   id: 's390/leaves',
   title:
@@ -616,6 +666,7 @@ export const S390_ATTACH: readonly AnyScenario[] = [
   asceReuse,
   oldAsceReuse,
   execAndPurge,
+  ...ARRIVALS,
   leaves,
   ...D5,
   ownEntries,

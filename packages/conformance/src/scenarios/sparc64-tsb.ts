@@ -3,11 +3,19 @@
  *
  * Two of these races are in every kernel (D-S1, D-S2): found by reading, not reported from practice.
  */
-import { type Cpu, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
-import { contextTsb, freeTsb, type Sparc64, tsbGrow, type TsbMemory } from '@mmu-gather/sparc/stepped';
+import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
+import {
+  allocTsb,
+  contextTsb,
+  entriesOf,
+  freeTsb,
+  type Sparc64,
+  tsbGrow,
+  type TsbMemory,
+} from '@mmu-gather/sparc/stepped';
 import { contextSwitch, exitMm, mmAlloc, mmap, munmap, userLoad } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, noWait, PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
+import { type Mapping, mappingOf, noWait, PAGE, putUnmapped, RW_MEMORY, setStage, type Stage } from './stage.ts';
 
 const ONLY = { archs: ['sparc64'], why: 'it is about the TSB' };
 
@@ -203,14 +211,63 @@ const again = defineScenario<Stage>({
   ],
 });
 
+function* takeAndFree(cpu: Cpu): Steps<void> {
+  yield* freeTsb(cpu, yield* allocTsb(cpu, 1));
+}
+
 interface OneSlot extends Stage {
   readonly at0: Mapping;
 }
 
-/** A miss of a CPU on behalf of a task of the mm. */
-function* miss(cpu: Cpu, mm: Mm, address: number): Steps<void> {
-  yield* cpu.kernel.backend.tlbMiss!(cpu, mm, address, false);
+/** A miss on a page that stays where it is. */
+function* missStable(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+  const found = yield* cpu.kernel.backend.tlbMiss!(cpu, mm, address, false);
+  cpu.claim.that(found, 'O16', 'a page that is mapped, and stays so, is not found');
 }
+
+/** Where TSBs are that have been freed. */
+interface Freed {
+  readonly tsbs: TsbMemory;
+}
+
+function* take(cpu: Cpu): Steps<void> {
+  const tsb = yield* allocTsb(cpu, 4);
+  cpu.claim.that(entriesOf(cpu, tsb) === 4, 'O16', 'a TSB has not as many entries as were asked for');
+}
+
+const together = defineScenario<Freed>({
+  id: 'sparc64/tsb-taken-together',
+  title: 'two CPUs take TSBs that were freed, at once: each gets one of its own',
+  source: 'arch/sparc/mm/tsb.c init_new_context',
+  cpus: 2,
+  only: ONLY,
+  backend: { sparc64: { tsbs: 1, hugeTsbEntries: 0 } },
+  setup(run, kernel) {
+    for (const n of [0, 1]) run(n, (cpu) => takeAndFree(cpu));
+    return { tsbs: (kernel.backend as Sparc64).tsbs };
+  },
+  threads: () => [thread(take), thread(take)],
+  final(peek, { tsbs }) {
+    const free = freeTsbs(peek, tsbs);
+    return free === 0 ? undefined : `two TSBs were taken, and ${free} can be taken again`;
+  },
+  twins: [
+    {
+      id: 'sparc64/tsb-taken-together/given-back',
+      why: 'one is freed and goes on being used',
+      oracle: 'O5',
+      property: 'TUAF',
+      threads: () => [
+        thread(function* (cpu) {
+          const tsb = yield* allocTsb(cpu, 4);
+          yield* freeTsb(cpu, tsb);
+          entriesOf(cpu, tsb);
+        }),
+        thread(take),
+      ],
+    },
+  ],
+});
 
 const slot = defineScenario<OneSlot>({
   id: 'sparc64/tsb-slot',
@@ -226,15 +283,14 @@ const slot = defineScenario<OneSlot>({
   threads: ({ mm, at0 }) => [
     thread(function* (cpu) {
       yield* cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, 0, at0.pte, 0);
-      yield* putPage(cpu, at0.page);
+      yield* putUnmapped(cpu, at0.page);
     }),
     thread(function* (cpu) {
-      yield* miss(cpu, mm, 0);
+      yield* cpu.kernel.backend.tlbMiss!(cpu, mm, 0, false);
       yield* cpu.enterUser();
     }),
-    thread((cpu) => miss(cpu, mm, PAGE)),
+    thread((cpu) => missStable(cpu, mm, PAGE)),
   ],
-  holds: ({ at0 }) => [{ object: at0.page, references: 0, mappings: 1 }],
   twins: [
     {
       id: 'sparc64/tsb-slot/as-in-linux',
@@ -247,4 +303,4 @@ const slot = defineScenario<OneSlot>({
 });
 
 /** All of them. */
-export const SPARC64_TSB: readonly AnyScenario[] = [order, reload, grow, growTwice, again, slot, missTable];
+export const SPARC64_TSB: readonly AnyScenario[] = [order, reload, grow, growTwice, again, together, slot, missTable];

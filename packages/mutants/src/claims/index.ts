@@ -5,7 +5,8 @@ import type { Claim } from '../claim.ts';
 import { CORE_CLAIMS } from './core.ts';
 import { POWERPC_CLAIMS } from './powerpc.ts';
 import { S390_CLAIMS } from './s390.ts';
+import { SPARC_CLAIMS } from './sparc.ts';
 import { X86_CLAIMS } from './x86.ts';
 
 /** All of them. */
-export const CLAIMS: readonly Claim[] = [...CORE_CLAIMS, ...X86_CLAIMS, ...POWERPC_CLAIMS, ...S390_CLAIMS];
+export const CLAIMS: readonly Claim[] = [...CORE_CLAIMS, ...X86_CLAIMS, ...POWERPC_CLAIMS, ...S390_CLAIMS, ...SPARC_CLAIMS];

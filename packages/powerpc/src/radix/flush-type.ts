@@ -66,13 +66,13 @@ export function* lookEarly(cpu: Cpu, mm: Mm): Steps<void> {
 /** Who flushes from outside the mm may leave it now and then: the mask of a process that does not run would never shrink. */
 function* aloneInMask(cpu: Cpu, mm: Mm): Steps<FlushType> {
   if (runs(cpu, mm) || !tickAndTestTrimClock(cpu)) return 'local';
-  yield* exitLazyFlushTlb(cpu, mm, true);
+  yield* exitLazyFlushTlb(cpu, mm);
   return 'none';
 }
 
 function* trim(cpu: Cpu, mm: Mm, mine: boolean): Steps<FlushType> {
   yield* exitFlushLazyTlbs(cpu, mm);
   if (runs(cpu, mm)) return 'local';
-  if (mine) yield* exitLazyFlushTlb(cpu, mm, true);
+  if (mine) yield* exitLazyFlushTlb(cpu, mm);
   return 'none';
 }

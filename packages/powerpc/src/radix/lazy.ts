@@ -41,7 +41,7 @@ export function borrows(cpu: Cpu, mm: Mm): boolean {
 /** This CPU goes on with init_mm instead of the mm that it borrows. Who asked has a reference, so the last one is not dropped here. */
 export function* leaveLazyMm(cpu: Cpu, mm: Mm): Steps<void> {
   const { initMm, switches } = radixOf(cpu);
-  const irqsOff = switches.trimIrqsOff !== 'nowhere';
+  const irqsOff = switches.trimIrqsOff === 'switch';
   if (irqsOff) yield* cpu.localIrqDisable();
   cpu.write(thisRq(cpu).activeMm, initMm.address);
   yield* radixSwitchMm(cpu, initMm);
@@ -53,35 +53,33 @@ export function* leaveLazyMm(cpu: Cpu, mm: Mm): Steps<void> {
 }
 
 /**
- * exit_lazy_flush_tlb: leaves the mm if this CPU is lazy on it, and its mask unless it runs it.
- * @param alwaysFlush flush the PID even if the mask did not name this CPU any more: who asked counts on it
+ * exit_lazy_flush_tlb: leaves the mm if this CPU is lazy on it, and its mask unless it runs it. Flushes the PID even if the mask did not name
+ * this CPU any more (always_flush, which all who get here set): who asked counts on it.
  */
-export function* exitLazyFlushTlb(cpu: Cpu, mm: Mm, alwaysFlush: boolean): Steps<void> {
+export function* exitLazyFlushTlb(cpu: Cpu, mm: Mm): Steps<void> {
   const { trimLooks, trimSwitches, trimBits, trimIrqsOff } = radixOf(cpu).switches;
   // Not only in interrupts: who trims may leave itself.
   const irqsOff = trimIrqsOff === 'throughout';
   if (irqsOff) yield* cpu.localIrqDisable();
-  let flush = alwaysFlush;
   if (!trimLooks || !runs(cpu, mm)) {
     if (trimSwitches && borrows(cpu, mm)) yield* leaveLazyMm(cpu, mm);
-    if (trimBits === 'target') flush = (yield* leaveMask(cpu, mm)) || flush;
+    if (trimBits === 'target') yield* leaveMask(cpu, mm);
   }
-  if (flush) yield* localPid(cpu, cpu.read(mmPid(mm)), RIC_FLUSH_ALL);
+  yield* localPid(cpu, cpu.read(mmPid(mm)), RIC_FLUSH_ALL);
   if (irqsOff) yield* cpu.localIrqEnable();
 }
 
 /** Takes this CPU out of the mask. Another interrupt may have done so: tested first, for the count must not drop twice. */
-function* leaveMask(cpu: Cpu, mm: Mm): Steps<boolean> {
+export function* leaveMask(cpu: Cpu, mm: Mm): Steps<void> {
   const bit = 1 << cpu.id;
-  if (((yield* cpu.readOnce(mm.cpumask)) & bit) === 0) return false;
+  if (((yield* cpu.readOnce(mm.cpumask)) & bit) === 0) return;
   yield* cpu.atomicAdd(mmActiveCpus(mm), -1);
   yield* cpu.atomicAndNot(mm.cpumask, bit);
-  return true;
 }
 
 /** do_exit_flush_lazy_tlb: one CPU's part. */
 export function doExitFlushLazyTlb(cpu: Cpu, argument: Address): Steps<void> {
-  return exitLazyFlushTlb(cpu, Mm.at(argument), true);
+  return exitLazyFlushTlb(cpu, Mm.at(argument));
 }
 
 /** exit_flush_lazy_tlbs: every other CPU of the mask leaves it, unless it runs the mm, and has flushed when this returns. */

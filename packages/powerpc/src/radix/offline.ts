@@ -10,7 +10,8 @@
  */
 import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import { radixAllScope } from './isa.ts';
-import { mmActiveCpus, radixOf } from './state.ts';
+import { leaveMask } from './lazy.ts';
+import { radixOf } from './state.ts';
 import { radixSwitchMm } from './switch.ts';
 
 /**
@@ -19,21 +20,14 @@ import { radixSwitchMm } from './switch.ts';
  */
 export function* radixCpuOffline(cpu: Cpu, mms: readonly Mm[]): Steps<void> {
   const { initMm, offlineMask, switches } = radixOf(cpu);
-  const bit = 1 << cpu.id;
   yield* cpu.localIrqDisable();
   yield* radixSwitchMm(cpu, initMm);
   if (switches.offlineLeaves) {
-    for (const mm of mms) yield* leaveMaskOf(cpu, mm, bit);
+    for (const mm of mms) yield* leaveMask(cpu, mm);
     yield* cpu.invalidate(radixAllScope(false));
   }
-  yield* cpu.atomicOr(offlineMask, bit);
+  yield* cpu.atomicOr(offlineMask, 1 << cpu.id);
   yield* cpu.localIrqEnable();
-}
-
-function* leaveMaskOf(cpu: Cpu, mm: Mm, bit: number): Steps<void> {
-  if (((yield* cpu.readOnce(mm.cpumask)) & bit) === 0) return;
-  yield* cpu.atomicAdd(mmActiveCpus(mm), -1);
-  yield* cpu.atomicAndNot(mm.cpumask, bit);
 }
 
 /** The CPU is back: it takes interrupts again. */
