@@ -92,8 +92,8 @@ const bothWays = defineScenario<Stage>({
   twins: [
     {
       id: 'sparc64/both-ways/irqs-off',
-      why: 'both drain with interrupts off',
-      oracle: 'deadlock',
+      why: 'both drain with interrupts off, amid what may sleep: without O16 they wait for each other for ever',
+      oracle: ['O16', 'deadlock'],
       property: 'LIVE',
       threads: ({ mm }) => [
         thread(function* (cpu) {
