@@ -90,7 +90,7 @@ export class Faults {
     if (vma !== null && memory) this.#files.inMemory(cpu.read(vma.file));
     if (vma !== null && write && (cpu.read(vma.flags) & VM_SHARED) !== 0 && this.#files.isOnDisk(cpu.read(vma.file)))
       this.#host.note(operation, 'what writes pages of a file out is not all recorded (fsync, the kernel itself)');
-    if (vma !== null && !write) this.#expectFilePages(cpu, vma, page, filePages, operation);
+    if (vma !== null && !write) this.#expectFilePages(cpu, mm, vma, page, filePages, operation);
     const entry = leafEntry(cpu, mm, page);
     const calls: Call[] = [];
     const away = this.#isAway(mm, page, operation);
@@ -194,10 +194,12 @@ export class Faults {
     return true;
   }
 
-  #expectFilePages(cpu: Cpu, vma: Vma, page: number, filePages: number | null, operation: Operation): void {
+  #expectFilePages(cpu: Cpu, mm: Mm, vma: Vma, page: number, filePages: number | null, operation: Operation): void {
     const file = cpu.read(vma.file);
     const index = (page - cpu.read(vma.start)) / this.#host.pageSize + cpu.read(vma.pgoff);
     if (file === 0) return;
+    if (this.#files.isImplied(file) && (filePages === null || filePages > 1))
+      this.#files.readsImplied(mm.address, page, this.#host.pageSize);
     this.#files.expect(index, filePages);
     if (this.#files.isReal(file))
       this.#host.note(operation, 'pages of a file: which of them were cached is not recorded');

@@ -37,6 +37,8 @@ export class Files implements PageCache {
   readonly #segments = new Map<number, { readonly backing: Backing; readonly length: number }>();
   /** Files that turned out to be memory: nothing is ever written out. */
   readonly #inMemory = new Set<number>();
+  /** Where reads faulted in mappings whose ends are not known: starts of what faults map around them, by the address of the mm. */
+  readonly #implied = new Map<number, Set<number>>();
   readonly #disk: boolean;
   #faulting = 0;
   /** Pages that the fault at work may still map beside its own; null if that is not known. */
@@ -91,6 +93,24 @@ export class Files implements PageCache {
   /** Bytes of a System V segment; null if it was not seen yet. */
   segment(id: number): number | null {
     return this.#segments.get(id)?.length ?? null;
+  }
+
+  /** A read faults in a mapping whose ends are not known: what lies around it may be mapped, too. @param page its address */
+  readsImplied(space: number, page: number, pageSize: number): void {
+    const windows = this.#implied.get(space);
+    const window = page - (page % (FAULT_AROUND * pageSize));
+    if (windows === undefined) this.#implied.set(space, new Set([window]));
+    else windows.add(window);
+  }
+
+  /** Whether a page, of which it is known by now that it is in such a mapping, was mapped around a fault. */
+  wasAround(space: number, page: number, pageSize: number): boolean {
+    return this.#implied.get(space)?.has(page - (page % (FAULT_AROUND * pageSize))) === true;
+  }
+
+  /** An address space is another one now. */
+  forgetImplied(space: number): void {
+    this.#implied.delete(space);
   }
 
   /** What stands for a segment. */

@@ -24,6 +24,9 @@ import { call, type Job } from './library.ts';
 /** Bytes that execve adds to the stack below the arguments (stack_expand in setup_arg_pages). */
 const STACK_EXPAND = 2 ** 17;
 
+/** How far into a mapping that must exist pages are looked for that faults nearby have mapped, in bytes. */
+const NEAR = 2 ** 20;
+
 /** The end of the heap of each address space, by its address; unknown until brk was called. */
 export class Spaces {
   readonly #host: Host;
@@ -75,6 +78,7 @@ export class Spaces {
 
   /** A child's copy. */
   fork(parent: Mm, child: Mm): void {
+    this.#files.forgetImplied(child.address);
     const end = this.brk(parent);
     if (end === null) this.#brk.delete(child.address);
     else this.setBrk(child, end);
@@ -88,6 +92,7 @@ export class Spaces {
   exec(cpu: Cpu, recorded: number | null): { mm: Mm; after: Job } {
     const mm = mmAlloc(cpu);
     this.#brk.delete(mm.address);
+    this.#files.forgetImplied(mm.address);
     const { arch, pageSize } = this.#host;
     const { stackTop: top, stackShift } = arch.places;
     // A recording of another architecture than was said may move it out of user space.
@@ -105,12 +110,26 @@ export class Spaces {
     };
   }
 
+  /** What was not known of a mapping is the beginning of the one behind it, if that is not known better. */
+  #implyPart(cpu: Cpu, mm: Mm, start: number, end: number, flags: number): void {
+    const { pageSize } = this.#host;
+    const behind = findVma(cpu, mm, end);
+    if (behind !== null && cpu.read(behind.start) === end && this.#files.isImplied(cpu.read(behind.file))) {
+      cpu.write(behind.start, start);
+      cpu.write(behind.pgoff, cpu.read(behind.pgoff) - (end - start) / pageSize);
+    } else {
+      insertVma(cpu, mm, start, end, flags, { file: this.#files.openImplied(), pgoff: 0 });
+    }
+    for (let page = start; page < Math.min(end, start + NEAR); page += pageSize)
+      if (this.#files.wasAround(mm.address, page, pageSize)) doUserAddrFault(cpu, mm, page, false, this.#files);
+  }
+
   /** Fills what is not mapped between two addresses with mappings that must have been there. */
   imply(cpu: Cpu, mm: Mm, start: number, end: number, flags: number): void {
     let at = start;
     for (let vma: Vma | null = findVma(cpu, mm, start); at < end; vma = vma === null ? null : vmaNext(cpu, vma)) {
       const next = vma === null ? end : Math.min(end, cpu.read(vma.start));
-      if (at < next) insertVma(cpu, mm, at, next, flags, { file: this.#files.openImplied(), pgoff: 0 });
+      if (at < next) this.#implyPart(cpu, mm, at, next, flags);
       if (vma === null) return;
       at = Math.max(at, cpu.read(vma.end));
     }
