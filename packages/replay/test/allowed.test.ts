@@ -15,6 +15,7 @@ const operation = (pid: number, time: number, until: number): Operation => ({
   name: 'munmap',
   pid,
   site: '',
+  args: [],
   cpu: 0,
   line: 1,
   time,

@@ -66,7 +66,18 @@ function billed(id: string, arch: string): Bill {
     (cpu: number, body: (cpu: unknown) => never) => finish(body(machine.cpus[cpu]!)),
     machine.kernel,
   );
-  host.operation = { name: 'scenario', pid: 1, cpu: 0, kind: 'syscall', line: 1, site: '', time: 0, id: 1, until: 0 };
+  host.operation = {
+    name: 'scenario',
+    args: [],
+    pid: 1,
+    cpu: 0,
+    kind: 'syscall',
+    line: 1,
+    site: '',
+    time: 0,
+    id: 1,
+    until: 0,
+  };
   scenario.threads(env, machine.kernel).forEach((thread, cpu) => {
     if (thread !== undefined) finish(thread(machine.cpus[cpu]!));
   });

@@ -10,6 +10,7 @@
  */
 import type { MmuEvent } from '@mmu-gather/counting';
 import type { TaskEvent } from '../read/event.ts';
+import type { Operation } from '../schedule/action.ts';
 
 /** What a recording would show of something that the running code did. */
 export interface Observed {
@@ -41,8 +42,12 @@ export interface Architecture {
   readonly names: Readonly<Record<number, string>>;
   /** An event in the model's words: probes that stand for flushes and faults become such. */
   readonly recorded: (event: TaskEvent) => TaskEvent;
-  /** What a recording shows of a tracepoint of the running code in an operation of this name; null: nothing. */
-  readonly traced: (event: string, values: readonly number[], operation: string) => Observed | null;
+  /** What a recording shows of a tracepoint of the running code in an operation; null: nothing. */
+  readonly traced: (
+    event: string,
+    values: readonly number[],
+    operation: Pick<Operation, 'name' | 'args'>,
+  ) => Observed | null;
   /** How many pages a tracepoint of the running code says were dropped from TLBs, -1 for everything; null: none. */
   readonly drops: (event: string, values: readonly number[]) => number | null;
   /** What it shows of an MMU event; null: no event is recorded at all. */

@@ -14,6 +14,7 @@ import { FLUSH_PAGE } from '@mmu-gather/arm64';
 import type { MmuEvent } from '@mmu-gather/counting';
 import type { Other, TaskEvent } from '../read/event.ts';
 import { word } from '../read/fields.ts';
+import type { Operation } from '../schedule/action.ts';
 import { type Architecture, hexText, type Observed } from './arch.ts';
 import { faultOf, head, probed, valueOf } from './faults.ts';
 
@@ -82,12 +83,23 @@ function movesTable(start: number, end: number, stride: number): boolean {
   return stride === 4096 && end - start === TABLE && start % TABLE === 0;
 }
 
-function traced(event: string, [a = 0, b = 0, c = 0, d = 0]: readonly number[], operation: string): Observed | null {
+const MADV_PAGEOUT = 21;
+
+/** MADV_PAGEOUT: the kernel takes no probe where it flushes (madvise_pageout+0x184). */
+function pagesOut({ name, args }: Pick<Operation, 'name' | 'args'>): boolean {
+  return (name === 'madvise' && args[2] === MADV_PAGEOUT) || (name === 'process_madvise' && args[3] === MADV_PAGEOUT);
+}
+
+function traced(
+  event: string,
+  [a = 0, b = 0, c = 0, d = 0]: readonly number[],
+  operation: Pick<Operation, 'name' | 'args'>,
+): Observed | null {
   switch (event) {
     case 'arm64_gather':
-      return gather(hexText(a), hexText(b), c);
+      return pagesOut(operation) ? null : gather(hexText(a), hexText(b), c);
     case 'arm64_flush_range':
-      return operation === 'mremap' && movesTable(a, b, c) ? null : range(hexText(a), hexText(b));
+      return operation.name === 'mremap' && movesTable(a, b, c) ? null : range(hexText(a), hexText(b));
     case 'arm64_tlb_flush':
       return a === FLUSH_PAGE ? { reason: TLBI_PAGE, pages: 1, where: hexText(d / 4096) } : null;
     default:

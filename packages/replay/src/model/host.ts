@@ -86,7 +86,7 @@ export class Host {
         const sent = { time: this.#time, cpu, reason: INTERRUPT, pages: values[0]!, early: this.#early };
         interrupts.predict(this.#operation, sent);
       }
-      this.#predict(cpu, arch.traced(event, values, this.#operation.name));
+      this.#predict(cpu, arch.traced(event, values, this.#operation));
     };
     this.direct.onTrace = onTrace;
     this.stepped.onTrace = onTrace;

@@ -17,6 +17,8 @@ export interface Operation {
   readonly kind: OperationKind;
   /** The system call; for the others the kind. */
   readonly name: string;
+  /** Arguments of the system call, if it has begun after the recording did. */
+  readonly args: readonly number[];
   readonly pid: number;
   /** The CPU on which it begins. */
   readonly cpu: number;

@@ -530,8 +530,10 @@ export class Operations {
     this.#window.before(at, { kind: 'exit', operation, pid, interrupts: at !== first }, at);
   }
 
-  #operation(kind: OperationKind, name: string, { pid, cpu, line, time }: TaskEvent): Operation {
-    return { id: this.#ids++, kind, name, pid, cpu, line, time, until: time, site: '' };
+  #operation(kind: OperationKind, name: string, event: TaskEvent): Operation {
+    const { pid, cpu, line, time } = event;
+    const args = event.kind === 'sysEnter' ? event.args : NO_ARGS;
+    return { id: this.#ids++, kind, name, args, pid, cpu, line, time, until: time, site: '' };
   }
 
   #task(pid: number): Task {
@@ -556,6 +558,8 @@ export class Operations {
     return task;
   }
 }
+
+const NO_ARGS: readonly number[] = [];
 
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
