@@ -14,6 +14,7 @@ import type { Action, Operation, Step } from './schedule/action.ts';
 import { tellsOfFlush } from './schedule/context.ts';
 import { Forks } from './schedule/forks.ts';
 import { LeftOut } from './schedule/left-out.ts';
+import { Probes } from './schedule/probes.ts';
 import { Schedule } from './schedule/schedule.ts';
 import type { Change, Watching } from './watching.ts';
 
@@ -71,6 +72,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
   const model: Model = new Model(machine, ledger, interrupts, ticks, options.build ?? 'direct', trace.processes);
   const schedule = new Schedule(trace.processes);
   const forks = new Forks();
+  const probes = new Probes();
   const traced = options.traced ?? trace.traced;
   const leftOut = traced === null ? null : new LeftOut(traced);
   let events = 0;
@@ -93,7 +95,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
   };
   options.observer?.begin(model.host, ticks);
   for await (const batch of trace.batches()) {
-    const all = translated(forks.complete(batch), machine.arch);
+    const all = translated(forks.complete(batch), machine.arch, probes);
     const recorded = options.withoutInterrupts === true ? all.filter((event) => !tellsOfFlush(event)) : all;
     leftOut?.take(recorded);
     const said = options.filter === undefined ? recorded : options.filter(recorded);
@@ -129,11 +131,11 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
 }
 
 /** Events in the model's words; most are already. */
-function translated(events: readonly TraceEvent[], arch: Architecture): TraceEvent[] {
+function translated(events: readonly TraceEvent[], arch: Architecture, probes: Probes): TraceEvent[] {
   const all = [...events];
   for (let at = 0; at < all.length; at++) {
     const event = all[at]!;
-    if (event.kind !== 'lost' && event.kind !== 'truncated') all[at] = arch.recorded(event);
+    if (event.kind !== 'lost' && event.kind !== 'truncated') all[at] = probes.complete(arch.recorded(event));
   }
   return all;
 }

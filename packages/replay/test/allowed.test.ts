@@ -16,6 +16,7 @@ const operation = (pid: number, time: number, until: number): Operation => ({
   pid,
   site: '',
   args: [],
+  trims: false,
   cpu: 0,
   line: 1,
   time,

@@ -8,6 +8,7 @@
  * A flush stands for whatever the recording shows: a tlb_flush event, an instruction, a batch. `reason` says which of them, and equal ones of one
  * operation are compared.
  */
+import type { Cpu } from '@mmu-gather/core';
 import type { MmuEvent } from '@mmu-gather/counting';
 import type { TaskEvent } from '../read/event.ts';
 import type { Operation } from '../schedule/action.ts';
@@ -52,6 +53,11 @@ export interface Architecture {
   readonly drops: (event: string, values: readonly number[]) => number | null;
   /** What it shows of an MMU event; null: no event is recorded at all. */
   readonly mmu: ((event: MmuEvent) => Observed | null) | null;
+  /**
+   * Sets the clock by which a CPU now and then takes CPUs out of an mm's mask: it strikes at the next flush, or not until it is set so, as long as
+   * nobody knows how far it was when the recording began. Null: there is none.
+   */
+  readonly trimClock: ((cpu: Cpu, due: boolean) => void) | null;
   /** Whether a fault of user mode puts its page into the table where the hardware looks (hash_preload). */
   readonly preloads: boolean;
   /** MAP_LOCKED of mmap. */

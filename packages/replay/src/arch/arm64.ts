@@ -69,7 +69,7 @@ function observed(event: Other): Observed | null {
 function recorded(event: TaskEvent): TaskEvent {
   if (event.kind !== 'other') return event;
   if (event.name === 'handle_mm_fault') return faultOf(event);
-  if (event.name === 'do_wp_page') return { ...head(event), kind: 'pagePresent' };
+  if (event.name === 'do_wp_page') return { ...head(event), kind: 'pagePresent', copies: false };
   const flush = observed(event) ?? null;
   if (flush === null) return probed(event) ?? event;
   return { ...head(event), kind: 'tlbFlush', ...flush };
@@ -124,6 +124,7 @@ export const ARM64: Architecture = {
   traced,
   drops: (event, [, , pages = 0]) => (event === 'arm64_tlb_flush' ? pages : null),
   mmu: loads,
+  trimClock: null,
   preloads: false,
   mapLocked: 0x2000,
   mapNoreserve: 0x4000,

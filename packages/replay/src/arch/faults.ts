@@ -51,6 +51,7 @@ export function probed(event: Other): TaskEvent | null {
   if (event.name === 'remove_migration_pte') {
     return { ...head(event), kind: 'pageReturns', address: valueOf(event, 'addr=') };
   }
+  if (event.name === 'wp_page_copy') return { ...head(event), kind: 'pagePresent', copies: true };
   if (event.name === 'unmap_vmas') return { ...head(event), kind: 'areasGo' };
   if (event.name === 'vm_unmapped_area') return areaOf(event);
   if (event.name !== 'move_page_tables') return null;

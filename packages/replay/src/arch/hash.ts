@@ -44,8 +44,6 @@ function recorded(event: TaskEvent): TaskEvent {
   switch (event.name) {
     case 'handle_mm_fault':
       return faultOf(event);
-    case 'wp_page_copy':
-      return { ...head(event), kind: 'pagePresent' };
     case 'hash_page_mm':
       return {
         ...head(event),
@@ -85,6 +83,7 @@ export const HASH: Architecture = {
   traced,
   drops: (event, [pages = 0]) => (event === 'flush_hash_range' ? pages : null),
   mmu: null,
+  trimClock: null,
   preloads: true,
   mapLocked: 0x80,
   mapNoreserve: 0x40,

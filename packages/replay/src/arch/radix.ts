@@ -6,6 +6,7 @@
  * rb is the address with its page size, or the set of a PID. Of rs, which holds the PID, it is compared if it is the kernel's: which others were
  * in use when the recording began is not known. Calls of radix__flush_* tell whose flush it is that interrupts answer. Faults are a probe on handle_mm_fault, and copies one on wp_page_copy.
  */
+import { radixOf } from '@mmu-gather/powerpc';
 import type { Other, TaskEvent } from '../read/event.ts';
 import { number, word } from '../read/fields.ts';
 import { type Architecture, hexText, type Observed } from './arch.ts';
@@ -34,10 +35,10 @@ function recorded(event: TaskEvent): TaskEvent {
   switch (event.name) {
     case 'tlbie':
       return { ...head(event), kind: 'tlbFlush', ...observed(event) };
+    case 'do_exit_flush_lazy_tlb':
+      return { ...head(event), kind: 'trimArrives' };
     case 'handle_mm_fault':
       return faultOf(event);
-    case 'wp_page_copy':
-      return { ...head(event), kind: 'pagePresent' };
     default:
       return /^(__)?radix__flush_/.test(event.name) ? { ...head(event), kind: 'flushCall' } : (probed(event) ?? event);
   }
@@ -55,6 +56,10 @@ export const RADIX: Architecture = {
   traced,
   drops: (event, values) => traced(event, values)?.pages ?? null,
   mmu: null,
+  trimClock: (cpu, due) => {
+    const { cpus, switches } = radixOf(cpu);
+    cpu.write(cpus[cpu.id]!.trimClock, due ? switches.trimTimer - 1 : -Infinity);
+  },
   preloads: false,
   mapLocked: 0x80,
   mapNoreserve: 0x40,

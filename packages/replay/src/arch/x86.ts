@@ -20,6 +20,7 @@ export const X86: Architecture = {
   // From the fourth reason on it is no flush, but a request of one; no pages: the CPU was up to date, or kept its entries.
   drops: (event, [reason = 0, pages = 0]) => (event === 'tlb_flush' && reason < 4 && pages !== 0 ? pages : null),
   mmu: null,
+  trimClock: null,
   preloads: false,
   mapLocked: 0x2000,
   mapNoreserve: 0x4000,

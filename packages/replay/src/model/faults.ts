@@ -6,10 +6,13 @@
  */
 import {
   type Cpu,
+  type Entry,
   entryNone,
   entryPresent,
+  getPage,
   type Mm,
   Page,
+  putPage,
   VM_EXEC,
   VM_READ,
   VM_SHARED,
@@ -30,7 +33,7 @@ import { VM_GROWSDOWN } from '@mmu-gather/core';
 import type { FaultAction, MissAction, Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
-import { type Call, call, type Job, quietly } from './library.ts';
+import { type Call, call, type Job, meanwhile, quietly } from './library.ts';
 import { leafEntry } from './space.ts';
 
 /** Bits of an x86 page fault's error code. */
@@ -50,6 +53,13 @@ function missCall(mm: Mm, address: number, write: boolean): Call {
 /** The fault itself. */
 function faultCall(mm: Mm, address: number, write: boolean): Call {
   return call((lib, cpu, files) => lib.doUserAddrFault(cpu, mm, address, write, files));
+}
+
+/** A fault that copied: if nobody else maps the page, somebody held another reference to it (a batch for the LRU lists, say). */
+function heldCalls(cpu: Cpu, entry: Entry, fault: Call): Call[] {
+  const page = entryPresent(entry) ? vmNormalPage(entry) : 0;
+  if (page === 0 || !pageAnon(cpu, page) || pageAnonExclusive(cpu, page)) return [fault];
+  return [meanwhile(() => getPage(cpu, page)), fault, meanwhile(() => putPage(cpu, page))];
 }
 
 /** Maps a page that was there, and nobody saw how. */
@@ -81,7 +91,7 @@ export class Faults {
   handle(
     cpu: Cpu,
     mm: Mm,
-    { operation, address, errorCode, user, unknown, vma: named, filePages, memory }: FaultAction,
+    { operation, address, errorCode, copied, user, unknown, vma: named, filePages, memory }: FaultAction,
   ): Job {
     if (address < 0 || address >= this.#host.taskSize) return { calls: [] };
     const page = address - (address % this.#host.pageSize);
@@ -103,7 +113,8 @@ export class Faults {
       this.#host.note(operation, 'a page was there, and nothing in the recording mapped it');
       calls.push(mapCall(mm, page, false));
     }
-    calls.push(faultCall(mm, address, write));
+    const fault = faultCall(mm, address, write);
+    calls.push(...(copied ? heldCalls(cpu, entry, fault) : [fault]));
     if (user && this.#host.arch.preloads) calls.push(missCall(mm, address, false));
     return { calls };
   }

@@ -46,6 +46,7 @@ export class Host {
   /** Requests to flush that are sent. */
   readonly interrupts: Ledger;
   readonly #ledger: Ledger;
+  readonly #trimClock: Architecture['trimClock'];
   readonly #hz: number;
   readonly #ticks: number;
   #operation: Operation | null = null;
@@ -96,7 +97,14 @@ export class Host {
       this.direct.onMmu = onMmu;
       this.stepped.onMmu = onMmu;
     }
+    this.#trimClock = boot.backend.id === arch.id ? arch.trimClock : null;
+    for (const cpu of this.direct.cpus) this.#trimClock?.(cpu, false);
     if (arch.slots && boot.backend.id === arch.id) this.#age(boot.backend.isa.asids);
+  }
+
+  /** A flush is about to take CPUs out of a mask. */
+  trims(cpu: number): void {
+    this.#trimClock?.(this.cpu(cpu), true);
   }
 
   #predict(cpu: number, observed: Observed | null): void {

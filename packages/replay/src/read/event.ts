@@ -184,6 +184,14 @@ export interface TlbFlush extends Head {
 export interface PagePresent extends Head {
   /** Kind of the event. */
   kind: 'pagePresent';
+  /** It is copied for sure; else that is not known. */
+  copies: boolean;
+}
+
+/** A probe shows that a CPU is asked to leave an mm that it only borrows, so that fewer flushes need it (do_exit_flush_lazy_tlb). */
+export interface TrimArrives extends Head {
+  /** Kind of the event. */
+  kind: 'trimArrives';
 }
 
 /** A probe shows that a flush begins, which may ask other CPUs for a part of it. */
@@ -380,6 +388,7 @@ export type TaskEvent =
   | ExitMmap
   | TlbFlush
   | PagePresent
+  | TrimArrives
   | FlushCall
   | FullmmGather
   | ForkCopies

@@ -27,6 +27,8 @@ export interface Operation {
   readonly time: number;
   /** Time of the last event that is known to be of it. */
   until: number;
+  /** The recording shows that it takes CPUs out of an address space's mask. */
+  trims: boolean;
   /** Where in the program, or in the kernel, it was asked for, if stacks were recorded; else ''. */
   site: string;
 }
@@ -110,6 +112,8 @@ export interface FaultAction {
   readonly errorCode: number;
   /** The access was one of user mode. */
   readonly user: boolean;
+  /** The recording shows that the page was copied. */
+  readonly copied: boolean;
   /** If bit 0 is not set, the recording does not tell whether the page was present. */
   readonly unknown: boolean;
   /** The mapping's address in the kernel, if it was recorded. */

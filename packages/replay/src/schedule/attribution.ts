@@ -67,6 +67,11 @@ export class Attribution {
     this.#lastSend = operation;
   }
 
+  /** A CPU is asked to leave an address space: by the operation that flushes. */
+  trims(): void {
+    if (this.#lastSend !== null) this.#lastSend.trims = true;
+  }
+
   /** A request begins to run on a CPU. */
   runs(cpu: number): void {
     const tail = this.#cpu(cpu);

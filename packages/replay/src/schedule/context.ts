@@ -36,6 +36,7 @@ export function tellsOfFlush(event: TraceEvent): boolean {
       return ASKS.test(event.callsite);
     case 'callFunctionEntry':
     case 'callFunctionExit':
+    case 'trimArrives':
       return true;
     default:
       return false;
@@ -68,6 +69,7 @@ export function isQuiet(event: TaskEvent): boolean {
     case 'rssStat':
     case 'tlbFlush':
     case 'pagePresent':
+    case 'trimArrives':
     case 'flushCall':
     case 'forkCopies':
     case 'areaFound':

@@ -58,6 +58,8 @@ interface OpenFault {
   seen: number;
   /** The error code's bit 0, which may become known later. */
   present: boolean;
+  /** It copies the page. */
+  copied: boolean;
   filePages: number | null;
   memory: boolean;
 }
@@ -149,6 +151,7 @@ export class Operations {
       return;
     }
     this.#attribution.pass(event);
+    if (event.kind === 'trimArrives') this.#attribution.trims();
     if (inHardirq(event) || (event.pid === 0 && runsFlush(event))) {
       if (runsFlush(event)) this.#attribution.runs(event.cpu);
     } else {
@@ -204,7 +207,10 @@ export class Operations {
     if (event.kind === 'areaFound' || event.kind === 'areasGo') this.#takeArea(task, step, event);
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
     if (event.kind === 'pageReturns') task.syscall?.returned.push(event.address);
-    if (event.kind === 'pagePresent' && task.fault !== null) task.fault.present = true;
+    if (event.kind === 'pagePresent' && task.fault !== null) {
+      task.fault.present = true;
+      task.fault.copied ||= event.copies;
+    }
     if (isQuiet(event)) {
       if (task.fault !== null) task.fault.seen = event.time;
       return;
@@ -344,6 +350,7 @@ export class Operations {
       anchor: null,
       seen: event.time,
       present,
+      copied: false,
       filePages: null,
       memory: false,
     };
@@ -430,7 +437,7 @@ export class Operations {
     const { fault } = task;
     if (fault === null) return;
     task.fault = null;
-    const { operation, event, first, waited, anchor, seen, present, filePages, memory } = fault;
+    const { operation, event, first, waited, anchor, seen, present, copied, filePages, memory } = fault;
     const { pid, address } = event;
     const user = event.mode === 'user';
     const errorCode = present ? event.errorCode | PRESENT : event.errorCode;
@@ -447,6 +454,7 @@ export class Operations {
       pid,
       address,
       errorCode,
+      copied,
       user,
       unknown,
       vma: event.vma,
@@ -533,7 +541,7 @@ export class Operations {
   #operation(kind: OperationKind, name: string, event: TaskEvent): Operation {
     const { pid, cpu, line, time } = event;
     const args = event.kind === 'sysEnter' ? event.args : NO_ARGS;
-    return { id: this.#ids++, kind, name, args, pid, cpu, line, time, until: time, site: '' };
+    return { id: this.#ids++, kind, name, args, pid, cpu, line, time, until: time, trims: false, site: '' };
   }
 
   #task(pid: number): Task {
