@@ -57,7 +57,7 @@ async function rowsOf(name) {
     const asked = interrupts === null ? null : Math.min(interrupts.allowedRecall, interrupts.allowedPrecision);
     const causes = causesOf(report.mismatches);
     const askedCauses = causesOf(interrupts?.mismatches ?? []);
-    const without = interrupts === null && facts.backend !== 'powerpc-radix' ? null : await withoutInterrupts(replay, file, facts);
+    const without = await withoutInterrupts(replay, file, facts);
     const shares = { exact, open, asked, without };
     rows.push({ id, recorded, predicted, matched, allowed, missed, spurious, width, ...shares, causes, askedCauses });
   }
@@ -97,7 +97,7 @@ function section({ name }, rows) {
       row.spurious,
       row.width.toFixed(1),
     ];
-    const blind = row.without ?? row;
+    const blind = row.without;
     const shares = [row.exact, row.open, blind.exact, blind.open, row.asked].map(percent);
     const met = row.exact >= goal ? 'exactly' : row.open >= goal ? 'with sets' : '**below**';
     return `| ${[row.id, ...cells, ...shares, `${met} (${goal * 100})`].join(' | ')} |`;
@@ -122,7 +122,7 @@ function overview(each) {
       percent((sum('matched') + sum('allowed')) / recorded),
       percent(1 - sum('spurious') / sum('predicted')),
     ];
-    const met = [meets((row) => row.exact), meets((row) => row.open), meets((row) => (row.without ?? row).open)];
+    const met = [meets((row) => row.exact), meets((row) => row.open), meets((row) => row.without.open)];
     return `| ${[name, ...cells, ...shares, ...met].join(' | ')} |`;
   });
   const head =
@@ -137,7 +137,7 @@ its description alone. [Replaying a recording](replay.md) says what is compared 
 one to one; "with sets" also what the recording leaves open, in sets of at most four, whose mean size is the width. Both shares are the
 smaller of recall and precision.
 
-No score resynchronises on a flush: none that was recorded is an input of a prediction. Requests to flush other CPUs (csd and ipi events), where they were recorded,
+No score resynchronises on a flush: none that was recorded is an input of a prediction. Requests to flush other CPUs (csd and ipi events, or probes), where they were recorded,
 tell when a call took effect, and that a CPU was not idle, though not whom a call asks. The "blind" shares are those without them: nothing that
 is compared, flush or interrupt, is an input there. Where none were recorded both are the same.`;
 

@@ -156,6 +156,15 @@ describe('one task', () => {
     expect(await predictions(exec, random, exec)).toEqual([...moves, ...moves]);
   });
 
+  test('a call shows how far a mapping reaches that is not recorded, and reads have mapped pages around theirs', async () => {
+    const protect = range(10, 0, 'mprotect', AT, 0x3000, ', prot: 0');
+    expect(await predictions(fault(10, 0, AT + 0x2000, 4), protect)).toEqual(['mprotect 0 3/3']);
+    // Not a write, nor a read too far away.
+    expect(await predictions(fault(10, 0, AT + 0x2000, 6), protect)).toEqual(['mprotect 0 3/1']);
+    const far = [fault(10, 0, AT + 0x10000, 4), ...range(10, 0, 'mprotect', AT, 0x11000, ', prot: 0')];
+    expect(await predictions(far)).toEqual(['mprotect 0 3/1']);
+  });
+
   test('what is not modelled says so', async () => {
     const flushed = line(10, 0, 'tlb_flush: pages:1 reason:local MM shootdown (3)');
     const report = await run(

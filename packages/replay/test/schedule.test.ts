@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TaskEvent } from '../src/read/event.ts';
 import type { Action, Step } from '../src/schedule/action.ts';
+import { tellsOfFlush } from '../src/schedule/context.ts';
+import { Probes } from '../src/schedule/probes.ts';
 import { Schedule } from '../src/schedule/schedule.ts';
 
 type Fields = Partial<TaskEvent> & { kind: TaskEvent['kind'] } & Record<string, unknown>;
@@ -225,4 +227,41 @@ describe('hidden switches', () => {
   test('a recorded flush shows nothing', () => {
     expect(actions(stepsOf(idleOn1(), flush(1, 21, 3), ran(1, 21)))).toEqual(['', '', 'hidden']);
   });
+});
+
+describe('probes in place of csd events', () => {
+  const probe = (name: string): TaskEvent => event({ kind: 'other', name, text: '' });
+
+  test('show when a call asks other CPUs, and when a request runs', () => {
+    const probes = new Probes();
+    const asks = probes.complete(probe('native_flush_tlb_multi'));
+    const ran = probes.complete(probe('flush_tlb_func'));
+    expect(asks).toMatchObject({ kind: 'flushCall', asks: true });
+    expect(ran).toMatchObject({ kind: 'csdFunctionEntry', func: 'flush_tlb_func' });
+    expect([asks, ran].every(tellsOfFlush)).toBe(true);
+    const [call] = stepsOf(enter('munmap', 0, 1), asks, exit('munmap')).flatMap(({ before }) => before ?? []);
+    expect(call).toMatchObject({ kind: 'syscall', interrupts: true });
+  });
+
+  test('say nothing more where there are csd events', () => {
+    const probes = new Probes();
+    probes.complete(queue(1));
+    expect(probes.complete(probe('flush_tlb_func')).kind).toBe('other');
+    expect(probes.complete(probe('native_flush_tlb_multi')).kind).toBe('other');
+  });
+});
+
+test('a CPU that is asked to leave an address space: the operation that flushes trims its mask', () => {
+  const call = event({ kind: 'flushCall', asks: false });
+  const leaves = event({ kind: 'trimArrives', cpu: 1, pid: 0, flags: 'd.h..' });
+  const trims = (...events: TaskEvent[]): boolean[] =>
+    stepsOf(...events).flatMap(({ before }) =>
+      (before ?? []).map((action) => action.kind === 'syscall' && action.operation.trims),
+    );
+  const [first, second] = [
+    [enter('munmap', 0, 1), call],
+    [enter('munmap', 0, 1), call],
+  ];
+  expect(trims(...first, leaves, exit('munmap'), ...second, exit('munmap'))).toEqual([true, false]);
+  expect(tellsOfFlush(leaves)).toBe(true);
 });

@@ -40,7 +40,9 @@ function recorded(event: TaskEvent): TaskEvent {
     case 'handle_mm_fault':
       return faultOf(event);
     default:
-      return /^(__)?radix__flush_/.test(event.name) ? { ...head(event), kind: 'flushCall' } : (probed(event) ?? event);
+      return /^(__)?radix__flush_/.test(event.name)
+        ? { ...head(event), kind: 'flushCall', asks: false }
+        : (probed(event) ?? event);
   }
 }
 

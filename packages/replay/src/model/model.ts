@@ -45,6 +45,8 @@ export interface Adjustments {
   readonly stuck: number;
 }
 
+const BEFORE = 'the address space was there before the recording, which does not hold what it had mapped';
+
 /** What is open of an operation, as far as it shows before it runs. */
 interface Opened {
   readonly until: Operation;
@@ -314,6 +316,7 @@ export class Model {
     }
     const leaves = action.kind === 'exit' || action.kind === 'exec';
     if (leaves) this.#written.delete(mm.address);
+    if (leaves && this.#tasks.isUnknown(mm)) this.host.note(operation, BEFORE);
     const freed = action.kind === 'syscall' ? this.#lazyFree.note(mm.address, action) : 0;
     if (freed > 0) this.#opens(operation, { freed: Math.ceil(freed / this.host.pageSize) });
     const parts = action.kind === 'syscall' && action.ret >= 0 ? partsOf(action, this.host.pageSize) : null;

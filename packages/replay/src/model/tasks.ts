@@ -44,6 +44,8 @@ export class Tasks {
   /** Processes that were there before, by the ids of their threads. */
   readonly #before: ReadonlyMap<number, RecordedProcess>;
   readonly #inherited: Inherited;
+  /** Address spaces of which nothing is known. */
+  readonly #unknown = new Set<number>();
 
   /** @param before processes that were there before the recording, if it says so */
   constructor(host: Host, inherited: Inherited, before: readonly RecordedProcess[]) {
@@ -77,6 +79,11 @@ export class Tasks {
     return task;
   }
 
+  /** Whether an address space was there before the recording, and nothing is known of it. */
+  isUnknown(mm: Mm): boolean {
+    return this.#unknown.has(mm.address);
+  }
+
   /** The address space of a task that was met: that of its process, if that is known, or one of which nothing is. */
   #mmOf(cpu: Cpu, process: RecordedProcess | undefined): Mm {
     const known = process === undefined ? undefined : this.#processes.get(process.tgid);
@@ -85,7 +92,9 @@ export class Tasks {
       return known;
     }
     const mm = this.#host.unknownMm(cpu);
-    if (process !== undefined) {
+    if (process === undefined) {
+      this.#unknown.add(mm.address);
+    } else {
       this.#processes.set(process.tgid, mm);
       this.#inherited.note(mm, process);
     }
@@ -161,6 +170,8 @@ export class Tasks {
       calls: [call((lib, cpu) => lib.dupMm(cpu, mm))],
       done: ([copy]) => {
         add(copy as Mm);
+        if (this.#unknown.has(mm.address)) this.#unknown.add((copy as Mm).address);
+        else this.#unknown.delete((copy as Mm).address);
         copied(copy as Mm);
       },
     };
@@ -169,6 +180,7 @@ export class Tasks {
   /** exec: the current task goes on in a new address space. @param after what exec does in it */
   exec(task: Task, mm: Mm, after: Job): Job {
     task.mm = mm;
+    this.#unknown.delete(mm.address);
     return { ...after, calls: [call((lib, cpu) => lib.execMmap(cpu, mm)), ...after.calls] };
   }
 

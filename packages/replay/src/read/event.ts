@@ -198,6 +198,8 @@ export interface TrimArrives extends Head {
 export interface FlushCall extends Head {
   /** Kind of the event. */
   kind: 'flushCall';
+  /** It is about to ask them. */
+  asks: boolean;
 }
 
 /** A probe shows that the last user of an mm takes it down (tlb_gather_mmu_fullmm). */

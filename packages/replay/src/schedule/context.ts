@@ -34,6 +34,8 @@ export function tellsOfFlush(event: TraceEvent): boolean {
       return event.func.startsWith(FLUSH_FUNC);
     case 'ipiSend':
       return ASKS.test(event.callsite);
+    case 'flushCall':
+      return event.asks;
     case 'callFunctionEntry':
     case 'callFunctionExit':
     case 'trimArrives':

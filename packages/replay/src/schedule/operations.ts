@@ -202,7 +202,10 @@ export class Operations {
       return;
     }
     if (event.kind === 'rssStat') this.#takeRss(task, step, event);
-    if (event.kind === 'flushCall' && task.last !== null) this.#attribution.sends(task.last);
+    if (event.kind === 'flushCall') {
+      if (event.asks) this.#anchor(task, step);
+      if (task.last !== null) this.#attribution.sends(task.last);
+    }
     if (event.kind === 'forkCopies') this.#forks(task, step);
     if (event.kind === 'areaFound' || event.kind === 'areasGo') this.#takeArea(task, step, event);
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
