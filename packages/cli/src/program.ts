@@ -298,8 +298,12 @@ function complain(message: string): void {
   process.stderr.write(`${NAME}: ${message}\n`);
 }
 
-/** A mistake of ours: one line, too; the stack for those who ask. */
+/** A mistake of ours: one line, too; the stack for those who ask. What an older Node does not have is none. */
 function internal(error: unknown): number {
+  if (error instanceof SyntaxError && error.message.startsWith("The requested module 'node:")) {
+    complain(`this command needs Node 22.18 or newer, and this is ${process.version}`);
+    return exitCode.misuse;
+  }
   if (process.env['MMU_GATHER_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   complain(`internal error: ${firstLine(error)} (please report it; MMU_GATHER_DEBUG=1 prints the stack)`);
   return exitCode.unexpected;
