@@ -67,6 +67,29 @@ export function median<T>(work: () => T, budget = 400): Timed<T> {
   return { milliseconds: times[times.length >> 1]!, result };
 }
 
+/**
+ * The middle ones of samples of several works that are taken in turn, in milliseconds for one run: what else the machine does weighs on all of them
+ * alike. Otherwise as {@link median}.
+ */
+export function medians(works: readonly (() => unknown)[], budget = 400): number[] {
+  const sized = works.map((work) => {
+    const start = cpuMilliseconds();
+    let runs = 0;
+    for (; cpuMilliseconds() - start < SAMPLE; runs++) work();
+    return { work, runs, times: [] as number[] };
+  });
+  const end = cpuMilliseconds() + budget * works.length;
+  for (let round = 0; round < 3 || cpuMilliseconds() < end; round++) {
+    for (const { work, runs, times } of sized) {
+      const { milliseconds } = once(() => {
+        for (let i = 0; i < runs; i++) work();
+      });
+      times.push(milliseconds / runs);
+    }
+  }
+  return sized.map(({ times }) => times.toSorted((x, y) => x - y)[times.length >> 1]!);
+}
+
 /** Whether a goal was met. */
 export function met(is: boolean): string {
   return is ? 'yes' : 'NO';

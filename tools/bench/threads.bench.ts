@@ -8,11 +8,12 @@ import { CountingMachine as SteppedMachine } from '@mmu-gather/counting/stepped'
 import * as mm from '@mmu-gather/mm';
 import * as steppedMm from '@mmu-gather/mm/stepped';
 import { Machine } from '@mmu-gather/threads';
-import { ctxTlbGen, invlpg, movCr3, thisCpuTlbstate, x86, X86_LINUX_6_18, x86Of } from '@mmu-gather/x86';
+import { x86, X86_LINUX_6_18 } from '@mmu-gather/x86';
 import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
+import { HandMadeGather } from './hand-made-gather.ts';
 import { HandMade } from './hand-made.ts';
 import { roundTrips } from './shootdown.ts';
-import { median, print } from './table.ts';
+import { medians, print } from './table.ts';
 
 const PAGE = 4096;
 /** Pages that are accessed; all of them fit into the TLB. */
@@ -31,11 +32,6 @@ mm.contextSwitch(cpu, space);
 mm.mmap(cpu, space, 0, MANY_PAGES * PAGE, direct.VM_READ | direct.VM_WRITE);
 for (let page = 0; page < MANY_PAGES; page++) mm.userStore(cpu, space, page * PAGE, page);
 const { backend } = machine.memory.kernel;
-const state = thisCpuTlbstate(cpu);
-/** Where requests by hand are written to: those of the project are not used at the same time. */
-const request = x86Of(cpu).flushTlbInfo[0]!;
-/** More pages than this are flushed as a whole. */
-const CEILING = X86_LINUX_6_18.ceiling;
 
 const steppedMachine = new SteppedMachine({ ...SHAPE, backend: steppedX86(X86_LINUX_6_18) });
 const steppedCpu = steppedMachine.cpus[0]!;
@@ -44,6 +40,7 @@ stepped.finish(steppedMm.contextSwitch(steppedCpu, steppedSpace));
 const steppedBackend = steppedMachine.kernel.backend;
 
 const hand = new HandMade(MANY_PAGES);
+const byHand = new HandMadeGather(cpu, space);
 
 /** One row: nanoseconds a time, for each way that there is. */
 function row(
@@ -51,10 +48,13 @@ function row(
   times: number,
   ways: { direct: () => void; hand: () => void; stepped?: () => void },
 ): (string | number)[] {
-  const ns = (run: () => void): number => (1e6 * median(run, 400).milliseconds) / times;
-  const [ours, byHand] = [ns(ways.direct), ns(ways.hand)];
-  const slow = ways.stepped === undefined ? undefined : ns(ways.stepped);
-  return [what, ours, byHand, (ours / byHand).toFixed(2), slow === undefined ? '' : (slow / ours).toFixed(1)];
+  const works = [ways.direct, ways.hand, ...(ways.stepped === undefined ? [] : [ways.stepped])];
+  const [ours, theirs, slow] = medians(works).map((milliseconds) => (1e6 * milliseconds) / times) as [
+    number,
+    number,
+    number?,
+  ];
+  return [what, ours, theirs, (ours / theirs).toFixed(2), slow === undefined ? '' : (slow / ours).toFixed(1)];
 }
 
 /** A loop over pages. */
@@ -74,14 +74,14 @@ const rows = [
   }),
   row('flush of 1 page', FLUSHES, {
     direct: pages(FLUSHES, (address) => backend.flushTlbPage(cpu, space, address)),
-    hand: pages(FLUSHES, (address) => flush(address, address + PAGE)),
+    hand: pages(FLUSHES, (address) => byHand.flush(address, address + PAGE, direct.PAGE_SHIFT, false)),
     stepped: pages(FLUSHES, (address) =>
       stepped.finish(steppedBackend.flushTlbPage(steppedCpu, steppedSpace, address)),
     ),
   }),
   row('flush of all', FLUSHES, {
     direct: pages(FLUSHES, () => backend.flushTlbMm(cpu, space)),
-    hand: pages(FLUSHES, () => flush(0, direct.EVERYTHING)),
+    hand: pages(FLUSHES, () => byHand.flush(0, direct.EVERYTHING, 0, true)),
     stepped: pages(FLUSHES, () => stepped.finish(steppedBackend.flushTlbMm(steppedCpu, steppedSpace))),
   }),
   ...GATHERS.map((count) => {
@@ -94,12 +94,9 @@ const rows = [
         direct.tlbFinishMmu(cpu, tlb, 0, end);
       }),
       hand: pages(times, () => {
-        cpu.atomicAdd(space.tlbFlushPending, 1);
-        const hull = { start: direct.EVERYTHING, end: 0 };
-        for (let at = 0; at < end; at += PAGE) note(hull, at);
-        if (cpu.readOnce(space.tlbFlushPending) > 1) flush(0, direct.EVERYTHING);
-        else flush(hull.start, hull.end);
-        cpu.atomicAddReturn(space.tlbFlushPending, -1);
+        const tlb = byHand.open();
+        for (let at = 0; at < end; at += PAGE) byHand.note(tlb, at);
+        byHand.finish(tlb);
       }),
       stepped: pages(times, () => stepped.finish(steppedGather(end))),
     });
@@ -110,43 +107,6 @@ function* steppedGather(end: number): stepped.Steps<void> {
   const tlb = yield* stepped.tlbGatherMmu(steppedCpu, steppedSpace);
   for (let at = 0; at < end; at += PAGE) stepped.tlbRemoveTlbEntry(steppedCpu, tlb, at, 0);
   yield* stepped.tlbFinishMmu(steppedCpu, tlb, 0, end);
-}
-
-/**
- * A flush by hand: this kernel, one form, no switches. The same calls of the port, which is the machine's and not the algorithm's, and the same work: a
- * request that other CPUs could be sent, and the questions whether this CPU runs the mm, is lazy, and lacks more than this request.
- */
-function flush(start: number, end: number): void {
-  const gen = cpu.atomicAddReturn(space.tlbGen, 1);
-  const all = (end - start) / PAGE > CEILING;
-  cpu.write(request.mm, space.address);
-  cpu.write(request.start, all ? 0 : start);
-  cpu.write(request.end, all ? direct.EVERYTHING : end);
-  cpu.write(request.newTlbGen, gen);
-  if (cpu.readOnce(space.cpumask) !== 1) throw new Error('nobody else is there');
-  if (cpu.read(state.loadedMm) !== space.address) return;
-  cpu.localIrqDisable();
-  flushHere();
-  cpu.localIrqEnable();
-}
-
-/** What CPUs that are sent the request do, and this one does itself. */
-function flushHere(): void {
-  if (cpu.read(state.loadedMm) !== cpu.read(request.mm) || cpu.read(state.isLazy) !== 0) return;
-  const asid = cpu.read(state.loadedMmAsid);
-  const has = cpu.read(ctxTlbGen(state, asid));
-  const newest = cpu.readOnce(space.tlbGen);
-  const asked = cpu.read(request.newTlbGen);
-  if (has >= asked) return;
-  const end = cpu.read(request.end);
-  if (has !== asked - 1 || asked !== newest || end === direct.EVERYTHING) cpu.invalidate(movCr3(asid));
-  else for (let at = cpu.read(request.start); at < end; at += PAGE) cpu.invalidate(invlpg(asid, at));
-  cpu.write(ctxTlbGen(state, asid), newest);
-}
-
-function note(hull: { start: number; end: number }, address: number): void {
-  hull.start = Math.min(hull.start, address);
-  hull.end = Math.max(hull.end, address + PAGE);
 }
 
 /** Bytes that a hit allocates, of many. */
@@ -166,5 +126,5 @@ if (bytes > 0.01) throw new Error('a TLB hit allocates');
 const trips = await roundTrips();
 print(
   ['two threads, round trip', 'this project, ns', 'by hand, ns', 'project / by hand'],
-  trips.map(({ what, flush: ours, byHand }) => [what, ours, byHand, (ours / byHand).toFixed(2)]),
+  trips.map(({ what, flush: ours, byHand: theirs }) => [what, ours, theirs, (ours / theirs).toFixed(2)]),
 );

@@ -2,7 +2,7 @@
  * Boot: reserves what exists before any CPU runs, and links backend and profile.
  */
 import { designWords } from './design-words.ts';
-import { tableEntries } from './geometry.ts';
+import { entrySize, tableEntries } from './geometry.ts';
 import { type Arena, type BootOptions, type Kernel, mmFields, Runqueue } from './kernel.ts';
 import { Page } from './mm.ts';
 import { tlbRemoveTableSmpSync } from './table-free.ts';
@@ -28,6 +28,7 @@ export function bootKernel(arena: Arena, options: BootOptions): Kernel {
   return {
     cpus: options.cpus,
     geometry: options.geometry,
+    entrySizes: options.geometry.bits.map((_, level) => entrySize(options.geometry, level)),
     backend,
     profile: options.profile,
     handlers: [...backend.handlers, tlbRemoveTableSmpSync],

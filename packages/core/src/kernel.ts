@@ -31,6 +31,8 @@ export interface Kernel {
   readonly cpus: number;
   /** Shape of all page tables. */
   readonly geometry: Geometry;
+  /** Bytes that one entry of each level maps (entrySize of the geometry): for what is done for each entry. */
+  readonly entrySizes: readonly number[];
   /** The architecture. */
   readonly backend: Backend;
   /** Which batching schemes the generic code uses. */

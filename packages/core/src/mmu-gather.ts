@@ -18,7 +18,7 @@ import { deferralOf } from './deferral/index.ts';
 import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
 import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange, type Touched } from './gather-range.ts';
-import { entrySize, pageSize } from './geometry.ts';
+import { pageSize } from './geometry.ts';
 import { countLevels, countsLevels, tablesLevel, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
@@ -166,7 +166,7 @@ export function* tlbFreeVmas(cpu: Cpu, tlb: MmuGather): Steps<void> {
 
 /** tlb_remove_tlb_entry and its sisters: a present entry of a level was cleared. After the write, under its PTL. */
 export function tlbRemoveTlbEntry(cpu: Cpu, tlb: MmuGather, address: number, level: number): void {
-  tlbFlushLevelRange(tlb, address, entrySize(cpu.kernel.geometry, level), level);
+  tlbFlushLevelRange(tlb, address, cpu.kernel.entrySizes[level]!, level);
 }
 
 /** Pages that fit before the gather must flush. */
@@ -263,7 +263,8 @@ function tlbTableFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {
 
 /** tlb_flush_mmu_free: tables first, then pages. Only after {@link tlbFlushMmuTlbonly}. */
 function* tlbFlushMmuFree(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  yield* tlbTableFlush(cpu, tlb);
+  if (tlb.tables.length > 0) yield* tlbTableFlush(cpu, tlb);
+  if (tlb.pages.length === 0) return;
   const pages = tlb.pages;
   tlb.pages = [];
   tlb.batched = 0;

@@ -52,16 +52,22 @@ function spawnInNode(
   events: ThreadEvents,
 ): Thread {
   const worker = new Worker(module, { workerData: data });
-  let failed = false;
+  // It failed, and that was said; or it was ended.
+  let over = false;
   worker.on('message', (value) => events.message(value));
   worker.on('error', (error) => {
-    failed = true;
+    over = true;
     events.failed(error.message);
   });
   worker.on('exit', (code) => {
-    if (code !== 0 && !failed) events.failed(`it ended with code ${code}`);
+    if (code !== 0 && !over) events.failed(`it ended with code ${code}`);
   });
-  return { terminate: () => void worker.terminate() };
+  return {
+    terminate() {
+      over = true;
+      void worker.terminate();
+    },
+  };
 }
 
 function spawnInBrowser(module: URL, data: unknown, events: ThreadEvents): Thread {

@@ -13,6 +13,8 @@ export const GLOBAL_TAG: number = -2;
 export const MISS: number = -1;
 
 const EMPTY = -1;
+/** More levels than any machine has; a power of two. */
+const LEVELS = 8;
 /** Pages of a range that are looked up one by one; in a larger one every slot is looked at. */
 const FEW_PAGES = 32;
 
@@ -27,10 +29,11 @@ export class Tlb {
   /** Level of each slot, -1 if it is empty. */
   readonly levels: Int8Array;
   readonly #tags: Int32Array;
-  /** Number of the page, in pages of its level. */
-  readonly #numbers: Float64Array;
+  /** Which page: its number, in pages of its level, and the level, in one (keyOf). */
+  readonly #keys: Float64Array;
   readonly #next: Uint8Array;
-  readonly #sets: number;
+  /** Sets, minus 1. */
+  readonly #mask: number;
   readonly #ways: number;
   /** Bytes that an entry maps, by level. */
   readonly #bytes: readonly number[];
@@ -48,9 +51,9 @@ export class Tlb {
     this.canaries = new Int32Array(slots);
     this.levels = new Int8Array(slots).fill(EMPTY);
     this.#tags = new Int32Array(slots);
-    this.#numbers = new Float64Array(slots);
+    this.#keys = new Float64Array(slots).fill(EMPTY);
     this.#next = new Uint8Array(sets);
-    this.#sets = sets;
+    this.#mask = sets - 1;
     this.#ways = ways;
     this.#bytes = sizes;
     this.#perByte = sizes.map((bytes) => 1 / bytes);
@@ -71,16 +74,17 @@ export class Tlb {
 
   #find(tag: number, address: number, level: number): number {
     const number = Math.floor(address * this.#perByte[level]!);
-    const first = (number & (this.#sets - 1)) * this.#ways;
+    const key = keyOf(number, level);
+    const first = (number & this.#mask) * this.#ways;
     for (let slot = first; slot < first + this.#ways; slot++)
-      if (this.#numbers[slot] === number && this.#tags[slot] === tag && this.levels[slot] === level) return slot;
+      if (this.#keys[slot] === key && this.#tags[slot] === tag) return slot;
     return MISS;
   }
 
   /** Fills a slot. @returns the slot */
   insert(tag: number, address: number, level: number, entry: Entry, canary: number): number {
     const number = Math.floor(address * this.#perByte[level]!);
-    const set = number & (this.#sets - 1);
+    const set = number & this.#mask;
     let slot = this.#find(tag, address, level);
     if (slot === MISS) {
       slot = set * this.#ways + this.#next[set]!;
@@ -90,7 +94,7 @@ export class Tlb {
     }
     this.levels[slot] = level;
     this.#tags[slot] = tag;
-    this.#numbers[slot] = number;
+    this.#keys[slot] = keyOf(number, level);
     this.flags[slot] = entryFlags(entry);
     this.frames[slot] = entryTarget(entry);
     this.canaries[slot] = canary;
@@ -103,7 +107,7 @@ export class Tlb {
     if (level === EMPTY) return;
     this.#count(level, -1);
     this.levels[slot] = EMPTY;
-    this.#numbers[slot] = EMPTY;
+    this.#keys[slot] = EMPTY;
   }
 
   #count(level: number, change: number): void {
@@ -151,9 +155,17 @@ export class Tlb {
     const tag = this.#tags[slot]!;
     if (tag === GLOBAL_TAG ? !scope.globals : scope.asid !== ALL_ASIDS && scope.asid !== tag) return false;
     if (scope.data === true && (this.flags[slot]! & NX) === 0) return false;
-    const start = this.#numbers[slot]! * this.#bytes[level]!;
+    const start = numberOf(this.#keys[slot]!) * this.#bytes[level]!;
     return start < scope.leaves.end && start + this.#bytes[level]! > scope.leaves.start;
   }
+}
+
+function keyOf(number: number, level: number): number {
+  return number * LEVELS + level;
+}
+
+function numberOf(key: number): number {
+  return Math.floor(key / LEVELS);
 }
 
 /** Is an entry of a level a leaf? */
