@@ -63,6 +63,7 @@ import {
   topLevel,
 } from './page-table.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
+import { claimWithin } from './vma.ts';
 
 /** MM_CP_TRY_CHANGE_WRITABLE: make entries writable that a write fault would only find exclusive. */
 export const MM_CP_TRY_CHANGE_WRITABLE: number = 1;
@@ -114,6 +115,7 @@ export function* changeProtection(
   cp: number,
 ): Steps<number> {
   cpu.claim.held(mm.mmapLock);
+  claimWithin(cpu, vma, start, end);
   const vmFlags = cpu.read(vma.flags);
   const prot = vmPageProt((cp & MM_CP_PROT_NUMA) !== 0 ? 0 : vmFlags);
   const change: Change = { mm, tlb, vmFlags, prot, cp };

@@ -32,7 +32,6 @@ import {
   mmTlbFlushNested,
   pageSize,
   pteDirty,
-  ptePresent,
   pteWrite,
   type Steps,
   tlbEndPtes,
@@ -158,7 +157,6 @@ function* walkTable(cpu: Cpu, walk: Walk, start: number, end: number): Steps<voi
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   for (let at = start; at < end; at += size, pte++) {
     const seen = yield* ptepGet(cpu, pte);
-    if (!ptePresent(seen)) continue;
     const page = vmNormalPage(seen);
     if (page !== 0) walk.pages.push(page);
     if (walk.clean ? !pteDirty(seen) : !pteWrite(seen)) continue;

@@ -47,10 +47,9 @@ export function addToMapping(cpu: Cpu, vma: Vma, first = false): void {
   if (mapping === null) return;
   cpu.claim.held(mapping.iMmapLock, 'write');
   let link: Cell = mapping.iMmap;
-  if (!first) {
-    for (let at = cpu.read(link); at !== 0; at = cpu.read(link)) link = Vma.at(at).nextShared;
-  }
-  cpu.write(vma.nextShared, cpu.read(link));
+  // A VMA is linked once, and its own link is 0 until then.
+  if (first) cpu.write(vma.nextShared, cpu.read(link));
+  else for (let at = cpu.read(link); at !== 0; at = cpu.read(link)) link = Vma.at(at).nextShared;
   cpu.write(link, vma.address);
 }
 

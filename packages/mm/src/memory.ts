@@ -50,15 +50,12 @@ import { hugeSize, mayBeHuge, zapHugePmd } from './huge-memory.ts';
 import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
+import { claimWithin } from './vma.ts';
 
-/** unmap_vmas: zaps the part of each VMA that lies in the range. Claims that mmap_lock keeps the tables (O16). */
-export function* unmapVmas(cpu: Cpu, tlb: MmuGather, vmas: readonly Vma[], start: number, end: number): Steps<void> {
+/** unmap_vmas: zaps VMAs as a whole; those that a range cuts were split. Claims that mmap_lock keeps the tables (O16). */
+export function* unmapVmas(cpu: Cpu, tlb: MmuGather, vmas: readonly Vma[]): Steps<void> {
   cpu.claim.held(tlb.mm.mmapLock);
-  for (const vma of vmas) {
-    const from = Math.max(start, cpu.read(vma.start));
-    const to = Math.min(end, cpu.read(vma.end));
-    if (from < to) yield* unmapPageRange(cpu, tlb, vma, from, to, false);
-  }
+  for (const vma of vmas) yield* unmapPageRange(cpu, tlb, vma, cpu.read(vma.start), cpu.read(vma.end), false);
 }
 
 /**
@@ -75,6 +72,7 @@ export function* unmapPageRange(
   reclaimPt: boolean,
   evenCows = true,
 ): Steps<void> {
+  claimWithin(cpu, vma, start, end);
   tlbStartVma(cpu, tlb, vma);
   const reclaim = reclaimPt && cpu.kernel.profile.ptReclaim;
   yield* zapTableRange(cpu, tlb, cpu.read(tlb.mm.pgd), topLevel(cpu), start, end, reclaim, evenCows);
@@ -173,9 +171,8 @@ function* zapPteRange(
   }
 }
 
-/** should_zap_cows, should_zap_folio: is it a private copy of a file's page, in memory or swapped out? */
+/** should_zap_cows, should_zap_folio: is it a private copy of a file's page, in memory or swapped out? A swap entry names its page, too. */
 function isCopy(cpu: Cpu, entry: Entry): boolean {
-  if (!ptePresent(entry)) return true;
   const page = vmNormalPage(entry);
   return page !== 0 && pageAnon(cpu, page);
 }

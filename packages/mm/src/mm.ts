@@ -55,7 +55,7 @@ export function* exitMmap(cpu: Cpu, mm: Mm): Steps<void> {
   }
   if (cpu.kernel.profile.fullmm === 'F2') yield* cpu.kernel.backend.leaveMmEverywhere(cpu, mm);
   const tlb = yield* tlbGatherMmuFullmm(cpu, mm);
-  yield* unmapVmas(cpu, tlb, vmas, 0, EVERYTHING);
+  yield* unmapVmas(cpu, tlb, vmas);
   yield* cpu.upRead(mm.mmapLock);
   yield* cpu.downWrite(mm.mmapLock);
   yield* freePgtables(cpu, tlb, vmas, 0, EVERYTHING);

@@ -46,7 +46,7 @@ function* clearDetached(cpu: Cpu, mm: Mm, detached: DetachedVmas, start: number,
   // Files are unlinked while the gather is open, under a lock that others hold when they finish theirs.
   const files = detached.vmas.some((vma) => vmaMapping(cpu, vma) !== null);
   const tlb = yield* tlbGatherMmu(cpu, mm, files);
-  yield* unmapVmas(cpu, tlb, detached.vmas, start, end);
+  yield* unmapVmas(cpu, tlb, detached.vmas);
   yield* freePgtables(cpu, tlb, detached.vmas, detached.floor, detached.ceiling);
   yield* tlbFinishMmu(cpu, tlb, start, end);
   yield* removeVmas(cpu, detached.vmas);

@@ -46,6 +46,11 @@ export function vmaLookup(cpu: Cpu, mm: Mm, address: number): Vma | null {
   return vma !== null && cpu.read(vma.start) <= address ? vma : null;
 }
 
+/** Claims that a walk stays within its VMA: what it does to entries follows from that one's flags (VM_BUG_ON of walks). */
+export function claimWithin(cpu: Cpu, vma: Vma, start: number, end: number): void {
+  cpu.claim.that(cpu.read(vma.start) <= start && end <= cpu.read(vma.end), 'O16', 'a walk leaves its VMA');
+}
+
 /** The VMA that holds a whole range; null if none does. */
 export function vmaAround(cpu: Cpu, mm: Mm, start: number, end: number): Vma | null {
   const vma = vmaLookup(cpu, mm, start);

@@ -97,9 +97,11 @@ function* kernelPte(cpu: Cpu, address: number): Steps<Cell> {
 function* freeVmapAreaNoflush(cpu: Cpu, area: VmapArea, pages: number): Steps<void> {
   const lists = listsOf(cpu);
   const { vmapReuse } = cpu.kernel.profile;
-  // The cleared entries before the look at what has begun: what begins later finds them empty. Pairs with the increment in flushTlbKernelAll.
-  if (vmapReuse === 'generation' || vmapReuse === 'any-generation') yield* cpu.smpMb();
-  cpu.write(area.gen, yield* cpu.readOnce(vmapReuse === 'any-generation' ? lists.flushDone : lists.flushBegun));
+  if (vmapReuse === 'generation' || vmapReuse === 'any-generation') {
+    // The cleared entries before the look at what has begun: what begins later finds them empty. Pairs with the increment in flushTlbKernelAll.
+    yield* cpu.smpMb();
+    cpu.write(area.gen, yield* cpu.readOnce(vmapReuse === 'any-generation' ? lists.flushDone : lists.flushBegun));
+  }
   yield* cpu.spinLock(lists.lock);
   unlinkBusy(cpu, lists, area);
   if (vmapReuse !== 'at-once') {
@@ -165,12 +167,7 @@ export function* flushTlbKernelAll(cpu: Cpu): Steps<void> {
  * with the old attributes. Aliases that are mapped are changed with them; those that were unmapped may still be cached.
  */
 export function* changePageAttr(cpu: Cpu): Steps<void> {
-  const lists = listsOf(cpu);
-  yield* cpu.spinLock(lists.lock);
-  const aliases = lazyAreas(cpu, lists).map((area) => ({ start: cpu.read(area.start), end: cpu.read(area.end) }));
-  yield* cpu.spinUnlock(lists.lock);
   if (cpu.kernel.profile.attributeFlush) yield* vmUnmapAliases(cpu);
-  for (const alias of aliases) cpu.claim.reassigned(alias);
 }
 
 /** alloc_vmap_area: the lowest free address; if there is none, queued areas are purged first. */

@@ -149,6 +149,7 @@ export const S390: Architecture = {
       'T25/*',
       'bug:B72/*',
       'vmap/no-address-left/at-once',
+      'vmap/two-purges/*',
       'vmap/flush-before-remap/ended-later',
     ),
     ...mendsOf('no table moves as a whole (no HAVE_MOVE_PMD)', 'mremap/table-revoked/no-rmap-lock'),

@@ -12,6 +12,7 @@
 import type { Run } from '@mmu-gather/checker';
 import {
   type Address,
+  type AddressSpace,
   type Cpu,
   type Geometry,
   type Mm,
@@ -25,13 +26,16 @@ import {
   VM_PFNMAP,
   VM_READ,
   VM_SHARED,
+  VM_WRITE,
 } from '@mmu-gather/core/stepped';
 import {
   allocMapping,
+  changeProtNuma,
   contextSwitch,
   dupMm,
   exitMm,
   fileBacking,
+  filemapAdd,
   hugepageMadvise,
   madviseDontneed,
   mmAlloc,
@@ -42,8 +46,10 @@ import {
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   munmap,
+  pageMarkDirty,
   remapPfnRange,
   shrinkPages,
+  truncatePagecache,
   unmapPageRange,
   userLoad,
   userStore,
@@ -88,6 +94,32 @@ function* mapFrame(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
   yield* remapPfnRange(cpu, mm, vmaLookup(cpu, mm, address)!, address, frame, 1);
   yield* userLoad(cpu, mm, address);
   return frame;
+}
+
+/** Three pages of a new file are mapped shared, and read. */
+function* mapFile(
+  cpu: Cpu,
+  mm: Mm,
+  address: number,
+): Steps<{ readonly file: AddressSpace; readonly pages: readonly Address[] }> {
+  const file = yield* allocMapping(cpu);
+  const pages: Address[] = [];
+  for (const index of [0, 1, 2]) pages.push(yield* filemapAdd(cpu, file, index, index));
+  yield* mmap(cpu, mm, address, 3 * PAGE, VM_READ | VM_WRITE | VM_SHARED, fileBacking(file.address));
+  for (const index of [0, 1, 2]) yield* userLoad(cpu, mm, address + index * PAGE);
+  return { file, pages };
+}
+
+/** The first page is dirty by its entry, the last by a call. */
+function* reclaimMixed(cpu: Cpu, mm: Mm): Steps<void> {
+  const { file, pages } = yield* mapFile(cpu, mm, 12 * PAGE);
+  yield* userStore(cpu, mm, 12 * PAGE, 1);
+  yield* pageMarkDirty(cpu, pages[2]!);
+  yield* shrinkPages(
+    cpu,
+    pages.map((page, index) => ({ page, mm, address: (12 + index) * PAGE })),
+    file,
+  );
 }
 
 /** Two pages before the frame and three behind it go with it, and the driver takes it back. */
@@ -198,6 +230,7 @@ export const ECONOMY: readonly AnyScenario[] = [
     (cpu) => mprotect(cpu, mm, 2 * PAGE, PAGE, VM_READ),
     (cpu) => mprotect(cpu, mm, 6 * PAGE, 2 * PAGE, VM_READ),
     (cpu) => madviseDontneed(cpu, mm, PAGE, 3 * PAGE),
+    (cpu) => changeProtNuma(cpu, mm, 3 * PAGE, 10 * PAGE),
     (cpu) => munmap(cpu, mm, 5 * PAGE, 3 * PAGE),
   ]),
   economy('mprotect', 'rights are taken and given back', ({ mm }) => [
@@ -281,6 +314,17 @@ export const ECONOMY: readonly AnyScenario[] = [
       (cpu) => madviseDontneed(cpu, mm, 2 * PAGE, PAGE),
     ];
   }),
+  economy(
+    'reclaim-mixed',
+    'reclaim takes pages of a file: after one that was written out, a clean one, and one whose entry is clean: that one needs no flush before its IO',
+    ({ mm }) => [(cpu) => reclaimMixed(cpu, mm)],
+  ),
+  economy('truncate', 'a file loses all its pages at once: they are unmapped by one gather', ({ mm }) => [
+    function* (cpu) {
+      const { file } = yield* mapFile(cpu, mm, 12 * PAGE);
+      yield* truncatePagecache(cpu, file, 0);
+    },
+  ]),
   economy(
     'reclaim-elsewhere',
     'reclaim takes pages of an mm that another CPU runs, and of its own',

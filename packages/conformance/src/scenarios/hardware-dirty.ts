@@ -18,6 +18,7 @@ import {
   entryNone,
   entrySet,
   Page,
+  pteMkold,
   pteWrite,
   pteWrprotect,
   SAVED_DIRTY,
@@ -181,6 +182,20 @@ export const HARDWARE_DIRTY: readonly AnyScenario[] = [
     },
     (entry) => (entry & ACCESSED) !== 0,
     { archs: ['arm64'], why: 'software may set access flags there although the hardware sets them, too' },
+  ),
+  scenario(
+    'young',
+    'an entry becomes old',
+    (run) => smallPage(run, DIRTY),
+    function* (cpu, { mm, at, entry }, pte) {
+      yield* pte.ptepTestAndClearYoung(cpu, mm, at, entry, yield* cpu.readOnce(entry));
+      return 0;
+    },
+    function* (cpu, { entry }) {
+      yield* store(cpu, entry, pteMkold);
+      return 0;
+    },
+    () => true,
   ),
   scenario(
     'establish',

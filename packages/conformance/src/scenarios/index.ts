@@ -63,6 +63,7 @@ import { PURPOSES_OF_FILES } from './purposes-files.ts';
 import { PURPOSES_OF_HOLES } from './purposes-holes.ts';
 import { PURPOSES_OF_HUGE_PAGES } from './purposes-huge.ts';
 import { PURPOSES_OF_PAGES } from './purposes-pages.ts';
+import { PURPOSES_OF_RIGHTS } from './purposes-rights.ts';
 import { PURPOSES_OF_SPACES } from './purposes-space.ts';
 import { QUEUE_SCENARIOS } from './queue.ts';
 import { QUEUE_RECORDS } from './queue-records.ts';
@@ -154,6 +155,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...PURPOSES_OF_HOLES,
   ...PURPOSES_OF_HUGE_PAGES,
   ...PURPOSES_OF_PAGES,
+  ...PURPOSES_OF_RIGHTS,
   ...PURPOSES_OF_SPACES,
   ...MMAP_LOCKS,
   ...TWO_FAULTS,

@@ -8,6 +8,7 @@
  *     whose entries are still there
  *     copy_to_user to B: lands in C                  unless the slot was flushed
  */
+import type { Run } from '@mmu-gather/checker';
 import { type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
@@ -16,9 +17,12 @@ import {
   mmAlloc,
   mmap,
   mprotect,
+  userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { gives, looks } from './look.ts';
+import { purpose } from './purpose.ts';
 import { PAGE, RW_MEMORY } from './stage.ts';
 
 const useMm = defineScenario<readonly Mm[]>({
@@ -60,5 +64,34 @@ const useMm = defineScenario<readonly Mm[]>({
   ],
 });
 
+/** Two mms, which CPU 0 runs no more: page 0 of the first has 1 in it, that of the second 2. */
+function twoMms(run: Run): readonly Mm[] {
+  const mms = [1, 2].map((data): Mm => {
+    const mm = run(0, mmAlloc);
+    run(0, (cpu) => contextSwitch(cpu, mm));
+    run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+    run(0, (cpu) => userStore(cpu, mm, 0, data));
+    return mm;
+  });
+  run(0, (cpu) => contextSwitch(cpu, null));
+  return mms;
+}
+
+const copies = purpose(
+  'kthread',
+  'a kernel thread reads from one mm, and then from another',
+  twoMms,
+  function* (cpu, [first, second], does) {
+    yield* kthreadUseMm(cpu, first!);
+    gives(cpu, 'a load of the first', yield* userLoad(cpu, first!, 0), 1);
+    if (does) gives(cpu, 'a store', yield* userStore(cpu, first!, 0, 3), 0);
+    yield* kthreadUnuseMm(cpu, first!);
+    yield* kthreadUseMm(cpu, second!);
+    gives(cpu, 'a load of the second', yield* userLoad(cpu, second!, 0), 2);
+    yield* kthreadUnuseMm(cpu, second!);
+    looks(cpu, first!, '0-1 rw | 3w - - -');
+  },
+);
+
 /** All of them. */
-export const KTHREAD: readonly AnyScenario[] = [useMm];
+export const KTHREAD: readonly AnyScenario[] = [useMm, copies];

@@ -2,10 +2,40 @@
  * Page frames without struct page: a driver takes them back while an mm that maps them unmaps them, or uses them.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { mmap, munmap, truncatePagecache, unmapMappingRange, userLoad, userStore } from '@mmu-gather/mm/stepped';
+import {
+  type Address,
+  type AddressSpace,
+  type Cpu,
+  type Entry,
+  entryFlags,
+  mkEntry,
+  type Mm,
+  putPage,
+  type Steps,
+} from '@mmu-gather/core/stepped';
+import {
+  allocMapping,
+  allocZeroedPage,
+  contextSwitch,
+  fileBacking,
+  filemapAdd,
+  filemapGetLocked,
+  filemapRemove,
+  mmAlloc,
+  mmap,
+  munmap,
+  pageAddNewAnonRmap,
+  ptepGet,
+  setPteAt,
+  truncatePagecache,
+  unlockPage,
+  unmapMappingRange,
+  userLoad,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { type MappedStage, setMappedStage, setPfnmapStage } from './mapping-stage.ts';
-import { PAGE, RW_MEMORY, syscall } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, syscall } from './stage.ts';
 
 /** The driver takes its frame back: it unmaps it everywhere, then uses it for something else. */
 function revoke({ mapping, pages }: MappedStage): Body {
@@ -132,6 +162,68 @@ const truncateFault = defineScenario<MappedStage>({
   ],
 });
 
+interface Copying extends Mapping {
+  readonly mm: Mm;
+  readonly file: AddressSpace;
+  /** The private copy, which nobody maps yet. */
+  readonly copy: Address;
+  /** The entry that will map it. */
+  readonly entry: Entry;
+}
+
+/** A fault on CPU 1 has found the page of a file, has locked it, and has made a private copy of it. CPU 0 never ran the mm. */
+function copying(run: Run): Copying {
+  const file = run(0, allocMapping);
+  run(0, (cpu) => filemapAdd(cpu, file, 0, 100));
+  const mm = run(1, mmAlloc);
+  run(1, (cpu) => contextSwitch(cpu, mm));
+  run(1, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY, fileBacking(file.address)));
+  run(1, (cpu) => mmap(cpu, mm, PAGE, PAGE, RW_MEMORY));
+  run(1, (cpu) => userStore(cpu, mm, PAGE, 1));
+  const beside = mappingOf(run, mm, PAGE);
+  const flags = entryFlags(run(1, (cpu) => ptepGet(cpu, beside.pte)));
+  const page = run(1, (cpu) => filemapGetLocked(cpu, file, 0));
+  const copy = run(1, allocZeroedPage);
+  return { ...beside, mm, file, pte: beside.pte - 1, page, copy, entry: mkEntry(copy, flags) };
+}
+
+/** The rest of that fault (finish_fault). */
+function* finishCopy(cpu: Cpu, { mm, ptl, pte, page, copy, entry }: Copying): Steps<void> {
+  yield* cpu.spinLock(ptl);
+  pageAddNewAnonRmap(cpu, copy);
+  yield* setPteAt(cpu, mm, 0, pte, entry);
+  yield* cpu.spinUnlock(ptl);
+  yield* unlockPage(cpu, page);
+  yield* putPage(cpu, page);
+}
+
+/** Looks for mappings once, and takes the page out of its file. */
+function* truncateOnce(cpu: Cpu, { file }: Copying): Steps<void> {
+  yield* unmapMappingRange(cpu, file, 0, 1, true);
+  const page = yield* filemapGetLocked(cpu, file, 0);
+  yield* filemapRemove(cpu, file, 0, page);
+  yield* unlockPage(cpu, page);
+  for (let references = 0; references < 2; references++) yield* putPage(cpu, page);
+}
+
+const truncateCopy = defineScenario<Copying>({
+  id: 'truncate/copy',
+  title: 'a file is truncated while a fault maps a private copy of its page: that goes, too',
+  source: 'mm/truncate.c truncate_pagecache: the second unmap_mapping_range',
+  cpus: 2,
+  setup: copying,
+  threads: (env) => [thread((cpu) => truncatePagecache(cpu, env.file, 0)), thread((cpu) => finishCopy(cpu, env))],
+  final: (peek, { pte }) => (peek(pte) === 0 ? undefined : 'the copy is still there'),
+  twins: [
+    {
+      id: 'truncate/copy/once',
+      why: 'mappings are looked for once, before the page has left the file',
+      oracle: 'assert',
+      threads: (env) => [thread((cpu) => truncateOnce(cpu, env)), thread((cpu) => finishCopy(cpu, env))],
+    },
+  ],
+});
+
 const truncateMunmap = defineScenario<MappedStage>({
   id: 'truncate/munmap',
   title: 'a file is truncated while one of its mappings goes, and a thread runs',
@@ -159,4 +251,12 @@ const truncateMunmap = defineScenario<MappedStage>({
 });
 
 /** All of them. */
-export const PFNMAP: readonly AnyScenario[] = [t15, t15Unlink, perVma, revokeInUse, truncateFault, truncateMunmap];
+export const PFNMAP: readonly AnyScenario[] = [
+  t15,
+  t15Unlink,
+  perVma,
+  revokeInUse,
+  truncateFault,
+  truncateCopy,
+  truncateMunmap,
+];

@@ -134,5 +134,21 @@ const unnoticed = purpose(
   },
 );
 
+const written = purpose(
+  'written-by-entry',
+  'what the entry alone tells of is written out, and what nobody has written to is not',
+  readShared,
+  function* (cpu, { mm, file, pages }, does) {
+    if (does) gives(cpu, 'a store', yield* userStore(cpu, mm, 0, 7), 0);
+    looks(cpu, mm, '0-2 rw | 7w 101w - -');
+    gives(cpu, 'writeback', yield* writebackPage(cpu, file, 0), 1);
+    yield* unmapMappingRange(cpu, file, 0, 1, false);
+    gives(cpu, 'writeback of a clean page that nobody maps', yield* writebackPage(cpu, file, 0), 0);
+    yield* truncatePagecache(cpu, file, 0);
+    const gone = [{ page: pages[0]!, mm, address: 0 }];
+    gives(cpu, 'reclaim of a page that is gone', yield* shrinkPages(cpu, gone, file), 0);
+  },
+);
+
 /** All of them. */
-export const PURPOSES_OF_FILES: readonly AnyScenario[] = [around, unnoticed];
+export const PURPOSES_OF_FILES: readonly AnyScenario[] = [around, unnoticed, written];

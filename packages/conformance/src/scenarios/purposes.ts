@@ -3,6 +3,7 @@
  * no TLB; these notice. Nothing races. The wrong form of each leaves its first operation out.
  */
 import {
+  ACCESSED,
   type Address,
   type Cpu,
   entryTarget,
@@ -52,6 +53,7 @@ import {
   pagemapSoftDirty,
   pmdOffset,
   populate,
+  ptepGet,
   secondaryFault,
   shrinkPages,
   splitHugePmd,
@@ -241,7 +243,7 @@ const softDirty = purpose(
   'clear-refs',
   'clear_refs: which pages were written since',
   two,
-  function* (cpu, { mm }, does) {
+  function* (cpu, { mm, p0 }, does) {
     gives(cpu, 'soft-dirty', yield* pagemapSoftDirty(cpu, mm, 0), true);
     if (does) gives(cpu, 'clear_refs', yield* clearRefsWrite(cpu, mm, CLEAR_REFS_SOFT_DIRTY), 0);
     looks(cpu, mm, '0-2 rw | 1r 2r - -');
@@ -251,6 +253,7 @@ const softDirty = purpose(
     gives(cpu, 'soft-dirty', yield* pagemapSoftDirty(cpu, mm, PAGE), false);
     gives(cpu, 'soft-dirty where nothing is', yield* pagemapSoftDirty(cpu, mm, 2 * PAGE), false);
     gives(cpu, 'clear_refs', yield* clearRefsWrite(cpu, mm, CLEAR_REFS_ALL), 0);
+    gives(cpu, 'a look at the accessed bit', ((yield* ptepGet(cpu, p0.pte)) & ACCESSED) !== 0, false);
     gives(cpu, 'clear_refs of what there is not', yield* clearRefsWrite(cpu, mm, 99), -EINVAL);
     looks(cpu, mm, '0-2 rw | 7w 2r - -');
   },
@@ -356,6 +359,8 @@ const copying = purpose(
     gives(cpu, 'reclaim', yield* shrinkPages(cpu, [{ page: pages[1]!, mm, address: PAGE }], file), 1);
     looks(cpu, mm, '0-2 rw | 7r - - -');
     gives(cpu, 'a load of what has left the file', yield* userLoad(cpu, mm, PAGE), -EFAULT);
+    yield* truncatePagecache(cpu, file, 0);
+    looks(cpu, mm, '0-2 rw | - - - -');
   },
 );
 

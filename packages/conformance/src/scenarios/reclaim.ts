@@ -3,12 +3,22 @@
  * entries that it cleared.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
-import { contextSwitch, madviseDontneed, shrinkPages } from '@mmu-gather/mm/stepped';
-import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type Cpu, type Mm, type Profile, type Steps, VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  flushTlbBatchedPending,
+  madviseDontneed,
+  mmAlloc,
+  mmap,
+  shrinkPages,
+  tlbBatch,
+  tryToUnmapOne,
+  userStore,
+} from '@mmu-gather/mm/stepped';
+import { type AnyScenario, defineScenario, type Only, thread, type Where } from '../scenario.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
 import { RECLAIMED } from './outcomes.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
 
 interface Reclaimed extends Stage {
   readonly p0: Mapping;
@@ -186,5 +196,109 @@ const t26TwoWords = defineScenario<FileStage>({
   ],
 });
 
+interface Deferred extends Stage {
+  readonly p0: Mapping;
+  readonly p2: Mapping;
+}
+
+/** Pages of two tables, which CPU 2 alone uses. */
+function twoPages(run: Run): Deferred {
+  const mm = run(2, mmAlloc);
+  run(2, (cpu) => contextSwitch(cpu, mm));
+  run(2, (cpu) => mmap(cpu, mm, 0, 4 * PAGE, RW_MEMORY));
+  for (const page of [0, 2]) run(2, (cpu) => userStore(cpu, mm, page * PAGE, 1 + page));
+  return { mm, at: 0, p0: mappingOf(run, mm, 0), p2: mappingOf(run, mm, 2 * PAGE) };
+}
+
+/** Reclaim has cleared an entry, and its flush is still to come. */
+function* defer(cpu: Cpu, { page }: Mapping, mm: Mm, address: number): Steps<void> {
+  yield* tryToUnmapOne(cpu, page, mm, address, tlbBatch());
+}
+
+/** Reclaim has cleared both entries, and CPU 2 still writes through what it holds of them. */
+function bothDeferred(run: Run): Deferred {
+  const stage = twoPages(run);
+  run(2, (cpu) => cpu.enterUser());
+  run(0, (cpu) => defer(cpu, stage.p0, stage.mm, 0));
+  run(0, (cpu) => defer(cpu, stage.p2, stage.mm, 2 * PAGE));
+  return stage;
+}
+
+/** Under the PTL of its own table, somebody takes an empty entry for one that is cached nowhere. */
+function reads({ mm }: Deferred, { ptl }: Mapping, address: number): Body {
+  return thread(function* (cpu) {
+    yield* cpu.spinLock(ptl);
+    yield* flushTlbBatchedPending(cpu, mm);
+    cpu.claim.settled(cpu.read(mm.pgd), address);
+    yield* cpu.spinUnlock(ptl);
+  });
+}
+
+const DEFERS: Only = {
+  archs: ['x86'],
+  why: 'elsewhere reclaim defers nothing, or begins its flush at once, and waits for it later',
+};
+
+/** With a ring each flush has many more states. */
+const NO_RING: Where = { profile: { deferral: 'counter' } };
+
+/** Two readers at once: what the first one has not flushed yet, the second one may not take for flushed. */
+function twoReaders(form: Profile['batchedPending']): AnyScenario {
+  const id = `reclaim/two-readers/${form}`;
+  return defineScenario<Deferred>({
+    id,
+    title: `two who need to know what reclaim has not flushed settle it at once, each under a PTL of his own (${form})`,
+    source: 'mm/rmap.c flush_tlb_batched_pending: the count is noted after the flush',
+    cpus: 3,
+    only: DEFERS,
+    where: NO_RING,
+    profile: { batchedPending: form },
+    setup: bothDeferred,
+    threads: (env) => [reads(env, env.p0, 0), reads(env, env.p2, 2 * PAGE)],
+    twins: [
+      {
+        id: `${id}/unseen`,
+        why: 'nothing is on record, so both take the entries for settled',
+        oracle: 'O9',
+        property: 'SAC',
+        profile: { batchedPending: 'none' },
+      },
+    ],
+  });
+}
+
+const twoDeferrals = defineScenario<Deferred>({
+  id: 'reclaim/two-deferrals',
+  title: 'reclaim on two CPUs defers a flush of one mm each: it counts both',
+  source: 'mm/rmap.c set_tlb_ubc_flush_pending',
+  cpus: 3,
+  only: DEFERS,
+  where: NO_RING,
+  profile: { batchedPending: 'counters', reclaimBatch: true },
+  setup: twoPages,
+  threads: ({ mm, p0, p2 }) => [thread((cpu) => defer(cpu, p0, mm, 0)), thread((cpu) => defer(cpu, p2, mm, 2 * PAGE))],
+  final: (peek, { mm }) =>
+    peek(mm.tlbFlushBatched) === 2 ? undefined : 'two flushes were deferred, and it counts others',
+  twins: [
+    {
+      id: 'reclaim/two-deferrals/flag',
+      why: 'a flag does not count',
+      oracle: 'assert',
+      profile: { batchedPending: 'flag' },
+    },
+  ],
+});
+
 /** All of them. */
-export const RECLAIM: readonly AnyScenario[] = [t20, dropClean, dropDirty, t7, t26, t26TwoWords];
+export const RECLAIM: readonly AnyScenario[] = [
+  t20,
+  dropClean,
+  dropDirty,
+  t7,
+  t26,
+  t26TwoWords,
+  twoReaders('flag'),
+  twoReaders('counters'),
+  twoReaders('two-words'),
+  twoDeferrals,
+];

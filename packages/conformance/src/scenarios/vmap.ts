@@ -1,10 +1,12 @@
 /**
  * Kernel addresses: unmapped lazily, flushed before they are used again.
  */
-import type { Run } from '@mmu-gather/checker';
-import type { Address } from '@mmu-gather/core/stepped';
-import { changePageAttr, flushTlbKernelAll, vmallocInit, vmap, vunmap } from '@mmu-gather/mm/stepped';
+import type { Body, Run } from '@mmu-gather/checker';
+import { type Address, EVERYTHING, VmapLists } from '@mmu-gather/core/stepped';
+import { changePageAttr, flushTlbKernelAll, vmallocInit, vmap, vmUnmapAliases, vunmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { gives } from './look.ts';
+import { PAGE } from './stage.ts';
 
 interface Mapped {
   /** Frames that are mapped one after the other. */
@@ -65,7 +67,7 @@ const full = defineScenario<Mapped>({
   threads: ({ frames, at }) => [
     thread(function* (cpu) {
       yield* vunmap(cpu, at[0]!);
-      yield* vmap(cpu, [frames[0]!]);
+      gives(cpu, 'a search for an address', (yield* vmap(cpu, [frames[0]!])) >= 0, true);
     }),
     thread((cpu) => vunmap(cpu, at[1]!)),
   ],
@@ -80,6 +82,39 @@ const full = defineScenario<Mapped>({
   ],
 });
 
+/** An address was unmapped, and is to be flushed. */
+function unmapped(run: Run): Mapped {
+  const stage = mapped(1, 1)(run);
+  run(0, (cpu) => vunmap(cpu, stage.at[0]!));
+  return stage;
+}
+
+function purge({ at }: Mapped): Body {
+  return thread(function* (cpu) {
+    yield* vmUnmapAliases(cpu);
+    cpu.claim.reassigned({ start: at[0]!, end: at[0]! + PAGE });
+  });
+}
+
+const purges = defineScenario<Mapped>({
+  id: 'vmap/two-purges',
+  title: 'two CPUs purge at once: each returns when what was unmapped before is flushed, whoever does it',
+  source: 'mm/vmalloc.c vmap_purge_lock',
+  cpus: 2,
+  profile: { vmapReuse: 'purge' },
+  setup: unmapped,
+  threads: (env) => [purge(env), purge(env)],
+  twins: [
+    {
+      id: 'vmap/two-purges/no-ipi-wait',
+      why: 'the purge does not wait until its flush took effect everywhere',
+      oracle: 'O15',
+      property: 'SAC',
+      wrong: 'kernel-no-wait',
+    },
+  ],
+});
+
 const attributes = defineScenario<Mapped>({
   id: 'T25/attributes',
   title: 'the memory attributes of a page change while an alias that was unmapped may still be cached',
@@ -90,6 +125,7 @@ const attributes = defineScenario<Mapped>({
     thread(function* (cpu) {
       yield* vunmap(cpu, at[0]!);
       yield* changePageAttr(cpu);
+      cpu.claim.reassigned({ start: at[0]!, end: at[0]! + PAGE });
     }),
   ],
   twins: [
@@ -125,6 +161,32 @@ const generation = defineScenario<Mapped>({
       oracle: 'O15',
       property: 'SAC',
       profile: { vmapReuse: 'any-generation' },
+    },
+  ],
+});
+
+const flushes = defineScenario<VmapLists>({
+  id: 'vmap/two-flushes',
+  title: 'two full flushes at once: both are counted, so that the next one has a number of its own',
+  source: 'J. Fitzhardinge, March 2009',
+  cpus: 2,
+  profile: { vmapReuse: 'generation' },
+  setup(run, kernel) {
+    run(0, vmallocInit);
+    return VmapLists.at(kernel.vmap);
+  },
+  threads: () => [thread(flushTlbKernelAll), thread(flushTlbKernelAll)],
+  final: (peek, { flushBegun, flushDone }) =>
+    peek(flushBegun) === 2 && peek(flushDone) === 2 ? undefined : 'two flushes were made, and others are counted',
+  twins: [
+    {
+      id: 'vmap/two-flushes/uncounted',
+      why: 'one of them is not counted',
+      oracle: 'assert',
+      threads: () => [
+        thread(flushTlbKernelAll),
+        thread((cpu) => cpu.kernel.backend.flushTlbKernelRange(cpu, 0, EVERYTHING)),
+      ],
     },
   ],
 });
@@ -167,4 +229,4 @@ const stack = defineScenario<Mapped>({
 });
 
 /** All of them. */
-export const VMAP: readonly AnyScenario[] = [t25, full, attributes, generation, stack];
+export const VMAP: readonly AnyScenario[] = [t25, full, purges, flushes, attributes, generation, stack];
