@@ -127,7 +127,7 @@ function versionOf(kernel: string): { profile: Profile; id: string; hugeZeroPage
  * @param cpusSeen the number of CPUs that the recording's header names, if any
  * @param whatIf what runs instead of the recorded kernel
  */
-export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: WhatIf = {}): Machine {
+export async function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: WhatIf = {}): Promise<Machine> {
   const assumed: Assumed[] = [];
   function given<F extends keyof MachineFacts>(
     fact: F,
@@ -138,7 +138,7 @@ export function machineOf(facts: MachineFacts, cpusSeen: number | null, whatIf: 
     if (!assumed.some((other) => other.fact === fact)) assumed.push({ fact, value: fallback });
     return fallback;
   }
-  const kit = KITS[given('backend', DEFAULT_FACTS.backend)];
+  const { KIT: kit } = await KITS[given('backend', DEFAULT_FACTS.backend)]();
   const version = versionOf(given('kernel', DEFAULT_FACTS.kernel));
   // How far MADV_DONTNEED frees tables depends on where VMAs end.
   const profile: Profile = { ...version.profile, vmaMerge: true, ...kit.config, ...whatIf.profile };

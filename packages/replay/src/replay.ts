@@ -63,7 +63,7 @@ export function replay(path: string, options: ReplayOptions = {}): Promise<Repla
 export async function replayWatched(path: string, options: ReplayOptions & Watching): Promise<ReplayReport> {
   const started = performance.now();
   const trace = await openTrace(path);
-  const machine = machineOf({ ...trace.facts, ...options.facts }, trace.header.cpus, options.whatIf);
+  const machine = await machineOf({ ...trace.facts, ...options.facts }, trace.header.cpus, options.whatIf);
   const ticks = trace.clock.ticksPerSecond ?? MICROSECONDS;
   const alternatives = (operation: Operation): Alternatives =>
     options.exact === true ? NONE : model.alternatives(operation);

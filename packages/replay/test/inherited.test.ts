@@ -33,8 +33,10 @@ const MAPS = [
   `7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0  [stack]`,
 ].join('\n');
 
+const machine = await machineOf({ kernel: '6.18' }, 1);
+
 function inherit(pages: readonly Run[]) {
-  const host = new Host(machineOf({ kernel: '6.18' }, 1), new Ledger(), new Ledger(), 1e6);
+  const host = new Host(machine, new Ledger(), new Ledger(), 1e6);
   const files = new Files(true);
   const spaces = new Spaces(host, files, false);
   const inherited = new Inherited(host, files, spaces);
