@@ -16,6 +16,7 @@ export { replay, type ReplayOptions } from './replay.ts';
 export {
   type Cut,
   type Gap,
+  type InterruptScore,
   type Mismatch,
   type ReplayReport,
   type Score,
