@@ -174,10 +174,8 @@ function page() {
         of('covered'),
         ({ note, where, oracle }) => `: ${note}; the pair is killed by \`${where}\` (${oracle})`,
       ),
-      ...part(
-        'Not needed here, and needed elsewhere',
-        of('elsewhere'),
-        ({ where, oracle, note }) => (oracle === '' ? `: on ${where} it ${note}` : `: ${where} (${oracle})`),
+      ...part('Not needed here, and needed elsewhere', of('elsewhere'), ({ where, oracle, note }) =>
+        oracle === '' ? `: on ${where} it ${note}` : `: ${where} (${oracle})`,
       ),
       ...part('Unexplained', of('unexplained'), ({ note }) => `: ${note}`),
       ...part('Not reached', of('unreached'), () => ''),

@@ -127,9 +127,9 @@ const missTable = defineScenario<Stage>({
   ],
 });
 
-/** An mm with a small TSB, and where TSBs are. */
+/** An mm with a small TSB. */
 interface Growing extends Stage {
-  readonly tsbs: TsbMemory;
+  readonly backend: Sparc64;
 }
 
 /** TSBs that were freed and serve nobody. */
@@ -141,20 +141,23 @@ function freeTsbs(peek: (cell: number) => number, { freed }: TsbMemory): number 
 
 const growTwice = defineScenario<Growing>({
   id: 'sparc64/tsb-grow-twice',
-  title: 'two threads find the TSB too small: one of them replaces it, and nobody keeps, or frees, what serves',
+  title:
+    'two threads find the TSB too small: one of them replaces it with all that is in it, and nobody keeps, or frees, what serves',
   source: 'arch/sparc/mm/tsb.c tsb_grow',
   cpus: 2,
   only: ONLY,
   backend: { sparc64: { tsbEntries: 1, tsbMaxEntries: 4, hugeTsbEntries: 0, tsbs: 2 } },
   setup: (run, kernel) => ({
     ...setStage(run, { touched: [0], inKernel: [1] }),
-    tsbs: (kernel.backend as Sparc64).tsbs,
+    backend: kernel.backend as Sparc64,
   }),
   threads: ({ mm }) => [thread((cpu) => tsbGrow(cpu, mm, 4)), thread((cpu) => tsbGrow(cpu, mm, 2))],
-  final(peek, { mm, tsbs }) {
+  final(peek, { mm, at, backend }) {
     const entries = peek(peek(contextTsb(mm)));
     if (entries < 2) return `the TSB has ${entries} entries: nobody has replaced it`;
-    const free = freeTsbs(peek, tsbs);
+    const found = backend.translationTable!.lookup(peek, 0, at, 0);
+    if (found.length === 0) return 'what a fault has put into the TSB is not in the larger one';
+    const free = freeTsbs(peek, backend.tsbs);
     return free === 2 ? undefined : `${free} of three TSBs are free, and one is in use`;
   },
   twins: [
