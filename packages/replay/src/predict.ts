@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export type { Architecture, Observed, Places } from './arch/arch.ts';
+export type { Architecture, During, Observed, Places } from './arch/arch.ts';
 export { type ArchId, ARCH_IDS } from './arch/kits.ts';
 export * from './facts.ts';
 export * from './read/error.ts';
@@ -16,6 +16,7 @@ export { replay, type ReplayOptions } from './replay.ts';
 export {
   type Cut,
   type Gap,
+  type InterruptMismatch,
   type InterruptScore,
   type Mismatch,
   type ReplayReport,

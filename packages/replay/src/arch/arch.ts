@@ -11,7 +11,6 @@
 import type { Cpu } from '@mmu-gather/core';
 import type { MmuEvent } from '@mmu-gather/counting';
 import type { TaskEvent } from '../read/event.ts';
-import type { Operation } from '../schedule/action.ts';
 
 /** What a recording would show of something that the running code did. */
 export interface Observed {
@@ -21,6 +20,14 @@ export interface Observed {
   readonly pages: number;
   /** Addresses and operands, as far as they are recorded and can be known. */
   readonly where?: string;
+}
+
+/** The operation that the running code is at. */
+export interface During {
+  /** The system call; else `fault`, `switch` or `exit`. */
+  readonly name: string;
+  /** Its arguments, if it is a system call. */
+  readonly args: readonly number[];
 }
 
 /** Addresses where programs begin, by which a recording tells whether they are randomised. */
@@ -44,11 +51,7 @@ export interface Architecture {
   /** An event in the model's words: probes that stand for flushes and faults become such. */
   readonly recorded: (event: TaskEvent) => TaskEvent;
   /** What a recording shows of a tracepoint of the running code in an operation; null: nothing. */
-  readonly traced: (
-    event: string,
-    values: readonly number[],
-    operation: Pick<Operation, 'name' | 'args'>,
-  ) => Observed | null;
+  readonly traced: (event: string, values: readonly number[], during: During) => Observed | null;
   /** How many pages a tracepoint of the running code says were dropped from TLBs, -1 for everything; null: none. */
   readonly drops: (event: string, values: readonly number[]) => number | null;
   /** What it shows of an MMU event; null: no event is recorded at all. */

@@ -14,8 +14,7 @@ import { FLUSH_PAGE } from '@mmu-gather/arm64';
 import type { MmuEvent } from '@mmu-gather/counting';
 import type { Other, TaskEvent } from '../read/event.ts';
 import { word } from '../read/fields.ts';
-import type { Operation } from '../schedule/action.ts';
-import { type Architecture, hexText, type Observed } from './arch.ts';
+import { type Architecture, type During, hexText, type Observed } from './arch.ts';
 import { faultOf, head, probed, valueOf } from './faults.ts';
 
 const CONTEXT_LOAD = 0;
@@ -86,15 +85,11 @@ function movesTable(start: number, end: number, stride: number): boolean {
 const MADV_PAGEOUT = 21;
 
 /** MADV_PAGEOUT: the kernel takes no probe where it flushes (madvise_pageout+0x184). */
-function pagesOut({ name, args }: Pick<Operation, 'name' | 'args'>): boolean {
+function pagesOut({ name, args }: During): boolean {
   return (name === 'madvise' && args[2] === MADV_PAGEOUT) || (name === 'process_madvise' && args[3] === MADV_PAGEOUT);
 }
 
-function traced(
-  event: string,
-  [a = 0, b = 0, c = 0, d = 0]: readonly number[],
-  operation: Pick<Operation, 'name' | 'args'>,
-): Observed | null {
+function traced(event: string, [a = 0, b = 0, c = 0, d = 0]: readonly number[], operation: During): Observed | null {
   switch (event) {
     case 'arm64_gather':
       return pagesOut(operation) ? null : gather(hexText(a), hexText(b), c);
