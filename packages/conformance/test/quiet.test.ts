@@ -94,6 +94,14 @@ const WRONG: readonly [
   message: RegExp,
   stage?: (run: Run) => Mm,
 ][] = [
+  [
+    'reverse-map',
+    'a VMA has pages of its own and does not know it',
+    function* (cpu, { mm }) {
+      yield* cpu.writeOnce(Vma.at(cpu.read(mm.mmap)).anonVma, 0);
+    },
+    /nobody finds by its page/,
+  ],
   ['sections', 'interrupts stay off', (cpu) => cpu.localIrqDisable(), /CPU 0 has interrupts off/],
   ['sections', 'an RCU section is not left', (cpu) => cpu.rcuReadLock(), /CPU 0 is in an RCU section/],
   ['locks', 'mmap_lock is kept', (cpu, { mm }) => cpu.downRead(mm.mmapLock), /mm0\.mmapLock is still locked/],

@@ -292,6 +292,7 @@ export function* tlbFlushMmu(cpu: Cpu, tlb: MmuGather): Steps<void> {
 export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
   const { mm } = tlb;
   const { finishSync } = cpu.kernel.profile;
+  cpu.claim.that(tlb.vma === null, 'O16', 'a gather ends between tlb_start_vma and tlb_end_vma');
   cpu.claim.that(tlb.bracket === null, 'O16', 'a gather ends between tlb_start_ptes and tlb_end_ptes');
   let awaited = NO_WAIT;
   if (!looksAtPending(cpu)) {

@@ -53,7 +53,7 @@ import {
   setPteAt,
 } from './page-table.ts';
 import { findVma, vmaLookup, vmaModifyFlags, vmaNext, vmasOf } from './vma.ts';
-import { mmapWriteUnlock, vmaStartWrite } from './vma-lock.ts';
+import { mmapWriteUnlock, vmaAssertWriteLocked, vmaStartWrite } from './vma-lock.ts';
 
 /**
  * hugepage_madvise, MADV_HUGEPAGE: from now on huge pages are wanted in the range.
@@ -176,7 +176,7 @@ export function* retractPageTables(cpu: Cpu, mapping: AddressSpace, pgoff: numbe
     const mm = Mm.at(cpu.read(vma.mm));
     if (!hugeFits(cpu, vma, start)) continue;
     if (!exclusive) {
-      const table = yield* unlinkEmptyTable(cpu, mm, start);
+      const table = yield* unlinkEmptyTable(cpu, mm, start, null);
       if (table !== 0) tables.push(table);
     } else if (!mms.includes(mm)) {
       yield* mmgrab(cpu, mm);
@@ -197,7 +197,7 @@ function* retractExclusive(cpu: Cpu, mm: Mm, mapping: AddressSpace, pgoff: numbe
     const inside = start >= cpu.read(vma.start) && start < cpu.read(vma.end);
     if (cpu.read(vma.mapping) !== mapping.address || !inside || !hugeFits(cpu, vma, start)) continue;
     yield* vmaStartWrite(cpu, mm, vma);
-    const table = yield* unlinkEmptyTable(cpu, mm, start);
+    const table = yield* unlinkEmptyTable(cpu, mm, start, vma);
     if (table !== 0) tables.push(table);
   }
   yield* mmapWriteUnlock(cpu, mm);
@@ -205,8 +205,9 @@ function* retractExclusive(cpu: Cpu, mm: Mm, mapping: AddressSpace, pgoff: numbe
   yield* mmdrop(cpu, mm);
 }
 
-/** Unlinks and flushes a PTE table without entries. @returns the table, or 0 */
-function* unlinkEmptyTable(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
+/** Unlinks and flushes a PTE table without entries. @param vma is locked for write; null if faults go on @returns the table, or 0 */
+function* unlinkEmptyTable(cpu: Cpu, mm: Mm, address: number, vma: Vma | null): Steps<Address> {
+  if (vma !== null) vmaAssertWriteLocked(cpu, vma);
   const pmd = yield* pmdOffset(cpu, mm, address);
   if (pmd === 0) return 0;
   const table = yield* pteOffsetMapLock(cpu, pmd);

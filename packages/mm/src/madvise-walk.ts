@@ -18,7 +18,6 @@ import {
   type Cpu,
   type Entry,
   entryCell,
-  entryNone,
   entryTarget,
   type Mm,
   type MmuGather,
@@ -73,7 +72,6 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   for (let at = start; at < end; at += size, pte++) {
     const entry = yield* ptepGet(cpu, pte);
-    if (entryNone(entry)) continue;
     if (ptePresent(entry)) {
       yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
       if (cpu.kernel.profile.madviseSplits && at + size < end) yield* dropPtlToSplit(cpu, tlb, table);

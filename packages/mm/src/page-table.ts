@@ -62,6 +62,8 @@ export function* pmdOffset(cpu: Cpu, mm: Mm, address: number): Steps<Cell> {
   for (let level = geometry.bits.length - 1; level > 1; level--) {
     const entry = yield* cpu.readOnce(entryCell(geometry, table, level, address));
     if (entryNone(entry)) return 0;
+    // pud_bad
+    cpu.claim.that(leadsToTable(entry), 'O16', 'an upper entry leads to no table');
     table = entryTarget(entry);
   }
   return entryCell(geometry, table, 1, address);
@@ -154,7 +156,10 @@ export function* pteAllocMap(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
  */
 export function ptlPtr(cpu: Cpu, table: Address): Cell {
   const own = tablePtl(cpu.kernel.geometry, table);
-  return cpu.kernel.profile.splitPtl ? own : cpu.read(own);
+  if (cpu.kernel.profile.splitPtl) return own;
+  const shared = cpu.read(own);
+  cpu.claim.that(shared !== 0, 'O16', 'a table does not know the lock of its mm');
+  return shared;
 }
 
 /** Locks a table that is mapped, and unmaps it. @returns true with the lock held, or false if it was unlinked meanwhile */

@@ -12,6 +12,7 @@ import {
   PG_DIRTY,
   PG_KSM,
   pteDirty,
+  PSE,
   ptePresent,
   pteUffdWp,
   pteWrite,
@@ -55,7 +56,10 @@ export const PLACES: Clause = {
       if (vma === undefined || end.now.peek(vma.end) < address + size) return says(end, leaf, 'where there is no VMA');
       if (isMigrationPte(entry)) return says(end, leaf, 'which nobody will replace');
       const { zeroPage, hugeZeroPage } = end.kernel;
-      if (hugeZeroPage !== 0 && entryTarget(entry) === hugeZeroPage) continue;
+      if (hugeZeroPage !== 0 && entryTarget(entry) === hugeZeroPage) {
+        if ((entry & PSE) !== 0) continue;
+        return says(end, leaf, 'which is a part of the huge page of zeroes');
+      }
       const freed = end.pagesOf(leaf).find((page) => page !== zeroPage && !end.now.live(page));
       if (freed !== undefined && !(isSwapPte(entry) && own.slotFreed(freed))) return says(end, leaf, 'which is freed');
     }
@@ -122,5 +126,18 @@ export const NOTICE: Clause = {
         return undefined;
       const clean = end.pagesOf(leaf).some((page) => (end.now.peek(Page.at(page).flags) & PG_DIRTY) === 0);
       return clean ? 'and its file does not know that it may be written to' : undefined;
+    }),
+};
+
+/** Whether the reverse map finds pages. */
+export const REVERSE_MAP: Clause = {
+  id: 'reverse-map',
+  says: 'a VMA with pages of its own is known to the reverse map, and fork copies it',
+  find: (end) =>
+    each(end, (leaf, vma) => {
+      const { entry } = leaf;
+      if (!ptePresent(entry) || (entry & SPECIAL) !== 0 || end.now.peek(vma.anonVma) !== 0) return undefined;
+      const own = end.pagesOf(leaf).some((page) => end.now.peek(Page.at(page).mapping) === 0);
+      return own ? 'which nobody finds by its page' : undefined;
     }),
 };

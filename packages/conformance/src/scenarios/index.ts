@@ -43,6 +43,7 @@ import { MOVES } from './moves.ts';
 import { MASKS } from './masks.ts';
 import { MMAP_LOCKS } from './mmap-lock.ts';
 import { MUNMAP } from './munmap.ts';
+import { PAGE_WORDS } from './page-words.ts';
 import { PFNMAP } from './pfnmap.ts';
 import { RADIX_FLUSHES } from './powerpc-radix-flush.ts';
 import { RADIX_FORMS } from './powerpc-radix-forms.ts';
@@ -159,6 +160,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...PURPOSES_OF_SPACES,
   ...MMAP_LOCKS,
   ...TWO_FAULTS,
+  ...PAGE_WORDS,
   ...STORM,
   ...TABLES,
   ...GUP_FAST,

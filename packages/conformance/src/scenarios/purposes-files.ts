@@ -29,7 +29,9 @@ import {
   mmap,
   munmap,
   type PageCache,
+  pmdOffset,
   populate,
+  retractPageTables,
   shrinkPages,
   truncatePagecache,
   unmapMappingRange,
@@ -131,6 +133,9 @@ const unnoticed = purpose(
     gives(cpu, 'a look at the page', isDirty(cpu, pages[0]!), true);
     yield* truncatePagecache(cpu, file, 0);
     looks(cpu, mm, '0-2 rw | - - - -');
+    const pmd = yield* pmdOffset(cpu, mm, 0);
+    yield* retractPageTables(cpu, file, 0);
+    gives(cpu, 'a look at the upper entry', yield* cpu.readOnce(pmd), 0);
   },
 );
 

@@ -2,7 +2,7 @@
  * What operations on huge pages are for: the one of zeroes, hints, advice, several under one table, and where there shall be none.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Geometry, PAGE_SHIFT, putPage, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { entryTarget, type Geometry, Page, PAGE_SHIFT, putPage, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   CLEAR_REFS_SOFT_DIRTY,
@@ -17,6 +17,7 @@ import {
   madvise,
   madviseDontneed,
   madvisePageout,
+  migratePages,
   mmAlloc,
   mmap,
   mmput,
@@ -27,6 +28,7 @@ import {
   munmap,
   mwriteprotectRange,
   pagemapSoftDirty,
+  pmdOffset,
   uffdRegisterWp,
   userLoad,
   userStore,
@@ -156,9 +158,13 @@ const advised = purpose(
     if (does) gives(cpu, 'MADV_FREE', yield* madvise(cpu, mm, 0, 2 * PAGE, MADV_FREE), 0);
     gives(cpu, 'MADV_COLD', yield* madvise(cpu, mm, 2 * PAGE, 2 * PAGE, MADV_COLD), 0);
     looks(cpu, mm, '0-4 rw | [1w] [0w] [3w] [0w]');
+    const huge = entryTarget(yield* cpu.readOnce(yield* pmdOffset(cpu, mm, 2 * PAGE)));
+    const part = { page: huge + Page.words, mm, address: 3 * PAGE };
+    gives(cpu, 'migration of a part', yield* migratePages(cpu, [part]), 1);
+    looks(cpu, mm, '0-4 rw | [1w] [0w] 3w 0w');
     gives(cpu, 'pageout', yield* madvisePageout(cpu, mm, 0, PAGE, () => false), 0);
     gives(cpu, 'pageout', yield* madvisePageout(cpu, mm, 0, PAGE, () => false), 0);
-    looks(cpu, mm, '0-4 rw | - 0w [3w] [0w]');
+    looks(cpu, mm, '0-4 rw | - 0w 3w 0w');
     gives(cpu, 'register', yield* uffdRegisterWp(cpu, mm, 2 * PAGE, 2 * PAGE), 0);
     gives(cpu, 'protect', yield* mwriteprotectRange(cpu, mm, 2 * PAGE, 2 * PAGE, true), 0);
     looks(cpu, mm, '0-2 rw, 2-4 rw | - 0w 3r! 0r!');

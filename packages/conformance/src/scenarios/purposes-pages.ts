@@ -1,12 +1,13 @@
 /**
  * What pages are told, and by whom: who is alone with them, whether they may be dropped, whether they were written.
  */
-import { PG_DIRTY, PG_LAZYFREE, Page, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { ACCESSED, PG_DIRTY, PG_LAZYFREE, Page, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
   dupMm,
   EINVAL,
   ENOMEM,
   ksmMakeStable,
+  MADV_COLD,
   MADV_FREE,
   madvise,
   madviseDontneed,
@@ -50,6 +51,8 @@ const givenUp = purpose(
   function* (cpu, { mm, p0, p1 }, does) {
     const [first, second] = [p0, p1].map(({ page }, i) => [{ page, mm, address: i * PAGE }]);
     const flags = (page: number): number => cpu.read(Page.at(page).flags);
+    gives(cpu, 'MADV_COLD', yield* madvise(cpu, mm, PAGE, PAGE, MADV_COLD), 0);
+    gives(cpu, 'a look at the entry', (cpu.read(p1.pte) & ACCESSED) !== 0, false);
     if (does) gives(cpu, 'MADV_FREE', yield* madvise(cpu, mm, 0, PAGE, MADV_FREE), 0);
     gives(cpu, 'a look at the page', (flags(p0.page) & PG_LAZYFREE) !== 0, true);
     gives(cpu, 'a store', yield* userStore(cpu, mm, 0, 7), 0);
@@ -75,10 +78,12 @@ const pageout = purpose(
     const stage = four(run);
     return { ...stage, p3: mappingOf(run, stage.mm, 3 * PAGE) };
   },
-  function* (cpu, { mm }, does) {
+  function* (cpu, { mm, p3 }, does) {
     gives(cpu, 'MADV_FREE', yield* madvise(cpu, mm, 0, 3 * PAGE, MADV_FREE), 0);
     if (does) gives(cpu, 'pageout', yield* madvisePageout(cpu, mm, PAGE, PAGE, () => false), 0);
     looks(cpu, mm, '0-4 rw | 1w - 3w 4w');
+    gives(cpu, 'pageout of what has nowhere to go', yield* madvisePageout(cpu, mm, 3 * PAGE, PAGE, () => false), 0);
+    gives(cpu, 'a look at the entry', (cpu.read(p3.pte) & ACCESSED) === 0, cpu.kernel.profile.pageoutAges);
     gives(cpu, 'munmap', yield* munmap(cpu, mm, 0, PAGE), 0);
     gives(cpu, 'pageout from a hole', yield* madvisePageout(cpu, mm, 0, 2 * PAGE, () => false), -ENOMEM);
     gives(cpu, 'pageout of half a page', yield* madvisePageout(cpu, mm, 1, PAGE, () => false), -EINVAL);

@@ -486,6 +486,9 @@ const forkMm = defineScenario<Stage>({
     thread(function* (cpu) {
       const child = yield* dupMm(cpu, mm);
       yield* contextSwitch(cpu, child);
+      // Nobody has deferred anything in the child: by that generation it looks as if, and its flush is reported.
+      yield* cpu.kernel.backend.flushTlbMm(cpu, child);
+      cpu.claim.that((yield* cpu.readOnce(child.tlbGenCompleted)) !== 0, 'O17', 'a flush for nobody is not reported');
       yield* madviseDontneed(cpu, child, 0, PAGE);
       cpu.claim.that(!(yield* pendingReader(cpu, child, 0)), 'O9', 'pending although it was flushed');
     }),
