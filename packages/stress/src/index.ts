@@ -10,5 +10,6 @@ export * from './bugs.ts';
 export type { EventLine } from './event-lines.ts';
 export * from './mended.ts';
 export * from './run.ts';
+export * from './shows-as.ts';
 export { type Area, type Count, machineOptions, type Shared, STRESS_GEOMETRY } from './space.ts';
 export type { Range, Task } from './task.ts';
