@@ -2,7 +2,7 @@
  * Boot: reserves what exists before any CPU runs, and links backend and profile.
  */
 import { designWords } from './design-words.ts';
-import { entrySize, tableEntries } from './geometry.ts';
+import { entrySize, tableEntries, taskSize } from './geometry.ts';
 import { type Arena, type BootOptions, type Kernel, mmFields, Runqueue } from './kernel.ts';
 import { Page } from './mm.ts';
 import { tlbRemoveTableSmpSync } from './table-free.ts';
@@ -29,6 +29,7 @@ export function bootKernel(arena: Arena, options: BootOptions): Kernel {
     cpus: options.cpus,
     geometry: options.geometry,
     entrySizes: options.geometry.bits.map((_, level) => entrySize(options.geometry, level)),
+    taskSize: taskSize(options.geometry),
     backend,
     profile: options.profile,
     handlers: [...backend.handlers, tlbRemoveTableSmpSync],

@@ -4,7 +4,6 @@
  * The hull is empty after a reset and only grows. A gather of a whole mm has no hull: everything is in it.
  */
 import type { Cpu } from './cpu.ts';
-import { taskSize } from './geometry.ts';
 import type { MmuGather } from './mmu-gather.ts';
 
 /** A range that grows. */
@@ -26,7 +25,7 @@ export function tlbResetRange(cpu: Cpu, tlb: MmuGather): void {
   if (tlb.fullmm) {
     tlb.start = tlb.end = Number.MAX_SAFE_INTEGER;
   } else {
-    tlb.start = taskSize(cpu.kernel.geometry);
+    tlb.start = cpu.kernel.taskSize;
     tlb.end = 0;
   }
   tlb.freedTables = false;

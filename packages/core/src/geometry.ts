@@ -75,18 +75,9 @@ export function entryAddrEnd(geometry: Geometry, level: number, address: number,
   return Math.min((Math.floor(address / size) + 1) * size, end);
 }
 
-function userSize(geometry: Geometry): number {
+/** First address past user space (TASK_SIZE). Real four-level machines give the upper half to the kernel. */
+export function taskSize(geometry: Geometry): number {
   if (geometry.userEnd !== undefined) return geometry.userEnd;
   const all = entrySize(geometry, geometry.bits.length);
   return all >= 2 ** 48 ? 2 ** 47 - pageSize(geometry) : all;
-}
-
-/** The shape that was asked about last, at each flush of a gather: a machine has one. */
-let asked: Geometry | null = null;
-let askedSize = 0;
-
-/** First address past user space (TASK_SIZE). Real four-level machines give the upper half to the kernel. */
-export function taskSize(geometry: Geometry): number {
-  if (geometry !== asked) [asked, askedSize] = [geometry, userSize(geometry)];
-  return askedSize;
 }

@@ -33,6 +33,8 @@ export interface Kernel {
   readonly geometry: Geometry;
   /** Bytes that one entry of each level maps (entrySize of the geometry): for what is done for each entry. */
   readonly entrySizes: readonly number[];
+  /** First address past user space (taskSize of the geometry). */
+  readonly taskSize: number;
   /** The architecture. */
   readonly backend: Backend;
   /** Which batching schemes the generic code uses. */

@@ -12,7 +12,7 @@ import type {
   Steps,
   Test,
 } from '../src/index.ts';
-import { ASM_GENERIC, entrySize, FOUR_LEVELS, LINUX_6_18 } from '../src/index.ts';
+import { ASM_GENERIC, entrySize, FOUR_LEVELS, LINUX_6_18, taskSize } from '../src/index.ts';
 
 /** What one gather's flush recorded. */
 export interface Flush {
@@ -53,6 +53,7 @@ export function fakeCpu(profile: Partial<Profile> = {}, cpus = 1): FakeCpu {
     cpus,
     geometry: FOUR_LEVELS,
     entrySizes: FOUR_LEVELS.bits.map((_, level) => entrySize(FOUR_LEVELS, level)),
+    taskSize: taskSize(FOUR_LEVELS),
     backend,
     profile: { ...LINUX_6_18, ...profile },
     handlers: [handler],

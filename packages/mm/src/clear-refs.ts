@@ -27,7 +27,6 @@ import {
   ptePresent,
   SOFT_DIRTY,
   type Steps,
-  taskSize,
   tlbEndPtes,
   tlbEndVma,
   tlbFinishMmu,
@@ -120,7 +119,7 @@ function* clearGathering(cpu: Cpu, mm: Mm, type: number): Steps<void> {
   }
   const { clearRefsNotifierEnd } = cpu.kernel.profile;
   if (softDirty && clearRefsNotifierEnd === 'before-flush') yield* mmuNotifierEnd(cpu, mm);
-  yield* tlbFinishMmu(cpu, tlb, 0, taskSize(cpu.kernel.geometry));
+  yield* tlbFinishMmu(cpu, tlb, 0, cpu.kernel.taskSize);
   if (softDirty && clearRefsNotifierEnd === 'after-flush') yield* mmuNotifierEnd(cpu, mm);
 }
 

@@ -16,7 +16,6 @@ import {
   type Mm,
   pageSize,
   type Steps,
-  taskSize,
   type Vma,
   VM_SHARED,
   vmAccess,
@@ -61,7 +60,7 @@ export function* mremap(
   const dontunmap = (flags & MREMAP_DONTUNMAP) !== 0;
   if (dontunmap && ((flags & MREMAP_MAYMOVE) === 0 || oldSize !== newSize)) return -EINVAL;
   if (fixed && (!pageAligned(cpu, to) || (to < from + oldSize && from < to + newSize))) return -EINVAL;
-  if (fixed && to > taskSize(cpu.kernel.geometry) - newSize) return -EINVAL;
+  if (fixed && to > cpu.kernel.taskSize - newSize) return -EINVAL;
   yield* cpu.downWrite(mm.mmapLock);
   const vma = vmaLookup(cpu, mm, from);
   if (vma === null || cpu.read(vma.end) < from + oldSize) {

@@ -34,7 +34,6 @@ import {
   PRESENT,
   RW,
   type Steps,
-  taskSize,
   tlbUpdateGeneration,
   VmapArea,
   VmapLists,
@@ -192,7 +191,7 @@ function* placeArea(cpu: Cpu, area: VmapArea, bytes: number): Steps<boolean> {
     if (cpu.read(other.start) >= start + bytes) break;
     start = cpu.read(other.end);
   }
-  const found = start + bytes <= taskSize(cpu.kernel.geometry);
+  const found = start + bytes <= cpu.kernel.taskSize;
   if (found) {
     cpu.write(area.start, start);
     cpu.write(area.end, start + bytes);
