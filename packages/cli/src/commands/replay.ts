@@ -11,6 +11,7 @@ import {
   summary,
   type WhatIf,
 } from '@mmu-gather/replay/predict';
+import { settleEngine } from '../engine.ts';
 import { terminal } from '../human/terminal.ts';
 import { number, wrap } from '../human/text.ts';
 import { exitCode } from '../index.ts';
@@ -37,6 +38,7 @@ export interface ReplayOptions extends WhatIfOptions {
 
 /** Runs the command. Returns its exit code. */
 export async function runReplay(trace: string, options: ReplayOptions): Promise<number> {
+  settleEngine();
   mustBe('--arch', options.arch, ARCHS);
   const facts = options.facts === undefined ? {} : readFacts(options.facts);
   const { kernel, whatIf } = await systemOf(options);
