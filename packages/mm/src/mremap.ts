@@ -11,15 +11,7 @@
  * Claims: the old range is out of reach when the call returns (O2); the new one allows what its flags say from the moment
  * that its VMA exists. The address that get_unmapped_area would choose is the caller's choice.
  */
-import {
-  type Cpu,
-  type Mm,
-  pageSize,
-  type Steps,
-  type Vma,
-  VM_SHARED,
-  vmAccess,
-} from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, pageSize, type Steps, type Vma, VM_SHARED, vmAccess } from '@mmu-gather/core/stepped';
 import { EFAULT, EINVAL, ENOMEM } from './errno.ts';
 import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
 import { doMunmap, pageAlign, pageAligned } from './mmap.ts';

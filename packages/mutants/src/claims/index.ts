@@ -9,4 +9,10 @@ import { SPARC_CLAIMS } from './sparc.ts';
 import { X86_CLAIMS } from './x86.ts';
 
 /** All of them. */
-export const CLAIMS: readonly Claim[] = [...CORE_CLAIMS, ...X86_CLAIMS, ...POWERPC_CLAIMS, ...S390_CLAIMS, ...SPARC_CLAIMS];
+export const CLAIMS: readonly Claim[] = [
+  ...CORE_CLAIMS,
+  ...X86_CLAIMS,
+  ...POWERPC_CLAIMS,
+  ...S390_CLAIMS,
+  ...SPARC_CLAIMS,
+];
