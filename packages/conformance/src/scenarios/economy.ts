@@ -96,7 +96,7 @@ function* mapFrame(cpu: Cpu, mm: Mm, address: number): Steps<Address> {
   return frame;
 }
 
-/** Three pages of a new file are mapped shared, and read. */
+/** Four pages of a new file are mapped shared, and read. */
 function* mapFile(
   cpu: Cpu,
   mm: Mm,
@@ -104,13 +104,13 @@ function* mapFile(
 ): Steps<{ readonly file: AddressSpace; readonly pages: readonly Address[] }> {
   const file = yield* allocMapping(cpu);
   const pages: Address[] = [];
-  for (const index of [0, 1, 2]) pages.push(yield* filemapAdd(cpu, file, index, index));
-  yield* mmap(cpu, mm, address, 3 * PAGE, VM_READ | VM_WRITE | VM_SHARED, fileBacking(file.address));
-  for (const index of [0, 1, 2]) yield* userLoad(cpu, mm, address + index * PAGE);
+  for (const index of [0, 1, 2, 3]) pages.push(yield* filemapAdd(cpu, file, index, index));
+  yield* mmap(cpu, mm, address, 4 * PAGE, VM_READ | VM_WRITE | VM_SHARED, fileBacking(file.address));
+  for (const index of [0, 1, 2, 3]) yield* userLoad(cpu, mm, address + index * PAGE);
   return { file, pages };
 }
 
-/** The first page is dirty by its entry, the last by a call. */
+/** The first page is dirty by its entry, the third by a call. */
 function* reclaimMixed(cpu: Cpu, mm: Mm): Steps<void> {
   const { file, pages } = yield* mapFile(cpu, mm, 12 * PAGE);
   yield* userStore(cpu, mm, 12 * PAGE, 1);
@@ -316,7 +316,7 @@ export const ECONOMY: readonly AnyScenario[] = [
   }),
   economy(
     'reclaim-mixed',
-    'reclaim takes pages of a file: after one that was written out, a clean one, and one whose entry is clean: that one needs no flush before its IO',
+    'reclaim takes pages of a file: after one that was written out, a clean one, and one whose entry is clean, which needs no flush before its IO, another clean one',
     ({ mm }) => [(cpu) => reclaimMixed(cpu, mm)],
   ),
   economy('truncate', 'a file loses all its pages at once: they are unmapped by one gather', ({ mm }) => [
