@@ -105,6 +105,15 @@ const WRONG: readonly [
   ['sections', 'interrupts stay off', (cpu) => cpu.localIrqDisable(), /CPU 0 has interrupts off/],
   ['sections', 'an RCU section is not left', (cpu) => cpu.rcuReadLock(), /CPU 0 is in an RCU section/],
   ['locks', 'mmap_lock is kept', (cpu, { mm }) => cpu.downRead(mm.mmapLock), /mm0\.mmapLock is still locked/],
+  [
+    'locks',
+    'a VMA stays locked for write',
+    function* (cpu, { mm }) {
+      yield* cpu.smpMb();
+      cpu.write(Vma.at(cpu.read(mm.mmap)).lockSeq, cpu.read(mm.vmaLockSeq) + 1);
+    },
+    /vma0 is still locked for write/,
+  ],
   ['locks', 'a PTL is kept', (cpu, { p0 }) => cpu.spinLock(p0.ptl), /ptl is still locked/],
   [
     'pending',
@@ -172,6 +181,27 @@ const WRONG: readonly [
     onFile(VM_READ | VM_WRITE),
   ],
   [
+    'contents',
+    'the VMA has no file',
+    (cpu, { mm }) => vmaField(cpu, Vma.at(cpu.read(mm.mmap)).file, 0),
+    /its VMA maps another file, or none/,
+    onFile(VM_READ),
+  ],
+  [
+    'contents',
+    'the VMA begins elsewhere in its file',
+    (cpu, { mm }) => vmaField(cpu, Vma.at(cpu.read(mm.mmap)).pgoff, 1),
+    /that is not page 1 of its file/,
+    onFile(VM_READ),
+  ],
+  [
+    'notice',
+    'the file was not told of a write',
+    (cpu, env) => cpu.atomicAndNot(Page.at(env.p0.page).flags, PG_DIRTY),
+    /its file does not know that it may be written to/,
+    onFile(VM_READ | VM_WRITE | VM_SHARED | VM_WRITENOTIFY),
+  ],
+  [
     'notice',
     'a page is cleaned, and stays writable',
     function* (cpu, env) {
@@ -235,9 +265,13 @@ function add(cpu: Cpu, cell: Address): Steps<void> {
   return cpu.atomicAdd(cell, 1);
 }
 
-function* vmaFlags(cpu: Cpu, mm: Mm, flags: number): Steps<void> {
+function vmaFlags(cpu: Cpu, mm: Mm, flags: number): Steps<void> {
+  return vmaField(cpu, Vma.at(cpu.read(mm.mmap)).flags, flags);
+}
+
+function* vmaField(cpu: Cpu, field: Address, value: number): Steps<void> {
   yield* cpu.smpMb();
-  cpu.write(Vma.at(cpu.read(mm.mmap)).flags, flags);
+  cpu.write(field, value);
 }
 
 /** As it is while a page moves; the page is given up by its mapping, as then. */

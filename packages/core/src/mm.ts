@@ -25,8 +25,6 @@ export interface Mm extends Handle {
   readonly tlbGenDeferred: Cell;
   /** Invalidations that secondary MMUs wait for (mmu_notifier: active invalidations). */
   readonly notifierCount: Cell;
-  /** Invalidations that have ended (mmu_notifier: invalidate_seq). */
-  readonly notifierSeq: Cell;
   /** mmap_lock. */
   readonly mmapLock: Cell;
   /** Counts releases of mmap_lock by writers (mm_lock_seq): a VMA with this number, plus 1, is locked for write. */
@@ -53,7 +51,6 @@ export const Mm: Struct<Mm> = struct<Mm>('mm', [
   'tlbGenCompleted',
   'tlbGenDeferred',
   'notifierCount',
-  'notifierSeq',
   'mmapLock',
   'vmaLockSeq',
   'pageTableLock',

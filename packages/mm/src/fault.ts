@@ -32,14 +32,13 @@ import {
   VM_ACCESS_FLAGS,
   vmPageProt,
 } from '@mmu-gather/core/stepped';
-import { VM_FAULT_RETRY } from './errno.ts';
 import { doFault } from './file-fault.ts';
 import { handleHugeFault } from './huge-memory.ts';
 import { doNumaPage } from './numa.ts';
 import { allocZeroedPage, pageAddRmap, wpCanReuseAnonPage } from './page.ts';
 import type { PageCache } from './page-cache.ts';
 import { pmdAlloc, pteAllocMap, ptepGet, pteUnmap, pteUnmapUnlock, setPteAt, updateMmuCache } from './page-table.ts';
-import { anonPrepare, installAnonPage, lockSame, releaseFaultLock, upgradeEntry, type Vmf } from './vmf.ts';
+import { anonPrepare, installAnonPage, lockSame, upgradeEntry, type Vmf } from './vmf.ts';
 import { doWpPage } from './wp-fault.ts';
 
 /**
@@ -115,13 +114,9 @@ function* doAnonymousPage(cpu: Cpu, vmf: Vmf): Steps<number> {
 
 /**
  * do_swap_page: the page is still in the swap cache, so the entry comes back, with the reference that the swap entry held.
- * A migration entry is waited for (migration_entry_wait). Both only with mmap_lock held (6.4).
+ * A migration entry is waited for (migration_entry_wait).
  */
 function* doSwapPage(cpu: Cpu, vmf: Vmf): Steps<number> {
-  if (vmf.vmaLocked) {
-    yield* releaseFaultLock(cpu, vmf);
-    return VM_FAULT_RETRY;
-  }
   if (isMigrationPte(vmf.orig)) {
     yield* cpu.waitFor(vmf.pte, 'notEqual', vmf.orig);
     return 0;

@@ -68,9 +68,10 @@ function* faultPage(cpu: Cpu, vmf: Vmf): Steps<Address> {
   return page;
 }
 
-/** The page was mapped, or not: whoever waits for it may go on. */
-function* releaseFaultPage(cpu: Cpu, vmf: Vmf, page: Address): Steps<void> {
+/** Whoever waits for the page may go on. The fault's reference is the entry's now, if there is one. */
+function* releaseFaultPage(cpu: Cpu, vmf: Vmf, page: Address, mapped: boolean): Steps<void> {
   if (cacheOf(cpu, vmf.vma) !== null) yield* unlockPage(cpu, page);
+  if (!mapped) yield* putPage(cpu, page);
 }
 
 /** do_read_fault: what is cached around the address, and if it was not cached, the page itself. */
@@ -78,7 +79,7 @@ function* doReadFault(cpu: Cpu, vmf: Vmf): Steps<number> {
   if (vmf.files.faultAround > 1 && (yield* doFaultAround(cpu, vmf))) return 0;
   const page = yield* faultPage(cpu, vmf);
   if (page === 0) return VM_FAULT_SIGBUS;
-  yield* finishFault(cpu, vmf, page, false);
+  yield* releaseFaultPage(cpu, vmf, page, yield* finishFault(cpu, vmf, page, false));
   return 0;
 }
 
@@ -133,32 +134,28 @@ function* doCowFault(cpu: Cpu, vmf: Vmf): Steps<number> {
   yield* copyPage(cpu, page, source);
   const entry = maybeMkwrite(pteMkdirty(mkPte(page, vmPageProt(vmf.vmFlags))), vmf.vmFlags);
   yield* installAnonPage(cpu, vmf, page, entry);
-  yield* releaseFaultPage(cpu, vmf, source);
-  yield* putPage(cpu, source);
+  yield* releaseFaultPage(cpu, vmf, source, false);
   return 0;
 }
 
-/** do_shared_fault. */
+/** do_shared_fault. The page is locked until it is dirty (fault_dirty_shared_page): who cleans it comes before the entry, or after the mark. */
 function* doSharedFault(cpu: Cpu, vmf: Vmf): Steps<number> {
   const page = yield* faultPage(cpu, vmf);
   if (page === 0) return VM_FAULT_SIGBUS;
-  if (yield* finishFault(cpu, vmf, page, true)) yield* pageMarkDirty(cpu, page);
+  const mapped = yield* finishFault(cpu, vmf, page, true);
+  if (mapped) yield* pageMarkDirty(cpu, page);
+  yield* releaseFaultPage(cpu, vmf, page, mapped);
   return 0;
 }
 
-/** finish_fault: maps a file page, or drops the fault's reference if the entry is not empty any more. */
+/** finish_fault: maps a file page. @returns false if the entry is not empty any more */
 function* finishFault(cpu: Cpu, vmf: Vmf, page: Address, write: boolean): Steps<boolean> {
-  if (!(yield* lockSame(cpu, vmf))) {
-    yield* releaseFaultPage(cpu, vmf, page);
-    yield* putPage(cpu, page);
-    return false;
-  }
+  if (!(yield* lockSame(cpu, vmf))) return false;
   yield* pageAddRmap(cpu, page);
   const entry = mkPte(page, vmPageProt(vmf.vmFlags));
   const writable = write && (vmf.vmFlags & VM_WRITE) !== 0;
   const granted = writable ? maybeMkwrite(pteMkdirty(entry), VM_WRITE) : entry;
   yield* setFilePte(cpu, vmf, vmf.address, vmf.pte, granted);
   yield* pteUnmapUnlock(cpu, vmf.table);
-  yield* releaseFaultPage(cpu, vmf, page);
   return true;
 }

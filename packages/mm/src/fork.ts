@@ -87,8 +87,9 @@ function* dupMmap(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
     const copy = yield* dupVma(cpu, vma, mm);
     // The child is not registered with the parent's userfaultfd.
     cpu.write(copy.flags, cpu.read(copy.flags) & ~VM_UFFD_WP);
-    // The child counts generations of its own.
-    if (cpu.kernel.profile.forkVmaGen === 'none') cpu.write(copy.deferTlbGen, 0);
+    // The child counts generations of its own; as posted it begins with one of the parent's.
+    if (cpu.kernel.profile.forkVmaGen === 'inherited')
+      cpu.write(copy.deferTlbGen, yield* cpu.readOnce(vma.deferTlbGen));
     link = appendVma(cpu, mm, link, copy);
     yield* vmaLinkFile(cpu, copy);
     if (vmaNeedsCopy(cpu, vma)) yield* copyPageRange(cpu, mm, oldMm, vma, lost);

@@ -2,13 +2,14 @@
  * Secondary MMUs: devices and hypervisors that map a program's pages in tables of their own (include/linux/mmu_notifier.h).
  *
  *     who changes entries                       secondary MMU, on a fault of its own
- *     mmuNotifierStart    count + 1             wait until count is 0; read seq
+ *     mmuNotifierStart    count + 1             wait until count is 0
  *       lock PTL; change; unlock                lock PTL; read the entry
- *       flush                                     count 0 and seq as before: map it
- *     mmuNotifierEnd      seq + 1, count - 1    unlock; else again
+ *       flush                                     count is 0: map it
+ *     mmuNotifierEnd      count - 1             unlock; else again
  *
  * Contract: what a secondary MMU maps while no invalidation is going on is what every CPU goes by: nobody still uses what the
- * entry replaced. So the end comes after the flush.
+ * entry replaced. So the end comes after the flush. In Linux the ends are counted, too (invalidate_seq): there a secondary MMU compares once it
+ * has let go the PTL, when an invalidation may have come and gone.
  */
 import { type Cpu, type Entry, entryCell, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { pmdOffset, ptepGet, pteOffsetMapLock, pteUnmapUnlock } from './page-table.ts';
@@ -19,10 +20,8 @@ export function mmuNotifierStart(cpu: Cpu, mm: Mm): Steps<void> {
 }
 
 /** mmu_notifier_invalidate_range_end: and from here on they may. */
-export function* mmuNotifierEnd(cpu: Cpu, mm: Mm): Steps<void> {
-  yield* cpu.atomicAdd(mm.notifierSeq, 1);
-  yield* cpu.smpMbAfterAtomic();
-  yield* cpu.atomicAdd(mm.notifierCount, -1);
+export function mmuNotifierEnd(cpu: Cpu, mm: Mm): Steps<void> {
+  return cpu.atomicAdd(mm.notifierCount, -1);
 }
 
 /**
@@ -33,14 +32,16 @@ export function* mmuNotifierEnd(cpu: Cpu, mm: Mm): Steps<void> {
 export function* secondaryFault(cpu: Cpu, mm: Mm, address: number): Steps<Entry> {
   for (;;) {
     yield* cpu.waitFor(mm.notifierCount, 'equal', 0);
-    const seq = yield* cpu.readOnce(mm.notifierSeq);
     const pmd = yield* pmdOffset(cpu, mm, address);
     const table = pmd === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
     if (table === 0) return 0;
     const entry = yield* ptepGet(cpu, entryCell(cpu.kernel.geometry, table, 0, address));
-    const quiet = (yield* cpu.readOnce(mm.notifierCount)) === 0 && (yield* cpu.readOnce(mm.notifierSeq)) === seq;
-    if (quiet) cpu.claim.settled(cpu.read(mm.pgd), address);
+    if ((yield* cpu.readOnce(mm.notifierCount)) !== 0) {
+      yield* pteUnmapUnlock(cpu, table);
+      continue;
+    }
+    cpu.claim.settled(cpu.read(mm.pgd), address);
     yield* pteUnmapUnlock(cpu, table);
-    if (quiet) return entry;
+    return entry;
   }
 }

@@ -114,7 +114,11 @@ export function* insertVma(cpu: Cpu, mm: Mm, start: number, end: number, flags: 
   return vma;
 }
 
-/** vm_area_dup: a copy that is in no list yet. @param mm the mm of the copy; that of the VMA if not given */
+/**
+ * vm_area_dup: a copy that is in no list yet, and has no deferral on record: who holds mmap_lock has flushed before it is held for write, and who
+ * found the VMA by its file before the copy can be found so.
+ * @param mm the mm of the copy; that of the VMA if not given
+ */
 export function* dupVma(cpu: Cpu, vma: Vma, mm: Mm = Mm.at(cpu.read(vma.mm))): Steps<Vma> {
   const copy = Vma.at(yield* cpu.alloc('vma'));
   cpu.write(copy.start, cpu.read(vma.start));
@@ -125,8 +129,6 @@ export function* dupVma(cpu: Cpu, vma: Vma, mm: Mm = Mm.at(cpu.read(vma.mm))): S
   cpu.write(copy.mm, mm.address);
   cpu.write(copy.mapping, cpu.read(vma.mapping));
   cpu.write(copy.anonVma, cpu.read(vma.anonVma));
-  // Who found the VMA by its file may be recording there: he has flushed before the copy can be found by its file.
-  if (cpu.kernel.profile.deferral === 'vma-gen') cpu.write(copy.deferTlbGen, yield* cpu.readOnce(vma.deferTlbGen));
   return copy;
 }
 

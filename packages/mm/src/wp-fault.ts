@@ -32,6 +32,7 @@ import {
   pteUffdWp,
   vmPageProt,
 } from '@mmu-gather/core/stepped';
+import { lockPage, unlockPage } from './mapping-cache.ts';
 import {
   allocZeroedPage,
   copyPage,
@@ -85,10 +86,18 @@ function* wpPageReuse(cpu: Cpu, vmf: Vmf): Steps<void> {
   yield* pteUnmapUnlock(cpu, vmf.table);
 }
 
-/** wp_page_shared, wp_pfn_shared: the file system is told (page_mkwrite), then the entry becomes writable in place. */
+/**
+ * wp_page_shared, wp_pfn_shared: the entry becomes writable in place, and the page dirty (fault_dirty_shared_page), under its lock: who is
+ * cleaning it has taken note of entries before, and would clean it behind this one's back. A reference keeps it meanwhile.
+ */
 function* wpPageShared(cpu: Cpu, vmf: Vmf, page: Address): Steps<number> {
+  if (page !== 0) yield* getPage(cpu, page);
   yield* wpPageReuse(cpu, vmf);
-  if (page !== 0) yield* pageMarkDirty(cpu, page);
+  if (page === 0) return 0;
+  yield* lockPage(cpu, page);
+  yield* pageMarkDirty(cpu, page);
+  yield* unlockPage(cpu, page);
+  yield* putPage(cpu, page);
   return 0;
 }
 

@@ -7,9 +7,11 @@ import {
   mmapWriteUnlock,
   mprotect,
   munmap,
+  setVmaBound,
   userLoad,
   userStore,
   vmaEndRead,
+  vmaMarkDetached,
   vmaStartWrite,
 } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
@@ -70,5 +72,22 @@ test(
     yield* vmaEndRead(m.cpu, vma);
     yield* dupMm(m.cpu, mm);
     expect(yield* lockVmaUnderRcu(m.cpu, mm, 0)).toBe(vma);
+  }),
+);
+
+test(
+  'a VMA changes under mmap_lock and its own lock',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine({ profile: { perVmaLocks: true } });
+    const mm = yield* anonymous(m);
+    const vma = Vma.at(m.words[mm.mmap]!);
+    expect(() => vmaMarkDetached(m.cpu, vma)).toThrow('faults may be going on');
+    expect(run(() => setVmaBound(m.cpu, vma, 'end', PAGE))).toThrow('faults may be going on');
+    expect(run(() => vmaStartWrite(m.cpu, mm, vma))).toThrow('should be locked');
+    yield* m.cpu.downWrite(mm.mmapLock);
+    yield* vmaStartWrite(m.cpu, mm, vma);
+    yield* setVmaBound(m.cpu, vma, 'end', PAGE);
+    yield* mmapWriteUnlock(m.cpu, mm);
+    expect(m.words[vma.end]).toBe(PAGE);
   }),
 );

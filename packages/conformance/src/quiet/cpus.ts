@@ -37,10 +37,16 @@ export const SECTIONS_LEFT: Clause = {
 export const LOCKS_FREE: Clause = {
   id: 'locks',
   says: 'every lock is free',
-  find({ now }) {
+  find({ now, kernel, mms, vmas }) {
     let held: string | undefined;
     now.forHeldLocks((lock) => (held ??= `${now.cellName(lock)} is still locked`));
-    return held;
+    if (held !== undefined || !kernel.profile.perVmaLocks) return held;
+    // A VMA is locked for write by its number, until that of its mm goes on (vma-lock.ts).
+    for (const mm of mms) {
+      const locked = vmas.get(mm.address)!.find((vma) => now.peek(vma.lockSeq) === now.peek(mm.vmaLockSeq) + 1);
+      if (locked !== undefined) return `${now.objectName(locked.address)} is still locked for write`;
+    }
+    return undefined;
   },
 };
 

@@ -9,9 +9,9 @@ import {
   isSwapPte,
   NX,
   Page,
+  pageSize,
   PG_DIRTY,
   PG_KSM,
-  pteDirty,
   PSE,
   ptePresent,
   pteUffdWp,
@@ -122,10 +122,32 @@ export const NOTICE: Clause = {
   find: (end) =>
     each(end, (leaf, _vma, flags) => {
       const { entry } = leaf;
-      if (!vmaWantsWritenotify(flags) || (flags & VM_UFFD_WP) !== 0 || !pteWrite(entry) || pteDirty(entry))
-        return undefined;
+      if (!vmaWantsWritenotify(flags) || (flags & VM_UFFD_WP) !== 0 || !pteWrite(entry)) return undefined;
       const clean = end.pagesOf(leaf).some((page) => (end.now.peek(Page.at(page).flags) & PG_DIRTY) === 0);
       return clean ? 'and its file does not know that it may be written to' : undefined;
+    }),
+};
+
+/** Whose pages are where. */
+export const CONTENTS: Clause = {
+  id: 'contents',
+  says: 'pages of a file are mapped where the VMA says',
+  find: (end) =>
+    each(end, (leaf, vma) => {
+      const { entry, address } = leaf;
+      if (!ptePresent(entry) || (entry & SPECIAL) !== 0) return undefined;
+      const { peek } = end.now;
+      const first = peek(vma.pgoff) + (address - peek(vma.start)) / pageSize(end.kernel.geometry);
+      for (const [i, at] of end.pagesOf(leaf).entries()) {
+        const page = Page.at(at);
+        const file = peek(page.mapping);
+        if (file === 0) continue;
+        if (file !== peek(vma.file)) return 'and its VMA maps another file, or none';
+        // Only files that hold their pages themselves know where these are.
+        if (file === peek(vma.mapping) && peek(page.index) !== first + i)
+          return `and that is not page ${first + i} of its file`;
+      }
+      return undefined;
     }),
 };
 

@@ -7,7 +7,7 @@ import type { Quiet } from '@mmu-gather/checker';
 import { Books } from './books.ts';
 import type { Clause, Hold, Own } from './clause.ts';
 import { LOCKS_FREE, NOTHING_PENDING, SECTIONS_LEFT } from './cpus.ts';
-import { DIRTY_BIT, NOTICE, PLACES, REVERSE_MAP, RIGHTS, SHARING } from './entries.ts';
+import { CONTENTS, DIRTY_BIT, NOTICE, PLACES, REVERSE_MAP, RIGHTS, SHARING } from './entries.ts';
 import { AREAS, FILES, MMS, PAGES, TABLES, VMAS } from './objects.ts';
 
 /** All clauses, in the order in which they are asked. */
@@ -21,6 +21,7 @@ export const CLAUSES: readonly Clause[] = [
   RIGHTS,
   DIRTY_BIT,
   SHARING,
+  CONTENTS,
   NOTICE,
   REVERSE_MAP,
   TABLES,

@@ -31,6 +31,8 @@ import {
 import {
   allocMapping,
   changeProtNuma,
+  CLEAR_REFS_SOFT_DIRTY,
+  clearRefsWrite,
   contextSwitch,
   dupMm,
   exitMm,
@@ -38,6 +40,7 @@ import {
   filemapAdd,
   hugepageMadvise,
   madviseDontneed,
+  migratePages,
   mmAlloc,
   mmap,
   mmput,
@@ -48,6 +51,7 @@ import {
   munmap,
   pageMarkDirty,
   remapPfnRange,
+  secondaryFault,
   shrinkPages,
   truncatePagecache,
   unmapPageRange,
@@ -242,7 +246,28 @@ export const ECONOMY: readonly AnyScenario[] = [
   economy('mremap', 'pages move within their mm', ({ mm }) => [
     (cpu) => mremap(cpu, mm, 0, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 12 * PAGE),
     (cpu) => mremap(cpu, mm, 4 * PAGE, 2 * PAGE, PAGE, MREMAP_MAYMOVE),
+    (cpu) => mremap(cpu, mm, 8 * PAGE, 4 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 0),
   ]),
+  economy('mremap-table', 'a whole table moves, while somebody faults elsewhere', ({ mm }) => [
+    (cpu) => mremap(cpu, mm, 4 * PAGE, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 12 * PAGE),
+  ]),
+  economy(
+    'waits',
+    'a page moves to another frame, and entries change, while a program loads the one, and a device looks at the others',
+    ({ mm, mappings }) => [
+      (cpu) => migratePages(cpu, [{ page: mappings[1]!.page, mm, address: PAGE }]),
+      (cpu) => clearRefsWrite(cpu, mm, CLEAR_REFS_SOFT_DIRTY),
+    ],
+    {
+      beside: ({ mm }) => [
+        function* (cpu) {
+          yield* cpu.enterKernel();
+          for (let n = 0; n < 4; n++) yield* userLoad(cpu, mm, PAGE);
+          for (let n = 0; n < 8; n++) yield* secondaryFault(cpu, mm, n * PAGE);
+        },
+      ],
+    },
+  ),
   economy('fork-exit', 'a child is made, and both exit', ({ mm }) => [
     (cpu) => dupMm(cpu, mm),
     (cpu) => userStore(cpu, mm, PAGE, 7),

@@ -20,13 +20,23 @@ import {
 import {
   allocFileMapping,
   allocFilePage,
+  allocMapping,
   contextSwitch,
+  doUserAddrFault,
+  dupMm,
   EFAULT,
   EINVAL,
+  fileBacking,
+  filemapAdd,
   MADV_FREE,
   madvise,
   mmAlloc,
   mmap,
+  mmput,
+  mprotect,
+  mremap,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
   munmap,
   type PageCache,
   pmdOffset,
@@ -155,5 +165,40 @@ const written = purpose(
   },
 );
 
+/** Two of four pages of a file are mapped, shared, and nobody has touched them. */
+function halfMapped(run: Run): { readonly mm: Mm; readonly mapping: AddressSpace } {
+  const mapping = run(0, allocMapping);
+  for (const index of [0, 1, 2, 3]) run(0, (cpu) => filemapAdd(cpu, mapping, index, 100 + index));
+  const mm = run(0, mmAlloc);
+  run(0, (cpu) => contextSwitch(cpu, mm));
+  run(0, (cpu) => mmap(cpu, mm, 0, 2 * PAGE, SHARED, fileBacking(mapping.address)));
+  return { mm, mapping };
+}
+
+const places = purpose(
+  'file-places',
+  'a mapping of a file grows, is cut, moves and is copied: each page of it stays the one that it was',
+  halfMapped,
+  function* (cpu, { mm, mapping }, does) {
+    if (does) gives(cpu, 'growth', yield* mremap(cpu, mm, 0, 2 * PAGE, 4 * PAGE, 0), 0);
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, 3 * PAGE), 103);
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, PAGE, PAGE, VM_READ | VM_SHARED), 0);
+    gives(cpu, 'a load of the middle', yield* userLoad(cpu, mm, PAGE), 101);
+    gives(cpu, 'a load of the rest', yield* userLoad(cpu, mm, 2 * PAGE), 102);
+    const fixed = MREMAP_MAYMOVE | MREMAP_FIXED;
+    gives(cpu, 'a move', yield* mremap(cpu, mm, 3 * PAGE, PAGE, PAGE, fixed, 5 * PAGE), 5 * PAGE);
+    looks(cpu, mm, '0-1 rw, 1-2 r, 2-3 rw, 5-6 rw | - 101r 102w - - 103w - -');
+    const child = yield* dupMm(cpu, mm);
+    gives(cpu, 'a fault of the child', yield* doUserAddrFault(cpu, child, 5 * PAGE, false), 0);
+    looks(cpu, child, '0-1 rw, 1-2 r, 2-3 rw, 5-6 rw | - - - - - 103w - -');
+    yield* mmput(cpu, child);
+    const copies = fileBacking(mapping.address, 2);
+    gives(cpu, 'mmap', yield* mmap(cpu, mm, 7 * PAGE, PAGE, VM_READ | VM_WRITE, copies), 7 * PAGE);
+    gives(cpu, 'population', yield* populate(cpu, mm, 7 * PAGE, 8 * PAGE, true), 0);
+    looks(cpu, mm, '0-1 rw, 1-2 r, 2-3 rw, 5-6 rw, 7-8 rw | - 101r 102w - - 103w - 102w');
+  },
+  { geometry: FOURS },
+);
+
 /** All of them. */
-export const PURPOSES_OF_FILES: readonly AnyScenario[] = [around, unnoticed, written];
+export const PURPOSES_OF_FILES: readonly AnyScenario[] = [around, unnoticed, written, places];

@@ -2,10 +2,11 @@
  * What operations on whole address spaces are for: tables of three levels, a stack that grows or moves, faults that leave mmap_lock alone.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Geometry, type Mm, PAGE_SHIFT, VM_GROWSDOWN, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { type Geometry, type Mm, PAGE_SHIFT, VM_EXEC, VM_GROWSDOWN, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   contextSwitch,
+  doUserAddrFault,
   dupMm,
   EFAULT,
   gupFast,
@@ -46,6 +47,8 @@ const levels = purpose(
   function* (cpu, { mm }, does) {
     const child = yield* dupMm(cpu, mm);
     looks(cpu, child, '0-8 rw | - 1r 2r - - 5r - -');
+    gives(cpu, 'a write fault of the child', yield* doUserAddrFault(cpu, child, 2 * PAGE, true), 0);
+    looks(cpu, child, '0-8 rw | - 1r 2w - - 5r - -');
     yield* mmput(cpu, child);
     if (does) gives(cpu, 'munmap', yield* munmap(cpu, mm, 4 * PAGE, 4 * PAGE), 0);
     looks(cpu, mm, '0-4 rw | - 1r 2r - - - - -');
@@ -60,6 +63,10 @@ const levels = purpose(
     looks(cpu, mm, '0-2 r, 5-7 rw | - 1r - - - 2n - -');
     gives(cpu, 'a move', yield* mremap(cpu, mm, 5 * PAGE, 2 * PAGE, PAGE, fixed, 7 * PAGE), 7 * PAGE);
     looks(cpu, mm, '0-2 r, 7-8 rw | - 1r - - - - - 2n');
+    gives(cpu, 'mmap beside it', yield* mmap(cpu, mm, 2 * PAGE, PAGE, RW_MEMORY), 2 * PAGE);
+    gives(cpu, 'a store', yield* userStore(cpu, mm, 2 * PAGE, 8), 0);
+    gives(cpu, 'a move to more room', yield* mremap(cpu, mm, PAGE, PAGE, 2 * PAGE, fixed, 4 * PAGE), 4 * PAGE);
+    looks(cpu, mm, '0-1 r, 2-3 rw, 4-6 r, 7-8 rw | - - 8w - 1r - - 2n');
   },
   { geometry: THREE_LEVELS },
 );
@@ -139,5 +146,25 @@ const lockless = purpose(
   { profile: { perVmaLocks: true, vmaWriters: 'all', vmaFree: 'rcu' } },
 );
 
+const merged = purpose(
+  'merged-vmas',
+  'neighbours that are alike become one, with what fork must copy; others stay two',
+  (run) => mapped(run, 0, 1, []),
+  function* (cpu, { mm }, does) {
+    if (does) gives(cpu, 'mmap', yield* mmap(cpu, mm, PAGE, PAGE, RW_MEMORY), PAGE);
+    looks(cpu, mm, '0-2 rw | - - - -');
+    gives(cpu, 'mmap of what is not alike', yield* mmap(cpu, mm, 2 * PAGE, PAGE, VM_READ), 2 * PAGE);
+    looks(cpu, mm, '0-2 rw, 2-3 r | - - - -');
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, PAGE, PAGE, VM_READ), 0);
+    looks(cpu, mm, '0-1 rw, 1-3 r | - - - -');
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, PAGE, 2 * PAGE, VM_READ | VM_EXEC), 0);
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, 2 * PAGE, PAGE, RW_MEMORY), 0);
+    gives(cpu, 'a store', yield* userStore(cpu, mm, 2 * PAGE, 7), 0);
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, PAGE, PAGE, RW_MEMORY), 0);
+    looks(cpu, mm, '0-3 rw | - - 7w -');
+  },
+  { profile: { vmaMerge: true } },
+);
+
 /** All of them. */
-export const PURPOSES_OF_SPACES: readonly AnyScenario[] = [levels, stack, growth, lockless];
+export const PURPOSES_OF_SPACES: readonly AnyScenario[] = [levels, stack, growth, merged, lockless];

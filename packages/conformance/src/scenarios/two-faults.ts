@@ -39,8 +39,10 @@ import {
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   mremap,
+  mwriteprotectRange,
   pmdOffset,
   shrinkPages,
+  uffdRegisterWp,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Scenario, thread } from '../scenario.ts';
@@ -175,6 +177,14 @@ function neighbours(run: Run, huge: boolean): Stage {
 const LOCKED_VMAS = { perVmaLocks: true, vmaWriters: 'all', vmaFree: 'rcu' } as const;
 const FIXED = MREMAP_MAYMOVE | MREMAP_FIXED;
 
+/** One page, which userfaultfd protects. */
+function watched(run: Run): Stage {
+  const stage = setStage(run, { pages: 1, inKernel: [1] });
+  run(0, (cpu) => uffdRegisterWp(cpu, stage.mm, 0, PAGE));
+  run(0, (cpu) => mwriteprotectRange(cpu, stage.mm, 0, PAGE, true));
+  return stage;
+}
+
 /** All of them. */
 export const TWO_FAULTS: readonly AnyScenario[] = [
   two('huge-faults', 'two faults each make the same huge page', emptyHuge, write, write),
@@ -217,6 +227,13 @@ export const TWO_FAULTS: readonly AnyScenario[] = [
     (run) => setStage(run, { pages: 1, touched: [], inKernel: [1] }),
     write,
     write,
+  ),
+  two(
+    'let-in',
+    'a fault waits until userfaultfd lets it in, and holds no lock meanwhile',
+    watched,
+    write,
+    (cpu, { mm }) => mwriteprotectRange(cpu, mm, 0, PAGE, false),
   ),
   two(
     'rmap',
