@@ -13,9 +13,9 @@ import { Machine, type MachineOptions, spawn, type ThreadCpu } from '@mmu-gather
 import { x86, X86_LINUX_6_18 } from '@mmu-gather/x86';
 
 const PAGE = 4096;
-/** Round trips of a sample, and samples. */
-const TRIPS = 200;
-const SAMPLES = 100;
+/** Round trips of a sample, and samples: short ones and many, so that in some of them nothing else disturbs either thread. */
+const TRIPS = 20;
+const SAMPLES = 1000;
 
 /** The machine of both. */
 export const TWO_CPUS: MachineOptions = {
