@@ -17,6 +17,8 @@ import {
   type Steps,
   VM_READ,
   VM_SHARED,
+  VM_WRITE,
+  VM_WRITENOTIFY,
 } from '@mmu-gather/core/stepped';
 import {
   allocMapping,
@@ -44,8 +46,10 @@ import {
   shrinkPages,
   uffdRegisterWp,
   userStore,
+  writebackPage,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Scenario, thread } from '../scenario.ts';
+import { type FileStage, setFileStage } from './file-stage.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { type Mapping, mappingOf, newThread, PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
 
@@ -177,6 +181,14 @@ function neighbours(run: Run, huge: boolean): Stage {
 const LOCKED_VMAS = { perVmaLocks: true, vmaWriters: 'all', vmaFree: 'rcu' } as const;
 const FIXED = MREMAP_MAYMOVE | MREMAP_FIXED;
 
+/** A page of a file that hears of the first write to it; it was written to once, and will be written out. */
+function noticed(run: Run): FileStage {
+  const flags = VM_READ | VM_WRITE | VM_SHARED | VM_WRITENOTIFY;
+  const stage = setFileStage(run, { flags, store: true, inKernel: [1] });
+  run(0, (cpu) => writebackPage(cpu, stage.file, 0));
+  return stage;
+}
+
 /** One page, which userfaultfd protects. */
 function watched(run: Run): Stage {
   const stage = setStage(run, { pages: 1, inKernel: [1] });
@@ -234,6 +246,13 @@ export const TWO_FAULTS: readonly AnyScenario[] = [
     watched,
     write,
     (cpu, { mm }) => mwriteprotectRange(cpu, mm, 0, PAGE, false),
+  ),
+  two(
+    'noticed',
+    'a page is written out, and to: if it can be written to in the end, its file knows',
+    noticed,
+    (cpu, { file }) => writebackPage(cpu, file, 0),
+    write,
   ),
   two(
     'rmap',
