@@ -102,9 +102,9 @@ export class Host {
     if (arch.slots && boot.backend.id === arch.id) this.#age(boot.backend.isa.asids);
   }
 
-  /** A flush is about to take CPUs out of a mask. */
-  trims(cpu: number): void {
-    this.#trimClock?.(this.cpu(cpu), true);
+  /** An operation begins. @param trims its flush takes CPUs out of a mask; one of a whole mm does so without the clock, which is not due any more then */
+  trims(cpu: number, trims: boolean): void {
+    this.#trimClock?.(this.cpu(cpu), trims);
   }
 
   #predict(cpu: number, observed: Observed | null): void {

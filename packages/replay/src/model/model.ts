@@ -261,7 +261,7 @@ export class Model {
     this.#regard(cpu, task, action);
     const job = this.#job(cpu, task, action);
     const { operation, pid, interrupts } = action;
-    if (operation.trims) this.host.trims(cpu);
+    this.host.trims(cpu, operation.trims);
     operation.trims = false;
     this.#runner.run(operation, cpu, pid, job, interrupts, interrupts ? this.#answers(step, action) : null);
   }
