@@ -26,6 +26,7 @@ export const POWERPC_HASH: Architecture = {
     'self-only': { tlbiel: 'always' },
   },
   skips: [
+    ...skipsOf('reclaim defers nothing (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH)', 'generations/batch-completes'),
     ...skipsOf(
       'the hash MMU with 4 KiB pages has no transparent huge pages',
       'huge/*',
@@ -150,7 +151,6 @@ export const POWERPC_HASH: Architecture = {
       'rfc/D5',
       'rfc/D10',
       'rfc/D17',
-      'generations/batch-completes/newest',
       'generations/merge-dropped/record-late',
       'queue/fault/recorded-late',
       'queue/merge/older-generation',

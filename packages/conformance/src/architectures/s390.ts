@@ -108,6 +108,7 @@ export const S390: Architecture = {
     'tag-reused': { tableDebt: false },
   },
   skips: [
+    ...skipsOf('reclaim defers nothing (no ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH)', 'generations/batch-completes'),
     ...skipsOf(
       'the mask of RFC 20 collects what reclaim defers, and is emptied by flush handlers: here nothing is deferred, and nobody interrupted',
       ...MASK_OF_RFC_20,
@@ -137,7 +138,6 @@ export const S390: Architecture = {
     ...mendsOf(
       'no CPU compares generations: entries are purged where they change, whatever a flush asks for later',
       ...GENERATION_TWINS,
-      'generations/batch-completes/newest',
     ),
     ...mendsOf(
       'pages are in no gather (MMU_GATHER_NO_GATHER): a page goes when its entry was purged, before any flush',

@@ -138,7 +138,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'purpose/dirty-entries': 'O17',
       'purpose/swapped': 'O10',
       'purpose/copies': 'O10',
-      'purpose/huge-advised': 'O10',
+      'purpose/huge-advised': ['O10', 'O11'],
       'purpose/pageout': ['O11', 'O10'],
       'T14/gather-cleaned': 'O3',
       'T24/fixed': 'O9',
@@ -226,6 +226,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     only: ['arm64', 'riscv'],
     scenarios: {
       'two/migrate-zap': 'O10',
+      'purpose/given-up': 'O10',
     },
   },
   {
@@ -233,7 +234,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     why: 'D2: the cleared slot is asked',
     only: ['x86'],
     scenarios: {
-      'purpose/given-up': 'O11',
+      'purpose/given-up': ['O10', 'O11'],
     },
   },
   {

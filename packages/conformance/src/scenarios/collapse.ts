@@ -46,7 +46,7 @@ const fault = defineScenario<Stage>({
     {
       id: 'collapse/fault/no-flush',
       why: 'the table is unlinked and not flushed',
-      oracle: ['O9', 'O1', 'O6', 'O14'],
+      oracle: ['O9', 'O1', 'O6', 'O13', 'O14'],
       property: 'LOSTW',
       profile: { collapseFlush: 'none' },
     },
