@@ -75,7 +75,7 @@ export const ORACLES: readonly Oracle[] = [
   {
     id: 'O16',
     name: 'brackets',
-    says: 'gather and finish pair up, allocations and frees, RCU sections; the pending counter comes back to 0; locks are held, and interrupts off, where code relies on it',
+    says: 'gather and finish pair up, allocations and frees, RCU sections, brackets of tlb_start_vma and tlb_start_ptes; a page that is freed is mapped nowhere; who may sleep takes interrupts; the pending counter comes back to 0; locks are held, and interrupts off, where code relies on it',
   },
   {
     id: 'O17',

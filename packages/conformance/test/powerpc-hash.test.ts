@@ -17,13 +17,18 @@ test('if the hash page table is never told of a change, no scenario holds but th
     'contexts/at-once',
     'contexts/begin-beside-end',
     'kthread/use-mm',
+    'purpose/kthread',
     // Rights are granted, none taken away.
     'upgrade/nothing-there',
     'upgrade/read-only',
     'upgrade/alone/nothing-there',
     'upgrade/alone/read-only',
+    // Nobody has used what goes, or nobody can any more.
+    'truncate/copy',
+    'vmap/two-flushes',
     // Nothing is there, or VMAs alone change.
     'purpose/holes',
+    'purpose/merged-vmas',
     'mmap-lock/mmap',
     'mmap-lock/brk',
     'mmap-lock/clear-refs',
@@ -38,6 +43,9 @@ test('if the hash page table is never told of a change, no scenario holds but th
     'two/anonymous-faults',
     'two/rmap',
     'two/thread-exit',
+    // Of pages only what is noted of them changes.
+    'page-words/flags',
+    'page-words/frozen',
     'fullmm/F3-exec',
     // What is recorded is looked at, and no entry changes.
     'queue-records/hull',

@@ -106,6 +106,7 @@ export {
 export {
   type Mapping,
   mappingOf,
+  putUnmapped,
   PAGE,
   RW_MEMORY,
   setStage,
