@@ -5,8 +5,6 @@ import { setFlagsFromString } from 'node:v8';
 
 /** Sets up this process; once all that it needs is loaded. */
 export function settleEngine(): void {
-  // The last compiler takes longer over most functions than they then save; the one before it makes code that is nearly as fast.
-  setFlagsFromString('--invocation-count-for-turbofan=100000');
   // Room for new objects stays as large as loading has made it: it would grow to 128 MiB, and save no time.
   setFlagsFromString('--semi-space-growth-factor=1');
 }
