@@ -12,6 +12,7 @@ import {
   getPage,
   type Mm,
   Page,
+  pteUffdWp,
   putPage,
   VM_EXEC,
   VM_READ,
@@ -112,6 +113,10 @@ export class Faults {
       // It could not be used as it should be, so it allows less than a write.
       this.#host.note(operation, 'a page was there, and nothing in the recording mapped it');
       calls.push(mapCall(mm, page, false));
+    }
+    if (write && entryPresent(entry) && pteUffdWp(entry)) {
+      this.#host.note(operation, 'userfaultfd would be asked here, and nothing in the recording waited for it');
+      calls.push(quietly((lib, port) => lib.mwriteprotectRange(port, mm, page, this.#host.pageSize, false)));
     }
     const fault = faultCall(mm, address, write);
     calls.push(...(copied ? heldCalls(cpu, entry, fault) : [fault]));
