@@ -116,6 +116,8 @@ export function explain(machine: Machine, path: readonly PathStep[], look?: () =
   const rows: (Omit<Row, 'shared'> & { cell: number; kind: OpName | 'drain' | 'deliver' })[] = [];
   /** Steps that wrote to a cell, oldest first. */
   const writes = new Map<number, number[]>();
+  /** Stores that only their own CPU sees as yet, by CPU: cell and step, oldest first. */
+  const buffered = Array.from({ length: cpus }, (): { cell: number; step: number }[] => []);
   const touched = new Map<number, Set<number>>();
   const written = new Set<number>();
   const mark = machine.mark();
@@ -131,7 +133,11 @@ export function explain(machine: Machine, path: readonly PathStep[], look?: () =
       const text = drain ? machine.drainText(cpu) : machine.deliveryText(cpu);
       const cell = drain ? machine.drainCell(cpu) : -1;
       machine.perform(actor, choice);
-      if (drain) noteWrite(writes, cell, step);
+      if (drain) {
+        // Plain stores are no steps, and leave the buffer, too.
+        if (buffered[cpu]![0]?.cell === cell) buffered[cpu]!.shift();
+        noteWrite(writes, cell, step);
+      }
       rows.push({
         step,
         cpu,
@@ -153,9 +159,14 @@ export function explain(machine: Machine, path: readonly PathStep[], look?: () =
       machine.perform(actor, choice);
       const value = machine.lastResult(number);
       if (READS.has(kind) && machine.violation?.oracle !== 'race') {
-        text += waitsOn ? ' -> not yet' : ` -> ${machine.text.value(cell, value)}${origin(writes.get(cell), missed)}`;
+        const own = buffered[cpu]!.findLast((store) => store.cell === cell);
+        const from = own === undefined ? origin(writes.get(cell), missed) : ` (step ${own.step})`;
+        text += waitsOn ? ' -> not yet' : ` -> ${machine.text.value(cell, value)}${from}`;
       }
-      if (cell >= 0 && (STORES.has(kind) || machine.state.words[cell] !== before)) noteWrite(writes, cell, step);
+      // A buffer is first in, first out: as long as anything is left in it, the last store is.
+      const isBuffered = STORES.has(kind) && machine.choices(2 * cpus + cpu) > 0;
+      if (isBuffered) buffered[cpu]!.push({ cell, step });
+      else if (cell >= 0 && (STORES.has(kind) || machine.state.words[cell] !== before)) noteWrite(writes, cell, step);
       if (cell >= 0 && !ONLY_READS.has(kind)) written.add(cell);
       const at = kind === 'irqReturn' ? { fn: '', site: '' } : placeIn(process.performedStack);
       rows.push({ step, cpu, side: number >= cpus ? 'irq' : 'main', text, ...at, cell, kind });
