@@ -15,13 +15,13 @@ const HASH: MachineFacts = { ...GUEST, backend: 'powerpc-hash' };
 
 /** A recording, what is known of its machine, and what comes of it: recorded, predicted, agreeing one to one. */
 const RECORDINGS: readonly (readonly [name: string, facts: MachineFacts, counts: readonly number[]])[] = [
-  ['x86-q02-lazy', X86, [160, 166, 160]],
+  ['x86-q02-lazy', X86, [160, 160, 160]],
   ['arm64-q02-lazy', ARM64, [76, 76, 76]],
   ['arm64-q04-forkcow', ARM64, [255, 255, 255]],
   ['radix-q02-lazy', RADIX, [335, 335, 335]],
   ['radix-q40-pcid3', RADIX, [1033, 1033, 1033]],
-  ['hash-q04-forkcow', HASH, [605, 604, 602]],
-  ['hash-q40-pcid3', HASH, [138, 140, 138]],
+  ['hash-q04-forkcow', HASH, [605, 602, 602]],
+  ['hash-q40-pcid3', HASH, [138, 138, 138]],
 ];
 
 function counts({ recorded, predicted, matched }: ReplayReport): readonly number[] {

@@ -444,6 +444,25 @@ describe('one task', () => {
   });
 });
 
+test('advice that only sets flags sets a mapping apart: the hash MMU flushes each mapping for itself', async () => {
+  const hashed = (at: number): Line =>
+    line(10, 0, `handle_mm_fault: (handle_mm_fault+0x0/0x260) vma=0x1 mm=0x2 addr=0x${at.toString(16)} flags=0x255`);
+  const batches = async (...advice: Line[]): Promise<number[]> => {
+    const pages = [0, 1, 2, 3].map((page) => hashed(AT + page * 0x10000));
+    await run(mmap(10, 0, AT, 0x40000), advice, pages, range(10, 0, 'munmap', AT, 0x40000));
+    const facts = { backend: 'powerpc-hash', kernel: '6.1' } as const;
+    const { mismatches } = await replay(join(folder, 'trace.txt'), { facts });
+    return mismatches.flatMap(({ predicted }) => (predicted!.reason === 17 ? [predicted!.pages] : []));
+  };
+  const half = (behavior: number): Line[] =>
+    range(10, 0, 'madvise', AT, 0x20000, `, behavior: ${behavior.toString(16)}`);
+  expect(await batches()).toEqual([4]);
+  // MADV_HUGEPAGE where there are none, MADV_DONTDUMP; MADV_DODUMP takes it back.
+  expect(await batches(...half(14))).toEqual([2, 2]);
+  expect(await batches(...half(16))).toEqual([2, 2]);
+  expect(await batches(...half(16), ...half(17))).toEqual([4]);
+});
+
 describe('several tasks', () => {
   const threads = [
     enter(10, 0, 'clone3(uargs: 0x1000, size: 0x58)'),
@@ -464,6 +483,26 @@ describe('several tasks', () => {
     expect(await predictionsOn('6.12.95+deb12-amd64', ...all)).toEqual(left);
     expect(await predictionsOn('6.1.0-50-amd64', ...all)).toEqual(sent);
     expect(await predictionsOn('6.1.0-50-amd64 (6.1.176)', ...all)).toEqual(left);
+  });
+
+  test('where the recording shows which faults copy, the others do not, whoever held the page before', async () => {
+    const copies = line(10, 0, 'wp_page_copy: (wp_page_copy+0x0/0x720) vmf=0x1');
+    const shared = [...mmap(10, 0, AT, 0x3000), ...touch(10, 0, AT, 3), ...fork];
+    const writes = [fault(10, 0, AT, 7), copies, fault(10, 0, AT + 0x1000, 7)];
+    const rest = range(10, 0, 'munmap', AT, 0x3000);
+    expect(await predictions(shared, writes, rest)).toEqual(['clone 0 3/-1', 'fault 0 3/1', 'munmap 0 3/3']);
+    // It sleeps before it is handled: whether it copies is not known.
+    const sleeps = [switchTo(0, 10, 0, 'D'), switchTo(0, 0, 10, 'R', 'swapper/0')];
+    expect(await predictions(shared, writes, sleeps, rest)).toEqual([
+      'clone 0 3/-1',
+      'fault 0 3/1',
+      'fault 0 3/1',
+      'munmap 0 3/3',
+    ]);
+    // Nobody knows who mapped this page, and how: a write goes on in it.
+    const first = fault(10, 0, AT + 0x2000, 7);
+    const unknown = fault(10, 0, 2 * AT, 7);
+    expect(await predictions(shared, first, copies, unknown)).toEqual(['clone 0 3/-1', 'fault 0 3/1']);
   });
 
   test('a page that process_vm_writev may have copied for the other process: a write copies, or not', async () => {

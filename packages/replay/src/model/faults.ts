@@ -5,6 +5,7 @@
  * signal; so a mapping and a page that the model lacks are assumed, and each assumption is stated.
  */
 import {
+  type Address,
   type Cpu,
   type Entry,
   entryNone,
@@ -12,8 +13,10 @@ import {
   getPage,
   type Mm,
   Page,
+  PSE,
   pteUffdWp,
   putPage,
+  RW,
   VM_EXEC,
   VM_READ,
   VM_SHARED,
@@ -35,7 +38,7 @@ import type { FaultAction, MissAction, Operation } from '../schedule/action.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { type Call, call, type Job, meanwhile, quietly } from './library.ts';
-import { leafEntry } from './space.ts';
+import { leafEntry, protect } from './space.ts';
 
 /** Bits of an x86 page fault's error code. */
 const PROTECTION = 1;
@@ -54,6 +57,11 @@ function missCall(mm: Mm, address: number, write: boolean): Call {
 /** The fault itself. */
 function faultCall(mm: Mm, address: number, write: boolean): Call {
   return call((lib, cpu, files) => lib.doUserAddrFault(cpu, mm, address, write, files));
+}
+
+/** Whether a write may go on in the page of an entry, if that is a page of memory without a file. */
+function canReuse(cpu: Cpu, page: Address): boolean {
+  return pageAnon(cpu, page) && (pageAnonExclusive(cpu, page) || cpu.read(Page.at(page).refcount) === 1);
 }
 
 /** A fault that copied: if nobody else maps the page, somebody held another reference to it (a batch for the LRU lists, say). */
@@ -119,9 +127,25 @@ export class Faults {
       calls.push(quietly((lib, port) => lib.mwriteprotectRange(port, mm, page, this.#host.pageSize, false)));
     }
     const fault = faultCall(mm, address, write);
-    calls.push(...(copied ? heldCalls(cpu, entry, fault) : [fault]));
+    if (copied === false && this.#wouldCopy(cpu, vma, entry, errorCode)) calls.push(...this.#ownCalls(cpu, mm, page));
+    calls.push(...(copied === true ? heldCalls(cpu, entry, fault) : [fault]));
     if (user && this.#host.arch.preloads) calls.push(missCall(mm, address, false));
     return { calls };
+  }
+
+  /** Whether a write to a page that is there would copy it. */
+  #wouldCopy(cpu: Cpu, vma: Vma | null, entry: Entry, errorCode: number): boolean {
+    if (vma === null || (errorCode & WRITE) === 0 || (cpu.read(vma.flags) & VM_SHARED) !== 0) return false;
+    if (!entryPresent(entry)) return (errorCode & PROTECTION) !== 0;
+    const page = vmNormalPage(entry);
+    return (entry & (PSE | RW)) === 0 && (page === 0 || !canReuse(cpu, page));
+  }
+
+  /** What must be there for a write to go on in it: a page of this address space's own, that may not be written to. */
+  #ownCalls(cpu: Cpu, mm: Mm, page: number): Call[] {
+    const { pageSize, arch } = this.#host;
+    const own = [goneCall(mm, page, pageSize), mapCall(mm, page, true), meanwhile(() => protect(cpu, mm, page))];
+    return arch.preloads ? [...own, quietly(missCall(mm, page, false).run)] : own;
   }
 
   /** Whether another task's copy of a page is under way. */
@@ -147,13 +171,12 @@ export class Faults {
    * Whether it is open if a write fault copies: nothing in the recording mapped the page, so whose it is is not known; or the only entry
    * that is known maps it, but it was shared once, and who holds another reference (a batch for the LRU lists, say) is not recorded.
    */
-  mayCopy(cpu: Cpu, mm: Mm, { address, errorCode }: FaultAction): boolean {
-    if ((errorCode & (PROTECTION | WRITE)) !== (PROTECTION | WRITE)) return false;
+  mayCopy(cpu: Cpu, mm: Mm, { address, errorCode, copied }: FaultAction): boolean {
+    if (copied !== null || (errorCode & DENIED) !== DENIED) return false;
     const entry = leafEntry(cpu, mm, address - (address % this.#host.pageSize));
     if (entryNone(entry)) return true;
     const page = entryPresent(entry) ? vmNormalPage(entry) : 0;
-    if (page === 0 || !pageAnon(cpu, page) || pageAnonExclusive(cpu, page)) return false;
-    return cpu.read(Page.at(page).refcount) === 1;
+    return page !== 0 && canReuse(cpu, page) && !pageAnonExclusive(cpu, page);
   }
 
   /**

@@ -9,10 +9,7 @@
  */
 import {
   type Cpu,
-  entryPresent,
   type Mm,
-  PSE,
-  pteWrprotect,
   VM_EXEC,
   VM_GROWSDOWN,
   VM_HUGEPAGE,
@@ -21,12 +18,12 @@ import {
   VM_WRITE,
   VM_WRITENOTIFY,
 } from '@mmu-gather/core';
-import { ANONYMOUS, type Backing, doUserAddrFault, insertVma, setPteAt, vmaLookup } from '@mmu-gather/mm';
+import { ANONYMOUS, type Backing, doUserAddrFault, insertVma, vmaLookup } from '@mmu-gather/mm';
 import { type Mapped, mappedIn } from '../read/maps.ts';
 import type { RecordedProcess, Run } from '../read/recorder-notes.ts';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
-import { leafCell, type Spaces } from './space.ts';
+import { protect, type Spaces } from './space.ts';
 
 /** Files that are memory that processes share. */
 const MEMORY = /^(?:\/dev\/zero|\/memfd:|\/SYSV|\/dev\/shm\/)/;
@@ -120,13 +117,6 @@ export class Inherited {
     }
     cpu.write(vma.flags, flags);
   }
-}
-
-/** An entry allows no writes any more. */
-function protect(cpu: Cpu, mm: Mm, page: number): void {
-  const cell = leafCell(cpu, mm, page);
-  const entry = cell === 0 ? 0 : cpu.readOnce(cell);
-  if (entryPresent(entry) && (entry & PSE) === 0) setPteAt(cpu, mm, page, cell, pteWrprotect(entry));
 }
 
 /** Takes what lies in a range out of runs. @returns it */

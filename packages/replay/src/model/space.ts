@@ -8,15 +8,17 @@ import {
   type Entry,
   entryCell,
   entryNone,
+  entryPresent,
   entryTarget,
   type Mm,
   PSE,
+  pteWrprotect,
   VM_GROWSDOWN,
   VM_READ,
   type Vma,
   VM_WRITE,
 } from '@mmu-gather/core';
-import { doUserAddrFault, findVma, insertVma, mmAlloc, pmdOffset, vmaNext } from '@mmu-gather/mm';
+import { doUserAddrFault, findVma, insertVma, mmAlloc, pmdOffset, setPteAt, vmaNext } from '@mmu-gather/mm';
 import type { Files } from './files.ts';
 import type { Host } from './host.ts';
 import { call, type Job } from './library.ts';
@@ -149,4 +151,11 @@ export function leafCell(cpu: Cpu, mm: Mm, address: number): Cell {
 export function leafEntry(cpu: Cpu, mm: Mm, address: number): Entry {
   const cell = leafCell(cpu, mm, address);
   return cell === 0 ? 0 : cpu.readOnce(cell);
+}
+
+/** The entry of a page allows no writes any more. */
+export function protect(cpu: Cpu, mm: Mm, page: number): void {
+  const cell = leafCell(cpu, mm, page);
+  const entry = cell === 0 ? 0 : cpu.readOnce(cell);
+  if (entryPresent(entry) && (entry & PSE) === 0) setPteAt(cpu, mm, page, cell, pteWrprotect(entry));
 }

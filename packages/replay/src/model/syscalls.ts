@@ -13,6 +13,7 @@ import {
   VM_GROWSDOWN,
   VM_HUGEPAGE,
   VM_LOCKED,
+  VM_NOHUGEPAGE,
   VM_NORESERVE,
   VM_READ,
   VM_SHARED,
@@ -93,8 +94,37 @@ const MADV_COLLAPSE = 25;
 const MADV_GUARD_INSTALL = 102;
 const MADV_GUARD_REMOVE = 103;
 
-/** Advice that only sets flags of the mapping, starts reading, or takes markers away: NORMAL .. WILLNEED, DONTFORK .. KEEPONFORK. */
-const HARMLESS_ADVICE: ReadonlySet<number> = new Set([0, 1, 2, 3, 10, 11, 12, 13, 16, 17, 18, 19, MADV_GUARD_REMOVE]);
+const MADV_WILLNEED = 3;
+
+// Flags of mappings that say nothing of flushes, but set a mapping apart from its neighbours: what lies in two of them is flushed as two.
+const VM_SEQ_READ = 2 ** 20;
+const VM_RAND_READ = 2 ** 21;
+const VM_DONTCOPY = 2 ** 22;
+const VM_MERGEABLE = 2 ** 23;
+const VM_DONTDUMP = 2 ** 24;
+const VM_WIPEONFORK = 2 ** 25;
+/** VM_HUGEPAGE where huge pages are off. */
+const VM_HUGE_IN_VAIN = 2 ** 26;
+
+/** Advice that only sets flags of the mapping: which it sets, and which it clears (madvise_vma_behavior). */
+const FLAG_ADVICE: ReadonlyMap<number, readonly [set: number, clear: number]> = new Map([
+  [0, [0, VM_SEQ_READ | VM_RAND_READ]],
+  [1, [VM_RAND_READ, VM_SEQ_READ]],
+  [2, [VM_SEQ_READ, VM_RAND_READ]],
+  [10, [VM_DONTCOPY, 0]],
+  [11, [0, VM_DONTCOPY]],
+  [12, [VM_MERGEABLE, 0]],
+  [13, [0, VM_MERGEABLE]],
+  [MADV_HUGEPAGE, [VM_HUGE_IN_VAIN, VM_NOHUGEPAGE]],
+  [MADV_NOHUGEPAGE, [VM_NOHUGEPAGE, VM_HUGE_IN_VAIN]],
+  [16, [VM_DONTDUMP, 0]],
+  [17, [0, VM_DONTDUMP]],
+  [18, [VM_WIPEONFORK, 0]],
+  [19, [0, VM_WIPEONFORK]],
+]);
+
+/** Advice that starts reading, or takes markers away. */
+const HARMLESS_ADVICE: ReadonlySet<number> = new Set([MADV_WILLNEED, MADV_GUARD_REMOVE]);
 
 function sysMmap({ files, host }: Context, { cpu, mm, fds }: Caller, { args, ret: start }: SyscallAction): Call[] {
   const [, length = 0, prot = 0, mapFlags = 0, fd = -1, offset = 0] = args;
@@ -170,7 +200,7 @@ function sysMadvise(context: Context, caller: Caller, action: SyscallAction): Ca
       return [call((lib, port, files) => lib.populate(port, mm, start, end, advice === MADV_POPULATE_WRITE, files))];
     case MADV_HUGEPAGE:
     case MADV_NOHUGEPAGE:
-      if (context.host.thp === 'never') return [];
+      if (context.host.thp === 'never') return flagCalls(caller, start, end, advice);
       return [call((lib, port) => lib.hugepageMadvise(port, mm, start, length, advice === MADV_HUGEPAGE))];
     case MADV_PAGEOUT:
       return [call((lib, port) => lib.madvisePageout(port, mm, start, length, ({ file }) => onDisk(cpu.read(file))))];
@@ -181,9 +211,17 @@ function sysMadvise(context: Context, caller: Caller, action: SyscallAction): Ca
       // The range is emptied first; that its entries then hold markers changes nothing that a TLB could hold.
       return [call((lib, port) => lib.madviseDontneed(port, mm, start, length))];
     default:
+      if (FLAG_ADVICE.has(advice)) return flagCalls(caller, start, end, advice);
       if (!HARMLESS_ADVICE.has(advice)) context.host.note(operation, `madvise advice ${advice} is not modelled`);
       return [];
   }
+}
+
+/** Advice that only sets flags. */
+function flagCalls(caller: Caller, start: number, end: number, advice: number): Call[] {
+  const [set, clear] = FLAG_ADVICE.get(advice)!;
+  const modifies = modifyCalls(caller, start, end, (flags) => (flags & ~clear) | set);
+  return [...modifies, quietly((lib, port) => lib.vmaMergeRange(port, caller.mm, start, end))];
 }
 
 /**
@@ -197,7 +235,7 @@ function sysProcessMadvise(context: Context, caller: Caller, action: SyscallActi
   const parts = partsOf(action, host.pageSize)!;
   const vma = vmaLookup(cpu, mm, spaces.touched(mm));
   const advice = action.args[3] ?? 0;
-  if (vma === null || HARMLESS_ADVICE.has(advice)) return [];
+  if (vma === null || FLAG_ADVICE.has(advice) || HARMLESS_ADVICE.has(advice)) return [];
   const together = EMPTIES.has(advice) && cpu.kernel.profile.madviseGather === 'per-call';
   const ranges = together
     ? [[0, parts.pages] as const]

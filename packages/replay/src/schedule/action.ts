@@ -112,8 +112,8 @@ export interface FaultAction {
   readonly errorCode: number;
   /** The access was one of user mode. */
   readonly user: boolean;
-  /** The recording shows that the page was copied. */
-  readonly copied: boolean;
+  /** Whether the page was copied; null where the recording does not show such. */
+  readonly copied: boolean | null;
   /** If bit 0 is not set, the recording does not tell whether the page was present. */
   readonly unknown: boolean;
   /** The mapping's address in the kernel, if it was recorded. */

@@ -124,6 +124,8 @@ export class Operations {
   readonly #ahead = new Ahead();
   /** Addresses of faults that wait for userfaultfd and are not answered yet, by process. */
   readonly #unanswered = new Map<number | null, Set<number>>();
+  /** The recording shows which faults copy a page: one did. */
+  #showsCopies = false;
   /** Somebody has mapped a file so that what is written to memory is written to it. */
   #writesFiles = false;
   #ids = 0;
@@ -211,6 +213,7 @@ export class Operations {
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
     if (event.kind === 'pageReturns') task.syscall?.returned.push(event.address);
     if (event.kind === 'pagePresent' && task.fault !== null) {
+      this.#showsCopies ||= event.copies;
       task.fault.present = true;
       task.fault.copied ||= event.copies;
     }
@@ -457,7 +460,8 @@ export class Operations {
       pid,
       address,
       errorCode,
-      copied,
+      // It may only have begun when its task sleeps.
+      copied: copied || (this.#showsCopies && now.event.kind !== 'schedSwitch') ? copied : null,
       user,
       unknown,
       vma: event.vma,
