@@ -463,6 +463,44 @@ test('advice that only sets flags sets a mapping apart: the hash MMU flushes eac
   expect(await batches(...half(16), ...half(17))).toEqual([4]);
 });
 
+test('a process of which nothing is known has the pages of one with its name around those that both have', async () => {
+  const hashed = (pid: number, cpu: number, page: number): Line =>
+    line(
+      pid,
+      cpu,
+      `handle_mm_fault: (handle_mm_fault+0x0/0x260) vma=0x${pid} mm=0x${pid} addr=0x${(AT + page * 0x10000).toString(16)} flags=0x255`,
+    );
+  const exec = [
+    enter(10, 0, 'execve(filename: 1000, argv: 2000, envp: 3000)'),
+    line(10, 0, 'sched_process_exec: filename=/task pid=10 old_pid=10'),
+    exit(10, 0, 'execve'),
+  ];
+  const exits = (name: string): Line[] => [
+    line(0, 1, 'noise: x', 'swapper/1'),
+    switchTo(1, 0, 30, 'R', 'swapper/1', name),
+    hashed(30, 1, 1),
+    line(30, 1, 'sched_process_exit: comm=task pid=30 prio=120', name),
+    line(30, 1, 'exit_mmap: mt_mod 1, DESTROY', name),
+  ];
+  const flushed = async (pages: readonly number[], name: string): Promise<number[]> => {
+    await run(
+      exec,
+      pages.map((page) => hashed(10, 0, page)),
+      exits(name),
+    );
+    const facts = { backend: 'powerpc-hash', kernel: '6.1' } as const;
+    const { mismatches } = await replay(join(folder, 'trace.txt'), { facts });
+    return mismatches.flatMap(({ operation, predicted }) =>
+      operation === 'exit' && predicted!.reason === 16 ? [(Number(`0x${predicted!.where}`) - AT) / 0x10000] : [],
+    );
+  };
+  // 16 MiB are 256 pages.
+  expect(await flushed([0, 1, 3, 300], 'task')).toEqual([0, 1, 3]);
+  expect(await flushed([0, 3], 'task')).toEqual([0, 1, 3]);
+  expect(await flushed([0, 1, 3], 'other one')).toEqual([1]);
+  expect(await flushed([3], 'task')).toEqual([1]);
+});
+
 describe('several tasks', () => {
   const threads = [
     enter(10, 0, 'clone3(uargs: 0x1000, size: 0x58)'),

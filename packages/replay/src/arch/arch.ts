@@ -61,8 +61,11 @@ export interface Architecture {
    * nobody knows how far it was when the recording began. Null: there is none.
    */
   readonly trimClock: ((cpu: Cpu, due: boolean) => void) | null;
-  /** Whether a fault of user mode puts its page into the table where the hardware looks (hash_preload). */
-  readonly preloads: boolean;
+  /**
+   * The bit of an entry that is in the table where the hardware looks; a fault of user mode puts its page there (hash_preload). 0: there is no
+   * such table.
+   */
+  readonly hashed: number;
   /** MAP_LOCKED of mmap. */
   readonly mapLocked: number;
   /** MAP_NORESERVE of mmap. */

@@ -7,6 +7,7 @@
  *
  * Faults are probes on handle_mm_fault and, of misses that page tables answer, on hash_page_mm.
  */
+import { H_PAGE_HASHPTE } from '@mmu-gather/powerpc';
 import type { Other, TaskEvent } from '../read/event.ts';
 import { number, word } from '../read/fields.ts';
 import { type Architecture, hexText, type Observed } from './arch.ts';
@@ -84,7 +85,7 @@ export const HASH: Architecture = {
   drops: (event, [pages = 0]) => (event === 'flush_hash_range' ? pages : null),
   mmu: null,
   trimClock: null,
-  preloads: true,
+  hashed: H_PAGE_HASHPTE,
   mapLocked: 0x80,
   mapNoreserve: 0x40,
   slots: false,

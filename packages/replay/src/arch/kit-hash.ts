@@ -15,7 +15,7 @@ const CONTEXTS = 4096;
 const GROUPS = 2 ** 14;
 
 function linkHash(version: string): Linked {
-  // Faults that user mode takes preload, others do not: who knows which is which asks for it (Architecture.preloads).
+  // Faults that user mode takes preload, others do not: who knows which is which asks for it (Architecture.hashed).
   const own = { platform: 'lpar', preload: false, contexts: CONTEXTS, groups: GROUPS } as const;
   const switches = { ...HASH_PROFILES[version]!, ...own };
   return { geometry: HASH_LEVELS, direct: powerpcHash(switches), stepped: steppedHash(switches) };

@@ -21,7 +21,7 @@ export const X86: Architecture = {
   drops: (event, [reason = 0, pages = 0]) => (event === 'tlb_flush' && reason < 4 && pages !== 0 ? pages : null),
   mmu: null,
   trimClock: null,
-  preloads: false,
+  hashed: 0,
   mapLocked: 0x2000,
   mapNoreserve: 0x4000,
   slots: true,

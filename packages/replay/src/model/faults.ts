@@ -129,7 +129,7 @@ export class Faults {
     const fault = faultCall(mm, address, write);
     if (copied === false && this.#wouldCopy(cpu, vma, entry, errorCode)) calls.push(...this.#ownCalls(cpu, mm, page));
     calls.push(...(copied === true ? heldCalls(cpu, entry, fault) : [fault]));
-    if (user && this.#host.arch.preloads) calls.push(missCall(mm, address, false));
+    if (user && this.#host.arch.hashed !== 0) calls.push(missCall(mm, address, false));
     return { calls };
   }
 
@@ -145,7 +145,7 @@ export class Faults {
   #ownCalls(cpu: Cpu, mm: Mm, page: number): Call[] {
     const { pageSize, arch } = this.#host;
     const own = [goneCall(mm, page, pageSize), mapCall(mm, page, true), meanwhile(() => protect(cpu, mm, page))];
-    return arch.preloads ? [...own, quietly(missCall(mm, page, false).run)] : own;
+    return arch.hashed !== 0 ? [...own, quietly(missCall(mm, page, false).run)] : own;
   }
 
   /** Whether another task's copy of a page is under way. */

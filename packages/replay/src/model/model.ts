@@ -26,6 +26,7 @@ import { Slots } from './slots.ts';
 import { Spaces } from './space.ts';
 import { changesSpace, type Context, rangeOf, syscallCalls } from './syscalls.ts';
 import { CLONE_VM, OTHER, type Task, Tasks } from './tasks.ts';
+import { Twins } from './twins.ts';
 import { Userfaults } from './userfaults.ts';
 
 /** Error code of a fault that may copy: the page was present, and the access a write. */
@@ -71,6 +72,7 @@ export class Model {
   readonly #userfaults = new Userfaults();
   readonly #inherited: Inherited;
   readonly #attached: Attached;
+  readonly #twins: Twins;
   readonly #runner: Runner;
   readonly #context: Context;
   readonly #contention = new Contention();
@@ -100,6 +102,7 @@ export class Model {
     this.host.onSlot = (cpu) => this.#slots.took(cpu);
     this.#files = new Files(machine.disk);
     this.#attached = new Attached(this.#files);
+    this.#twins = new Twins(this.host, this.#files);
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
     this.#inherited = new Inherited(this.host, this.#files, this.#spaces);
     this.#tasks = new Tasks(this.host, this.#inherited, before);
@@ -276,10 +279,15 @@ export class Model {
   }
 
   /** What was there before the recording, where an action looks at it. */
-  #inherit(cpu: number, { mm }: Task, action: Exclude<Action, { kind: 'hidden' }>): void {
+  #inherit(cpu: number, task: Task, action: Exclude<Action, { kind: 'hidden' }>): void {
+    const { mm } = task;
     if (mm === null) return;
     const port = this.host.cpu(cpu);
     const { pageSize } = this.host;
+    if ((action.kind === 'fault' || action.kind === 'miss') && this.#tasks.isFirst(mm)) {
+      const twin = this.#tasks.twinOf(task);
+      if (twin !== null) this.#twins.resemble(port, mm, twin, action.address - (action.address % pageSize));
+    }
     if (action.kind === 'fault') {
       const page = action.address - (action.address % pageSize);
       this.#spaces.touch(mm, page);
@@ -357,7 +365,7 @@ export class Model {
       case 'miss':
         return this.#faults.miss(port, this.#tasks.userMm(cpu, task), action);
       case 'clone':
-        return this.#tasks.clone(task, action.child, action.flags, (copy) => {
+        return this.#tasks.clone(task, action, (copy) => {
           this.#spaces.fork(task.mm!, copy);
           this.#inherited.forget(copy);
           this.#lazyFree.forget(copy.address);

@@ -8,6 +8,7 @@ import { type Cpu, Mm } from '@mmu-gather/core';
 import { contextSwitch, mmget } from '@mmu-gather/mm';
 import { CLONE_FILES, Descriptors } from './descriptors.ts';
 import type { RecordedProcess } from '../read/recorder-notes.ts';
+import type { CloneAction } from '../schedule/action.ts';
 import type { Host } from './host.ts';
 import type { Inherited } from './inherited.ts';
 import { isKernelThread } from './kthread.ts';
@@ -19,6 +20,8 @@ export const OTHER: string = 'other';
 /** A task. */
 export interface Task {
   readonly pid: number;
+  /** Its name, as far as it was heard of. */
+  comm: string;
   /** Null for a kernel thread, and for a task that is exiting. */
   mm: Mm | null;
   /** It was there before the recording, and which process it belongs to is not known yet. */
@@ -38,7 +41,7 @@ export class Tasks {
   readonly #current: (Task | null)[];
   /** Whether a CPU ran user code since it was met. */
   readonly #ranUser: boolean[] = [];
-  readonly #idle: Task = { pid: 0, mm: null, met: false, fds: new Descriptors() };
+  readonly #idle: Task = { pid: 0, comm: '', mm: null, met: false, fds: new Descriptors() };
   /** Address spaces of processes that were met, by process id. */
   readonly #processes = new Map<number, Mm>();
   /** Processes that were there before, by the ids of their threads. */
@@ -46,6 +49,8 @@ export class Tasks {
   readonly #inherited: Inherited;
   /** Address spaces of which nothing is known. */
   readonly #unknown = new Set<number>();
+  /** Those of them in which nothing happened yet. */
+  readonly #untouched = new Set<number>();
 
   /** @param before processes that were there before the recording, if it says so */
   constructor(host: Host, inherited: Inherited, before: readonly RecordedProcess[]) {
@@ -73,15 +78,30 @@ export class Tasks {
       const process = this.#before.get(pid);
       const kernel = process === undefined && isKernelThread(comm);
       const mm = kernel ? null : this.#mmOf(this.#host.cpu(cpu), process);
-      task = { pid, mm, met: !kernel, fds: new Descriptors() };
+      task = { pid, comm, mm, met: !kernel, fds: new Descriptors() };
       this.#tasks.set(pid, task);
+    } else if (comm !== '') {
+      task.comm = comm;
     }
     return task;
+  }
+
+  /** The address space of the youngest other task of the same name, if it is known from its beginning on; else null. */
+  twinOf({ comm }: Task): Mm | null {
+    const known = [...this.#tasks.values()].filter(
+      (other) => other.comm === comm && !other.met && other.mm !== null && !this.isUnknown(other.mm),
+    );
+    return known.at(-1)?.mm ?? null;
   }
 
   /** Whether an address space was there before the recording, and nothing is known of it. */
   isUnknown(mm: Mm): boolean {
     return this.#unknown.has(mm.address);
+  }
+
+  /** Whether it is the first time that an address space of which nothing is known is asked for. */
+  isFirst(mm: Mm): boolean {
+    return this.#untouched.delete(mm.address);
   }
 
   /** The address space of a task that was met: that of its process, if that is known, or one of which nothing is. */
@@ -94,6 +114,7 @@ export class Tasks {
     const mm = this.#host.unknownMm(cpu);
     if (process === undefined) {
       this.#unknown.add(mm.address);
+      this.#untouched.add(mm.address);
     } else {
       this.#processes.set(process.tgid, mm);
       this.#inherited.note(mm, process);
@@ -158,10 +179,10 @@ export class Tasks {
   }
 
   /** clone, fork, vfork. @param copied told the child's address space, if it is a copy */
-  clone(parent: Task, child: number, flags: number, copied: (mm: Mm) => void): Job {
+  clone(parent: Task, { child, childComm: comm, flags }: CloneAction, copied: (mm: Mm) => void): Job {
     const add = (mm: Mm | null): void => {
       const fds = (flags & CLONE_FILES) !== 0 ? parent.fds : parent.fds.copy();
-      this.#tasks.set(child, { pid: child, mm, met: false, fds });
+      this.#tasks.set(child, { pid: child, comm, mm, met: false, fds });
     };
     const { mm } = parent;
     if (mm === null) return { calls: [], done: () => add(null) };
@@ -181,6 +202,7 @@ export class Tasks {
   exec(task: Task, mm: Mm, after: Job): Job {
     task.mm = mm;
     this.#unknown.delete(mm.address);
+    this.#untouched.delete(mm.address);
     return { ...after, calls: [call((lib, cpu) => lib.execMmap(cpu, mm)), ...after.calls] };
   }
 
