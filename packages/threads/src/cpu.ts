@@ -49,7 +49,6 @@ import {
   upRead,
   upWrite,
 } from './ticket.ts';
-import { MISS } from './tlb.ts';
 import { UNCLAIMED, UNWATCHED } from './unwatched.ts';
 import { Verdict } from './verdict.ts';
 import { type Waits, Waiting } from './waiting.ts';
@@ -83,8 +82,7 @@ export class ThreadCpu implements Cpu {
   readonly #memory: Memory;
   readonly #words: Words;
   readonly #mailboxes: Mailboxes;
-  readonly #control: Int32Array;
-  readonly #mailbox: number;
+  readonly #mail: Int32Array;
   readonly #ipis: Ipis;
   readonly #bus: Bus;
   readonly #rcu: Rcu;
@@ -107,8 +105,7 @@ export class ThreadCpu implements Cpu {
     this.#memory = memory;
     this.#words = memory.words;
     this.#mailboxes = new Mailboxes(memory);
-    this.#control = memory.control;
-    this.#mailbox = this.#mailboxes.at(id);
+    this.#mail = this.#mailboxes.of(id);
     this.#ipis = new Ipis(memory, id, this.#mailboxes, this.#pause);
     this.#bus = new Bus(memory, id, this.#mailboxes, this.#pause, (scope) => this.#drop(scope));
     this.#rcu = new Rcu(memory);
@@ -369,7 +366,7 @@ export class ThreadCpu implements Cpu {
   kernelRead(address: number): number {
     this.#poll();
     const slot = this.mmu.translateKernel(address);
-    return slot === MISS ? FAULT : this.#words.ints[2 * (this.mmu.frame(slot, address) + DATA)]!;
+    return slot < 0 ? FAULT : this.#words.ints[2 * (this.mmu.frame(slot, address) + DATA)]!;
   }
 
   /**
@@ -413,8 +410,8 @@ export class ThreadCpu implements Cpu {
 
   /** Looks into the mailbox. */
   #poll(): void {
-    if (this.#jitter?.disturb() === true) this.#speculate(this.#jitter.chance);
-    const mail = this.#control[this.#mailbox]!;
+    if (this.#jitter !== null && this.#jitter.disturb()) this.#speculate(this.#jitter.chance);
+    const mail = this.#mail[0]!;
     if (mail !== 0) this.#serve(mail, this.#jitter !== null && !this.#jitter.chance.once(IPI_LATENCY));
   }
 
@@ -488,17 +485,28 @@ export class ThreadCpu implements Cpu {
 
   /** The frame of an access; 0 if it faults. */
   #access(address: number, write: boolean): Address {
+    const slot = this.mmu.hit(address, write);
+    if (slot < 0) return this.#accessAnew(address, write);
+    const frame = this.mmu.tlb.frame(slot);
+    if (this.#canaries !== null) this.#watch(this.#canaries, slot, address, frame, write);
+    return frame;
+  }
+
+  /** The same where the TLB does not hold it as a base page, with these rights. */
+  #accessAnew(address: number, write: boolean): Address {
     const slot = this.mmu.translate(address, write);
-    if (slot === MISS) {
+    if (slot < 0) {
       this.events.note(this.id, 'fault', address, write ? 1 : 0);
       return 0;
     }
     const frame = this.mmu.frame(slot, address);
-    if (this.#canaries !== null) {
-      this.events.note(this.id, write ? 'userWrite' : 'userRead', address, this.#memory.indexIn('page', frame));
-      this.#canaries.access(this.mmu.root, address, frame, this.mmu.tlb.canaries[slot]!, write);
-    }
+    if (this.#canaries !== null) this.#watch(this.#canaries, slot, address, frame, write);
     return frame;
+  }
+
+  #watch(canaries: Canaries, slot: number, address: number, frame: Address, write: boolean): void {
+    this.events.note(this.id, write ? 'userWrite' : 'userRead', address, this.#memory.indexIn('page', frame));
+    canaries.access(this.mmu.root, address, frame, this.mmu.tlb.canary(slot), write);
   }
 
   #violate(oracle: OracleId, message: string): never {

@@ -42,9 +42,10 @@ export class Mailboxes {
     this.#base = memory.part(NAME);
   }
 
-  /** The control word of a CPU's mailbox: a plain look there may be stale, which only delays. */
-  at(cpu: number): number {
-    return this.#base + cpu * STRIDE;
+  /** A CPU's mailbox as an array of one word: a plain look there may be stale, which only delays. */
+  of(cpu: number): Int32Array {
+    const at = this.#base + cpu * STRIDE;
+    return this.#control.subarray(at, at + 1);
   }
 
   /** The same, now. */

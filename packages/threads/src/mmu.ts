@@ -70,8 +70,11 @@ export class Mmu {
   /** Bytes that an entry maps, and entries of a table, by level. */
   readonly #bytes: readonly number[];
   readonly #entries: readonly number[];
-  readonly #readable: number;
-  readonly #writable: number;
+  readonly #readable: number = 0;
+  readonly #writable: number = 0;
+  /** Flags of an entry that a load or a store can use as it is cached. */
+  readonly #loadHit: number = 0;
+  readonly #storeHit: number = 0;
   readonly #context: Context = { root: 0, canary: 0, asid: -1 };
   #tag = NO_TAG;
   /** Root that was loaded under each tag, with its canary. */
@@ -93,6 +96,8 @@ export class Mmu {
     this.#walks = new WalkCache(this.#bytes);
     this.#readable = PRESENT | USER | (this.#isa.accessed === 'software' ? ACCESSED : 0);
     this.#writable = this.#readable | RW | (this.#isa.dirty === 'software' ? DIRTY : 0);
+    this.#loadHit = this.#readable;
+    this.#storeHit = this.#writable | (this.#isa.cleanWalks ? DIRTY : 0);
   }
 
   /** The root that is loaded; 0 if there is no user part. */
@@ -126,16 +131,22 @@ export class Mmu {
     if (scope.roots === true && this.#kernel.backend.processTable !== null) this.#findRoot();
   }
 
+  /** The slot of a base page through which an access goes as it is cached; {@link MISS} if that takes more ({@link Mmu.translate}). */
+  hit(address: number, write: boolean): number {
+    return this.tlb.hit(this.#tag, address, write ? this.#storeHit : this.#loadHit);
+  }
+
   /**
    * The slot of the TLB through which an access goes; {@link MISS} if it faults.
    * @param write it stores
    */
   translate(address: number, write: boolean): number {
+    const hit = write ? this.#storeHit : this.#loadHit;
     const need = write ? this.#writable : this.#readable;
     const slot = this.tlb.lookup(this.#tag, address);
-    if (slot === MISS) return this.#fill(address, need, write);
-    const flags = this.tlb.flags[slot]!;
-    if ((flags & need) === need && (!write || (flags & DIRTY) !== 0 || !this.#isa.cleanWalks)) return slot;
+    if (slot < 0) return this.#fill(address, need, write);
+    const flags = this.tlb.flags(slot);
+    if ((flags & hit) === hit) return slot;
     // A fault drops what it used, unless hardware may go on to use it: then the kernel must drop it.
     if ((flags & need) !== need && this.#isa.cachesInvalid !== undefined) return MISS;
     this.tlb.drop(slot);
@@ -144,8 +155,8 @@ export class Mmu {
 
   /** The frame of an address that a slot translates. */
   frame(slot: number, address: number): Address {
-    const level = this.tlb.levels[slot]!;
-    const first = this.tlb.frames[slot]!;
+    const level = this.tlb.level(slot);
+    const first = this.tlb.frame(slot);
     if (level === 0) return first;
     return first + frameOffset(address, this.#bytes[level]!, this.#bytes[0]!) * Page.words;
   }
@@ -153,7 +164,7 @@ export class Mmu {
   /** The slot for a load of the kernel through its own page table; {@link MISS} if it faults. */
   translateKernel(address: number): number {
     const slot = this.tlb.lookup(GLOBAL_TAG, address);
-    if (slot !== MISS) return slot;
+    if (slot >= 0) return slot;
     const root = this.#memory.words.read(Mm.at(this.#kernel.initMm).pgd);
     const entry = root === 0 ? 0 : this.#walk(GLOBAL_TAG, root, this.#watcher.tableCanary(root), address);
     return (entry & PRESENT) === 0 ? MISS : this.#insert(GLOBAL_TAG, address, entry);
