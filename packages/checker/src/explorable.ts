@@ -37,6 +37,8 @@ export const TOUCH = {
   plain: 2,
   /** It is accessed otherwise than as a spinlock, by a step; or let go by who does not hold it. */
   unlike: 3,
+  /** It is read to be written: of a step that does more than store. */
+  modify: 4,
 } as const;
 
 /**

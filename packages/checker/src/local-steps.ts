@@ -147,8 +147,9 @@ export class LocalSteps implements Locality {
     const pseudo = (word: number, at = position): void => touch(this.#pseudo + word, TOUCH.write, at);
     if (touchesCell(kind)) {
       touch(a, onlyReads(kind) ? TOUCH.read : TOUCH.write);
-      // One that fails reads.
-      if (kind === OP.cmpxchg) touch(a, TOUCH.read);
+      // One that fails loads; so does the first half of a pair.
+      if (kind === OP.cmpxchg || kind === OP.bareCas || kind === OP.bareLoadExclusive) touch(a, TOUCH.read);
+      if (!onlyReads(kind) && !isStore(kind)) touch(a, TOUCH.modify);
       if (kind !== OP.spinLock && !(kind === OP.spinUnlock && this.#host.held.holds(process, a)))
         touch(a, TOUCH.unlike);
       if (!onlyReads(kind) && (this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
@@ -157,6 +158,7 @@ export class LocalSteps implements Locality {
     switch (kind) {
       case OP.cmpxchgAndInvalidate:
         touch(a, TOUCH.write);
+        touch(a, TOUCH.modify);
         touch(a, TOUCH.unlike);
         if ((this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
         return;
@@ -242,6 +244,24 @@ export class LocalSteps implements Locality {
     return (
       isPlain &&
       (sharing.mayTouch(process, cell, TOUCH.write, position) || sharing.mayTouch(process, cell, TOUCH.plain, position))
+    );
+  }
+
+  /** May a CPU still read what it wrote to a cell, or a plain access meet it? If not, nobody asks who wrote it. Yes, where nothing is watched. */
+  mayMeetOwn(cpu: number, cell: number): boolean {
+    if (this.#sharing === undefined) return true;
+    const { words } = this.#host;
+    return (
+      (words.running(cpu) && this.#mayRead(cpu, cell, now(words, cpu))) ||
+      this.#mayRead(words.cpus + cpu, cell, 0) ||
+      this.#isPlain(cell)
+    );
+  }
+
+  #mayRead(process: number, cell: number, position: number): boolean {
+    const sharing = this.#sharing!;
+    return (
+      sharing.mayTouch(process, cell, TOUCH.read, position) || sharing.mayTouch(process, cell, TOUCH.modify, position)
     );
   }
 

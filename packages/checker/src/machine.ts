@@ -615,6 +615,7 @@ export class Machine<E = unknown> implements Explorable {
       invalidations,
       live: (cpu) => interruptible || this.#words.running(cpu),
       mayLookAt: (cpu, cell, plain) => this.#localSteps.mayLookAt(cpu, cell, plain),
+      mayMeetOwn: (cpu, cell) => this.#localSteps.mayMeetOwn(cpu, cell),
       walks: (cpu) => this.mmu.liveRoot(cpu) !== 0 || this.mmu.kernelRoot !== 0,
       around: (cell) => this.#objects.around(cell),
       starts: (address) => this.#objects.starts(address),

@@ -151,6 +151,25 @@ describe('same verdicts, same ends', { timeout: TIMEOUT }, () => {
   });
 });
 
+/** What is known of a release, and not of who modifies what it stored itself: it is to be remembered whose store that was. */
+const OWN_RELEASE: (typeof KNOWING)[number] = [
+  'a read-modify-write of the own release passes on nothing',
+  {
+    code: [
+      [
+        ['write', 0, 1],
+        ['release', 1, 1],
+        ['add', 1, 1],
+      ],
+      [
+        ['acquire', 1, 0],
+        ['read', 0, 0],
+      ],
+    ],
+    handlers: [],
+  },
+];
+
 /** Steps that would be local by their cells, and are not by what they let a CPU know. */
 const KNOWING: readonly [what: string, program: Omit<LocalityProgram, 'memory'>][] = [
   [
@@ -196,6 +215,7 @@ const KNOWING: readonly [what: string, program: Omit<LocalityProgram, 'memory'>]
       ],
     },
   ],
+  OWN_RELEASE,
 ];
 
 test.for(KNOWING)('under weak: %s', ([, program]) => {
@@ -285,6 +305,12 @@ test.for(WRONG)('wrong: %s', { timeout: TIMEOUT }, ([, Wrong, shownBy]) => {
     (machine) => new Wrong(machine, true),
   );
   expect(different.length).toBeGreaterThan(0);
+});
+
+test('wrong: nobody is seen to modify', () => {
+  const machine = localityMachine({ memory: 'weak', ...OWN_RELEASE[1] });
+  const reduced = states(machine, { collectEnds: true }, new (blindTo(TOUCH.modify))(machine, true));
+  expect(essence(reduced)).not.toBe(essence(search(machine, { reduce: false, collectEnds: true })));
 });
 
 test('a handler that waits for a lock that its CPU holds waits for ever', () => {

@@ -119,7 +119,7 @@ function range(n: number): string[] {
  */
 export function outcomes(program: Straight, model: Model, strategy: Strategy = 'states', exact = true): string[] {
   const { machine, outcome } = machineOf(program, model, exact);
-  const result = search(machine, { strategy, collectEnds: true, stopAtFirst: false });
+  const result = search(machine, { strategy, collectEnds: true });
   if (!result.exhaustive || result.verdict !== 'holds') throw new Error(`the search ${result.verdict}`);
   return [...new Set([...result.ends!].map(outcome))].toSorted();
 }

@@ -79,6 +79,12 @@ export class Messages {
     return list.length === 0 ? 0 : (list.length - REST) / OLDER;
   }
 
+  /** The mark of the newest message of a cell. */
+  mark(cell: Cell): number {
+    const list = this.#list(cell);
+    return list.length === 0 ? 0 : list[list.length - REST + 1]!;
+  }
+
   /** A message of a cell. */
   at(cell: Cell, index: number): Message {
     const list = this.#list(cell);
@@ -124,14 +130,24 @@ export class Messages {
     for (const cell of this.open) this.#set(cell, [EMPTY_VIEW, 0, EMPTY_VIEW]);
   }
 
-  /** Changes all views that messages carry. */
-  rewrite(change: (view: View) => View): void {
-    for (const cell of this.open) this.#change(cell, change, 0);
+  /** Changes all views that messages carry. @param drops how many of the oldest messages of a cell go */
+  rewrite(change: (view: View) => View, drops?: ReadonlyMap<Cell, number>): void {
+    for (const cell of this.open) this.#change(cell, change, drops?.get(cell) ?? 0);
   }
 
-  /** Drops the oldest messages of a cell. */
-  drop(cell: Cell, count: number): void {
-    this.#change(cell, (view) => view, count);
+  /** Who wrote messages of a cell, none of them plain, is of no interest any more where `forgets` says so of the CPU. */
+  forgetWriters(cell: Cell, forgets: (cpu: number) => boolean): void {
+    const list = this.#list(cell);
+    const newest = this.newest(cell);
+    let next: number[] | undefined;
+    for (let i = 0; i <= newest; i++) {
+      const at = i === newest ? OLDER * i + 1 : OLDER * i + 2;
+      const mark = list[at] ?? 0;
+      if (mark === 0 || (mark & PLAIN) !== 0 || !forgets(writerOf(mark))) continue;
+      next ??= Array.from(list);
+      next[at] = 0;
+    }
+    if (next !== undefined) this.#set(cell, next);
   }
 
   /** @param change is given a view and the number of its message; of the loads, one more than the newest has */

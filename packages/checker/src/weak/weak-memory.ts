@@ -23,7 +23,8 @@
  * cell, rdw, and by a store and a load of it, detour, are not followed).
  *
  * Messages are dropped that nobody may read any more: older than what all live CPUs know. In a search that watches what processes touch
- * (search/locality.ts) a CPU that loads the cell no more, and races with no plain access of it, counts as one that knows all of it.
+ * (search/locality.ts) a CPU that loads the cell no more, and races with no plain access of it, counts as one that knows all of it; and
+ * who wrote a message is forgotten where that CPU will not read it.
  *
  * Any number of stores may be unknown to somebody. So a loop that stores in each round, beside a CPU that synchronises with nobody, has ever
  * new states: such a search ends by its limit, `incomplete` (`truncate/fault` retries by taking and dropping a reference).
@@ -47,6 +48,8 @@ export interface WeakOptions {
   live(cpu: number): boolean;
   /** May this CPU still read an older message of a cell, or race with a plain access of it? @param plain there was one */
   mayLookAt(cpu: number, cell: Cell, plain: boolean): boolean;
+  /** May this CPU still read what it wrote to a cell, or a plain access meet it? */
+  mayMeetOwn(cpu: number, cell: Cell): boolean;
   /** The object that a cell is in; 0 if it is in none. */
   objectOf(cell: Cell): Address;
   /** The object that a value read from a cell points to; 0 if to none. */
@@ -398,8 +401,8 @@ export class WeakMemory {
   plainStore(cpu: number, cell: Cell): void {
     this.#checkPlain(cpu, cell, true);
     const before = this.known.get(cpu, KNOWN.stores);
-    const newest = this.messages.newest(cell);
-    this.#forgetCell(cell, newest);
+    const older = this.messages.newest(cell);
+    if (older > 0) this.#drop(new Map([[cell, older]]));
     this.messages.append(cell, before, markOf(cpu, PLAIN), false);
     this.#stored(cpu, cell, 1, before, false);
   }
@@ -458,34 +461,36 @@ export class WeakMemory {
       else known.forget(cpu);
     }
     for (const cpu of live) known.reduce(cpu);
+    const drops = new Map<Cell, number>();
     for (const cell of messages.open) {
-      // There is no older one to be dropped.
-      if (messages.newest(cell) === 0) continue;
-      const newest = messages.newest(cell);
-      const plain = (messages.at(cell, newest).mark & PLAIN) !== 0;
-      let oldest = this.walkers?.oldestKept(cell) ?? newest;
-      for (const cpu of live) {
-        const own = this.oldest(cpu, cell, EMPTY_VIEW, 'relaxed');
-        if (own < oldest && this.#options.mayLookAt(cpu, cell, plain)) oldest = own;
-      }
-      if (oldest > 0) {
-        this.#forgetCell(cell, oldest);
-        messages.drop(cell, oldest);
-      }
+      messages.forgetWriters(cell, (cpu) => !this.#options.mayMeetOwn(cpu, cell));
+      const oldest = this.#oldestOf(cell, live);
+      if (oldest > 0) drops.set(cell, oldest);
     }
+    this.#drop(drops);
   }
 
-  /** Numbers of a cell's messages go down. */
-  #forgetCell(cell: Cell, count: number): void {
-    if (count === 0) return;
+  /** The oldest message of a cell that anybody may still read. */
+  #oldestOf(cell: Cell, live: readonly number[]): number {
+    const newest = this.messages.newest(cell);
+    if (newest === 0) return 0;
+    const plain = (this.messages.mark(cell) & PLAIN) !== 0;
+    let oldest = this.walkers?.oldestKept(cell) ?? newest;
+    for (const cpu of live) {
+      const own = this.oldest(cpu, cell, EMPTY_VIEW, 'relaxed');
+      if (own < oldest && this.#options.mayLookAt(cpu, cell, plain)) oldest = own;
+    }
+    return oldest;
+  }
+
+  /** Drops the oldest messages of some cells, so many of each: the numbers of the others go down. */
+  #drop(drops: ReadonlyMap<Cell, number>): void {
+    if (drops.size === 0) return;
     const { lists } = this.views;
-    const change = memo((view) => {
-      const index = lists.get(view, cell);
-      return index === 0 ? view : lists.with(view, cell, Math.max(0, index - count));
-    });
+    const change = memo((view) => lists.map(view, (index, cell) => Math.max(0, index - (drops.get(cell) ?? 0))));
     this.known.rewrite(change, true);
-    this.messages.rewrite(change);
-    this.known.dropped(cell, count);
+    this.messages.rewrite(change, drops);
+    for (const [cell, count] of drops) this.known.dropped(cell, count);
   }
 }
 

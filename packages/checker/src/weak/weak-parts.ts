@@ -33,6 +33,8 @@ export interface WeakHost {
   live(cpu: number): boolean;
   /** May this CPU still read an older value of a cell, or race with a plain access of it? @param plain there was one */
   mayLookAt(cpu: number, cell: Cell, plain: boolean): boolean;
+  /** May this CPU still read what it wrote to a cell, or a plain access meet it? */
+  mayMeetOwn(cpu: number, cell: Cell): boolean;
   /** Does the MMU of a CPU walk any table? */
   walks(cpu: number): boolean;
   /** The object around a cell; 0 if there is none. */
@@ -63,6 +65,7 @@ export function weakParts(host: WeakHost): WeakParts {
     translated: options.walks !== undefined,
     live: (cpu) => host.live(cpu),
     mayLookAt: (cpu, cell, plain) => kinds.isRead(cell) || host.mayLookAt(cpu, cell, plain),
+    mayMeetOwn: (cpu, cell) => host.mayMeetOwn(cpu, cell),
     objectOf: (cell) => host.around(cell),
     targetOf: (cell, value) => {
       if (!kinds.isEntry(cell)) return host.starts(value) ? value : 0;
