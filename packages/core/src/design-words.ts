@@ -42,7 +42,7 @@ function syncFields({ profile }: BootOptions): readonly string[] {
 
 function levelFields({ profile, geometry }: BootOptions): readonly string[] {
   if (profile.nestedFinish !== 'level-counters') return [];
-  return [...geometry.bits.map((_, level) => `cleared[${level}]`), 'cleared.tables'];
+  return geometry.bits.map((_, level) => `cleared[${level}]`);
 }
 
 function ptlFields({ profile }: BootOptions): readonly string[] {

@@ -1,6 +1,6 @@
 /**
- * Counters for each level (N. Amit, May 2019): an mm counts the open gathers that have cleared entries of each level, or unlinked tables, so
- * that a nested finish need not ask for all of it.
+ * Counters for each level (N. Amit, May 2019): an mm counts the open gathers that have cleared entries of each level, so that a nested
+ * finish need not ask for all of it. Tables are not counted: who unlinks one flushes before it is freed, and nobody else relies on that.
  *
  *     gather                                       another one, under the same PTL
  *     clear PTE
@@ -27,8 +27,7 @@ export function countsLevels(cpu: Cpu): boolean {
   return cpu.kernel.profile.nestedFinish === 'level-counters';
 }
 
-/** The level that unlinked tables are counted as: one above the top. */
-export function tablesLevel(cpu: Cpu): number {
+function levels(cpu: Cpu): number {
   return cpu.kernel.geometry.bits.length;
 }
 
@@ -42,7 +41,7 @@ function countOf(cpu: Cpu, tlb: MmuGather, level: number): Cell {
  * lock.
  */
 export function* countLevels(cpu: Cpu, tlb: MmuGather, cleared: number): Steps<void> {
-  for (let level = 0; level <= tablesLevel(cpu); level++) {
+  for (let level = 0; level < levels(cpu); level++) {
     if ((cleared & ~tlb.counted & (1 << level)) !== 0) yield* cpu.atomicAdd(countOf(cpu, tlb, level), 1);
   }
   tlb.counted |= cleared;
@@ -50,7 +49,7 @@ export function* countLevels(cpu: Cpu, tlb: MmuGather, cleared: number): Steps<v
 
 /** Takes back what this gather counted, at its end. */
 export function* uncountLevels(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  for (let level = 0; level <= tablesLevel(cpu); level++) {
+  for (let level = 0; level < levels(cpu); level++) {
     if ((tlb.counted & (1 << level)) !== 0) yield* cpu.atomicAdd(countOf(cpu, tlb, level), -1);
   }
 }
@@ -58,7 +57,7 @@ export function* uncountLevels(cpu: Cpu, tlb: MmuGather): Steps<void> {
 /** Levels that others have counted, as bits. */
 export function* levelsOfOthers(cpu: Cpu, tlb: MmuGather): Steps<number> {
   let bits = 0;
-  for (let level = 0; level <= tablesLevel(cpu); level++) {
+  for (let level = 0; level < levels(cpu); level++) {
     const own = (tlb.counted & (1 << level)) === 0 ? 0 : 1;
     if ((yield* cpu.readOnce(countOf(cpu, tlb, level))) > own) bits |= 1 << level;
   }

@@ -19,7 +19,7 @@ import { deadMmNeedsNoFlush } from './fullmm.ts';
 import { NO_GENERATION } from './generation.ts';
 import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange, type Touched } from './gather-range.ts';
 import { pageSize } from './geometry.ts';
-import { countLevels, countsLevels, tablesLevel, uncountLevels } from './level-counters.ts';
+import { countsLevels, uncountLevels } from './level-counters.ts';
 import { type Mm, type Vma, VM_PFNMAP } from './mm.ts';
 import { putPage } from './page.ts';
 import { forceNestedFlush, looksAtPending } from './nested-finish.ts';
@@ -76,7 +76,7 @@ export interface MmuGather {
   untracked: boolean;
   /** The epoch that it joined (sync-finish.ts). */
   readonly epoch: number;
-  /** Bit n: this gather is counted among those that cleared level n, or unlinked tables (level-counters.ts). */
+  /** Bit n: this gather is counted among those that cleared level n (level-counters.ts). */
   counted: number;
   /** Pages to free after the flush. */
   pages: Address[];
@@ -215,7 +215,6 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
   tlbAdjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
-  if (countsLevels(cpu)) yield* countLevels(cpu, tlb, 1 << tablesLevel(cpu));
   const { tableFreed } = cpu.kernel.backend;
   if (tableFreed !== null) yield* tableFreed(cpu, tlb);
   if (yield* freedUnflushed(cpu, tlb)) {
@@ -264,7 +263,6 @@ function tlbTableFlush(cpu: Cpu, tlb: MmuGather): Steps<void> {
 /** tlb_flush_mmu_free: tables first, then pages. Only after {@link tlbFlushMmuTlbonly}. */
 function* tlbFlushMmuFree(cpu: Cpu, tlb: MmuGather): Steps<void> {
   if (tlb.tables.length > 0) yield* tlbTableFlush(cpu, tlb);
-  if (tlb.pages.length === 0) return;
   const pages = tlb.pages;
   tlb.pages = [];
   tlb.batched = 0;

@@ -17,7 +17,7 @@ import type { Cpu } from './cpu.ts';
 import { hasRing, ringNewestIn } from './deferral/index.ts';
 import { tlbAdjustRange, tlbFlushLevelRange, tlbResetRange } from './gather-range.ts';
 import { NO_GENERATION } from './generation.ts';
-import { levelsOfOthers, tablesLevel } from './level-counters.ts';
+import { levelsOfOthers } from './level-counters.ts';
 import type { MmuGather } from './mmu-gather.ts';
 import type { GatherSwitches } from './profile/index.ts';
 import type { Steps } from './steps.ts';
@@ -49,13 +49,8 @@ function forceWholeMm(cpu: Cpu, tlb: MmuGather): void {
 /** What other gathers have counted, see level-counters.ts. */
 function forceCountedLevels(cpu: Cpu, tlb: MmuGather, counted: number): void {
   if (counted === 0) return;
-  if (cpu.kernel.profile.levelRange === 'whole-mm') {
-    forceWholeMm(cpu, tlb);
-    return;
-  }
-  const tables = 1 << tablesLevel(cpu);
-  tlb.cleared |= counted & ~tables;
-  tlb.freedTables = tlb.freedTables || (counted & tables) !== 0;
+  if (cpu.kernel.profile.levelRange === 'whole-mm') forceWholeMm(cpu, tlb);
+  else tlb.cleared |= counted;
 }
 
 /** The newest pending generation that touched the range becomes the gather's own, which then flushes to it or finds it done. */

@@ -14,7 +14,7 @@
 import type { Cpu } from './cpu.ts';
 import { ACCESSED, type Entry } from './entry.ts';
 import type { Mm } from './mm.ts';
-import { pteMkold, pteWrprotect } from './pte.ts';
+import { pteWrprotect } from './pte.ts';
 import type { Steps } from './steps.ts';
 import type { Address, Cell } from './struct.ts';
 
@@ -112,13 +112,9 @@ function* ptepSetWrprotect(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen:
   }
 }
 
-/** What the hardware sets meanwhile stays. */
+/** Under the lock nobody else clears the bit, so it can be subtracted. What the hardware sets meanwhile stays. */
 function* ptepTestAndClearYoung(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen: Entry): Steps<void> {
-  while ((seen & ACCESSED) !== 0) {
-    const old = yield* cpu.cmpxchg(pte, seen, pteMkold(seen));
-    if (old === seen) return;
-    seen = old;
-  }
+  if ((seen & ACCESSED) !== 0) yield* cpu.atomicAdd(pte, -ACCESSED);
 }
 
 function ptepModifyProtCommit(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, _old: Entry, entry: Entry): Steps<void> {

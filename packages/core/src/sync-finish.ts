@@ -13,7 +13,7 @@
  *
  *     open:    e = epoch; open[e & 1]++; if epoch is not e any more: leave, and join again
  *     close:   open[e & 1]--
- *     finish:  epoch = e + 1, unless somebody was faster
+ *     finish:  epoch = e + 1, or somebody was faster
  *              flush, close, and wait until e is drained
  *
  * An epoch ends only when the one before is drained, so two counts do. While that is not so, and somebody else has joined the present
@@ -99,7 +99,7 @@ function* leave(cpu: Cpu, mm: Mm, joined: number): Steps<void> {
   if ((yield* cpu.atomicAddReturn(gathersOf(cpu, mm).open + (joined % 2), -1)) === 0) yield* noteDrained(cpu, mm);
 }
 
-/** Whoever was the last one of the epoch before, or ended it and finds nobody there, says so. One of the two sees the other. */
+/** Whoever was the last one of the epoch before says so. Who has ended it was one of them. */
 function* noteDrained(cpu: Cpu, mm: Mm): Steps<void> {
   const { epoch, drained, open } = gathersOf(cpu, mm);
   const seen = yield* cpu.readOnce(epoch);
@@ -117,9 +117,9 @@ export function* epochToAwait(cpu: Cpu, mm: Mm, joined: number): Steps<number> {
   const { epoch, drained, open, alone } = gathersOf(cpu, mm);
   if ((yield* cpu.readOnce(alone)) !== 0) return NO_WAIT;
   const seen = yield* cpu.readOnce(epoch);
+  // If all before this epoch are drained, the gather has joined it, and the next one cannot end before it leaves: all who store, store the same.
   if ((yield* cpu.readOnce(drained)) >= seen) {
-    yield* cpu.cmpxchg(epoch, seen, seen + 1);
-    yield* noteDrained(cpu, mm);
+    yield* cpu.writeOnce(epoch, seen + 1);
     return seen + 1;
   }
   const others = (yield* cpu.readOnce(open + (seen % 2))) - (joined === seen ? 1 : 0);

@@ -8,7 +8,6 @@ import {
   tlbEndPtes,
   tlbFinishMmu,
   tlbGatherMmu,
-  tlbRemoveTable,
   tlbRemoveTlbEntry,
   tlbStartPtes,
 } from '../src/index.ts';
@@ -36,8 +35,6 @@ test('levels of others are seen, own ones are not, and a finish takes its own ba
   const other = finish(tlbGatherMmu(fake.cpu, mm));
   expect(finish(levelsOfOthers(fake.cpu, tlb))).toBe(0);
   expect(finish(levelsOfOthers(fake.cpu, other))).toBe(0b1);
-  finish(tlbRemoveTable(fake.cpu, tlb, 300, 0, 0));
-  expect(finish(levelsOfOthers(fake.cpu, other))).toBe(0b10001);
   finish(tlbFinishMmu(fake.cpu, tlb, 0, PAGE));
   expect(finish(levelsOfOthers(fake.cpu, other))).toBe(0);
 });

@@ -65,5 +65,4 @@ export function* flushBatchGenerations(cpu: Cpu, batch: TlbBatch): Steps<void> {
     yield* mmdrop(cpu, mm);
   }
   batch.gens.clear();
-  batch.cpumask = 0;
 }

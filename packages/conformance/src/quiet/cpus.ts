@@ -68,6 +68,6 @@ function counts({ kernel: { profile, designs, geometry } }: Books, mm: Mm): Cell
   // Behind the epoch and what is drained: open gathers of even and odd epochs, and those that nobody waits for.
   if (profile.finishSync === 'epoch') for (const i of [2, 3, 4]) cells.push(mm.address + designs.sync + i);
   if (profile.nestedFinish === 'level-counters')
-    for (let level = 0; level <= geometry.bits.length; level++) cells.push(mm.address + designs.levels + level);
+    for (let level = 0; level < geometry.bits.length; level++) cells.push(mm.address + designs.levels + level);
   return cells;
 }

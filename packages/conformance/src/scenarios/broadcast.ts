@@ -2,10 +2,11 @@
  * Machines whose flushes are broadcast: no CPU is interrupted, so a flush waits for nobody who walks page tables with interrupts off.
  * On x86 they are those with INVLPGB, on arm64 and s390 all; the same races as with interrupts, and what else tables need then.
  */
-import { madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
+import { collapseHugePage, madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { COMPLETED, GENERATIONS } from './generations.ts';
 import { pinAndPut } from './gup-fast.ts';
+import { setHugeStage } from './huge-stage.ts';
 import type { MappedStage } from './mapping-stage.ts';
 import { cameFromAnotherMm, PAGE, setStage, type Stage, toUser } from './stage.ts';
 import { emptyFileTable } from './tables.ts';
@@ -158,6 +159,35 @@ const t19 = defineScenario<MappedStage>({
   ],
 });
 
+const collapsed = defineScenario<Stage>({
+  id: 'broadcast/gup-fast-collapse',
+  title:
+    'GUP-fast beside khugepaged: the table waits below the huge page, and is freed with it at once; collapse has waited for GUP-fast',
+  source: '2ba99c5e0881',
+  cpus: 2,
+  only: BROADCASTING,
+  backend: BROADCAST,
+  profiles: ['linux-6.18'],
+  profile: { collapseSync: true },
+  setup: (run) => setHugeStage(run, { mapped: 'small', touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* collapseHugePage(cpu, mm, 0);
+      yield* madviseDontneed(cpu, mm, 0, 2 * PAGE);
+    }),
+    thread((cpu) => pinAndPut(cpu, mm, 0)),
+  ],
+  twins: [
+    {
+      id: 'broadcast/gup-fast-collapse/no-sync',
+      why: 'the flush waits for nobody who has interrupts off: GUP-fast walks a table that is freed',
+      oracle: 'O5',
+      property: 'TUAF',
+      profile: { collapseSync: false },
+    },
+  ],
+});
+
 const gap = defineScenario<Stage>({
   id: 'broadcast/gap',
   title:
@@ -193,4 +223,5 @@ export const BROADCASTS: readonly AnyScenario[] = [
   ptReclaim('rcu'),
   ptReclaim('ipi-sync'),
   t19,
+  collapsed,
 ];

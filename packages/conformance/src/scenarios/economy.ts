@@ -13,11 +13,14 @@ import type { Run } from '@mmu-gather/checker';
 import {
   type Address,
   type AddressSpace,
+  AGGRESSIVE,
   type Cpu,
   type Geometry,
+  getPage,
   type Mm,
   PAGE_SHIFT,
   pteWrprotect,
+  putPage,
   type Profile,
   type Steps,
   tlbFinishMmu,
@@ -53,7 +56,10 @@ import {
   remapPfnRange,
   secondaryFault,
   shrinkPages,
+  tlbBatch,
   truncatePagecache,
+  tryToUnmapFlush,
+  tryToUnmapOne,
   unmapPageRange,
   userLoad,
   userStore,
@@ -262,7 +268,7 @@ export const ECONOMY: readonly AnyScenario[] = [
       beside: ({ mm }) => [
         function* (cpu) {
           yield* cpu.enterKernel();
-          for (let n = 0; n < 4; n++) yield* userLoad(cpu, mm, PAGE);
+          for (let n = 0; n < 24; n++) yield* userLoad(cpu, mm, PAGE);
           for (let n = 0; n < 8; n++) yield* secondaryFault(cpu, mm, n * PAGE);
         },
       ],
@@ -339,6 +345,26 @@ export const ECONOMY: readonly AnyScenario[] = [
       (cpu) => madviseDontneed(cpu, mm, 2 * PAGE, PAGE),
     ];
   }),
+  economy(
+    'reclaim-recorded',
+    'a page is given back before the batch of reclaim, which has taken another one, is flushed: both are on record, so no others are flushed',
+    ({ mm, mappings }) => [
+      function* (cpu) {
+        const batch = tlbBatch();
+        const { page } = mappings[1]!;
+        yield* getPage(cpu, page);
+        yield* tryToUnmapOne(cpu, page, mm, PAGE, batch);
+        yield* madviseDontneed(cpu, mm, 2 * PAGE, PAGE);
+        yield* tryToUnmapFlush(cpu, batch);
+        yield* putPage(cpu, page);
+      },
+    ],
+    {
+      only: { archs: ['x86'], why: 'elsewhere reclaim defers nothing that only generations tell of' },
+      profile: { ...AGGRESSIVE, ringSlots: 4, batchFlush: 'each-mm' },
+      backend: { x86: { completedGen: 'after-flush' } },
+    },
+  ),
   economy(
     'reclaim-mixed',
     'reclaim takes pages of a file: after one that was written out, a clean one, and one whose entry is clean, which needs no flush before its IO, another clean one',

@@ -1,9 +1,18 @@
 /**
  * fork beside faults: pages become shared before the flush, and nobody may copy them in between.
  */
-import { dupMm, userStore } from '@mmu-gather/mm/stepped';
+import { type Address, AGGRESSIVE, getPage, putPage } from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  dupMm,
+  tlbBatch,
+  tryToUnmapFlush,
+  tryToUnmapOne,
+  userLoad,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { setStage, type Stage } from './stage.ts';
+import { mappingOf, setStage, type Stage } from './stage.ts';
 
 /** One page that was written to, a thread that faults on it, and one that runs. */
 function written(run: Parameters<typeof setStage>[0]): Stage {
@@ -55,5 +64,50 @@ const mmapLock = defineScenario<Stage>({
   ],
 });
 
+interface Unmapped extends Stage {
+  readonly page: Address;
+}
+
+const reclaimed = defineScenario<Unmapped>({
+  id: 'fork/reclaim',
+  title:
+    'fork finds nothing to protect, for reclaim has unmapped the page and not flushed: that is flushed, before the child gets it from the swap cache',
+  source: 'core.md 4c; what fork may flush where changes are on record',
+  cpus: 2,
+  only: { archs: ['x86'], why: 'elsewhere reclaim defers nothing that only generations tell of' },
+  profiles: ['linux-6.18'],
+  profile: { ...AGGRESSIVE, ringSlots: 4 },
+  backend: { x86: { completedGen: 'after-flush' } },
+  pools: { mm: 3, page: 6, table: 8, vma: 6 },
+  setup(run) {
+    const stage = setStage(run, { touched: [0] });
+    return { ...stage, page: mappingOf(run, stage.mm, 0).page };
+  },
+  threads: ({ mm, page }) => [
+    thread(function* (cpu) {
+      const batch = tlbBatch();
+      yield* getPage(cpu, page);
+      yield* tryToUnmapOne(cpu, page, mm, 0, batch);
+      const child = yield* dupMm(cpu, mm);
+      yield* contextSwitch(cpu, child);
+      const word = yield* userLoad(cpu, child, 0);
+      yield* tryToUnmapFlush(cpu, batch);
+      const again = yield* userLoad(cpu, child, 0);
+      cpu.claim.that(word === again, 'O6', 'the child sees what a thread of the parent stores after the fork');
+      yield* putPage(cpu, page);
+    }),
+    thread((cpu) => cpu.userWrite(0, 7)),
+  ],
+  twins: [
+    {
+      id: 'fork/reclaim/no-flush',
+      why: 'fork does not flush: the child reads a page that a thread of the parent still writes to',
+      oracle: 'O6',
+      property: 'LOSTW',
+      profile: { forkFlush: 'none' },
+    },
+  ],
+});
+
 /** All of them. */
-export const FORK: readonly AnyScenario[] = [t16, mmapLock];
+export const FORK: readonly AnyScenario[] = [t16, mmapLock, reclaimed];

@@ -9,6 +9,7 @@ import {
   getPage,
   type Mm,
   Page,
+  PG_LAZYFREE,
   PSE,
   pteDirty,
   putPage,
@@ -72,24 +73,6 @@ const splitZap = defineScenario<Stage>({
   ],
 });
 
-const splitFree = defineScenario<Stage>({
-  id: 'huge/split-madv-free',
-  title: 'MADV_FREE of a part of a huge page splits it first, while another thread uses it',
-  source: 'mm/madvise.c madvise_free_pte_range',
-  cpus: 2,
-  setup: (run) => setHugeStage(run, { mapped: 'huge' }),
-  threads: ({ mm }) => [thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_FREE))],
-  twins: [
-    {
-      id: 'huge/split-madv-free/no-flush',
-      why: 'the table appears while TLBs still hold the huge entry',
-      oracle: 'O14',
-      property: 'ORD',
-      profile: { splitFlush: 'none' },
-    },
-  ],
-});
-
 interface HugeMapping extends Stage {
   readonly pmd: Cell;
   readonly first: Address;
@@ -103,6 +86,26 @@ function firstOf(run: Run, stage: Stage): HugeMapping {
   });
   return { ...stage, pmd, first };
 }
+
+const splitFree = defineScenario<HugeMapping>({
+  id: 'huge/split-madv-free',
+  title: 'MADV_FREE of a part of a huge page splits it first, while another thread uses it',
+  source: 'mm/madvise.c madvise_free_pte_range',
+  cpus: 2,
+  setup: (run) => firstOf(run, setHugeStage(run, { mapped: 'huge' })),
+  threads: ({ mm }) => [thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_FREE))],
+  final: (peek, { first }) =>
+    (peek(Page.at(first + Page.words).flags) & PG_LAZYFREE) === 0 ? 'the page was not given up' : undefined,
+  twins: [
+    {
+      id: 'huge/split-madv-free/no-flush',
+      why: 'the table appears while TLBs still hold the huge entry',
+      oracle: 'O14',
+      property: 'ORD',
+      profile: { splitFlush: 'none' },
+    },
+  ],
+});
 
 /** A huge page that MADV_FREE cleaned; CPU 1 runs. */
 function cleanHugePage(run: Run): HugeMapping {
@@ -333,6 +336,33 @@ const zapRecorded = defineScenario<Stage>({
   ],
 });
 
+const zapBesideSplit = defineScenario<HugeMapping>({
+  id: 'huge/zap-beside-split',
+  title:
+    'MADV_DONTNEED of a huge page that another CPU splits, once it was seen and before its lock is taken: its pages go one by one',
+  source: 'mm/huge_memory.c __pmd_trans_huge_lock',
+  cpus: 2,
+  profiles: ['linux-6.18'],
+  setup: (run) => firstOf(run, setHugeStage(run, { mapped: 'huge', inKernel: [1] })),
+  threads: ({ mm, pmd }) => [
+    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
+    thread((cpu) => splitHugePmd(cpu, mm, pmd, 0)),
+  ],
+  final(peek, { first }) {
+    const pages = [Page.at(first), Page.at(first + Page.words)];
+    return pages.some(({ mapcount }) => peek(mapcount) !== 0) ? 'a page is still mapped' : undefined;
+  },
+  twins: [
+    {
+      id: 'huge/zap-beside-split/no-split-flush',
+      why: 'the table appears while TLBs still hold the huge entry',
+      oracle: 'O14',
+      property: 'ORD',
+      profile: { splitFlush: 'none' },
+    },
+  ],
+});
+
 /** All of them. */
 export const HUGE: readonly AnyScenario[] = [
   unmap,
@@ -348,4 +378,5 @@ export const HUGE: readonly AnyScenario[] = [
   softDirty,
   zapTwice,
   zapRecorded,
+  zapBesideSplit,
 ];

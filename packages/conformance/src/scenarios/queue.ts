@@ -5,9 +5,11 @@ import type { Run } from '@mmu-gather/checker';
 import {
   type Cpu,
   flushToGen,
+  getPage,
   type Mm,
   type Profile,
   type PteAt,
+  putPage,
   queueFlush,
   type Steps,
   waitForPendingFlushes,
@@ -24,6 +26,9 @@ import {
   ptlPtr,
   type Rmap,
   shrinkPages,
+  tlbBatch,
+  tryToUnmapFlush,
+  tryToUnmapOne,
   userStore,
   vmaLookup,
 } from '@mmu-gather/mm/stepped';
@@ -210,6 +215,38 @@ const reclaim = defineScenario<Waits>({
   ],
 });
 
+const reclaimCopies = defineScenario<Waits>({
+  id: 'queue/reclaim-copies',
+  title:
+    'reclaim has unmapped a page and not flushed, and a store brings it back and copies it: what reclaim recorded is flushed before',
+  source: LUTOMIRSKI,
+  cpus: 2,
+  only: { archs: ['x86'], why: 'elsewhere reclaim defers nothing that only generations tell of' },
+  profiles: ['linux-6.18'],
+  profile: { ...RECLAIM, wpFaultPending: 'all' },
+  backend: BACKEND,
+  setup: setWaits({ touched: [0] }),
+  threads: ({ mm, p0 }) => [
+    thread(function* (cpu) {
+      const batch = tlbBatch();
+      yield* getPage(cpu, p0.page);
+      yield* tryToUnmapOne(cpu, p0.page, mm, 0, batch);
+      yield* userStore(cpu, mm, 0, 7);
+      yield* tryToUnmapFlush(cpu, batch);
+      yield* putPage(cpu, p0.page);
+    }),
+  ],
+  twins: [
+    {
+      id: 'queue/reclaim-copies/userfaultfd-only',
+      why: 'only in VMAs of userfaultfd a fault looks for records: the copy misses what the other CPU still writes',
+      oracle: 'O9',
+      property: 'LOSTW',
+      profile: { wpFaultPending: 'uffd' },
+    },
+  ],
+});
+
 interface TwoMms extends Stage {
   readonly other: Mm;
   readonly pages: readonly Rmap[];
@@ -247,4 +284,4 @@ const twoMms = defineScenario<TwoMms>({
 });
 
 /** All of them. */
-export const QUEUE_SCENARIOS: readonly AnyScenario[] = [fault, merged, oneLock, zap, reclaim, twoMms];
+export const QUEUE_SCENARIOS: readonly AnyScenario[] = [fault, merged, oneLock, zap, reclaim, reclaimCopies, twoMms];

@@ -2,7 +2,7 @@
  * Reference traces: short executions that refute a naive form, each beside the form that holds. T1 to T4 and T30 are about
  * generations (generations.ts), T5 and T6 about reclaim's mask (rfc.ts).
  */
-import { getPage, type Mm, pteWrprotect, VM_READ } from '@mmu-gather/core/stepped';
+import { getPage, type Mm, pteWrprotect, tlbFinishMmu, tlbGatherMmu, VM_READ } from '@mmu-gather/core/stepped';
 import type { Body } from '@mmu-gather/checker';
 import {
   changeProtNuma,
@@ -88,6 +88,32 @@ const t8Levels = defineScenario<Stage>({
       oracle: 'O10',
       property: 'SAC',
       profile: { decPending: 'before-flush' },
+    },
+  ],
+});
+
+const t8Tables = defineScenario<Stage>({
+  id: 'T8/range-tables',
+  title: 'munmap frees a table beside another gather of its thread: the forced flush reaches lazy CPUs, too',
+  source: 'mail of Yang Shi, 2019-05; trace T8b',
+  cpus: 2,
+  only: { archs: ['x86'], why: 'flushes without freed tables leave lazy CPUs out there' },
+  profile: { nestedFinish: 'range-all-levels', finishSync: 'none', deferral: 'counter', mergeVmas: true },
+  setup: (run) => setStage(run, { touched: [0], lazy: [1] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      const tlb = yield* tlbGatherMmu(cpu, mm);
+      yield* munmap(cpu, mm, 0, 2 * PAGE);
+      yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
+    }),
+  ],
+  twins: [
+    {
+      id: 'T8/range-tables/reset',
+      why: 'the forced flush forgets that a table was freed: no lazy CPU is interrupted, and its speculation goes on through it',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { nestedFinish: 'range-reset' },
     },
   ],
 });
@@ -241,4 +267,4 @@ const t28 = defineScenario<readonly Mm[]>({
 });
 
 /** All of them. */
-export const TRACES: readonly AnyScenario[] = [t8, t8Range, t8Levels, t10, t12, t18, t24, t28];
+export const TRACES: readonly AnyScenario[] = [t8, t8Range, t8Levels, t8Tables, t10, t12, t18, t24, t28];
