@@ -143,6 +143,12 @@ class Finder {
     return value?.['value'] === 0 && /^init[A-Z]|InitNewContext$/.test(this.#scope.name);
   }
 
+  /** Is a statement such a store? It can stand anywhere, too. */
+  #storesFresh(statement: Node): boolean {
+    const call = child(statement, 'expression');
+    return call !== undefined && portMethod(call) === 'write' && this.#isFresh(list(call, 'arguments')[1]);
+  }
+
   /** Waits after which a loop looks again: without them it spins until it finds the same. */
   readonly #polite = new Set<Node>();
 
@@ -281,7 +287,8 @@ class Finder {
 
   #swaps(block: Node): void {
     const statements = list(block, 'body');
-    const swaps = swapsOf(statements, this.#textOf);
+    const fresh = (i: number): boolean => this.#storesFresh(statements[i]!);
+    const swaps = swapsOf(statements, this.#textOf).filter((i) => !fresh(i) && !fresh(i + 1));
     const ids = new Map(
       swaps.map((i) => {
         const [one, other] = [statements[i]!, statements[i + 1]!];

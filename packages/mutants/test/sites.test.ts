@@ -76,6 +76,15 @@ describe('sites', () => {
     expect([made('initNewContext'), made('radixInitNewContext'), made('initializeTlbstate')]).toEqual([1, 1, 2]);
   });
 
+  it('makes no swaps of a 0 that is stored into what is being made', () => {
+    const swaps = (name: string): number =>
+      sitesOf(
+        'x/f.ts',
+        `function* ${name}(cpu: Cpu): Steps<void> { cpu.write(a, 0); cpu.write(b, yield* f(cpu)); cpu.write(c, 0); }`,
+      ).mutations.filter(({ operator }) => operator === 'swap').length;
+    expect([swaps('initNewContext'), swaps('exitContext')]).toEqual([0, 2]);
+  });
+
   it('makes no mutants of a wait after which a loop looks again', () => {
     const wait = "yield* cpu.waitFor(a, 'equal', 0);";
     const waits = (body: string): number => mutantsOf(body).filter((each) => each.includes('not waited')).length;

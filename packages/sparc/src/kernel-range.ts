@@ -16,17 +16,25 @@ export const HI_OBP_ADDRESS: number = 0x1_0000_0000;
 
 /** The parts of a kernel range that are flushed: what is not the firmware's. */
 export function kernelRanges(start: number, end: number): readonly (readonly [start: number, end: number])[] {
-  const below = [start, Math.min(end, LOW_OBP_ADDRESS)] as const;
-  const above = [Math.max(start, HI_OBP_ADDRESS), end] as const;
-  return [below, above].filter(([from, to]) => from < to);
+  if (start >= HI_OBP_ADDRESS || end <= LOW_OBP_ADDRESS) return [[start, end]];
+  const around = [
+    [start, LOW_OBP_ADDRESS],
+    [HI_OBP_ADDRESS, end],
+  ] as const;
+  return around.filter(([from, to]) => from < to);
 }
 
 /** See core's `Backend.flushTlbKernelRange`. */
 export function* flushTlbKernelRange(cpu: Cpu, start: number, end: number): Steps<void> {
-  const others = (powerOfTwo(cpu.kernel.cpus) - 1) & ~(1 << cpu.id);
   const ranges = end === EVERYTHING ? ([[start, end]] as const) : kernelRanges(start, end);
-  for (const [from, to] of ranges) {
-    yield* xcallKernelRange(cpu, others, from, to);
-    if (sparc64Of(cpu).switches.localDemap) yield* cpu.invalidate(demapNucleus({ start: from, end: to }));
-  }
+  for (const [from, to] of ranges) yield* doFlushTlbKernelRange(cpu, from, to);
+}
+
+/** do_flush_tlb_kernel_range: one part. Nothing of the firmware's, unless all is flushed, which keeps what is locked. */
+export function* doFlushTlbKernelRange(cpu: Cpu, start: number, end: number): Steps<void> {
+  const others = (powerOfTwo(cpu.kernel.cpus) - 1) & ~(1 << cpu.id);
+  yield* xcallKernelRange(cpu, others, start, end);
+  const firmwares = start < HI_OBP_ADDRESS && end > LOW_OBP_ADDRESS && end !== EVERYTHING;
+  cpu.claim.that(!firmwares, 'O16', 'a flush of kernel addresses takes mappings of the firmware');
+  if (sparc64Of(cpu).switches.localDemap) yield* cpu.invalidate(demapNucleus({ start, end }));
 }

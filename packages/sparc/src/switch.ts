@@ -56,10 +56,10 @@ function* tsbContextSwitch(cpu: Cpu, next: Mm, ctx: number, keep: boolean): Step
   yield* loadTsbRegister(cpu, cpu.read(contextTsb(next)));
 }
 
-/** Writes this CPU's TSB register; takes effect at once. */
+/** Writes this CPU's TSB register: it takes effect before user code runs, or a context is loaded. */
 export function* loadTsbRegister(cpu: Cpu, tsb: Address): Steps<void> {
   const { tsbs } = sparc64Of(cpu);
-  if (tsbs.each > 0) yield* cpu.xchg(tsbs.registers + cpu.id, tsb);
+  if (tsbs.each > 0) yield* cpu.writeOnce(tsbs.registers + cpu.id, tsb);
 }
 
 /** tsb_context_switch: the mm that runs here has another TSB now. Interrupts off. */

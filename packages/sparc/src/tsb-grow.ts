@@ -55,16 +55,17 @@ export function* tsbGrow(cpu: Cpu, mm: Mm, entries: number): Steps<void> {
   const fresh = yield* allocTsb(cpu, entries);
   yield* lockContext(cpu, mm);
   const old = cpu.read(contextTsb(mm));
-  if (entriesOf(cpu, old) >= entries || cpu.read(contextOldTsb(mm)) !== 0) {
-    yield* unlockContext(cpu, mm);
+  const late = entriesOf(cpu, old) >= entries || cpu.read(contextOldTsb(mm)) !== 0;
+  if (!late) {
+    yield* copyTsb(cpu, old, fresh);
+    cpu.write(contextTsb(mm), fresh);
+    if (switches.growFlush === 'both') cpu.write(contextOldTsb(mm), old);
+  }
+  yield* unlockContext(cpu, mm);
+  if (late) {
     yield* freeTsb(cpu, fresh);
     return;
   }
-  yield* copyTsb(cpu, old, fresh);
-  cpu.write(contextTsb(mm), fresh);
-  if (switches.growFlush === 'both') cpu.write(contextOldTsb(mm), old);
-  yield* unlockContext(cpu, mm);
-
   if (switches.oldTsbFree === 'before-sync') yield* freeTsb(cpu, old);
   yield* smpTsbSync(cpu, mm);
   if (switches.growFlush === 'both') {

@@ -291,11 +291,8 @@ export function* unlockContext(cpu: Cpu, mm: Mm): Steps<void> {
  */
 export function* flushTsbUser(cpu: Cpu, mm: Mm, addresses: readonly number[], kind: TsbKind): Steps<void> {
   yield* lockContext(cpu, mm);
-  const tsb = cpu.read(contextTsb(mm));
-  const oldTsb = sparc64Of(cpu).switches.growFlush === 'both' ? cpu.read(contextOldTsb(mm)) : 0;
-  for (const address of addresses) {
-    yield* tsbFlush(cpu, tsb, address, kind);
-    if (oldTsb !== 0) yield* tsbFlush(cpu, oldTsb, address, kind);
-  }
+  const tsbs = [cpu.read(contextTsb(mm))];
+  if (sparc64Of(cpu).switches.growFlush === 'both') tsbs.push(cpu.read(contextOldTsb(mm)));
+  for (const tsb of tsbs) for (const address of addresses) yield* tsbFlush(cpu, tsb, address, kind);
   yield* unlockContext(cpu, mm);
 }

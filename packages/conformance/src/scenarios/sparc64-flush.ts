@@ -12,6 +12,7 @@ import {
   userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
+import { doFlushTlbKernelRange, flushTlbKernelRange, HI_OBP_ADDRESS, LOW_OBP_ADDRESS } from '@mmu-gather/sparc/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { spillWindow } from './sparc64-windows.ts';
@@ -157,6 +158,25 @@ const collapse = defineScenario<Stage>({
   ],
 });
 
+const firmware = defineScenario<null>({
+  id: 'sparc64/firmware',
+  title: 'a range of kernel addresses around those of the firmware is flushed: its mappings stay',
+  source: 'arch/sparc/mm/init_64.c flush_tlb_kernel_range, LOW_OBP_ADDRESS, HI_OBP_ADDRESS',
+  cpus: 2,
+  only: ONLY,
+  setup: () => null,
+  threads: () => [thread((cpu) => flushTlbKernelRange(cpu, LOW_OBP_ADDRESS - PAGE, HI_OBP_ADDRESS + PAGE))],
+  twins: [
+    {
+      id: 'sparc64/firmware/as-one',
+      why: 'the range is flushed as it is: who calls the firmware next finds nothing mapped',
+      oracle: 'O16',
+      property: 'MISS',
+      threads: () => [thread((cpu) => doFlushTlbKernelRange(cpu, LOW_OBP_ADDRESS - PAGE, HI_OBP_ADDRESS + PAGE))],
+    },
+  ],
+});
+
 const execBit = defineScenario<Stage>({
   id: 'sparc64/exec-bit',
   title: 'a page that may be executed is unmapped: instruction TLBs have it, too, and are demapped separately',
@@ -184,4 +204,13 @@ const execBit = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const SPARC64_FLUSHES: readonly AnyScenario[] = [spill, spillBatch, batch, bothWays, halves, collapse, execBit];
+export const SPARC64_FLUSHES: readonly AnyScenario[] = [
+  spill,
+  spillBatch,
+  batch,
+  bothWays,
+  halves,
+  collapse,
+  firmware,
+  execBit,
+];

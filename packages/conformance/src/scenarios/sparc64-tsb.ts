@@ -3,18 +3,24 @@
  *
  * Two of these races are in every kernel (D-S1, D-S2): found by reading, not reported from practice.
  */
+import type { Run } from '@mmu-gather/checker';
 import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import {
   allocTsb,
   contextTsb,
   entriesOf,
+  flushTsbUser,
   freeTsb,
   type Sparc64,
+  TAG_INVALID,
+  TSB_BASE,
   tsbGrow,
   type TsbMemory,
+  tsbSlot,
 } from '@mmu-gather/sparc/stepped';
 import { contextSwitch, exitMm, mmAlloc, mmap, munmap, userLoad } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { setHugeStage } from './huge-stage.ts';
 import { type Mapping, mappingOf, noWait, PAGE, putUnmapped, RW_MEMORY, setStage, type Stage } from './stage.ts';
 
 const ONLY = { archs: ['sparc64'], why: 'it is about the TSB' };
@@ -174,6 +180,31 @@ const growTwice = defineScenario<Growing>({
   ],
 });
 
+const growHuge = defineScenario<Growing>({
+  id: 'sparc64/tsb-grow-huge',
+  title: 'the TSB for base pages is replaced by a larger one: what huge pages have stays with the mm',
+  source: 'arch/sparc/mm/tsb.c tsb_grow, MM_TSB_HUGE',
+  cpus: 1,
+  only: ONLY,
+  backend: { sparc64: { tsbEntries: 1, tsbMaxEntries: 2, hugeTsbEntries: 2, tsbs: 2 } },
+  setup: (run, kernel) => ({ ...setHugeStage(run, { mapped: 'huge' }), backend: kernel.backend as Sparc64 }),
+  threads: ({ mm }) => [thread((cpu) => tsbGrow(cpu, mm, 2))],
+  sequential: 'it is about what is copied, on one CPU',
+  final(peek, { at, backend }) {
+    const found = backend.translationTable!.lookup(peek, 0, at, 0);
+    return found.length === 1 ? undefined : 'what a fault has put into the TSB of huge pages is not there any more';
+  },
+  twins: [
+    {
+      id: 'sparc64/tsb-grow-huge/freed-early',
+      why: 'the old TSB is freed while the CPU still has it in its register',
+      oracle: 'O5',
+      property: 'TUAF',
+      backend: { sparc64: { oldTsbFree: 'before-sync' } },
+    },
+  ],
+});
+
 /** Ends the mm that runs, and begins another one: from then on the CPU does not borrow the first one any more. */
 function* another(cpu: Cpu): Steps<void> {
   yield* exitMm(cpu);
@@ -279,17 +310,22 @@ const together = defineScenario<Freed>({
   ],
 });
 
+const ONE_SLOT = { sparc64: { tsbEntries: 1, tsbMaxEntries: 1, hugeTsbEntries: 0 } };
+
+/** Page 0 stands in the only place of the TSB, and page 1 is mapped. */
+function oneSlot(run: Run): OneSlot {
+  const stage = setStage(run, { touched: [1, 0], running: [0, 1, 2], inKernel: [1, 2] });
+  return { ...stage, at0: mappingOf(run, stage.mm, 0) };
+}
+
 const slot = defineScenario<OneSlot>({
   id: 'sparc64/tsb-slot',
   title: 'two CPUs miss different pages, which have one place in the TSB, while what stands there is flushed',
   source: 'arch/sparc/mm/tsb.c tsb_flush, include/asm/tsb.h TSB_LOCK_TAG',
   cpus: 3,
   only: ONLY,
-  backend: { sparc64: { tsbEntries: 1, tsbMaxEntries: 1, hugeTsbEntries: 0 } },
-  setup(run) {
-    const stage = setStage(run, { touched: [1, 0], running: [0, 1, 2], inKernel: [1, 2] });
-    return { ...stage, at0: mappingOf(run, stage.mm, 0) };
-  },
+  backend: ONE_SLOT,
+  setup: oneSlot,
   threads: ({ mm, at0 }) => [
     thread(function* (cpu) {
       yield* cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, 0, at0.pte, 0);
@@ -312,5 +348,49 @@ const slot = defineScenario<OneSlot>({
   ],
 });
 
+/** tsb_flush without its casxa: whoever takes the place in between is not waited for. */
+function* flushTornApart(cpu: Cpu, mm: Mm): Steps<void> {
+  const { tsbs } = cpu.kernel.backend as Sparc64;
+  const { cell, tag } = tsbSlot(tsbs, cpu.kernel.geometry, cpu.read(contextTsb(mm)), 1, 0, TSB_BASE);
+  if ((yield* cpu.readOnce(cell)) === tag) yield* cpu.writeOnce(cell, TAG_INVALID);
+}
+
+const slotFlushed = defineScenario<Stage>({
+  id: 'sparc64/tsb-slot-flushed',
+  title: 'two CPUs miss a page in whose place another one stands that is flushed: one at a time writes there',
+  source: 'arch/sparc/kernel/tsb.S __tsb_flush (casxa), include/asm/tsb.h TSB_LOCK_TAG',
+  cpus: 3,
+  only: ONLY,
+  backend: ONE_SLOT,
+  setup: oneSlot,
+  threads: ({ mm }) => [
+    thread((cpu) => flushTsbUser(cpu, mm, [0], TSB_BASE)),
+    ...[1, 2].map(() => thread((cpu) => missStable(cpu, mm, PAGE))),
+  ],
+  twins: [
+    {
+      id: 'sparc64/tsb-slot-flushed/torn-apart',
+      why: 'the tag is looked at and then made invalid: meanwhile a CPU has locked it, and another one locks it again',
+      oracle: 'race',
+      property: 'ALIAS',
+      threads: ({ mm }) => [
+        thread((cpu) => flushTornApart(cpu, mm)),
+        ...[1, 2].map(() => thread((cpu) => missStable(cpu, mm, PAGE))),
+      ],
+    },
+  ],
+});
+
 /** All of them. */
-export const SPARC64_TSB: readonly AnyScenario[] = [order, reload, grow, growTwice, again, together, slot, missTable];
+export const SPARC64_TSB: readonly AnyScenario[] = [
+  order,
+  reload,
+  grow,
+  growTwice,
+  growHuge,
+  again,
+  together,
+  slot,
+  slotFlushed,
+  missTable,
+];
