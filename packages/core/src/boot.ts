@@ -38,6 +38,7 @@ export function bootKernel(arena: Arena, options: BootOptions): Kernel {
     zeroPage,
     hugeZeroPage,
     hugeZeroWrite: options.hugeZeroPage ?? 'split',
+    needResched: options.needResched ?? null,
     vmap,
     batchedCpumask,
     runqueues,

@@ -51,6 +51,8 @@ export interface Kernel {
   readonly hugeZeroPage: Address;
   /** See {@link BootOptions.hugeZeroPage}. */
   readonly hugeZeroWrite: 'split' | 'huge';
+  /** See {@link BootOptions.needResched}. */
+  readonly needResched: ((cpu: number) => boolean) | null;
   /** Bit n: CPU n must flush for reclaim (tlb_flush_batched_cpumask, RFC 20); one word for all mms. */
   readonly batchedCpumask: Cell;
   /** Areas of kernel addresses: {@link VmapLists}. */
@@ -107,6 +109,11 @@ export interface BootOptions {
    * huge page of its own in its place (`huge`, 6.13 on). Not given: there is none, which is all that machines need that explore.
    */
   readonly hugeZeroPage?: 'split' | 'huge';
+  /**
+   * need_resched: whether another task waits for a CPU, so that who clears entries in a row lets go of their table's lock, and goes on behind. What it
+   * answers is part of the run: a machine that rebuilds a CPU has none. Not given: nobody ever waits.
+   */
+  readonly needResched?: (cpu: number) => boolean;
 }
 
 /** An architecture before it has memory on a machine: what a backend package exports. */

@@ -4,10 +4,10 @@
  *     zapPteRange, for each PTE table:
  *       lock PTL
  *         flushTlbBatchedPending       reclaim may have emptied entries of this table and not flushed them yet
- *         for each entry: clear, note in the gather, drop its rmap, queue its page
+ *         for each entry: clear, note in the gather, drop its rmap, queue its page; stop if another task waits for the CPU
  *         if a dirty file page was met, or the queue is full: flush now
  *       unlock PTL
- *       if flushed: free what is queued, and go on where it stopped
+ *       if flushed: free what is queued; go on where it stopped
  *
  * A dirty file page may not lose its rmap before the flush (trace T9): whoever cleans it would find it unmapped, would not
  * wait for this PTL, and would miss writes through stale entries. That is why the flush stands under the lock.
@@ -147,6 +147,7 @@ function* zapPteRange(
     for (; at < end && (force & FORCE_BREAK) === 0; at += size, pte++) {
       const entry = yield* ptepGet(cpu, pte);
       if (entryNone(entry) || (!evenCows && isCopy(cpu, entry))) continue;
+      if (cpu.kernel.needResched?.(cpu.id) === true) break;
       if (ptePresent(entry)) force |= yield* zapPresentPte(cpu, tlb, pte, entry, at, dirty);
       else yield* zapNonpresentPte(cpu, tlb.mm, at, pte, entry);
     }

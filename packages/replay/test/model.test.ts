@@ -463,6 +463,30 @@ test('advice that only sets flags sets a mapping apart: the hash MMU flushes eac
   expect(await batches(...half(16), ...half(17))).toEqual([4]);
 });
 
+test('a call that lets go of a table for another task flushes before: rss_stat shows after how many pages', async () => {
+  const size = (type: string, pages: number, flags = '.....'): Line =>
+    line(10, 0, `rss_stat: mm_id=1 curr=1 type=MM_${type}PAGES size=${pages * 0x10000}B`, 'task', flags);
+  const batches = async (...counted: Line[]): Promise<number[]> => {
+    const pages = [0, 1, 2, 3].map((page) =>
+      line(
+        10,
+        0,
+        `handle_mm_fault: (handle_mm_fault+0x0/0x260) vma=0x1 mm=0x2 addr=0x${(AT + page * 0x10000).toString(16)} flags=0x255`,
+      ),
+    );
+    const [enters, exits] = range(10, 0, 'munmap', AT, 0x40000);
+    await run(mmap(10, 0, AT, 0x40000), pages, size('ANON', 4), size('SHMEM', 2), enters!, counted, exits!);
+    const facts = { backend: 'powerpc-hash', kernel: '6.1' } as const;
+    const { mismatches } = await replay(join(folder, 'trace.txt'), { facts });
+    return mismatches.flatMap(({ predicted }) => (predicted!.reason === 17 ? [predicted!.pages] : []));
+  };
+  expect(await batches(size('ANON', 1), size('ANON', 0))).toEqual([4]);
+  expect(await batches(size('ANON', 1, '.N...'), size('ANON', 0))).toEqual([3, 1]);
+  expect(await batches(size('ANON', 3, '.N...'), size('ANON', 2, '.n...'), size('ANON', 0))).toEqual([1, 1, 2]);
+  // Two kinds of pages, counted at once.
+  expect(await batches(size('ANON', 3, '.N...'), size('SHMEM', 0, '.N...'), size('ANON', 2))).toEqual([3, 1]);
+});
+
 test('a process of which nothing is known has the pages of one with its name around those that both have', async () => {
   const hashed = (pid: number, cpu: number, page: number): Line =>
     line(

@@ -14,6 +14,7 @@ import type { HugePages, Machine } from '../facts.ts';
 import type { Operation } from '../schedule/action.ts';
 import { INTERRUPT } from './flush.ts';
 import type { Ledger } from './ledger.ts';
+import { Pauses } from './pauses.ts';
 
 /** What flushes cost. */
 export interface Costs {
@@ -49,6 +50,8 @@ export class Host {
   readonly #trimClock: Architecture['trimClock'];
   readonly #hz: number;
   readonly #ticks: number;
+  /** Of the call that each CPU is at. */
+  readonly #pauses: (Pauses | null)[] = [];
   #operation: Operation | null = null;
   #quiet = false;
   /** {@link Host.#quiet} of what was interrupted. */
@@ -69,8 +72,9 @@ export class Host {
     this.arch = arch;
     this.interrupts = interrupts;
     this.thp = thp;
-    this.direct = new CountingMachine(boot);
-    this.stepped = new SteppedMachine(steppedBoot, this.direct.arena as unknown as SteppedArena);
+    const needResched = (cpu: number): boolean => !this.#quiet && this.#pauses[cpu]?.due() === true;
+    this.direct = new CountingMachine({ ...boot, needResched });
+    this.stepped = new SteppedMachine({ ...steppedBoot, needResched }, this.direct.arena as unknown as SteppedArena);
     this.stepped.holdIpis = true;
     this.pageSize = 2 ** boot.geometry.pageShift;
     this.taskSize = taskSize(boot.geometry);
@@ -100,6 +104,11 @@ export class Host {
     this.#trimClock = boot.backend.id === arch.id ? arch.trimClock : null;
     for (const cpu of this.direct.cpus) this.#trimClock?.(cpu, false);
     if (arch.slots && boot.backend.id === arch.id) this.#age(boot.backend.isa.asids);
+  }
+
+  /** A call begins that pauses after so many bytes. */
+  pauses(cpu: number, after: readonly number[]): void {
+    this.#pauses[cpu] = after.length === 0 ? null : new Pauses(after.map((bytes) => bytes / this.pageSize));
   }
 
   /** An operation begins. @param trims its flush takes CPUs out of a mask; one of a whole mm does so without the clock, which is not due any more then */

@@ -29,6 +29,8 @@ import { CLONE_VM, OTHER, type Task, Tasks } from './tasks.ts';
 import { Twins } from './twins.ts';
 import { Userfaults } from './userfaults.ts';
 
+const NEVER: readonly number[] = [];
+
 /** Error code of a fault that may copy: the page was present, and the access a write. */
 const COPIES = 3;
 /** Error code: the page was present. */
@@ -262,6 +264,7 @@ export class Model {
     if (!this.#tasks.settle(cpu, task)) this.#elsewhere++;
     this.#inherit(cpu, task, action);
     this.#regard(cpu, task, action);
+    this.host.pauses(cpu, action.kind === 'syscall' ? action.pauses : NEVER);
     const job = this.#job(cpu, task, action);
     const { operation, pid, interrupts } = action;
     this.host.trims(cpu, operation.trims);

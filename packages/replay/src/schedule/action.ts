@@ -48,6 +48,8 @@ export interface SyscallAction {
   readonly returned: readonly number[];
   /** Bytes of the place that was found for a mapping; null if that was not recorded. */
   readonly found: number | null;
+  /** After how many pages the call let go of a table, as another task waited for the CPU (rss_stat, need-resched); in order. */
+  readonly pauses: readonly number[];
   /** UFFDIO_WRITEPROTECT that answers no fault: what later faults tell of it, and which of the calls that they tell of it is. */
   readonly part: { readonly hindsight: Hindsight; readonly index: number } | null;
 }

@@ -9,6 +9,12 @@ export function inHardirq(event: TaskEvent): boolean {
   return level === 'h' || level === 'H' || level === 'Z';
 }
 
+/** Another task waits for the CPU (TIF_NEED_RESCHED). */
+export function needsResched({ flags }: TaskEvent): boolean {
+  const level = flags.charAt(1);
+  return level === 'N' || level === 'n' || level === 'B' || level === 'b';
+}
+
 const FLUSH_FUNC = 'flush_tlb_func';
 const WAKE_FUNC = 'sched_ttwu_pending';
 

@@ -26,7 +26,7 @@ import type {
 import { isUserfaultfd, UFFDIO, uffdRequest } from '../read/userfaultfd.ts';
 import type { FaultAction, Operation, OperationKind, Step, SyscallAction } from './action.ts';
 import { Ahead } from './ahead.ts';
-import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
+import { inHardirq, isQuiet, leavesForGood, needsResched, queuesFlush, runsFlush } from './context.ts';
 import { Attribution } from './attribution.ts';
 import type { Sites } from './sites.ts';
 import type { Window } from './window.ts';
@@ -38,6 +38,11 @@ interface OpenSyscall {
   readonly returned: number[];
   /** Bytes of the place that was found for a mapping. */
   found: number | null;
+  /** Bytes that it has unmapped so far, and of which kind last. */
+  unmapped: number;
+  kind: string;
+  /** The same, each time it paused. */
+  readonly pauses: number[];
   /** Where it takes effect, once that is known. */
   anchor: Step | null;
   /** The anchor is a request to flush. */
@@ -114,8 +119,8 @@ export class Operations {
   readonly #window: Window;
   readonly #tasks = new Map<number, Task>();
   readonly #attribution = new Attribution();
-  /** MM_FILEPAGES of each mm, in bytes. */
-  readonly #filePages = new Map<number, number>();
+  /** Bytes of each kind of pages of each mm (rss_stat). */
+  readonly #rss = new Map<string, number>();
   /** Parents that wait in vfork, and their children. */
   readonly #vforks = new Map<number, number>();
   /** Processes that let others answer their faults. */
@@ -234,6 +239,9 @@ export class Operations {
           args: event.args,
           returned: [],
           found: null,
+          unmapped: 0,
+          kind: '',
+          pauses: [],
           anchor: null,
           interrupts: false,
         };
@@ -479,10 +487,12 @@ export class Operations {
     if (event.current) task.mmId = event.mmId;
     if (task.fault !== null) task.fault.mapped = true;
     if (event.type === 'MM_SHMEMPAGES' && task.fault !== null) task.fault.memory = true;
-    if (event.type !== 'MM_FILEPAGES') return;
-    const before = this.#filePages.get(event.mmId);
-    this.#filePages.set(event.mmId, event.bytes);
-    if (task.fault === null || before === undefined || event.bytes < before) return;
+    const kind = `${event.mmId} ${event.type}`;
+    const before = this.#rss.get(kind);
+    this.#rss.set(kind, event.bytes);
+    if (before === undefined) return;
+    if (event.bytes < before && task.syscall !== null) unmaps(task.syscall, event, before - event.bytes);
+    if (event.type !== 'MM_FILEPAGES' || task.fault === null || event.bytes < before) return;
     task.fault.filePages = (task.fault.filePages ?? 0) + (event.bytes - before) / 4096;
   }
 
@@ -491,7 +501,7 @@ export class Operations {
     task.syscall = null;
     this.#vforks.delete(event.pid);
     if (syscall === null) return;
-    const { operation, args, returned, found, anchor, interrupts } = syscall;
+    const { operation, args, returned, found, pauses, anchor, interrupts } = syscall;
     operation.until = event.time;
     if (anchor !== null) anchor.holds--;
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
@@ -500,7 +510,7 @@ export class Operations {
     const part = name === 'ioctl' ? this.#partOf(at, event, args) : null;
     this.#window.before(
       at,
-      { kind: 'syscall', operation, pid, name, args, ret, returned, found, part, interrupts },
+      { kind: 'syscall', operation, pid, name, args, ret, returned, found, pauses, part, interrupts },
       step,
     );
   }
@@ -572,6 +582,19 @@ export class Operations {
       );
     return task;
   }
+}
+
+/** Kinds of pages, in the order in which they are counted at the end of a table, or where a call lets go of it. */
+const KINDS: readonly string[] = ['MM_FILEPAGES', 'MM_ANONPAGES', 'MM_SWAPENTS', 'MM_SHMEMPAGES'];
+
+/** A call has unmapped pages, and pauses if another task waits. */
+function unmaps(syscall: OpenSyscall, event: RssStat, bytes: number): void {
+  const same = KINDS.indexOf(event.type) > KINDS.indexOf(syscall.kind) && syscall.unmapped === syscall.pauses.at(-1);
+  syscall.unmapped += bytes;
+  syscall.kind = event.type;
+  if (!needsResched(event)) return;
+  if (same) syscall.pauses.pop();
+  syscall.pauses.push(syscall.unmapped);
 }
 
 const NO_ARGS: readonly number[] = [];
