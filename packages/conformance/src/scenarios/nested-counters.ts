@@ -2,8 +2,17 @@
  * Counters for each level (core's level-counters.ts): what a nested finish learns from them, and what not.
  */
 import type { Body } from '@mmu-gather/checker';
-import { countLevels, decTlbFlushPending, type Profile, tlbGatherMmu } from '@mmu-gather/core/stepped';
-import { madviseDontneed } from '@mmu-gather/mm/stepped';
+import {
+  countLevels,
+  type Cpu,
+  decTlbFlushPending,
+  type Mm,
+  type Profile,
+  type Steps,
+  tlbFinishMmu,
+  tlbGatherMmu,
+} from '@mmu-gather/core/stepped';
+import { madviseDontneed, unmapPageRange, vmaLookup } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { PAGE, setStage, type Stage, syscall } from './stage.ts';
@@ -76,6 +85,41 @@ const twoPages = defineScenario<Stage>({
   ],
 });
 
+/** Within one open gather the same page is zapped again. */
+function* zapWithin(cpu: Cpu, mm: Mm): Steps<void> {
+  const tlb = yield* tlbGatherMmu(cpu, mm);
+  yield* cpu.downRead(mm.mmapLock);
+  yield* unmapPageRange(cpu, tlb, vmaLookup(cpu, mm, 0)!, 0, PAGE, false);
+  yield* cpu.upRead(mm.mmapLock);
+  yield* madviseDontneed(cpu, mm, 0, PAGE);
+  yield* tlbFinishMmu(cpu, tlb, 0, PAGE);
+}
+
+const oneTask = defineScenario<Stage>({
+  id: 'nested-counters/one-task',
+  title:
+    'a gather within another one of its thread finds the page gone and the level counted, and flushes the whole mm',
+  source: AMIT,
+  cpus: 2,
+  only: {
+    archs: ['x86'],
+    why: 'its generations tell what a gather left out that stands within another one of its thread',
+  },
+  profiles: ['linux-6.18'],
+  profile: LEVELS,
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [thread((cpu) => zapWithin(cpu, mm))],
+  twins: [
+    {
+      id: 'nested-counters/one-task/own-hull',
+      why: 'it flushes its own range, which is empty, while another CPU still uses the page',
+      oracle: 'O11',
+      property: 'SAC',
+      profile: { levelRange: 'own-hull' },
+    },
+  ],
+});
+
 const unlinked = defineScenario<Stage>({
   id: 'nested-counters/table-gone',
   title:
@@ -118,4 +162,4 @@ const hugeGone = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const NESTED_COUNTERS: readonly AnyScenario[] = [samePage, twoPages, unlinked, hugeGone];
+export const NESTED_COUNTERS: readonly AnyScenario[] = [samePage, twoPages, oneTask, unlinked, hugeGone];

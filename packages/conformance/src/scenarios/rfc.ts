@@ -277,6 +277,35 @@ const maskEmpties = defineScenario<Reclaimed & { readonly mask: number; readonly
   ],
 });
 
+/** Reclaim's own flush leaves lazy CPUs out: they stay in the mask, until they are told that tables go. */
+const lazyLeaves = defineScenario<Reclaimed & { readonly mask: number }>({
+  id: 'rfc/mask-lazy',
+  title:
+    "a lazy CPU, which reclaim's flush leaves out, leaves the mask when it is interrupted for a table, and leaves the mm",
+  source: `${RFC}, patch 20`,
+  cpus: 2,
+  only: { archs: ['x86'], why: 'there a lazy CPU is interrupted for tables alone, and leaves the mm then' },
+  profiles: ['linux-6.18'],
+  profile: MASK,
+  setup: (run, kernel) => ({ ...discardable(run, { lazy: [1] }), mask: kernel.batchedCpumask }),
+  threads: ({ mm, p0 }) => [
+    thread(function* (cpu) {
+      yield* shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }]);
+      yield* munmap(cpu, mm, 0, 4 * PAGE);
+    }),
+  ],
+  final: (peek, { mask }) =>
+    peek(mask) === 0 ? undefined : 'a CPU that took part is left in the mask: the next zap flushes for nothing',
+  twins: [
+    {
+      id: 'rfc/mask-lazy/stays',
+      why: 'as posted: only a full flush acknowledges, and a CPU that leaves the mm stays in the mask',
+      oracle: 'assert',
+      profile: { batchedAck: 'before-full-flush' },
+    },
+  ],
+});
+
 const needFlushAll = defineScenario<Stage>({
   id: 'rfc/need-flush-all',
   title: 'a nested finish asks for everything without saying that the mm dies',
@@ -554,6 +583,7 @@ export const RFC_SCENARIOS: readonly AnyScenario[] = [
   strictly,
   orIfMissing,
   maskEmpties,
+  lazyLeaves,
   needFlushAll,
   needFlushAllTables,
   defaultFlush,
