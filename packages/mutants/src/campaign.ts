@@ -144,8 +144,7 @@ export class Campaign {
   #withoutMutants(number: number, cell: Cell, part: Part, reads: Reads): Pick<Baseline, 'part' | 'states'> | undefined {
     if (part === 'counted') {
       machineOf(cell, reads);
-      this.#economy.count(number, cell);
-      return { part, states: 0 };
+      return this.#economy.holds(number, cell) ? { part, states: 0 } : undefined;
     }
     const { verdict, states = 0 } = search(machineOf(cell, reads), { strategy: 'states', maxStates: this.#mostStates });
     if (part === 'right') {

@@ -57,6 +57,17 @@ export class Economy {
     return counts;
   }
 
+  /** Does a cell without mutants hold on the schedules that are counted? A kernel with a bug may break it. */
+  holds(number: number, cell: Cell): boolean {
+    try {
+      this.count(number, cell);
+      return true;
+    } catch (error) {
+      if (error instanceof Violated) return false;
+      throw error;
+    }
+  }
+
   /** Compares a cell with a mutant and without. */
   compare(number: number, cell: Cell, mutant: number): Compared {
     const without = this.count(number, cell);
