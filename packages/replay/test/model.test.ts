@@ -553,9 +553,10 @@ describe('several tasks', () => {
     const writes = [fault(10, 0, AT, 7), copies, fault(10, 0, AT + 0x1000, 7)];
     const rest = range(10, 0, 'munmap', AT, 0x3000);
     expect(await predictions(shared, writes, rest)).toEqual(['clone 0 3/-1', 'fault 0 3/1', 'munmap 0 3/3']);
-    // It sleeps before it is handled: whether it copies is not known.
+    // It sleeps before it is handled, and goes on afterwards.
     const sleeps = [switchTo(0, 10, 0, 'D'), switchTo(0, 0, 10, 'R', 'swapper/0')];
-    expect(await predictions(shared, writes, sleeps, rest)).toEqual([
+    expect(await predictions(shared, writes, sleeps, rest)).toEqual(['clone 0 3/-1', 'fault 0 3/1', 'munmap 0 3/3']);
+    expect(await predictions(shared, writes, sleeps, copies, rest)).toEqual([
       'clone 0 3/-1',
       'fault 0 3/1',
       'fault 0 3/1',
@@ -565,6 +566,33 @@ describe('several tasks', () => {
     const first = fault(10, 0, AT + 0x2000, 7);
     const unknown = fault(10, 0, 2 * AT, 7);
     expect(await predictions(shared, first, copies, unknown)).toEqual(['clone 0 3/-1', 'fault 0 3/1']);
+  });
+
+  test('a fault that another task takes the CPU from goes on afterwards, and asks who runs then', async () => {
+    const shared = [...mmap(10, 0, AT, 0x1000), ...touch(10, 0, AT, 1), ...threads, ...fork];
+    const away = [switchTo(0, 10, 0, 'R+'), line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11)];
+    const back = switchTo(0, 0, 10, 'R', 'swapper/0');
+    const asks = line(10, 0, 'csd_queue_cpu: cpu=1 callsite=on_each_cpu_cond_mask+0x24/0x40 func=flush_tlb_func csd=1');
+    const all = [shared, fault(10, 0, AT, 7), away, back, asks, range(10, 0, 'brk', 0, 0)];
+    await run(...all);
+    const { mismatches, interrupts } = await replay(join(folder, 'trace.txt'), { exact: true });
+    const flushes = mismatches.map(({ operation, cpu, predicted }) => `${operation} ${cpu} ${predicted!.reason}`);
+    expect(flushes).toEqual(['clone 0 3', 'switch 1 0', 'fault 0 4', 'fault 1 1', 'fault 0 3']);
+    expect(interrupts).toMatchObject({ matched: 1, mismatches: [] });
+  });
+
+  test('a switch is under way until a probe shows that it is over: a CPU may be asked before', async () => {
+    const flushed = async (...probes: Line[]): Promise<number> => {
+      const idle = [line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11), switchTo(1, 11, 0)];
+      const [enters, exits] = range(10, 0, 'mprotect', AT, 0x1000, ', prot: 1');
+      const asks = line(10, 0, 'csd_queue_cpu: cpu=1 callsite=on_each_cpu_cond_mask func=flush_tlb_func csd=1');
+      const noise = Array.from({ length: 4 }, () => line(0, 2, 'noise: x', 'swapper/2'));
+      await run(mmap(10, 0, AT, 0x1000), touch(10, 0, AT, 1), threads, idle, noise, enters!, probes, asks, exits!);
+      return (await replay(join(folder, 'trace.txt'))).interrupts!.missed;
+    };
+    const probe = line(11, 1, 'enter_lazy_tlb: (enter_lazy_tlb+0x0/0x30) mm=0x1', 'task', 'd..2.');
+    expect(await flushed()).toBe(1);
+    expect(await flushed(probe)).toBe(0);
   });
 
   test('a page that process_vm_writev may have copied for the other process: a write copies, or not', async () => {

@@ -5,7 +5,7 @@ import type { CsdQueueCpu, SchedSwitch, TlbFlush, TraceEvent } from '../read/eve
 import type { RecordedProcess } from '../read/recorder-notes.ts';
 import type { Machine } from '../facts.ts';
 import type { Action, Operation, Step } from '../schedule/action.ts';
-import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
+import { inHardirq, isInSwitch, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
 import { type Alternatives, alternativesOf, MEMBERS } from './allowed.ts';
 import { type Answers, answersTo } from './answers.ts';
 import { Attached } from './attached.ts';
@@ -209,6 +209,7 @@ export class Model {
     if (event.kind === 'schedSwitch') this.#switch(event, step);
     else if (event.kind === 'tlbFlush') this.#record(event, step);
     else if (event.kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
+    else if (isInSwitch(event)) this.#moves.note(event.cpu, event.time);
     else if (runsFlush(event) && (inHardirq(event) || event.pid === 0)) this.#runner.arrive(event.cpu);
     if (step.after !== null) for (const action of step.after) this.#act(step, action);
   }

@@ -6,7 +6,8 @@
  *                                    switches to idle
  *     interrupt CPU 1                finds itself lazy: leaves the mm, and flushes nothing
  *
- * Had it switched a moment earlier it would not have been asked; a moment later it would have flushed.
+ * Had it switched a moment earlier it would not have been asked; a moment later it would have flushed. A switch is over where a probe shows it
+ * (enter_lazy_tlb, switch_mm_irqs_off), else where it is recorded.
  */
 import type { Operation } from '../schedule/action.ts';
 

@@ -51,6 +51,14 @@ export function tellsOfFlush(event: TraceEvent): boolean {
   }
 }
 
+/** Probes in a switch: from here on the CPU counts as idle in an address space, or as one that runs another. */
+const IN_SWITCH: ReadonlySet<string> = new Set(['enter_lazy_tlb', 'switch_mm_irqs_off']);
+
+/** A switch that the recording told of before takes effect. */
+export function isInSwitch(event: TaskEvent): boolean {
+  return event.kind === 'other' && IN_SWITCH.has(event.name);
+}
+
 /** The task that is switched away from is dead. */
 export function leavesForGood({ prevState }: SchedSwitch): boolean {
   return prevState.startsWith('Z') || prevState.startsWith('X');

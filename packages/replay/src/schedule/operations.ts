@@ -227,7 +227,8 @@ export class Operations {
       return;
     }
     this.#closeMiss(task, step);
-    if (event.kind !== 'schedSwitch' || !this.#waits(task, step, event)) this.#closeFault(task, step);
+    if (event.kind !== 'schedSwitch') this.#closeFault(task, step);
+    else if (!this.#waits(task, step, event) && !isHeldUp(task, event)) this.#closeFault(task, step);
     this.#attribution.answered(event.pid);
     if (event.kind !== 'schedSwitch') task.slept = false;
     switch (event.kind) {
@@ -582,6 +583,12 @@ export class Operations {
       );
     return task;
   }
+}
+
+/** A fault that may still flush, and whose task another one takes the CPU from, or that waits for a lock: it goes on afterwards. */
+function isHeldUp({ fault }: Task, { prevState }: SchedSwitch): boolean {
+  if (fault === null || !mayFlush(fault) || fault.anchor !== null || fault.waited) return false;
+  return prevState.startsWith('R') || prevState.startsWith('D');
 }
 
 /** Kinds of pages, in the order in which they are counted at the end of a table, or where a call lets go of it. */
