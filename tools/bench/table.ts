@@ -90,6 +90,30 @@ export function medians(works: readonly (() => unknown)[], budget = 400): number
   return sized.map(({ times }) => times.toSorted((x, y) => x - y)[times.length >> 1]!);
 }
 
+/** A sample of {@link shortest}, in milliseconds: seldom interrupted. */
+const SHORT_SAMPLE = 2;
+
+/**
+ * The shortest of many samples of several works that are taken in turn, in milliseconds of the clock on the wall for one run. For work of nanoseconds:
+ * the clock of a thread goes by ticks of milliseconds on some machines, and what else the machine does only adds to a sample.
+ */
+export function shortest(works: readonly (() => unknown)[], rounds = 300): number[] {
+  const sized = works.map((work) => {
+    const start = performance.now();
+    for (let n = 0; n < rounds / 10; n++) work();
+    const milliseconds = (10 * (performance.now() - start)) / rounds;
+    return { work, runs: Math.max(1, Math.round(SHORT_SAMPLE / milliseconds)), best: Infinity };
+  });
+  for (let round = 0; round < rounds; round++) {
+    for (const each of sized) {
+      const start = performance.now();
+      for (let n = 0; n < each.runs; n++) each.work();
+      each.best = Math.min(each.best, (performance.now() - start) / each.runs);
+    }
+  }
+  return sized.map(({ best }) => best);
+}
+
 /** Whether a goal was met. */
 export function met(is: boolean): string {
   return is ? 'yes' : 'NO';

@@ -147,12 +147,17 @@ interface Work {
   readonly gen: number;
 }
 
+/** All are made here: made in several places they change shape, some at each use. */
+function workOf(start: number, end: number, shift: number, gen: number): Work {
+  return { start, end, shift, gen };
+}
+
 function everything(gen: number): Work {
-  return { start: 0, end: TLB_FLUSH_ALL, shift: 0, gen };
+  return workOf(0, TLB_FLUSH_ALL, 0, gen);
 }
 
 function requestedRange(cpu: Cpu, info: FlushTlbInfo, gen: number): Work {
-  return { start: cpu.read(info.start), end: cpu.read(info.end), shift: cpu.read(info.strideShift), gen };
+  return workOf(cpu.read(info.start), cpu.read(info.end), cpu.read(info.strideShift), gen);
 }
 
 /** The range, if the request describes all that this CPU misses; or else all up to the newest generation. */
