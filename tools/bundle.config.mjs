@@ -18,6 +18,8 @@ export default {
     target: 'esnext',
     rolldownOptions: {
       input: Object.fromEntries(entries.map((file) => [basename(file, '.js'), `dist/${basename(file)}`])),
+      // What entries share is no part of one of them.
+      preserveEntrySignatures: 'strict',
       output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
     },
   },

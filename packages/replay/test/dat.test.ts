@@ -66,7 +66,7 @@ describe('one run in three formats', () => {
 
   test('gives the same replay', async () => {
     const text = await comparable(TEXT);
-    expect(text).toMatchObject({ recorded: 342, matched: 339, allowed: 3, missed: 0, spurious: 0 });
+    expect(text).toMatchObject({ recorded: 342, matched: 340, allowed: 2, missed: 0, spurious: 0 });
     expect(await comparable(V6)).toEqual(text);
     expect(await comparable(V7)).toEqual(text);
   });

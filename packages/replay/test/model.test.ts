@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { replay } from '../src/replay.ts';
+import type { Host } from '../src/model/host.ts';
+import { replay, replayWatched } from '../src/replay.ts';
 import type { ReplayReport } from '../src/report.ts';
 import { AHEAD } from '../src/schedule/ahead.ts';
 
@@ -865,5 +866,24 @@ describe('several tasks', () => {
       switchTo(0, 51, 50),
     );
     expect(all.slice(1)).toEqual([]);
+  });
+
+  test('a task whose end was not recorded leaves no address space behind', async () => {
+    const spaces = async (...lines: (Line | Line[])[]): Promise<number> => {
+      await run(mmap(10, 0, AT, 4096), ...lines);
+      let host: Host | undefined;
+      const observer = { begin: (begun: Host) => (host = begun), read() {}, workload() {} };
+      await replayWatched(join(folder, 'trace.txt'), { observer });
+      expect(host!.direct.complaints).toEqual([]);
+      return host!.direct.arena.live('mm');
+    };
+    const dies = (pid: number): Line[] => [switchTo(0, 10, pid), switchTo(0, pid, 10, 'Z')];
+    const none = await spaces(dies(31));
+    expect(await spaces(dies(31), dies(32), dies(33))).toBe(none);
+    // Nobody saw it leave, and its id names a new one.
+    const other = [line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 12, 'R', 'swapper/1')];
+    expect(await spaces(dies(31), fork)).toBe(none + 1);
+    expect(await spaces(dies(31), fork, fork, fork)).toBe(none + 1);
+    expect(await spaces(dies(31), fork, other, fork, touch(12, 1, AT, 1))).toBe(none + 1);
   });
 });

@@ -2,6 +2,7 @@
  * Reading a recording: progress on the terminal, an end on Ctrl-C, and one line if it cannot be read.
  */
 import { TraceError } from '@mmu-gather/replay/predict';
+import { settleEngine } from '../engine.ts';
 import { Status } from '../human/status.ts';
 import { number } from '../human/text.ts';
 import { onInterrupt } from '../interrupt.ts';
@@ -18,7 +19,8 @@ export async function reading<T>(
   const deaf = onInterrupt(() => (stopped = true));
   const status = new Status();
   const onProgress = (events: number): boolean => {
-    status.update(0, `${number(events)} events`);
+    settleEngine();
+    if (status.shown) status.update(0, `${number(events)} events`);
     return !stopped;
   };
   try {

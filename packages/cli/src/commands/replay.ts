@@ -11,7 +11,6 @@ import {
   summary,
   type WhatIf,
 } from '@mmu-gather/replay/predict';
-import { settleEngine } from '../engine.ts';
 import { terminal } from '../human/terminal.ts';
 import { number, wrap } from '../human/text.ts';
 import { exitCode } from '../index.ts';
@@ -38,7 +37,6 @@ export interface ReplayOptions extends WhatIfOptions {
 
 /** Runs the command. Returns its exit code. */
 export async function runReplay(trace: string, options: ReplayOptions): Promise<number> {
-  settleEngine();
   mustBe('--arch', options.arch, ARCHS);
   const facts = options.facts === undefined ? {} : readFacts(options.facts);
   const { kernel, whatIf } = await systemOf(options);

@@ -33,6 +33,11 @@ export class Status {
     this.#start();
   }
 
+  /** Whether somebody is looking: else nothing need be said. */
+  get shown(): boolean {
+    return this.#bar !== undefined;
+  }
+
   /** Says what is being done. @param left milliseconds that the rest will take, if that can be told */
   update(done: number, what: string, left?: () => number | undefined): void {
     this.#done = done;

@@ -85,8 +85,8 @@ function goneCall(mm: Mm, page: number, pageSize: number): Call {
 export class Faults {
   readonly #host: Host;
   readonly #files: Files;
-  /** Mappings that the recording does not hold, by their mm and their address in the kernel. */
-  readonly #named = new Map<string, Vma>();
+  /** Mappings that the recording does not hold, by the address of their mm and by their own in the kernel. */
+  readonly #named = new Map<number, Map<string, Vma>>();
 
   constructor(host: Host, files: Files) {
     this.#host = host;
@@ -198,14 +198,14 @@ export class Faults {
       if (!this.#files.isImplied(cpu.read(vma.file))) return vma;
       this.#host.note(operation, 'a mapping that the recording does not hold (made by exec, or before)');
       cpu.write(vma.flags, cpu.read(vma.flags) | flags);
-      if (named !== undefined) this.#named.set(`${mm.address} ${named}`, vma);
+      this.#name(mm, named, vma);
       return vma;
     }
     const above = findVma(cpu, mm, page);
     if (above !== null && (cpu.read(above.flags) & VM_GROWSDOWN) !== 0 && cpu.read(above.start) - page < STACK_LIMIT)
       return null;
     this.#host.note(operation, 'a mapping that the recording does not hold (made by exec, or before)');
-    const known = this.#named.get(`${mm.address} ${named}`);
+    const known = named === undefined ? undefined : this.#named.get(mm.address)?.get(named);
     if (known !== undefined && this.#stretch(cpu, mm, known, page)) {
       cpu.write(known.flags, cpu.read(known.flags) | flags);
       return known;
@@ -213,8 +213,21 @@ export class Faults {
     const { pageSize } = this.#host;
     const backing = { file: this.#files.openImplied(), pgoff: page / pageSize };
     const made = insertVma(cpu, mm, page, page + pageSize, flags, backing);
-    if (named !== undefined) this.#named.set(`${mm.address} ${named}`, made);
+    this.#name(mm, named, made);
     return made;
+  }
+
+  #name(mm: Mm, named: string | undefined, vma: Vma): void {
+    if (named === undefined) return;
+    const known = this.#named.get(mm.address);
+    if (known === undefined) this.#named.set(mm.address, new Map([[named, vma]]));
+    else known.set(named, vma);
+  }
+
+  /** An address space is gone. */
+  forget(mm: Mm): void {
+    this.#named.delete(mm.address);
+    this.#denied.delete(mm.address);
   }
 
   /** A mapping that was met before reaches up or down to a page. @returns false if it is gone, or another one lies between */

@@ -14,7 +14,7 @@ import type { Host } from './host.ts';
 /** fault_around_bytes of 64 KiB. */
 const FAULT_AROUND = 16;
 /** Pages that are kept in any case. */
-const FIRST_LIMIT = 65_536;
+const FIRST_LIMIT = 16_384;
 /** Pages are many: the field is found by offset, without a handle for each. */
 const REFCOUNT = Page.fields.indexOf('refcount');
 /** What kind of file a number names is told by its remainder. */

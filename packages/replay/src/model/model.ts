@@ -1,6 +1,7 @@
 /**
  * Model: the machine that was recorded, rebuilt from the steps of its recording.
  */
+import type { Mm } from '@mmu-gather/core';
 import type { CsdQueueCpu, SchedSwitch, TlbFlush, TraceEvent } from '../read/event.ts';
 import type { RecordedProcess } from '../read/recorder-notes.ts';
 import type { Machine } from '../facts.ts';
@@ -107,7 +108,7 @@ export class Model {
     this.#twins = new Twins(this.host, this.#files);
     this.#spaces = new Spaces(this.host, this.#files, machine.aslr);
     this.#inherited = new Inherited(this.host, this.#files, this.#spaces);
-    this.#tasks = new Tasks(this.host, this.#inherited, before);
+    this.#tasks = new Tasks(this.host, this.#inherited, before, (mm) => this.#forgetMm(mm));
     this.#faults = new Faults(this.host, this.#files);
     this.#runner = new Runner(this.host, this.#files, build, (cpu) => this.#tasks.current(cpu)?.pid === 0);
     this.#context = { host: this.host, files: this.#files, spaces: this.#spaces, userfaults: this.#userfaults };
@@ -173,6 +174,18 @@ export class Model {
     this.#contention.forget(before);
     this.#moves.forget(before);
     for (const [id, { until }] of this.#open) if (until.until < before) this.#open.delete(id);
+  }
+
+  /** An address space is gone: nothing that is known of it is true of the next one in its memory. */
+  #forgetMm(mm: Mm): void {
+    this.#spaces.forget(mm);
+    this.#inherited.forget(mm);
+    this.#lazyFree.forget(mm.address);
+    this.#attached.forget(mm);
+    this.#userfaults.forget(mm);
+    this.#faults.forget(mm);
+    this.#slots.forget(mm.address);
+    this.#written.delete(mm.address);
   }
 
   #opens(operation: Operation, what: Partial<Opened>): void {
@@ -250,7 +263,8 @@ export class Model {
     if (next.mm !== null && this.#slots.loads(cpu, next.mm.address, next.met))
       this.#opens(step.operation!, { slots: true });
     this.host.run(step.operation, quiet, () => this.#tasks.switchTo(cpu, next));
-    if (leavesForGood(event)) this.#tasks.forget(event.prevPid);
+    if (leavesForGood(event))
+      this.#runner.run(step.operation!, cpu, event.prevPid, this.#tasks.forget(event.prevPid), false, null);
   }
 
   #act(step: Step, action: Action): void {

@@ -29,6 +29,11 @@ export class Slots {
     return this.#open[cpu]! > 0;
   }
 
+  /** An address space is gone. */
+  forget(space: number): void {
+    for (const cpu of this.#open.keys()) this.#met.delete(`${cpu}:${space}`);
+  }
+
   /** A CPU took a new slot. */
   took(cpu: number): void {
     if (this.#open[cpu]! > 0) this.#open[cpu]!--;

@@ -78,6 +78,13 @@ export class Spaces {
     return this.#touched.get(mm.address) ?? 0;
   }
 
+  /** An address space is gone. */
+  forget(mm: Mm): void {
+    this.#brk.delete(mm.address);
+    this.#touched.delete(mm.address);
+    this.#files.forgetImplied(mm.address);
+  }
+
   /** A child's copy. */
   fork(parent: Mm, child: Mm): void {
     this.#files.forgetImplied(child.address);

@@ -12,7 +12,7 @@ import type { CloneAction } from '../schedule/action.ts';
 import type { Host } from './host.ts';
 import type { Inherited } from './inherited.ts';
 import { isKernelThread } from './kthread.ts';
-import { call, type Job } from './library.ts';
+import { type Call, call, type Job, quietly } from './library.ts';
 
 /** The name that a recorder gives to tasks that it does not trace. */
 export const OTHER: string = 'other';
@@ -52,10 +52,14 @@ export class Tasks {
   /** Those of them in which nothing happened yet. */
   readonly #untouched = new Set<number>();
 
+  /** Told of each address space that nobody uses any more: its memory becomes another one. */
+  readonly #gone: (mm: Mm) => void;
+
   /** @param before processes that were there before the recording, if it says so */
-  constructor(host: Host, inherited: Inherited, before: readonly RecordedProcess[]) {
+  constructor(host: Host, inherited: Inherited, before: readonly RecordedProcess[], gone: (mm: Mm) => void) {
     this.#host = host;
     this.#inherited = inherited;
+    this.#gone = gone;
     this.#before = new Map(before.flatMap((process) => process.threads.map((pid) => [pid, process] as const)));
     this.#current = host.direct.cpus.map(() => null);
   }
@@ -145,9 +149,30 @@ export class Tasks {
     return next.met && this.#ranUser[cpu] !== true;
   }
 
-  /** A task has left its CPU for good: its id may name another one soon. */
-  forget(pid: number): void {
+  /** A task has left its CPU for good: its id may name another one soon. @returns what it did unseen: its exit, unless that was recorded */
+  forget(pid: number): Job {
+    const job = this.#over(pid);
     this.#tasks.delete(pid);
+    return job;
+  }
+
+  /** Whoever had this id is dead, and gives up its address space if that was not seen. */
+  #over(pid: number): Job {
+    const task = this.#tasks.get(pid);
+    if (task === undefined || task.mm === null) return { calls: [] };
+    const { mm } = task;
+    task.mm = null;
+    for (const [cpu, current] of this.#current.entries()) if (current === task) this.settle(cpu, this.#idle);
+    return { calls: [quietly((lib, cpu) => lib.mmput(cpu, mm))], done: () => this.#left(mm) };
+  }
+
+  /** An address space has one user less. */
+  #left(mm: Mm): void {
+    if (this.#host.cpu(0).read(mm.mmUsers) > 0) return;
+    for (const [tgid, known] of this.#processes) if (known.address === mm.address) this.#processes.delete(tgid);
+    this.#unknown.delete(mm.address);
+    this.#untouched.delete(mm.address);
+    this.#gone(mm);
   }
 
   /** Events of a CPU were lost: the next one shows who runs there. */
@@ -180,36 +205,48 @@ export class Tasks {
 
   /** clone, fork, vfork. @param copied told the child's address space, if it is a copy */
   clone(parent: Task, { child, childComm: comm, flags }: CloneAction, copied: (mm: Mm) => void): Job {
+    const before = this.#over(child);
     const add = (mm: Mm | null): void => {
+      before.done?.([]);
       const fds = (flags & CLONE_FILES) !== 0 ? parent.fds : parent.fds.copy();
       this.#tasks.set(child, { pid: child, comm, mm, met: false, fds });
     };
     const { mm } = parent;
-    if (mm === null) return { calls: [], done: () => add(null) };
-    if ((flags & CLONE_VM) !== 0) return { calls: [call((lib, cpu) => lib.mmget(cpu, mm))], done: () => add(mm) };
+    const calls = (last: Call): readonly Call[] => [...before.calls, last];
+    if (mm === null) return { ...before, done: () => add(null) };
+    if ((flags & CLONE_VM) !== 0) return { calls: calls(call((lib, cpu) => lib.mmget(cpu, mm))), done: () => add(mm) };
     return {
-      calls: [call((lib, cpu) => lib.dupMm(cpu, mm))],
-      done: ([copy]) => {
-        add(copy as Mm);
-        if (this.#unknown.has(mm.address)) this.#unknown.add((copy as Mm).address);
-        else this.#unknown.delete((copy as Mm).address);
-        copied(copy as Mm);
+      calls: calls(call((lib, cpu) => lib.dupMm(cpu, mm))),
+      done: (results) => {
+        const copy = results.at(-1) as Mm;
+        add(copy);
+        if (this.#unknown.has(mm.address)) this.#unknown.add(copy.address);
+        else this.#unknown.delete(copy.address);
+        copied(copy);
       },
     };
   }
 
   /** exec: the current task goes on in a new address space. @param after what exec does in it */
   exec(task: Task, mm: Mm, after: Job): Job {
+    const old = task.mm;
     task.mm = mm;
     this.#unknown.delete(mm.address);
     this.#untouched.delete(mm.address);
-    return { ...after, calls: [call((lib, cpu) => lib.execMmap(cpu, mm)), ...after.calls] };
+    return {
+      calls: [call((lib, cpu) => lib.execMmap(cpu, mm)), ...after.calls],
+      done: (results) => {
+        after.done?.(results);
+        if (old !== null) this.#left(old);
+      },
+    };
   }
 
   /** The current task gives up its address space. */
   exit(task: Task): Job {
-    const kernel = task.mm === null;
+    const { mm } = task;
+    if (mm === null) return { calls: [] };
     task.mm = null;
-    return { calls: kernel ? [] : [call((lib, cpu) => lib.exitMm(cpu))] };
+    return { calls: [call((lib, cpu) => lib.exitMm(cpu))], done: () => this.#left(mm) };
   }
 }
