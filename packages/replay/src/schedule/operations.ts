@@ -23,112 +23,38 @@ import type {
   TaskNewtask,
   TlbMiss,
 } from '../read/event.ts';
-import { isUserfaultfd, UFFDIO, uffdRequest } from '../read/userfaultfd.ts';
+import { isUserfaultfd } from '../read/userfaultfd.ts';
 import type { FaultAction, Operation, OperationKind, Step, SyscallAction } from './action.ts';
 import { Ahead } from './ahead.ts';
-import { inHardirq, isQuiet, leavesForGood, needsResched, queuesFlush, runsFlush } from './context.ts';
+import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
 import { Attribution } from './attribution.ts';
+import { Rss } from './rss.ts';
 import type { Sites } from './sites.ts';
+import {
+  isHeldUp,
+  mayFlush,
+  newTask,
+  openFault,
+  openSyscall,
+  type OpenFault,
+  PRESENT,
+  type Task,
+  WRITE,
+} from './task.ts';
+import { Userfaultfds } from './userfaultfds.ts';
 import type { Window } from './window.ts';
-
-interface OpenSyscall {
-  readonly operation: Operation;
-  readonly args: readonly number[];
-  /** Pages that came back after they were away for a moment. */
-  readonly returned: number[];
-  /** Bytes of the place that was found for a mapping. */
-  found: number | null;
-  /** Bytes that it has unmapped so far, and of which kind last. */
-  unmapped: number;
-  kind: string;
-  /** The same, each time it paused. */
-  readonly pauses: number[];
-  /** Where it takes effect, once that is known. */
-  anchor: Step | null;
-  /** The anchor is a request to flush. */
-  interrupts: boolean;
-}
-
-interface OpenFault {
-  operation: Operation;
-  readonly event: PageFault;
-  /** Where it takes effect: at its first event, or, if it slept, at the switch back; null while it waits. */
-  first: Step | null;
-  /** It waited until somebody answered it. */
-  waited: boolean;
-  /** It mapped a page, so it does not wait. */
-  mapped: boolean;
-  anchor: Step | null;
-  /** Time of the last event that was written from below it. */
-  seen: number;
-  /** The error code's bit 0, which may become known later. */
-  present: boolean;
-  /** It copies the page. */
-  copied: boolean;
-  filePages: number | null;
-  memory: boolean;
-}
-
-interface OpenMiss {
-  readonly operation: Operation;
-  readonly event: TlbMiss;
-  readonly first: Step;
-}
-
-interface OpenExit {
-  readonly operation: Operation;
-  readonly first: Step;
-}
-
-/** A fault flushes only where it replaces a page: at a write to one that is there, or that came while it waited. */
-function mayFlush({ event: { errorCode }, waited }: OpenFault): boolean {
-  return (errorCode & COPIES) === COPIES || (waited && (errorCode & WRITE) !== 0);
-}
-
-/** Error code: the page was present, and the access a write. */
-const COPIES = 3;
-/** Error code: the page was present. */
-const PRESENT = 1;
-/** Error code: the access was a write. */
-const WRITE = 2;
-
-/** Where a task is in its own work. */
-interface Task {
-  /** Where it was seen last. */
-  cpu: number;
-  /** Its process; null if the recording does not tell. */
-  process: number | null;
-  syscall: OpenSyscall | null;
-  fault: OpenFault | null;
-  exit: OpenExit | null;
-  miss: OpenMiss | null;
-  /** It slept as if for a disk, and did nothing of its own since. */
-  slept: boolean;
-  /** It has taken its address space down already. */
-  gone: boolean;
-  /** How far down the stack of a new program moves; null if that was not recorded. */
-  shift: number | null;
-  /** The operation that is not over, or was the last one. */
-  last: Operation | null;
-  /** The tag of its address space in rss_stat; 0 if none was seen. */
-  mmId: number;
-}
 
 /** Finds operations, and puts their actions into the window. */
 export class Operations {
   readonly #window: Window;
   readonly #tasks = new Map<number, Task>();
   readonly #attribution = new Attribution();
-  /** Bytes of each kind of pages of each mm (rss_stat). */
-  readonly #rss = new Map<string, number>();
+  readonly #rss = new Rss();
   /** Parents that wait in vfork, and their children. */
   readonly #vforks = new Map<number, number>();
-  /** Processes that let others answer their faults. */
-  readonly #userfaultfds = new Set<number | null>();
+  readonly #userfaultfds = new Userfaultfds();
   readonly #sites: Sites;
   readonly #ahead = new Ahead();
-  /** Addresses of faults that wait for userfaultfd and are not answered yet, by process. */
-  readonly #unanswered = new Map<number | null, Set<number>>();
   /** The recording shows which faults copy a page: one did. */
   #showsCopies = false;
   /** Somebody has mapped a file so that what is written to memory is written to it. */
@@ -235,17 +161,7 @@ export class Operations {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
         task.shift = null;
-        task.syscall = {
-          operation: task.last,
-          args: event.args,
-          returned: [],
-          found: null,
-          unmapped: 0,
-          kind: '',
-          pauses: [],
-          anchor: null,
-          interrupts: false,
-        };
+        task.syscall = openSyscall(task.last, event.args);
         if (isUserfaultfd(event)) this.#answers(step, event);
         else if (mapsFile(event)) this.#writesFiles = true;
         this.#ahead.calls(event);
@@ -354,21 +270,8 @@ export class Operations {
     // Before the switch execve only reads the caller's memory.
     if ((event.errorCode & WRITE) !== 0) this.#switched(task, step);
     if (task.syscall === null) task.last = this.#operation('fault', 'fault', event);
-    const present = (event.errorCode & PRESENT) !== 0;
     this.#ahead.faults(event);
-    task.fault = {
-      operation: task.last!,
-      event,
-      first: step,
-      waited: false,
-      mapped: false,
-      anchor: null,
-      seen: event.time,
-      present,
-      copied: false,
-      filePages: null,
-      memory: false,
-    };
+    task.fault = openFault(task.last!, event, step);
     step.holds++;
   }
 
@@ -382,7 +285,7 @@ export class Operations {
 
   /** A process is about to answer a fault: one of its own that is under way need not have fallen asleep yet. */
   #answers(step: Step, { tgid }: SysEnter): void {
-    this.#userfaultfds.add(tgid);
+    this.#userfaultfds.uses(tgid);
     for (const [pid, { process, syscall, fault }] of this.#tasks) {
       if (process !== tgid || syscall !== null || fault === null || fault.waited || fault.anchor !== null) continue;
       if (!fault.mapped) this.#wait(fault, pid, step);
@@ -395,9 +298,7 @@ export class Operations {
     fault.waited = true;
     const { operation, event } = fault;
     this.#ahead.waits(event);
-    const unanswered = this.#unanswered.get(event.tgid);
-    if (unanswered === undefined) this.#unanswered.set(event.tgid, new Set([event.address]));
-    else unanswered.add(event.address);
+    this.#userfaultfds.waits(event);
     this.#window.before(step, { kind: 'wait', operation, pid, address: event.address, interrupts: false }, step);
   }
 
@@ -488,13 +389,7 @@ export class Operations {
     if (event.current) task.mmId = event.mmId;
     if (task.fault !== null) task.fault.mapped = true;
     if (event.type === 'MM_SHMEMPAGES' && task.fault !== null) task.fault.memory = true;
-    const kind = `${event.mmId} ${event.type}`;
-    const before = this.#rss.get(kind);
-    this.#rss.set(kind, event.bytes);
-    if (before === undefined) return;
-    if (event.bytes < before && task.syscall !== null) unmaps(task.syscall, event, before - event.bytes);
-    if (event.type !== 'MM_FILEPAGES' || task.fault === null || event.bytes < before) return;
-    task.fault.filePages = (task.fault.filePages ?? 0) + (event.bytes - before) / 4096;
+    this.#rss.take(event, task);
   }
 
   #takeSysExit(task: Task, step: Step, event: SysExit): void {
@@ -518,12 +413,7 @@ export class Operations {
 
   /** An ioctl answers the fault that has waited longest; UFFDIO_WRITEPROTECT protects if none waits. */
   #partOf(at: Step, { tgid }: SysExit, args: readonly number[]): SyscallAction['part'] {
-    const request = uffdRequest(args);
-    if (request === null || !ANSWERS.has(request)) return null;
-    const unanswered = this.#unanswered.get(tgid);
-    const [first] = unanswered ?? [];
-    if (first !== undefined) unanswered!.delete(first);
-    return first === undefined && request === UFFDIO.WRITEPROTECT ? this.#ahead.protects(at, tgid) : null;
+    return this.#userfaultfds.answers(tgid, args) === 'protects' ? this.#ahead.protects(at, tgid) : null;
   }
 
   #takeNewtask(task: Task, step: Step, event: TaskNewtask): void {
@@ -564,44 +454,9 @@ export class Operations {
 
   #task(pid: number): Task {
     let task = this.#tasks.get(pid);
-    if (task === undefined)
-      this.#tasks.set(
-        pid,
-        (task = {
-          cpu: -1,
-          process: null,
-          syscall: null,
-          fault: null,
-          exit: null,
-          miss: null,
-          slept: false,
-          gone: false,
-          shift: null,
-          last: null,
-          mmId: 0,
-        }),
-      );
+    if (task === undefined) this.#tasks.set(pid, (task = newTask()));
     return task;
   }
-}
-
-/** A fault that may still flush, and whose task another one takes the CPU from, or that waits for a lock: it goes on afterwards. */
-function isHeldUp({ fault }: Task, { prevState }: SchedSwitch): boolean {
-  if (fault === null || !mayFlush(fault) || fault.anchor !== null || fault.waited) return false;
-  return prevState.startsWith('R') || prevState.startsWith('D');
-}
-
-/** Kinds of pages, in the order in which they are counted at the end of a table, or where a call lets go of it. */
-const KINDS: readonly string[] = ['MM_FILEPAGES', 'MM_ANONPAGES', 'MM_SWAPENTS', 'MM_SHMEMPAGES'];
-
-/** A call has unmapped pages, and pauses if another task waits. */
-function unmaps(syscall: OpenSyscall, event: RssStat, bytes: number): void {
-  const same = KINDS.indexOf(event.type) > KINDS.indexOf(syscall.kind) && syscall.unmapped === syscall.pauses.at(-1);
-  syscall.unmapped += bytes;
-  syscall.kind = event.type;
-  if (!needsResched(event)) return;
-  if (same) syscall.pauses.pop();
-  syscall.pauses.push(syscall.unmapped);
 }
 
 const NO_ARGS: readonly number[] = [];
@@ -614,9 +469,6 @@ const MAP_ANONYMOUS = 0x20;
 function mapsFile({ name, args: [, , prot = 0, flags = 0] }: SysEnter): boolean {
   return name === 'mmap' && (prot & PROT_WRITE) !== 0 && (flags & (MAP_SHARED | MAP_ANONYMOUS)) === MAP_SHARED;
 }
-
-/** Requests of userfaultfd that let a fault go on. */
-const ANSWERS: ReadonlySet<number> = new Set([UFFDIO.COPY, UFFDIO.ZEROPAGE, UFFDIO.CONTINUE, UFFDIO.WRITEPROTECT]);
 
 /** clone(2): the parent waits until the child has another address space, or is gone. */
 const CLONE_VFORK = 0x4000;
