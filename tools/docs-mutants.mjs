@@ -95,23 +95,28 @@ function write(arch, rows) {
 /** Code that several architectures run: a step that survives on one may be what another one needs. */
 const SHARED = /^(core|mm)\//;
 
+/** What another architecture's table must say of such a step so that a row here is explained, the best first. */
+const NEEDED = ['killed', 'costs'];
+const EXPLAINS = { unexplained: NEEDED, unreached: [...NEEDED, 'covered', 'either', 'ordered', 'twin'] };
+
 /**
- * Rows as the page counts them: what survives here, or is not reached, and another architecture's table has killed, or found to save work, is only not
- * needed here.
+ * Rows as the page counts them: what survives here, and another architecture's table has killed, or found to save work, is only not needed here; and what
+ * is not reached here is what it is where it is reached.
  */
 function explained(all) {
-  const needed = { killed: new Map(), costs: new Map() };
+  const found = new Map(EXPLAINS.unreached.map((verdict) => [verdict, new Map()]));
   for (const [arch, rows] of all) {
     for (const row of rows) {
-      const by = SHARED.test(row.mutant) ? needed[row.verdict] : undefined;
+      const by = SHARED.test(row.mutant) ? found.get(row.verdict) : undefined;
       if (by !== undefined && !by.has(row.mutant)) by.set(row.mutant, { arch, ...row });
     }
   }
   const here = (row) => {
-    const there = needed.killed.get(row.mutant) ?? needed.costs.get(row.mutant);
-    if (!['unexplained', 'unreached'].includes(row.verdict) || there === undefined) return row;
-    const { arch, where, oracle, note } = there;
-    return { ...row, verdict: 'elsewhere', where: where === '' ? arch : `${arch}: ${where}`, oracle, note };
+    const there = EXPLAINS[row.verdict]?.map((verdict) => found.get(verdict).get(row.mutant)).find(Boolean);
+    if (there === undefined) return row;
+    const { arch, verdict, where, oracle, note } = there;
+    const what = NEEDED.includes(verdict) ? note : `${verdict}: ${note}`;
+    return { ...row, verdict: 'elsewhere', where: where === '' ? arch : `${arch}: ${where}`, oracle, note: what };
   };
   return new Map([...all].map(([arch, rows]) => [arch, rows.map(here)]));
 }
@@ -174,8 +179,8 @@ function page() {
         of('covered'),
         ({ note, where, oracle }) => `: ${note}; the pair is killed by \`${where}\` (${oracle})`,
       ),
-      ...part('Not needed here, and needed elsewhere', of('elsewhere'), ({ where, oracle, note }) =>
-        oracle === '' ? `: on ${where} it ${note}` : `: ${where} (${oracle})`,
+      ...part('Explained elsewhere', of('elsewhere'), ({ where, oracle, note }) =>
+        oracle === '' ? `: ${where}, ${note}` : `: ${where} (${oracle})`,
       ),
       ...part('Unexplained', of('unexplained'), ({ note }) => `: ${note}`),
       ...part('Not reached', of('unreached'), () => ''),

@@ -2,10 +2,29 @@
  * Lazy MMU mode: what an architecture collects while entries change is done before their lock is dropped. x86 collects nothing; the
  * contract is the same, and is checked on every architecture.
  */
-import { VM_READ } from '@mmu-gather/core/stepped';
-import { madviseDontneed, mprotect } from '@mmu-gather/mm/stepped';
+import {
+  type Address,
+  archEnterLazyMmuMode,
+  archLeaveLazyMmuMode,
+  type Cell,
+  type Cpu,
+  entryTarget,
+  type Mm,
+  Page,
+  type Steps,
+  VM_READ,
+} from '@mmu-gather/core/stepped';
+import {
+  hugepageMadvise,
+  madviseDontneed,
+  mprotect,
+  pmdOffset,
+  ptepGet,
+  ptepGetAndClear,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from './stage.ts';
 
 const sections = defineScenario<Stage>({
   id: 'lazy-mmu/sections',
@@ -28,5 +47,111 @@ const sections = defineScenario<Stage>({
   ],
 });
 
+/** Two mms that run, with a page each. */
+interface TwoMms extends Stage {
+  readonly other: Mm;
+  readonly own: Mapping;
+  readonly others: Mapping;
+}
+
+/** @param free when their pages are freed */
+const clearOfTwoMms =
+  (free: 'in-section' | 'after') =>
+  ({ mm, other, own, others }: TwoMms) => [
+    thread(function* (cpu): Steps<void> {
+      const pages = [own.page, others.page];
+      yield* cpu.spinLock(own.ptl);
+      yield* cpu.spinLock(others.ptl);
+      yield* archEnterLazyMmuMode(cpu);
+      yield* ptepGetAndClear(cpu, mm, 0, own.pte);
+      yield* ptepGetAndClear(cpu, other, 0, others.pte);
+      if (free === 'in-section') yield* freeAll(cpu, pages);
+      yield* archLeaveLazyMmuMode(cpu);
+      yield* cpu.spinUnlock(others.ptl);
+      yield* cpu.spinUnlock(own.ptl);
+      if (free === 'after') yield* freeAll(cpu, pages);
+    }),
+  ];
+
+function* freeAll(cpu: Cpu, pages: readonly Address[]): Steps<void> {
+  for (const page of pages) yield* cpu.free('page', page);
+}
+
+const twoMms = defineScenario<TwoMms>({
+  id: 'lazy-mmu/two-mms',
+  title: 'entries of two mms change in one section: what was collected of the first is done before',
+  source: 'arch/powerpc/mm/book3s64/hash_tlb.c hpte_need_flush; arch/sparc/mm/tlb.c tlb_batch_add_one',
+  cpus: 2,
+  only: { archs: ['powerpc-hash', 'sparc64'], why: 'it is about what is collected in sections' },
+  setup(run) {
+    const { mm, at } = setStage(run, { pages: 1, running: [0] });
+    const own = mappingOf(run, mm, 0);
+    const { mm: other } = setStage(run, { pages: 1 });
+    return { mm, at, other, own, others: mappingOf(run, other, 0) };
+  },
+  threads: clearOfTwoMms('after'),
+  twins: [
+    {
+      id: 'lazy-mmu/two-mms/in-section',
+      why: 'the pages are freed in the section: what was collected of the second mm is not done yet',
+      oracle: 'O1',
+      property: 'FUAF',
+      threads: clearOfTwoMms('in-section'),
+    },
+  ],
+});
+
+/** A huge page, and a page. */
+interface TwoSizes extends Stage {
+  readonly pmd: Cell;
+  readonly huge: readonly Address[];
+  readonly small: Mapping;
+}
+
+/** @param free when the pages are freed */
+const clearOfTwoSizes =
+  (free: 'in-section' | 'after') =>
+  ({ mm, pmd, huge, small }: TwoSizes) => [
+    thread(function* (cpu): Steps<void> {
+      const pages = [...huge, small.page];
+      yield* cpu.spinLock(mm.pageTableLock);
+      yield* cpu.spinLock(small.ptl);
+      yield* archEnterLazyMmuMode(cpu);
+      yield* ptepGetAndClear(cpu, mm, 0, pmd, 1);
+      yield* ptepGetAndClear(cpu, mm, 2 * PAGE, small.pte);
+      if (free === 'in-section') yield* freeAll(cpu, pages);
+      yield* archLeaveLazyMmuMode(cpu);
+      yield* cpu.spinUnlock(small.ptl);
+      yield* cpu.spinUnlock(mm.pageTableLock);
+      if (free === 'after') yield* freeAll(cpu, pages);
+    }),
+  ];
+
+const twoSizes = defineScenario<TwoSizes>({
+  id: 'lazy-mmu/two-sizes',
+  title: 'a huge page and a page are unmapped in one section: they are in two TSBs, and are not collected together',
+  source: 'arch/sparc/mm/tlb.c tlb_batch_add_one',
+  cpus: 2,
+  only: { archs: ['sparc64'], why: 'its batches are of pages of one size' },
+  setup(run) {
+    const stage = setStage(run, { pages: 4, touched: [2] });
+    run(0, (cpu) => hugepageMadvise(cpu, stage.mm, 0, 2 * PAGE));
+    run(0, (cpu) => userStore(cpu, stage.mm, 0, 1));
+    const pmd = run(0, (cpu) => pmdOffset(cpu, stage.mm, 0));
+    const first = entryTarget(run(0, (cpu) => ptepGet(cpu, pmd)));
+    return { ...stage, pmd, huge: [first, first + Page.words], small: mappingOf(run, stage.mm, 2 * PAGE) };
+  },
+  threads: clearOfTwoSizes('after'),
+  twins: [
+    {
+      id: 'lazy-mmu/two-sizes/in-section',
+      why: 'the pages are freed in the section: what was collected of the small one is not done yet',
+      oracle: 'O1',
+      property: 'FUAF',
+      threads: clearOfTwoSizes('in-section'),
+    },
+  ],
+});
+
 /** All of them. */
-export const LAZY_MMU: readonly AnyScenario[] = [sections];
+export const LAZY_MMU: readonly AnyScenario[] = [sections, twoMms, twoSizes];
