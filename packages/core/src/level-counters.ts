@@ -1,6 +1,7 @@
 /**
  * Counters for each level (N. Amit, May 2019): an mm counts the open gathers that have cleared entries of each level, so that a nested
- * finish need not ask for all of it. Tables are not counted: who unlinks one flushes before it is freed, and nobody else relies on that.
+ * finish need not ask for all of it. He counted unlinked tables, too; here they are not: who unlinks one flushes before it is freed, and nobody
+ * else relies on that.
  *
  *     gather                                       another one, under the same PTL
  *     clear PTE
