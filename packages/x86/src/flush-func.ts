@@ -116,17 +116,17 @@ function* catchUp(cpu: Cpu, info: FlushTlbInfo, state: CpuTlbstate, mm: Mm, reas
     return;
   }
 
-  const work = hasRing(cpu)
-    ? yield* ringWork(cpu, mm, info, localTlbGen, mmTlbGen)
-    : requestedWork(cpu, info, localTlbGen, mmTlbGen);
-  const pages = yield* invalidate(cpu, asid, work);
-  raiseCtxTlbGen(cpu, state, asid, work.gen);
-  cpu.claim.caughtUp(cpu.read(mm.pgd), userTag(cpu, asid), work.gen);
+  const work = hasRing(cpu) ? yield* ringWork(cpu, mm, info, localTlbGen, mmTlbGen) : null;
+  const gen = work === null ? mmTlbGen : work.gen;
+  const ranged = work === null && describesAll(cpu, info, localTlbGen, mmTlbGen);
+  const pages = yield* invalidateMissing(cpu, asid, info, ranged, work);
+  raiseCtxTlbGen(cpu, state, asid, gen);
+  cpu.claim.caughtUp(cpu.read(mm.pgd), userTag(cpu, asid), gen);
   cpu.trace('tlb_flush', reason, pages);
 }
 
 /** @returns how many units were invalidated; TLB_FLUSH_ALL if everything was */
-function* invalidate(cpu: Cpu, asid: number, { start, end, shift }: Work): Steps<number> {
+function* invalidate(cpu: Cpu, asid: number, start: number, end: number, shift: number): Steps<number> {
   if (end === TLB_FLUSH_ALL) {
     if (ackOf(cpu) === 'before-full-flush') yield* ackBatched(cpu);
     yield* flushTlbLocalAsid(cpu, asid);
@@ -147,28 +147,36 @@ interface Work {
   readonly gen: number;
 }
 
-/** All are made here: made in several places they change shape, some at each use. */
-function workOf(start: number, end: number, shift: number, gen: number): Work {
-  return { start, end, shift, gen };
-}
-
 function everything(gen: number): Work {
-  return workOf(0, TLB_FLUSH_ALL, 0, gen);
+  return { start: 0, end: TLB_FLUSH_ALL, shift: 0, gen };
 }
 
 function requestedRange(cpu: Cpu, info: FlushTlbInfo, gen: number): Work {
-  return workOf(cpu.read(info.start), cpu.read(info.end), cpu.read(info.strideShift), gen);
+  return { start: cpu.read(info.start), end: cpu.read(info.end), shift: cpu.read(info.strideShift), gen };
 }
 
-/** The range, if the request describes all that this CPU misses; or else all up to the newest generation. */
-function requestedWork(cpu: Cpu, info: FlushTlbInfo, localTlbGen: number, mmTlbGen: number): Work {
+/** Does the request describe all that this CPU misses? */
+function describesAll(cpu: Cpu, info: FlushTlbInfo, localTlbGen: number, mmTlbGen: number): boolean {
   const consecutive = localTlbGen >= cpu.read(info.base) && cpu.read(info.newTlbGen) === mmTlbGen;
-  const ranged = consecutive || !x86Of(cpu).switches.gapRule;
-  return ranged ? requestedRange(cpu, info, mmTlbGen) : everything(mmTlbGen);
+  return consecutive || !x86Of(cpu).switches.gapRule;
+}
+
+/** What the ring says, if there is one; or the request's range, or everything. Without an object in between: flushes are counted in nanoseconds. */
+function invalidateMissing(
+  cpu: Cpu,
+  asid: number,
+  info: FlushTlbInfo,
+  ranged: boolean,
+  work: Work | null,
+): Steps<number> {
+  if (work !== null) return invalidate(cpu, asid, work.start, work.end, work.shift);
+  return ranged
+    ? invalidate(cpu, asid, cpu.read(info.start), cpu.read(info.end), cpu.read(info.strideShift))
+    : invalidate(cpu, asid, 0, TLB_FLUSH_ALL, 0);
 }
 
 /**
- * The same where the mm has a ring. What the initiator folded is right for CPUs that have its base, and brings them to its newest
+ * What is left to do where the mm has a ring. What the initiator folded is right for CPUs that have its base, and brings them to its newest
  * generation, even if a newer one came meanwhile. Or this CPU folds for itself, from its own generation on.
  */
 function* ringWork(cpu: Cpu, mm: Mm, info: FlushTlbInfo, localTlbGen: number, mmTlbGen: number): Steps<Work> {
