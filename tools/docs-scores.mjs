@@ -28,6 +28,13 @@ function goalOf(machine, id) {
   return (entry?.other_ms ?? 0) < 1 ? GOALS[machine] : DISTURBED;
 }
 
+/** What a recording would have to hold, by what a cause speaks of. */
+const NEEDS = [['process_madvise', 'its ranges: `mmu-gather record` adds them where the kernel has event probes']];
+
+/** What would tell more, as far as it can be recorded. */
+const needsOf = (causes) =>
+  NEEDS.filter(([word]) => causes.some((cause) => cause.includes(word))).map(([, what]) => `needed: ${what}`);
+
 /** The most frequent causes of mismatches: `12 process_madvise: ...`. */
 function causesOf(mismatches) {
   const counts = new Map();
@@ -104,7 +111,7 @@ function section({ name }, rows) {
   });
   const below = rows
     .filter((row) => row.open < goalOf(name, row.id))
-    .map((row) => `- ${row.id}, ${percent(row.open)} %: ${row.causes.join('; ')}`);
+    .map((row) => `- ${row.id}, ${percent(row.open)} %: ${[...row.causes, ...needsOf(row.causes)].join('; ')}`);
   const asked = rows
     .filter((row) => row.asked !== null && row.asked < goalOf(name, row.id))
     .map((row) => `- ${row.id}, ${percent(row.asked)} %: ${row.askedCauses.join('; ')}`);

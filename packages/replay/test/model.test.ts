@@ -178,6 +178,34 @@ describe('one task', () => {
     ]);
   });
 
+  test('process_madvise: its ranges where a probe has shown them', async () => {
+    const shown = (...pages: (readonly [first: number, count: number])[]): Line => {
+      const texts = pages.map(([page, count], at) => {
+        const start = (AT + page * 4096).toString(16);
+        return `s${at}=0x${start} l${at}=0x${(count * 4096).toString(16)}`;
+      });
+      return line(10, 0, `process_madvise_ranges: (syscalls.sys_enter_process_madvise) ${texts.join(' ')}`);
+    };
+    const advise = (advice: number, pages: number, ranges: Line): Line[] => [
+      enter(10, 0, `process_madvise(pidfd: 4, vec: 0x1000, vlen: 2, behavior: 0x${advice.toString(16)}, flags: 0)`),
+      ranges,
+      exit(10, 0, 'process_madvise', pages * 4096),
+    ];
+    const mapped = [...mmap(10, 0, AT, 8 * 4096), ...touch(10, 0, AT, 8)];
+    const rest = range(10, 0, 'madvise', AT, 8 * 4096, ', behavior: 4');
+    // What stands behind the ranges of the call is none.
+    const two = shown([0, 1], [3, 2], [6, 1]);
+    expect(await predictions(mapped, advise(20, 3, two))).toEqual(['process_madvise 0 3/1', 'process_madvise 0 3/2']);
+    // One flush for all that was emptied: from the first page to the last.
+    expect(await predictions(mapped, advise(4, 3, two), rest)).toEqual(['process_madvise 0 3/5', 'madvise 0 3/7']);
+    // It got no further than its result says.
+    expect(await predictions(mapped, advise(20, 2, two))).toEqual(['process_madvise 0 3/1', 'process_madvise 0 3/1']);
+    // Memory of somebody else.
+    expect(await predictions(mapped, advise(4, 3, shown([100, 1], [103, 2])))).toEqual([]);
+    // More ranges than the probe shows: they are guessed.
+    expect(await predictions(mapped, advise(4, 3, shown([0, 1])))).toEqual(['process_madvise 0 3/3']);
+  });
+
   test('process_madvise: equal parts of the mapping that was touched last, each with a flush where madvise of each has one', async () => {
     const advise = (advice: number): Line[] => [
       enter(10, 0, `process_madvise(pidfd: 4, vec: 0x1000, vlen: 2, behavior: 0x${advice.toString(16)}, flags: 0)`),

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TraceEvent } from '../src/read/event.ts';
 import { openTrace } from '../src/read/open.ts';
+import { RANGES_EVENT } from '../src/read/made-events.ts';
+import { MADE, MADE_SYSTEM } from '../src/record/events.ts';
 import { record, type RecordOptions, type Recorded } from '../src/record/record.ts';
 import { stableRelease } from '../src/record/machine.ts';
 import { findTracefs, Instance } from '../src/record/tracefs.ts';
@@ -34,6 +36,22 @@ function obstacle(): string | null {
 
 const why = obstacle();
 if (why !== null) console.log(`nothing is recorded here: ${why}`);
+
+/** Why this kernel makes no events of others; null if it does. */
+function withoutProbes(): string | null {
+  if (why !== null) return why;
+  const instance = new Instance(findTracefs());
+  try {
+    const [name, definition] = [...MADE][0]!;
+    instance.make(`${MADE_SYSTEM}/${name}`, definition);
+    return existsSync(instance.path(`events/${MADE_SYSTEM}/${name}`)) ? null : 'this kernel has no event probes';
+  } finally {
+    instance.remove();
+  }
+}
+
+const noProbes = withoutProbes();
+if (why === null && noProbes !== null) console.log(`ranges of process_madvise are not recorded here: ${noProbes}`);
 
 const output = (): string => join(folder, 'recording.dat');
 const made = (options: Partial<RecordOptions> & Pick<RecordOptions, 'subject'>): Promise<Recorded> =>
@@ -83,6 +101,24 @@ describe.skipIf(why !== null)(`recording${why === null ? '' : ` (skipped: ${why}
     expect(report.allowedRecall).toBeGreaterThan(0.7);
     expect(report.allowedPrecision).toBeGreaterThan(0.7);
   });
+
+  test.skipIf(noProbes !== null)(
+    `ranges of process_madvise${noProbes === null ? '' : ` (skipped: ${noProbes})`}`,
+    { timeout: 60_000 },
+    async () => {
+      // A page of its own, advised to be cold by two ranges of half of it.
+      const script =
+        'import ctypes,mmap,os;c=ctypes.CDLL(None);m=mmap.mmap(-1,8192);m[0]=1;a=ctypes.addressof(ctypes.c_char.from_buffer(m));' +
+        'v=(ctypes.c_ulong*4)(a,4096,a+4096,4096);c.syscall(440,c.syscall(434,os.getpid(),0),v,2,20,0)';
+      await made({ subject: { command: ['python3', '-c', script] } });
+      const shown = (await eventsOf(output())).filter((event) => event.kind === 'other' && event.name === RANGES_EVENT);
+      expect(shown).toHaveLength(1);
+      expect(shown[0]).toMatchObject({
+        text: expect.stringMatching(/s0=0x[0-9a-f]+000 l0=0x1000 s1=0x[0-9a-f]+000 l1=0x1000/),
+      });
+      expect(readFileSync(join(findTracefs(), 'dynamic_events'), 'utf8')).not.toContain(RANGES_EVENT);
+    },
+  );
 
   test('a process that runs, for a time', { timeout: 60_000 }, async () => {
     const loop = spawn('/bin/sh', ['-c', 'while :; do ls / > /dev/null; done']);

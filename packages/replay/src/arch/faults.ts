@@ -6,8 +6,9 @@
  * The flags (enum fault_flag) say what the access was, and who asked: a CPU that faulted may be interrupted by signals (INTERRUPTIBLE); code that
  * gets pages on its own (get_user_pages) does not say so, and is part of the operation that called it.
  */
-import type { Other, TaskEvent } from '../read/event.ts';
+import type { AdvisedRange, Other, TaskEvent } from '../read/event.ts';
 import { hex, valueAt, word } from '../read/fields.ts';
+import { RANGES, RANGES_EVENT } from '../read/made-events.ts';
 
 const FAULT_FLAG_WRITE = 0x1;
 const FAULT_FLAG_USER = 0x40;
@@ -51,11 +52,21 @@ export function probed(event: Other): TaskEvent | null {
   if (event.name === 'remove_migration_pte') {
     return { ...head(event), kind: 'pageReturns', address: valueOf(event, 'addr=') };
   }
+  if (event.name === RANGES_EVENT) return { ...head(event), kind: 'advisedRanges', ranges: rangesOf(event) };
   if (event.name === 'wp_page_copy') return { ...head(event), kind: 'pagePresent', copies: true };
   if (event.name === 'unmap_vmas') return { ...head(event), kind: 'areasGo' };
   if (event.name === 'vm_unmapped_area') return areaOf(event);
   if (event.name !== 'move_page_tables') return null;
   return { ...head(event), kind: 'tablesMove', from: valueOf(event, 'old='), to: valueOf(event, 'new=') };
+}
+
+/** The ranges that a probe has shown: s0=0x7f0000000000 l0=0x1000 s1=... */
+function rangesOf(event: Other): AdvisedRange[] {
+  const all = Array.from({ length: RANGES }, (_, at) => ({
+    start: valueOf(event, `s${at}=`),
+    length: valueOf(event, `l${at}=`),
+  }));
+  return all.filter(({ start, length }) => !Number.isNaN(start + length));
 }
 
 /** A place for a mapping, unless there was none. */

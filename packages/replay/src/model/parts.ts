@@ -19,7 +19,8 @@ export interface Parts {
 }
 
 /** The parts of a system call, or those that it is one of; null if it is none of these calls, or nothing is known. */
-export function partsOf({ name, args, ret, part }: SyscallAction, pageSize: number): Parts | null {
+export function partsOf({ name, args, ret, part, ranges }: SyscallAction, pageSize: number): Parts | null {
+  if (ranges !== null) return null;
   if (name === 'process_madvise') return { count: args[2] ?? 0, pages: Math.ceil(ret / pageSize) };
   if (part === null || part.hindsight.faults.length === 0) return null;
   return { count: part.hindsight.calls, pages: part.hindsight.faults.length };

@@ -36,6 +36,8 @@ export class Spaces {
   readonly #brk = new Map<number, number>();
   /** The page that was faulted in last, by the address of its mm. */
   readonly #touched = new Map<number, number>();
+  /** Mappings that were emptied in parts, and nobody knows in which, by the address of their mm: the last one of each. */
+  readonly #guessed = new Map<number, { readonly start: number; readonly end: number }>();
   /** Whether addresses are randomised; null while that is not known. */
   #randomised: boolean | null;
 
@@ -85,6 +87,18 @@ export class Spaces {
     this.#files.forgetImplied(mm.address);
   }
 
+  /** Pages of a range were taken away, and which ones is not known. */
+  guess(mm: Mm, start: number, end: number): void {
+    this.#guessed.set(mm.address, { start, end });
+  }
+
+  /** Whether a range that goes now is such a one. */
+  wasGuessed(mm: Mm, start: number, end: number): boolean {
+    const guessed = this.#guessed.get(mm.address);
+    if (guessed === undefined || guessed.start >= end || guessed.end <= start) return false;
+    return this.#guessed.delete(mm.address);
+  }
+
   /** A child's copy. */
   fork(parent: Mm, child: Mm): void {
     this.#files.forgetImplied(child.address);
@@ -101,6 +115,7 @@ export class Spaces {
   exec(cpu: Cpu, recorded: number | null): { mm: Mm; after: Job } {
     const mm = mmAlloc(cpu);
     this.#brk.delete(mm.address);
+    this.#guessed.delete(mm.address);
     this.#files.forgetImplied(mm.address);
     const { arch, pageSize } = this.#host;
     const { stackTop: top, stackShift } = arch.places;

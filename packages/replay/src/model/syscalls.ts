@@ -36,6 +36,7 @@ import {
   vmaLookup,
   vmaNext,
 } from '@mmu-gather/mm';
+import type { AdvisedRange } from '../read/event.ts';
 import type { SyscallAction } from '../schedule/action.ts';
 import type { Descriptors } from './descriptors.ts';
 import {
@@ -156,7 +157,10 @@ function sysMmap({ files, host }: Context, { cpu, mm, fds }: Caller, { args, ret
   return calls;
 }
 
-function sysMunmap(_: Context, { mm }: Caller, { args: [start = 0, length = 0] }: SyscallAction): Call[] {
+function sysMunmap({ host, spaces }: Context, { mm }: Caller, { operation, args }: SyscallAction): Call[] {
+  const [start = 0, length = 0] = args;
+  if (spaces.wasGuessed(mm, start, start + length))
+    host.note(operation, 'which pages process_madvise took away before is not recorded');
   return [call((lib, port) => lib.munmap(port, mm, start, length))];
 }
 
@@ -224,26 +228,66 @@ function flagCalls(caller: Caller, start: number, end: number, advice: number): 
   return [...modifies, quietly((lib, port) => lib.vmaMergeRange(port, caller.mm, start, end))];
 }
 
-/**
- * process_madvise: its ranges are in the caller's memory. They are taken to be equal parts of the mapping in which it faulted last, and to be
- * its own. What empties a range flushes once for all of them where madvise does so for all of its mappings.
- */
+/** process_madvise: its ranges are in the caller's memory, so they are known only where a probe has shown them. They are taken to be its own. */
 function sysProcessMadvise(context: Context, caller: Caller, action: SyscallAction): Call[] {
+  const advice = action.args[3] ?? 0;
+  if (action.ranges !== null) return recordedRanges(context, caller, action, action.ranges, advice);
+  return FLAG_ADVICE.has(advice) || HARMLESS_ADVICE.has(advice) ? [] : guessedRanges(context, caller, action, advice);
+}
+
+/** The ranges that were recorded, as far as the call got. */
+function recordedRanges(
+  context: Context,
+  caller: Caller,
+  action: SyscallAction,
+  recorded: readonly AdvisedRange[],
+  advice: number,
+): Call[] {
+  const { cpu, mm } = caller;
+  let left = action.ret;
+  const ranges = recorded.flatMap(({ start, length }) => {
+    const advised = Math.min(length, left);
+    left -= advised;
+    return advised > 0 ? [{ start, end: start + advised }] : [];
+  });
+  const first = ranges[0];
+  if (first !== undefined && vmaLookup(cpu, mm, first.start) === null) {
+    context.host.note(action.operation, 'process_madvise of another process is not modelled');
+    return [];
+  }
+  const few = action.ret <= FEW * context.host.pageSize;
+  const used = few ? ranges.flatMap(({ start, end }) => usedCalls(cpu, mm, start, end - start)) : [];
+  if (isTogether(cpu, advice)) return [...used, call((lib, port) => lib.processMadvise(port, mm, ranges, advice))];
+  const calls = ranges.flatMap(({ start, end }) =>
+    sysMadvise(context, caller, { ...action, args: [start, end - start, advice] }),
+  );
+  return [...used, ...calls];
+}
+
+/** Whether what takes pages away flushes once for all ranges. */
+function isTogether(cpu: Cpu, advice: number): boolean {
+  return EMPTIES.has(advice) && cpu.kernel.profile.madviseGather === 'per-call';
+}
+
+/**
+ * Ranges that nobody knows are taken to be equal parts of the mapping in which the caller faulted last. What empties a range flushes once for all
+ * of them where madvise does so for all of its mappings.
+ */
+function guessedRanges(context: Context, caller: Caller, action: SyscallAction, advice: number): Call[] {
   const { host, spaces } = context;
   const { cpu, mm } = caller;
   host.note(action.operation, 'the ranges of process_madvise are in memory that is not recorded');
   const parts = partsOf(action, host.pageSize)!;
   const vma = vmaLookup(cpu, mm, spaces.touched(mm));
-  const advice = action.args[3] ?? 0;
-  if (vma === null || FLAG_ADVICE.has(advice) || HARMLESS_ADVICE.has(advice)) return [];
-  const together = EMPTIES.has(advice) && cpu.kernel.profile.madviseGather === 'per-call';
-  const ranges = together
+  if (vma === null) return [];
+  const ranges = isTogether(cpu, advice)
     ? [[0, parts.pages] as const]
     : Array.from({ length: parts.count }, (_, at) => equalPart(parts, at));
-  // What is advised again was used since, as far as few pages are concerned.
   const few = mostOf(parts) > 0 && parts.pages <= FEW;
   const start = cpu.read(vma.start);
-  const room = cpu.read(vma.end) - start;
+  const end = cpu.read(vma.end);
+  const room = end - start;
+  if (EMPTIES.has(advice)) spaces.guess(mm, start, end);
   return ranges.flatMap(([from, to]) => {
     const length = Math.min(to * host.pageSize, room) - from * host.pageSize;
     if (length <= 0) return [];
@@ -262,7 +306,7 @@ function usedCalls(cpu: Cpu, mm: Mm, start: number, length: number): Call[] {
     .map((page) => quietly((lib, port, files) => lib.doUserAddrFault(port, mm, page, false, files)));
 }
 
-/** Pages that are read one by one. */
+/** Pages that are read one by one: what is advised again was used since, as far as few are concerned. */
 const FEW = 64;
 
 /** Advice that takes pages away, or may. */
@@ -364,12 +408,21 @@ export function changesSpace(name: string): boolean {
 }
 
 /** The addresses that a system call looks at. @param brk the end of the heap, null if it is not known */
-export function rangeOf({ name, args, ret }: SyscallAction, brk: number | null): { start: number; end: number } {
+export function rangeOf(
+  { name, args, ret, ranges }: SyscallAction,
+  brk: number | null,
+): { start: number; end: number } {
   const [start = 0, length = 0] = args;
   if (name === 'brk') return { start: Math.min(ret, brk ?? ret), end: Math.max(ret, brk ?? ret) };
   if (name === 'mmap') return { start: ret, end: ret + length };
-  if (name === 'process_madvise') return { start: 0, end: 0 };
+  if (name === 'process_madvise') return hullOf(ranges ?? []);
   return { start, end: start + length };
+}
+
+function hullOf(ranges: readonly AdvisedRange[]): { start: number; end: number } {
+  if (ranges.length === 0) return { start: 0, end: 0 };
+  const ends = ranges.map(({ start, length }) => start + length);
+  return { start: Math.min(...ranges.map(({ start }) => start)), end: Math.max(...ends) };
 }
 
 /** What a system call did. */

@@ -300,6 +300,22 @@ export interface CallFunction extends Head {
   vector: number;
 }
 
+/** A probe shows the first ranges of the process_madvise that is under way, as many as it has room for. */
+export interface AdvisedRanges extends Head {
+  /** Kind of the event. */
+  kind: 'advisedRanges';
+  /** In the order of the call; behind those that it has, whatever lies there in memory. */
+  ranges: readonly AdvisedRange[];
+}
+
+/** A range of process_madvise. */
+export interface AdvisedRange {
+  /** Its first address. */
+  readonly start: number;
+  /** Its bytes. */
+  readonly length: number;
+}
+
 /** An mm has more or fewer pages of a kind. */
 export interface RssStat extends Head {
   /** Kind of the event. */
@@ -404,6 +420,7 @@ export type TaskEvent =
   | IpiSend
   | CallFunction
   | RssStat
+  | AdvisedRanges
   | MmCollapseHugePage
   | Stack
   | Mark

@@ -1,6 +1,7 @@
 /**
  * What is recorded: the events that a replay reads, and those that tell more of what happened. What a kernel does not have is left out.
  */
+import { RANGES, RANGES_EVENT } from '../read/made-events.ts';
 
 /** `system/event`, or a whole system. */
 export const EVENTS: readonly string[] = [
@@ -70,6 +71,20 @@ export const SYSCALLS: readonly string[] = [
   'process_mrelease',
   'mseal',
 ];
+
+/** The system of the events that are made for recordings. */
+export const MADE_SYSTEM: string = 'mmu_gather';
+
+/** Ranges of a struct iovec array in user memory: its fields are two words each. */
+const IOVECS = Array.from(
+  { length: RANGES },
+  (_, at) => `s${at}=+u${16 * at}($vec):x64 l${at}=+u${16 * at + 8}($vec):x64`,
+);
+
+/** Events that the kernel is asked to make of others, as definitions of dynamic_events; by name. */
+export const MADE: ReadonlyMap<string, string> = new Map([
+  [RANGES_EVENT, `e:${MADE_SYSTEM}/${RANGES_EVENT} syscalls.sys_enter_process_madvise ${IOVECS.join(' ')}`],
+]);
 
 /** Without these a replay has nothing to go by, or nothing to compare with. */
 export const NEEDED: readonly string[] = [

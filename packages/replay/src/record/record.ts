@@ -16,7 +16,7 @@ import { fieldsIn } from '../read/dat/layout.ts';
 import type { RecorderFile } from '../read/recorder-notes.ts';
 import { DatWriter, text, u32, u64 } from './dat-writer.ts';
 import { RecordError } from './error.ts';
-import { EVENTS, NEEDED, SYSCALLS } from './events.ts';
+import { EVENTS, MADE, MADE_SYSTEM, NEEDED, SYSCALLS } from './events.ts';
 import { machineFacts } from './machine.ts';
 import { allProcesses, familyOf, type Process, processOf, recordedProcesses, taskNames } from './processes.ts';
 import { Spool } from './spool.ts';
@@ -219,8 +219,10 @@ function setUp(instance: Instance, bufferMiB: number, traced: readonly number[] 
 
 /** @returns what the kernel does not have of what is needed */
 function enable(instance: Instance): string[] {
+  for (const [name, definition] of MADE) instance.make(`${MADE_SYSTEM}/${name}`, definition);
   const wanted = [
     ...EVENTS,
+    ...[...MADE.keys()].map((name) => `${MADE_SYSTEM}/${name}`),
     ...SYSCALLS.flatMap((name) => [`syscalls/sys_enter_${name}`, `syscalls/sys_exit_${name}`]),
   ];
   const missing = wanted.filter((event) => !instance.try(`events/${event}/enable`, 1));

@@ -3,7 +3,7 @@
  *
  * A run that was killed cannot remove its own: the next one does.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RecordError } from './error.ts';
 
@@ -26,6 +26,7 @@ export class Instance {
   readonly name: string;
   readonly #path: string;
   readonly #tracefs: string;
+  readonly #made: string[] = [];
 
   /** Makes one. @throws RecordError if that is not allowed */
   constructor(tracefs: string) {
@@ -39,6 +40,24 @@ export class Instance {
       const { code = String(error) } = error as NodeJS.ErrnoException;
       const mend = process.getuid?.() === 0 ? 'give this container the privilege to trace' : 'run it with sudo';
       throw new RecordError(`${tracefs} cannot be used (${code}): ${mend}`);
+    }
+  }
+
+  /**
+   * Makes an event for this instance, which all instances then have; a kernel that cannot leaves it out.
+   * @param name `system/event`
+   * @param definition a line of dynamic_events
+   */
+  make(name: string, definition: string): void {
+    if (this.#change(definition)) this.#made.push(name);
+  }
+
+  #change(line: string): boolean {
+    try {
+      appendFileSync(join(this.#tracefs, 'dynamic_events'), `${line}\n`);
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -82,6 +101,8 @@ export class Instance {
   /** Ends tracing, and removes the instance. Its files must be closed. */
   remove(): void {
     removeInstance(this.#path);
+    // Those that another recording uses stay until it ends.
+    for (const name of this.#made.splice(0)) this.#change(`-:${name}`);
   }
 }
 

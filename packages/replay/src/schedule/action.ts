@@ -4,7 +4,7 @@
  * An operation is one system call, page fault, switch or exit of a task: the unit in which flushes are compared. An
  * action is the moment at which it takes effect, with all that was recorded about it up to its end.
  */
-import type { TaskEvent } from '../read/event.ts';
+import type { AdvisedRange, TaskEvent } from '../read/event.ts';
 import type { Hindsight } from './ahead.ts';
 
 /** What kind of operation it is. */
@@ -46,6 +46,8 @@ export interface SyscallAction {
   readonly ret: number;
   /** Pages that a split took away for a moment and put back (remove_migration_pte). */
   readonly returned: readonly number[];
+  /** Ranges of process_madvise; null if not all of them were recorded. */
+  readonly ranges: readonly AdvisedRange[] | null;
   /** Bytes of the place that was found for a mapping; null if that was not recorded. */
   readonly found: number | null;
   /** After how many pages the call let go of a table, as another task waited for the CPU (rss_stat, need-resched); in order. */

@@ -91,6 +91,7 @@ export function isQuiet(event: TaskEvent): boolean {
     case 'areaFound':
     case 'areasGo':
     case 'tablesMove':
+    case 'advisedRanges':
     case 'pageReturns':
     case 'csdQueueCpu':
     case 'csdFunctionEntry':

@@ -31,6 +31,7 @@ import { Attribution } from './attribution.ts';
 import { Rss } from './rss.ts';
 import type { Sites } from './sites.ts';
 import {
+  allRanges,
   isHeldUp,
   mayFlush,
   newTask,
@@ -142,6 +143,7 @@ export class Operations {
     if (event.kind === 'forkCopies') this.#forks(task, step);
     if (event.kind === 'areaFound' || event.kind === 'areasGo') this.#takeArea(task, step, event);
     if (event.kind === 'tablesMove') task.shift = event.from - event.to;
+    if (event.kind === 'advisedRanges' && task.syscall !== null) task.syscall.ranges = event.ranges;
     if (event.kind === 'pageReturns') task.syscall?.returned.push(event.address);
     if (event.kind === 'pagePresent' && task.fault !== null) {
       this.#showsCopies ||= event.copies;
@@ -403,10 +405,11 @@ export class Operations {
     if (operation.name !== event.name || NO_ACTION.has(event.name)) return;
     const { pid, name, ret } = event;
     const at = anchor ?? step;
+    const ranges = allRanges(syscall, ret);
     const part = name === 'ioctl' ? this.#partOf(at, event, args) : null;
     this.#window.before(
       at,
-      { kind: 'syscall', operation, pid, name, args, ret, returned, found, pauses, part, interrupts },
+      { kind: 'syscall', operation, pid, name, args, ret, returned, ranges, found, pauses, part, interrupts },
       step,
     );
   }

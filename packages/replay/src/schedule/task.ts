@@ -1,7 +1,7 @@
 /**
  * Task: where a task is in its own work, as far as its events show: what has begun, and what is known of it until it is over.
  */
-import type { PageFault, SchedSwitch, TlbMiss } from '../read/event.ts';
+import type { AdvisedRange, PageFault, SchedSwitch, TlbMiss } from '../read/event.ts';
 import type { Operation, Step } from './action.ts';
 
 /** Error code: the page was present, and the access a write. */
@@ -19,6 +19,8 @@ export interface OpenSyscall {
   readonly args: readonly number[];
   /** Pages that came back after they were away for a moment. */
   readonly returned: number[];
+  /** Ranges of process_madvise, and what lies behind them; null if they were not recorded. */
+  ranges: readonly AdvisedRange[] | null;
   /** Bytes of the place that was found for a mapping. */
   found: number | null;
   /** Bytes that it has unmapped so far. */
@@ -131,6 +133,7 @@ export function openSyscall(operation: Operation, args: readonly number[]): Open
     operation,
     args,
     returned: [],
+    ranges: null,
     found: null,
     unmapped: 0,
     kind: '',
@@ -155,6 +158,13 @@ export function openFault(operation: Operation, event: PageFault, first: Step): 
     filePages: null,
     memory: false,
   };
+}
+
+/** The ranges of a process_madvise, if a probe has shown all that its result speaks of. */
+export function allRanges({ args, ranges }: OpenSyscall, ret: number): readonly AdvisedRange[] | null {
+  const own = ranges?.slice(0, args[2] ?? 0) ?? [];
+  const bytes = own.reduce((sum, { length }) => sum + length, 0);
+  return own.length > 0 && bytes >= ret ? own : null;
 }
 
 /** A fault that may still flush, and whose task another one takes the CPU from, or that waits for a lock: it goes on afterwards. */
