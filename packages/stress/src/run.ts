@@ -83,7 +83,7 @@ class Run {
   /** Of each CPU: how many operations it had done when last it had done more, and when that was. */
   readonly #last: { operations: number; since: number }[];
   #started = 0;
-  #done = 0;
+  readonly #done: Set<number> = new Set();
   #failed = '';
 
   constructor(config: StressConfig, options: StressOptions) {
@@ -111,16 +111,21 @@ class Run {
   #spawn(id: number): Thread {
     const data: Assignment = { config: this.#config, buffer: this.#machine.memory.buffer, id };
     return spawn(this.#options.module ?? WORKER_MODULE, data, {
-      message: (value) => this.#told(value as Told),
-      failed: (message) => {
-        this.#failed ||= `the thread of CPU ${id} died: ${message}`;
-        this.#machine.stop();
+      message: (value) => this.#told(id, value as Told),
+      failed: (message) => this.#died(id, message),
+      ended: () => {
+        if (!this.#done.has(id)) this.#died(id, 'it ended before its work was done');
       },
     });
   }
 
-  #told(what: Told): void {
-    if (what === 'done') this.#done++;
+  #died(id: number, message: string): void {
+    this.#failed ||= `the thread of CPU ${id} died: ${message}`;
+    this.#machine.stop();
+  }
+
+  #told(id: number, what: Told): void {
+    if (what === 'done') this.#done.add(id);
     else if (++this.#started === this.#config.cpus) this.#begin();
   }
 
@@ -136,14 +141,14 @@ class Run {
     if (this.#failed !== '') return this.#ended('failed', this.#failed);
     if (found !== undefined && this.#allDone()) return this.#ended('violation', found.message, found);
     if (this.#options.signal?.aborted === true) return this.#ended('stopped', 'it was stopped');
-    if (this.#done === this.#config.cpus) return this.#ended('clean', '');
+    if (this.#done.size === this.#config.cpus) return this.#ended('clean', '');
     if (this.#seconds() * 1000 >= this.#options.time && this.#allWorked()) this.#write('over', 1);
     const stuck = this.#stuck();
     return stuck === '' ? undefined : this.#ended('failed', stuck);
   }
 
   #allDone(): boolean {
-    return this.#done === this.#config.cpus || this.#stuck() !== '';
+    return this.#done.size === this.#config.cpus || this.#stuck() !== '';
   }
 
   #allWorked(): boolean {

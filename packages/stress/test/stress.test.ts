@@ -34,11 +34,14 @@ test('pages that are freed before the flush: found, with the last events of both
   expect(new Set(result.events.map(({ cpu }) => cpu))).toEqual(new Set([0, 1]));
 });
 
-test('a thread that dies: one line, at once', async () => {
-  const module = new URL('data:text/javascript,throw new Error("gone")');
-  const result = await stress(CONFIG, { time: 60_000, module });
+test.each([
+  ['throw new Error("gone")', 'gone'],
+  ['process.exit(5)', 'it ended with code 5'],
+  ['', 'it ended before its work was done'],
+])('a thread that dies by `%s`: one line, at once', async (code, message) => {
+  const result = await stress(CONFIG, { time: 60_000, module: new URL(`data:text/javascript,${code}`) });
   expect(result.outcome).toBe('failed');
-  expect(result.message).toMatch(/^the thread of CPU \d died: gone$/);
+  expect(result.message).toMatch(new RegExp(`^the thread of CPU \\d died: ${message}$`));
 });
 
 test('a CPU that comes to nothing: one line that says what each waits for', async () => {

@@ -8,6 +8,8 @@ export interface ThreadEvents {
   message(value: unknown): void;
   /** It threw what nobody caught, or could not be started. One line. */
   failed(message: string): void;
+  /** It came to its end. Workers of a browser do not. */
+  ended?(): void;
 }
 
 /** A thread. */
@@ -60,7 +62,9 @@ function spawnInNode(
     events.failed(error.message);
   });
   worker.on('exit', (code) => {
-    if (code !== 0 && !over) events.failed(`it ended with code ${code}`);
+    if (over) return;
+    if (code === 0) events.ended?.();
+    else events.failed(`it ended with code ${code}`);
   });
   return {
     terminate() {
