@@ -8,7 +8,9 @@ import type { Address, Cell } from './struct.ts';
 
 /** Entries of the largest level. */
 export function maxEntries(geometry: Geometry): number {
-  return 2 ** Math.max(...geometry.bits);
+  let most = 0;
+  for (const bits of geometry.bits) most = Math.max(most, bits);
+  return 2 ** most;
 }
 
 /** Field names of a table: its entries, its lock, the list of deposited tables, and the generation of the last deferral. */

@@ -76,11 +76,10 @@ export class Runner {
 
   #runAtOnce(operation: Operation, cpu: number, job: Job, answers: Answers | null): void {
     this.#rounds = answers === null ? null : new Rounds(answers);
-    const results: unknown[] = [];
-    for (const call of job.calls) {
+    const results = job.calls.map((call) => {
       this.#host.begin(operation, call.quiet);
-      results.push(this.#atOnce(call, cpu));
-    }
+      return this.#atOnce(call, cpu);
+    });
     this.#host.end();
     this.#rounds = null;
     job.done?.(results);

@@ -17,14 +17,15 @@ const UNIT = 4096;
 /** Follows counters. */
 export class Rss {
   /** Bytes by mm and kind. */
-  readonly #bytes = new Map<string, number>();
+  readonly #bytes = new Map<number, Map<string, number>>();
 
   /** A task changes a counter. */
   take(event: RssStat, { syscall, fault }: Task): void {
     const { mmId, type, bytes } = event;
-    const kind = `${mmId} ${type}`;
-    const before = this.#bytes.get(kind);
-    this.#bytes.set(kind, bytes);
+    let kinds = this.#bytes.get(mmId);
+    if (kinds === undefined) this.#bytes.set(mmId, (kinds = new Map()));
+    const before = kinds.get(type);
+    kinds.set(type, bytes);
     if (before === undefined) return;
     if (bytes < before && syscall !== null) unmaps(syscall, event, before - bytes);
     if (type === 'MM_FILEPAGES' && fault !== null && bytes >= before)
