@@ -9,6 +9,8 @@ test.each([
   [['O10'], 'O16', false],
   [['O5'], 'crash', true],
   [['O15', 'O17'], 'O2', false],
-  [['assert'], 'O2', true],
+  [['assert'], 'O2', false],
+  [['setup'], 'O2', true],
+  [['deadlock'], 'crash', false],
   [[], 'O1', false],
 ])('%j broken, %s found: %s', (broken, found, expected) => expect(mayShow(broken, found)).toBe(expected));
