@@ -62,6 +62,7 @@ const SAVED = {
   told: 'broadcasts more often',
   flushes: 'invalidates more often',
   lookups: 'looks at more levels',
+  traps: 'misses or faults more often',
   kept: 'keeps what it must free',
   steps: 'takes more steps',
 };

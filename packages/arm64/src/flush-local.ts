@@ -1,8 +1,8 @@
 /**
  * Flushes of this CPU alone: DSB NSHST, TLBI, DSB NSH (arch/arm64/include/asm/tlbflush.h). Other CPUs keep what they have.
  *
- * A local TLBI takes effect at once here, and a CPU's walker sees at once what that CPU stores: so the barrier behind it has no step, and the one
- * before it has one only where it is for others.
+ * A local TLBI takes effect at once here, so the barrier behind it has no step. The one before it has: until then this CPU's walker may go on with
+ * what stood in memory before, and bring it back behind the TLBI.
  */
 import { asidIn, type Cpu, type Mm, pageSize, type Steps } from '@mmu-gather/core/stepped';
 import { arm64Of, mmContextId, USER_ASID } from './asid-state.ts';
@@ -27,6 +27,8 @@ export function* localFlushTlbAll(cpu: Cpu): Steps<void> {
 export function* localFlushTlbPage(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   const { kpti, kptiUserTlbi } = arm64Of(cpu).switches;
   const asid = asidIn(yield* cpu.readOnce(mmContextId(mm)));
+  // Pairs with the walks of this CPU.
+  yield* dsbIshst(cpu);
   const page = { start: address, end: address + pageSize(cpu.kernel.geometry) };
   yield* cpu.invalidate(vae1(asid, page, true, LOCAL));
   if (kpti && kptiUserTlbi) yield* cpu.invalidate(vae1(asid + USER_ASID, page, true, LOCAL));

@@ -49,6 +49,8 @@ export interface Flush extends Work {
 export interface Costs extends Work {
   /** Steps of the execution. */
   readonly steps: number;
+  /** Loads and stores of user code; one that misses or faults is tried again, and counts again. */
+  readonly accesses: number;
   /** Pages, tables, VMAs and mms that are allocated when it ends. */
   readonly allocated: number;
   /** Calls that did some work. */
@@ -101,6 +103,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   });
   const mark = machine.mark();
   let allocated = 0;
+  let accesses = 0;
   machine.runCode(true);
   machine.mmu.onRemoval = ({ cpu: of, tag, level, page, leaf, old }) => {
     if (old) for (const work of working) work.stale++;
@@ -121,6 +124,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
         working = flush === undefined ? [total] : [total, flush];
         dropped.clear();
         const kind = machine.stepKind(number);
+        if (kind === 'userRead' || kind === 'userWrite') accesses++;
         if (kind === 'sendIpi') {
           for (const work of working) work.ipis++;
           queued[machine.stepArgument(number, 0)]!.push(flush);
@@ -147,6 +151,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   const needed = calls.filter((flush) => flush.stale > 0).length;
   return {
     steps: path.length,
+    accesses,
     allocated,
     ...total,
     flushes: calls.length - silent,

@@ -414,7 +414,7 @@ export function* zapHugePmd(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, 
     : yield* pmdpHugeGetAndClearFull(cpu, tlb, pmd, start);
   tlbRemoveTlbEntry(cpu, tlb, start, 1);
   yield* tlbEndPtes(cpu, tlb, pmdTable(cpu, pmd, start));
-  if (recordFirst) yield* setPteAt(cpu, mm, start, pmd, 0, 1);
+  if (recordFirst) yield* pmdpHugeGetAndClearFull(cpu, tlb, pmd, start);
   const table = pgtableWithdraw(cpu, pmd, start);
   const pages = isHugeZero(cpu, old) ? [] : hugePages(cpu, entryTarget(old));
   for (const page of pages) yield* pageRemoveRmap(cpu, page);

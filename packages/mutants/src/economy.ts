@@ -7,6 +7,7 @@
  *     told       invalidations that every CPU takes part in
  *     flushes    invalidations, and context loads that flush
  *     lookups    levels at which invalidations of a range look for leaves
+ *     traps      accesses of user code that are tried, the same one again after each miss or fault
  *     kept       pages, tables, VMAs and mms that are allocated in the end
  *     steps      accesses to shared memory, and all other steps
  *
@@ -18,10 +19,10 @@ import { type Cell, machineOf, type Schedule, scheduled } from '@mmu-gather/conf
 import type { Switchboard } from './switchboard.ts';
 
 /** What is counted. */
-export type Sort = 'removed' | 'ipis' | 'told' | 'flushes' | 'lookups' | 'kept' | 'steps';
+export type Sort = 'removed' | 'ipis' | 'told' | 'flushes' | 'lookups' | 'traps' | 'kept' | 'steps';
 
 /** What weighs most first. */
-export const SORTS: readonly Sort[] = ['removed', 'ipis', 'told', 'flushes', 'lookups', 'kept', 'steps'];
+export const SORTS: readonly Sort[] = ['removed', 'ipis', 'told', 'flushes', 'lookups', 'traps', 'kept', 'steps'];
 
 /** How much of each. */
 export type Counts = Readonly<Record<Sort, number>>;
@@ -102,8 +103,20 @@ function countsOf(cell: Cell, schedule: Schedule): Counts {
   const path = scheduled(machine, schedule);
   const violation = violationOf(machine, path);
   if (violation !== undefined) throw new Violated(violation);
-  const { full, range, contextFlushes, ipis, broadcasts, lookups, removed, allocated, steps } = measure(machine, path);
-  return { removed, ipis, told: broadcasts, flushes: full + range + contextFlushes, lookups, kept: allocated, steps };
+  const { full, range, contextFlushes, ipis, broadcasts, lookups, removed, accesses, allocated, steps } = measure(
+    machine,
+    path,
+  );
+  return {
+    removed,
+    ipis,
+    told: broadcasts,
+    flushes: full + range + contextFlushes,
+    lookups,
+    traps: accesses,
+    kept: allocated,
+    steps,
+  };
 }
 
 function violationOf(machine: Machine, path: Path): Violation | undefined {

@@ -28,7 +28,7 @@ export function* shouldIpiFlush(cpu: Cpu, target: number, argument: Address): St
   if (cpu.read(data.freedTables) !== 0 && !switches.deferTables) return true;
   if ((yield* cpu.readOnce(hart.loadedAsid)) === asid) return true;
   if (!(yield* enqueue(cpu, hart, data))) return true;
-  yield* cpu.smpWmb();
+  // In the series a smp_wmb stands before: the lock does its work, for whoever sees the flag takes it, and finds what was put into the queue under it.
   yield* cpu.writeOnce(hart.needTlbFlush, 1);
   traceFlush(cpu, FLUSH_DEFERRED, asid, ALL_PAGES);
   // Pairs with the fence in drainQueue's caller.

@@ -82,7 +82,6 @@ test(
       '0: read hart[1].loadedAsid',
       '0: lock hart[1].queueLock',
       '0: unlock hart[1].queueLock',
-      '0: wmb',
       '0: write hart[1].needTlbFlush',
       '0: mb',
       '0: read hart[1].loadedAsid',

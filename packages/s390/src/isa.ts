@@ -29,11 +29,11 @@ function scope(asce: number, leaves: Extent, walks: Extent, where: Clearing, ker
 }
 
 /**
- * IPTE: sets I in a page-table entry and purges what was formed from it. RDP: takes P away, and purges what had it.
+ * IPTE: sets I in a page-table entry and purges what was formed from it, which are entries of one page. RDP: takes P away, and purges what had it.
  * @param kernel whether the entry is one of the kernel's own table
  */
 export function ipte(asce: number, page: Extent, where: Clearing, kernel: boolean): Scope {
-  return scope(asce, page, NOTHING, where, kernel);
+  return { ...scope(asce, page, NOTHING, where, kernel), level: 0 };
 }
 
 /** IDTE of a segment-table or region-table entry, CSP and CSPG on one: the same of a larger page, or of all below a table. */

@@ -84,16 +84,17 @@ test('a store may go over what is invalid, and change bits of software', () => {
   expect(mayStore(RW_DIRTY, 0)).toBe(true);
 });
 
-test('instructions: leaves alone for IPTE, pointers to tables too for IDTE, everything everywhere for CSP', () => {
+test('instructions: leaves of one page alone for IPTE, pointers to tables too for IDTE, everything everywhere for CSP', () => {
   const { instructions, memoryModel, accessed, dirty, broadcasts } = s390Isa(4);
   expect([memoryModel, accessed, dirty, broadcasts]).toEqual(['tso', 'software', 'software', false]);
   const page = { start: 0x1000, end: 0x2000 };
   const base = { asid: 2, globals: false, broadcast: true };
-  expect(instructions['IPTE']!(2, 0x1000, 0x1000)).toEqual({ ...base, leaves: page, walks: NOTHING });
+  expect(instructions['IPTE']!(2, 0x1000, 0x1000)).toEqual({ ...base, leaves: page, walks: NOTHING, level: 0 });
   expect(instructions['IPTE.local']!(2, 0x1000, 0x1000)).toEqual({
     ...base,
     leaves: page,
     walks: NOTHING,
+    level: 0,
     broadcast: false,
   });
   expect(instructions['IDTE']!(2, 0x1000, 0x1000)).toEqual({ ...base, leaves: page, walks: page });

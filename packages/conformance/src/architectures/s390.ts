@@ -65,6 +65,7 @@ const LATE: readonly string[] = [
   'pfnmap/flush-per-vma/merged',
   'storm/reclaim-beside-gather/hidden',
   'huge/split-zap/no-flush',
+  'huge/zap-beside-split/no-split-flush',
   'huge/split-madv-free/no-flush',
   'huge/mprotect/no-flush',
   'huge/fork/no-flush',

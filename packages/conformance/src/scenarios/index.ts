@@ -46,6 +46,7 @@ import { MUNMAP } from './munmap.ts';
 import { PAGE_WORDS } from './page-words.ts';
 import { PFNMAP } from './pfnmap.ts';
 import { RADIX_FLUSHES } from './powerpc-radix-flush.ts';
+import { RADIX_HUGE } from './powerpc-radix-huge.ts';
 import { RADIX_FORMS } from './powerpc-radix-forms.ts';
 import { RADIX_PIDS } from './powerpc-radix-pids.ts';
 import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
@@ -176,6 +177,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_VMIDS,
   ...RADIX_FLUSHES,
   ...RADIX_FORMS,
+  ...RADIX_HUGE,
   ...RADIX_TRIMMING,
   ...RADIX_PIDS,
   ...HUGE,

@@ -38,6 +38,7 @@ export const RADIX_AXES: Axes<RadixSwitches> = {
   prtbCleared: axis(['before-flush'], ['after-flush']),
   leaveFlushes: axis([true], [false]),
   collapsePwc: axis([true], [false]),
+  hugeZapFlush: axis([true], [false]),
   pidTurns: COUNT,
   leaveReachesLazy: axis([true], [false]),
   countCopros: axis([true], [false]),

@@ -60,14 +60,19 @@ export function* multicastVaRange(cpu: Cpu, mm: Mm, range: VaRange): Steps<void>
   if (yield* hasCopros(cpu, mm)) yield* broadcastVaRange(cpu, range);
 }
 
+/** Id of {@link doTlbielKernel} among the backend's handlers. */
+export const DO_TLBIEL_KERNEL: number = 6;
+
+/** do_tlbiel_kernel: one CPU's part. */
+export function doTlbielKernel(cpu: Cpu, _argument: Address): Steps<void> {
+  return localPid(cpu, RADIX_KERNEL_PID, RIC_FLUSH_ALL);
+}
+
 /** The kernel's own addresses, on every CPU. Linux lets a tlbie follow where it would work (disable_tlbie), for coprocessors: not modelled. */
 export function* multicastKernel(cpu: Cpu): Steps<void> {
-  const request = thisRadixCpu(cpu);
-  cpu.write(request.pid, RADIX_KERNEL_PID);
-  cpu.write(request.ric, RIC_FLUSH_ALL);
   const { waitForIpis, kernelTlbsync } = radixOf(cpu).switches;
   const everyCpu = powerOfTwo(cpu.kernel.cpus) - 1;
-  yield* onEachCpuCondMask(cpu, everyCpu, null, DO_TLBIEL_PID, request.address, waitForIpis && kernelTlbsync);
+  yield* onEachCpuCondMask(cpu, everyCpu, null, DO_TLBIEL_KERNEL, 0, waitForIpis && kernelTlbsync);
 }
 
 /** Do coprocessors use the mm? */
@@ -83,9 +88,17 @@ export function* doSerialize(_cpu: Cpu, _argument: Address): Steps<void> {}
 
 /**
  * serialize_against_pte_lookup: an interrupt of every other CPU of the mm, waited for. A flush that is a broadcast interrupts nobody, so it does not
- * wait for walkers with interrupts off. Linux has a barrier before it reads the mask; the flush that comes before has one, too.
+ * wait for walkers with interrupts off.
+ *
+ *     CPU 0 (collapse)                         CPU 1 (switch_mm_irqs_off, then GUP-fast)
+ *     clear the upper entry                    set bit in mm_cpumask
+ *     smp_mb                                   smp_mb
+ *     read mm_cpumask: whom to interrupt       interrupts off: read the upper entry
+ *     // CPU 0 waits for CPU 1, or CPU 1 finds no table
  */
 export function* serializeAgainstPteLookup(cpu: Cpu, mm: Mm): Steps<void> {
+  // Pairs with smp_mb in switch_mm_irqs_off.
+  yield* cpu.smpMb();
   const others = (yield* onlineUsers(cpu, mm)) & ~(1 << cpu.id);
   yield* onEachCpuCondMask(cpu, others, null, DO_SERIALIZE, mm.address);
 }

@@ -44,7 +44,7 @@ export interface RadixSwitches {
    */
   readonly lazyTlb: 'refcount' | 'shootdown' | 'forgotten';
   /**
-   * Whether a collapse interrupts every CPU of the mm behind its flush (serialize_against_pte_lookup, up to 6.0; bedf03416913): GUP-fast with
+   * Whether a collapse interrupts every CPU of the mm before its flush (serialize_against_pte_lookup, up to 6.0; bedf03416913): GUP-fast with
    * interrupts off has left then. Since then GUP-fast looks at the entry above a second time.
    */
   readonly collapseSerializes: boolean;
@@ -90,6 +90,8 @@ export interface RadixSwitches {
   readonly leaveFlushes: boolean;
   /** Whether a collapse drops the page walk cache (radix__flush_tlb_collapsed_pmd). False is wrong. */
   readonly collapsePwc: boolean;
+  /** Whether a zap flushes the entry of a huge page where it clears it (pmdp_huge_get_and_clear_full). False is wrong. */
+  readonly hugeZapFlush: boolean;
   /** How many PIDs are handed out in turn, whoever has them. 0: those that are free. Others are wrong: two mms share one. */
   readonly pidTurns: number;
   /** Whether lazy CPUs are made to leave an mm at its end (F2). False is wrong. */
@@ -146,6 +148,7 @@ export const RADIX_LINUX_5_11: RadixSwitches = {
   prtbCleared: 'before-flush',
   leaveFlushes: true,
   collapsePwc: true,
+  hugeZapFlush: true,
   pidTurns: 0,
   leaveReachesLazy: true,
   countCopros: true,

@@ -62,14 +62,14 @@ function* ptepModifyProtCommit(cpu: Cpu, mm: Mm, address: number, pte: Cell, old
 function* pmdpHugeGetAndClear(cpu: Cpu, mm: Mm, address: number, pmd: Cell): Steps<Entry> {
   const old = yield* ptepGetAndClear(cpu, mm, address, pmd);
   const end = address + entrySize(cpu.kernel.geometry, 1);
-  yield* radixFlushTlbRangeLevel(cpu, mm, address, end, 1);
+  if (radixOf(cpu).switches.hugeZapFlush) yield* radixFlushTlbRangeLevel(cpu, mm, address, end, 1);
   return old;
 }
 
-/** pmdp_collapse_flush behind the unlinking of the table. */
+/** pmdp_collapse_flush behind the unlinking of the table; up to 6.0 it waits first for those who walk it with interrupts off. */
 function* pmdpCollapseFlush(cpu: Cpu, mm: Mm, address: number): Steps<void> {
-  yield* radixFlushTlbCollapsedPmd(cpu, mm, address);
   if (radixOf(cpu).switches.collapseSerializes) yield* serializeAgainstPteLookup(cpu, mm);
+  yield* radixFlushTlbCollapsedPmd(cpu, mm, address);
 }
 
 /** Radix. */

@@ -28,7 +28,7 @@ import {
 import { radixTlbFlush } from './gather.ts';
 import { radixIsa } from './isa.ts';
 import { cleanupLazyTlbs, doExitFlushLazyTlb, doLeaveMm, doShootLazyTlb, radixLeaveMmEverywhere } from './lazy.ts';
-import { doSerialize, doTlbielPid, doTlbielVaRange } from './multicast.ts';
+import { doSerialize, doTlbielKernel, doTlbielPid, doTlbielVaRange } from './multicast.ts';
 import { radixPteNeedsFlush } from './needs-flush.ts';
 import { RADIX_LINUX_6_18, type RadixSwitches } from './profiles.ts';
 import { RADIX_PTE } from './pte.ts';
@@ -66,7 +66,15 @@ export function powerpcRadix(switches: RadixSwitches = RADIX_LINUX_6_18): Backen
         ...ASM_GENERIC,
         id: 'powerpc-radix',
         isa,
-        handlers: [doTlbielPid, doTlbielVaRange, doExitFlushLazyTlb, doShootLazyTlb, doLeaveMm, doSerialize],
+        handlers: [
+          doTlbielPid,
+          doTlbielVaRange,
+          doExitFlushLazyTlb,
+          doShootLazyTlb,
+          doLeaveMm,
+          doSerialize,
+          doTlbielKernel,
+        ],
         pte: RADIX_PTE,
         gatherPageSize: switches.pageSizeFlush,
         switches,
