@@ -178,13 +178,12 @@ function* newContext(cpu: Cpu, space: AsidSpace, mm: Mm, old: number): Steps<num
     // Some CPU runs the mm, or ran it last: reserved before pinned, because each copy of the old id must become the new one.
     if (updateReserved(cpu, space, old, id)) return id;
     if (space.isPinned(cpu, mm)) return id;
-    if (!testId(cpu, space.map, asidIn(old))) {
-      setId(cpu, space.map, asidIn(old));
-      if (space.onNewAsid !== null) yield* space.onNewAsid(cpu, mm);
-      return id;
-    }
   }
   if (space.onNewAsid !== null) yield* space.onNewAsid(cpu, mm);
+  if (old !== 0 && !testId(cpu, space.map, asidIn(old))) {
+    setId(cpu, space.map, asidIn(old));
+    return generation + asidIn(old);
+  }
   const asid = findFree(cpu, space, cpu.read(space.allocator.curIdx));
   return asid === RESERVED_ASID ? yield* rollOver(cpu, space) : take(cpu, space, generation, asid);
 }

@@ -84,6 +84,9 @@ const holes = purpose('holes', 'calls for where nothing is mapped', one, functio
   gives(cpu, 'brk to where it is', yield* brk(cpu, mm, 3 * PAGE, 3 * PAGE), 3 * PAGE);
   gives(cpu, 'a store', yield* userStore(cpu, mm, 2 * PAGE, 5), 0);
   looks(cpu, mm, '0-1 rw, 2-3 rw | 1w - 5w -');
+  gives(cpu, 'mmap', yield* mmap(cpu, mm, 3 * PAGE, PAGE, VM_READ | VM_WRITE), 3 * PAGE);
+  gives(cpu, 'population', yield* mmPopulate(cpu, mm, 2 * PAGE, 4 * PAGE), 0);
+  looks(cpu, mm, '0-1 rw, 2-3 rw, 3-4 rw | 1w - 5w 0w');
 });
 
 const swapped = purpose(
