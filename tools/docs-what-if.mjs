@@ -52,7 +52,9 @@ function alternatives({ name }) {
   return [...PROFILES.map((profile) => `profile=${profile}`), ...others];
 }
 
+/** The recordings of a machine; none where the folder has none of it. */
 function recordingsIn(folder) {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.trace.txt.gz'))
     .map((entry) => join(entry.parentPath, entry.name))
