@@ -245,6 +245,7 @@ export class Effects {
         words.state.set(a, 1);
         return 0;
       case OP.alloc:
+        this.#mayReclaim(number, cpu);
         return this.#parts.objects.alloc(cpu, a, b);
       case OP.mayFail:
         return choice;
@@ -311,6 +312,15 @@ export class Effects {
     const where = (word: number): boolean => this.#parts.words.cpu(cpu, word) > 0;
     if (where(CPU.irqOff)) this.#parts.violate('O16', `CPU ${cpu} may sleep with interrupts off`);
     else if (where(CPU.rcuNesting)) this.#parts.violate('O16', `CPU ${cpu} may sleep in an RCU section`);
+  }
+
+  /** might_alloc (O16): who allocates may have to reclaim, which takes PTLs and the locks of files' reverse maps. */
+  #mayReclaim(number: number, cpu: number): void {
+    const { objects, held, text } = this.#parts;
+    const taken = (lock: number): boolean => ['table', 'mapping'].includes(objects.cacheOf(lock) ?? '');
+    const lock = held.find(number, taken);
+    if (lock !== undefined)
+      this.#parts.violate('O16', `CPU ${cpu} allocates, and holds ${text.cell(lock)}, which reclaim may take`);
   }
 
   /** A process frees an object, at once. */

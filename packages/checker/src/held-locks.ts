@@ -65,12 +65,18 @@ export class HeldLocks {
 
   /** Does a process hold a lock that is one of these words? */
   anyIn(process: number, first: number, count: number): boolean {
+    return this.find(process, (cell) => cell >= first && cell < first + count) !== undefined;
+  }
+
+  /** A lock of those that a process holds. */
+  find(process: number, which: (lock: number) => boolean): number | undefined {
     const at = this.#words.processAt(process, PROCESS.held);
     for (let i = at; i < at + HELD; i++) {
-      const cell = Math.floor((this.#words.state.words[i]! - 1) / 2);
-      if (cell >= first && cell < first + count) return true;
+      const word = this.#words.state.words[i]!;
+      const cell = Math.floor((word - 1) / 2);
+      if (word !== FREE && which(cell)) return cell;
     }
-    return false;
+    return undefined;
   }
 
   #replace(process: number, old: number, value: number): void {

@@ -1,7 +1,18 @@
 /**
  * Each oracle on programs of a few port calls: one that it must let pass, and one that breaks what it says.
  */
-import { type Cpu, FAULT, mkEntry, Mm, Page, PSE, SOFT_DIRTY, type Steps } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  FAULT,
+  mkEntry,
+  Mm,
+  Page,
+  PSE,
+  SOFT_DIRTY,
+  type Steps,
+  tablePtl,
+  TINY,
+} from '@mmu-gather/core/stepped';
 import { describe, expect, test } from 'vitest';
 import { search } from '../src/index.ts';
 import { CLEAN, flushAll, flushOthers, onTree, RO, type Stage, type Tree, verdict, WRITTEN } from './page-tables.ts';
@@ -503,6 +514,22 @@ describe('O16, what code asks of itself', () => {
         { loaded: [] },
       );
     expect([freed(true), freed(false)]).toEqual(['holds', 'O16']);
+  });
+
+  test('who allocates may have to reclaim, and holds no lock that this takes', () => {
+    const allocates = (lockOf: (tree: Tree) => number, unlock = false): string =>
+      alone(
+        function* (cpu, tree): Steps<void> {
+          yield* cpu.spinLock(lockOf(tree));
+          if (unlock) yield* cpu.spinUnlock(lockOf(tree));
+          yield* cpu.alloc('vma');
+          if (!unlock) yield* cpu.spinUnlock(lockOf(tree));
+        },
+        { loaded: [] },
+      );
+    const ptl = ({ table }: Tree): number => tablePtl(TINY, table);
+    const pageLock = ({ pages }: Tree): number => Page.at(pages[0]!).lock;
+    expect([allocates(pageLock), allocates(ptl, true), allocates(ptl)]).toEqual(['holds', 'holds', 'O16']);
   });
 
   test('who waits for a semaphore may sleep', () => {

@@ -175,3 +175,5 @@ export const PG_DIRTY: number = 2;
 export const PG_LAZYFREE: number = 4;
 /** Merged by KSM: nobody writes to it, whoever holds the only reference included (PageKsm). */
 export const PG_KSM: number = 8;
+/** A part of a large folio that small entries map (PG_head and its tails): who gives a part of it up splits it before. */
+export const PG_LARGE: number = 16;

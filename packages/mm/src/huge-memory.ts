@@ -89,6 +89,7 @@ import {
   ptepGetAndClear,
   ptepSetWrprotect,
   setPteAt,
+  setPteUnlinked,
   updateMmuCache,
 } from './page-table.ts';
 import { anonPrepare, upgradeEntry } from './vmf.ts';
@@ -347,7 +348,7 @@ function* splitHugeZero(cpu: Cpu, mm: Mm, pmd: Cell, address: number): Steps<voi
   const table = pgtableWithdraw(cpu, pmd, address);
   const entry = mkEntry(cpu.kernel.zeroPage, entryFlags(entryClear(old, PSE)));
   for (let i = 0; i < tableEntries(cpu.kernel.geometry, 0); i++) {
-    yield* setPteAt(cpu, mm, start + i * pageSize(cpu.kernel.geometry), table + i, entry);
+    yield* setPteUnlinked(cpu, mm, start + i * pageSize(cpu.kernel.geometry), table + i, entry);
   }
   yield* pmdPopulate(cpu, pmd, table);
 }
@@ -367,7 +368,7 @@ function* splitHugePmdLocked(cpu: Cpu, mm: Mm, pmd: Cell, seen: Entry, address: 
   const pages = hugePages(cpu, entryTarget(source));
   let at = hugeStart(cpu, address);
   for (let i = 0; i < pages.length; i++, at += pageSize(cpu.kernel.geometry)) {
-    yield* setPteAt(cpu, mm, at, table + i, mkEntry(pages[i]!, flags));
+    yield* setPteUnlinked(cpu, mm, at, table + i, mkEntry(pages[i]!, flags));
   }
   yield* pmdPopulate(cpu, pmd, table);
 }

@@ -50,7 +50,7 @@ import {
   ptepGet,
   pteOffsetMapLock,
   pteUnmapUnlock,
-  setPteAt,
+  setPteUnlinked,
 } from './page-table.ts';
 import { findVma, vmaLookup, vmaModifyFlags, vmaNext, vmasOf } from './vma.ts';
 import { mmapWriteUnlock, vmaAssertWriteLocked, vmaStartWrite } from './vma-lock.ts';
@@ -155,7 +155,7 @@ function* copyPages(cpu: Cpu, mm: Mm, table: Address, start: number, first: Addr
     cpu.claim.stable(old, true);
     yield* copyPage(cpu, pages[i]!, old);
     cpu.claim.stable(old, false);
-    yield* setPteAt(cpu, mm, address, pte, 0);
+    yield* setPteUnlinked(cpu, mm, address, pte, 0);
     yield* pageRemoveRmap(cpu, old);
     yield* putPage(cpu, old);
   }

@@ -19,8 +19,10 @@ import {
   type Entry,
   entryCell,
   entryTarget,
+  getPage,
   type Mm,
   type MmuGather,
+  PG_LARGE,
   pteDirty,
   ptePresent,
   putPage,
@@ -36,7 +38,7 @@ import {
   pteMkold,
 } from '@mmu-gather/core/stepped';
 import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
-import { pageMapcount, pageMarkLazyfree, vmNormalPage } from './page.ts';
+import { pageFlags, pageMapcount, pageMarkLazyfree, pageSplitLarge, vmNormalPage } from './page.ts';
 import {
   ptepGet,
   ptepGetAndClear,
@@ -71,28 +73,39 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
   const size = pageSize(cpu.kernel.geometry);
   let pte = entryCell(cpu.kernel.geometry, table, 0, start);
   for (let at = start; at < end; at += size, pte++) {
-    const entry = yield* ptepGet(cpu, pte);
-    if (ptePresent(entry)) {
-      yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
-      if (cpu.kernel.profile.madviseSplits && at + size < end) yield* dropPtlToSplit(cpu, tlb, table);
-    } else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, tlb.mm, at, pte, entry);
+    let entry = yield* ptepGet(cpu, pte);
+    if (cpu.kernel.profile.madviseSplits && (yield* mapsPart(cpu, entry))) {
+      yield* dropPtlToSplit(cpu, tlb, table, entryTarget(entry));
+      entry = yield* ptepGet(cpu, pte);
+    }
+    if (ptePresent(entry)) yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
+    else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, tlb.mm, at, pte, entry);
   }
   cpu.claim.observed(cpu.read(tlb.mm.pgd), { start, end });
   yield* tlbEndPtes(cpu, tlb, table);
   yield* pteUnmapUnlockLazy(cpu, table);
 }
 
+/** Does an entry map a part of a large folio? */
+function* mapsPart(cpu: Cpu, entry: Entry): Steps<boolean> {
+  const page = ptePresent(entry) ? vmNormalPage(entry) : 0;
+  return page !== 0 && ((yield* pageFlags(cpu, page)) & PG_LARGE) !== 0;
+}
+
 /**
  * The next entry maps a part of a large folio, which is split without the PTL. What was changed so far is recorded first: whoever
  * takes the PTL meanwhile must find it (trace T30). mmap_lock keeps the table.
  */
-function* dropPtlToSplit(cpu: Cpu, tlb: MmuGather, table: Address): Steps<void> {
+function* dropPtlToSplit(cpu: Cpu, tlb: MmuGather, table: Address, page: Address): Steps<void> {
   const { madviseRelock, madviseDrains } = cpu.kernel.profile;
   const ends = madviseRelock === 'ends-bracket';
   const ptl = ptlPtr(cpu, table);
+  yield* getPage(cpu, page);
   if (ends) yield* tlbEndPtes(cpu, tlb, table);
   yield* archLeaveLazyMmuMode(cpu);
   yield* cpu.spinUnlock(ptl);
+  yield* pageSplitLarge(cpu, page);
+  yield* putPage(cpu, page);
   yield* cpu.spinLock(ptl);
   if (ends) yield* tlbStartPtes(cpu, tlb);
   // Reclaim may have emptied the next entries while nobody held the lock (bug B12).

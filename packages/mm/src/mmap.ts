@@ -69,6 +69,11 @@ export function* doMunmap(cpu: Cpu, mm: Mm, start: number, end: number, mayDowng
 /** do_munmap with mmap_lock, taken and given back. */
 function* unmapRange(cpu: Cpu, mm: Mm, start: number, end: number): Steps<void> {
   yield* cpu.downWrite(mm.mmapLock);
+  yield* doMunmapUnlock(cpu, mm, start, end);
+}
+
+/** do_vmi_munmap as the last thing under mmap_lock, which is held for write: it may go on as a reader, and lets go of the lock. */
+export function* doMunmapUnlock(cpu: Cpu, mm: Mm, start: number, end: number): Steps<void> {
   const downgraded = yield* doMunmap(cpu, mm, start, end, true);
   if (downgraded) yield* cpu.upRead(mm.mmapLock);
   else yield* mmapWriteUnlock(cpu, mm);

@@ -2,14 +2,13 @@
  * Moving a PTE table as a whole (mm/mremap.c: move_normal_pmd).
  *
  *     lock the reverse map                    somebody who looks for the file's pages
- *       lock upper level
- *         old upper entry := none               read upper entry: table T
- *         new upper entry := T
- *         flush the old block                   lock T; clear an entry; flush it at the old address:
- *       unlock                                  it is cached at the new one
- *     unlock
+ *       old upper entry := none                 read upper entry: table T
+ *       new upper entry := T
+ *       flush the old block                     lock T; clear an entry; flush it at the old address:
+ *     unlock                                    it is cached at the new one
  *
- * T's own lock does not help: it moves with T. The flush drops the leaves of the old block, and the cached pointer to T that
+ * T's own lock does not help: it moves with T. The locks of the upper tables, which Linux takes, too, have nothing to do here: who else would
+ * change either upper entry holds mmap_lock, or comes by the reverse map. The flush drops the leaves of the old block, and the cached pointer to T that
  * leads there; T is not freed, so lazy CPUs may keep theirs until it is. Claims: as for entries (O7).
  */
 import {
@@ -45,7 +44,6 @@ export function* moveNormalPmd(
 ): Steps<boolean> {
   const size = hugeSize(cpu);
   if (!entryNone(yield* cpu.readOnce(newPmd))) return false;
-  yield* cpu.spinLock(mm.pageTableLock);
   const entry = cpu.kernel.profile.movePmdCheck === 'locked' ? yield* cpu.readOnce(oldPmd) : seen;
   if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
   yield* cpu.writeOnce(oldPmd, 0);
@@ -60,6 +58,5 @@ export function* moveNormalPmd(
       yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + size, 0);
     cpu.claim.moved(cpu.read(mm.pgd), { start: from, end: from + size });
   }
-  yield* cpu.spinUnlock(mm.pageTableLock);
   return true;
 }

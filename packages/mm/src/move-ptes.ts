@@ -70,6 +70,7 @@ export function* movePtes(
   yield* flushTlbBatchedPending(cpu, mm);
   yield* archEnterLazyMmuMode(cpu);
   const moved: number[] = [];
+  let force = false;
   let early = false;
   let oldPte = entryCell(geometry, oldTable, 0, from);
   let newPte = entryCell(geometry, newTable, 0, to);
@@ -80,13 +81,13 @@ export function* movePtes(
     const present = ptePresent(entry);
     // move_soft_dirty_pte: what is new at an address counts as written there. Swap entries keep no such mark here.
     yield* setPteAt(cpu, mm, to + (at - from), newPte, present ? pteMksoftDirty(entry) : entry);
-    if (!present) continue;
     moved.push(at);
+    if (!present) continue;
+    force = true;
     early ||= flushesEarly(form, seen, entry);
     if (tlb !== null) tlbFlushLevelRange(tlb, at, size, 0);
   }
   yield* archLeaveLazyMmuMode(cpu);
-  const force = moved.length > 0;
   if (early) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
   if (tlb !== null) yield* tlbEndPtes(cpu, tlb, oldTable);
   else for (const at of moved) cpu.claim.moved(cpu.read(mm.pgd), { start: at, end: at + size });

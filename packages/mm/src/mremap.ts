@@ -14,7 +14,7 @@
 import { type Cpu, type Mm, pageSize, type Steps, type Vma, VM_SHARED, vmAccess } from '@mmu-gather/core/stepped';
 import { EFAULT, EINVAL, ENOMEM } from './errno.ts';
 import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
-import { doMunmap, pageAlign, pageAligned } from './mmap.ts';
+import { doMunmap, doMunmapUnlock, pageAlign, pageAligned } from './mmap.ts';
 import { movePageTables } from './move-page-tables.ts';
 import { insertCopiedVma, vmaLookup, vmaNext } from './vma.ts';
 import { mmapWriteUnlock, setVmaBound, vmaStartWrite } from './vma-lock.ts';
@@ -64,8 +64,7 @@ export function* mremap(
     return -EINVAL;
   }
   if (!fixed && !dontunmap && newSize <= oldSize) {
-    const reader = newSize < oldSize && (yield* doMunmap(cpu, mm, from + newSize, from + oldSize, true));
-    if (reader) yield* cpu.upRead(mm.mmapLock);
+    if (newSize < oldSize) yield* doMunmapUnlock(cpu, mm, from + newSize, from + oldSize);
     else yield* mmapWriteUnlock(cpu, mm);
     return from;
   }

@@ -29,6 +29,7 @@ import {
   DIRTY,
   type Entry,
   entryCell,
+  entryIndex,
   entryNone,
   entryTarget,
   mkEntry,
@@ -221,24 +222,31 @@ export function ptepGet(cpu: Cpu, pte: Cell): Steps<Entry> {
   return cpu.readOnce(pte);
 }
 
-// How entries change is the architecture's (core's pte-ops.ts). All under the lock of the entry's table; `address` is the first one that the
-// entry maps, `level` 0 for a PTE and 1 for a PMD that maps a huge page, whose lock is claimed to be held (O16). Entries that lead to tables
-// are written without them.
+// How entries change is the architecture's (core's pte-ops.ts). All under the lock of the entry's table, which is claimed to be held (O16);
+// `address` is the first one that the entry maps, `level` 0 for a PTE and 1 for a PMD that maps a huge page. Entries that lead to tables are
+// written without them, and those of the kernel have no lock: an address is its owner's.
 
-/** assert_spin_locked(pmd_lockptr(mm, pmd)), for a huge page. */
-function assertPmdLocked(cpu: Cpu, mm: Mm, level: number): void {
+/** assert_spin_locked(pte_lockptr(mm, pmd)), or of pmd_lockptr for a huge page. */
+function assertPtl(cpu: Cpu, mm: Mm, address: number, pte: Cell, level: number): void {
   if (level > 0) cpu.claim.held(mm.pageTableLock);
+  else if (mm.address !== cpu.kernel.initMm)
+    cpu.claim.held(ptlPtr(cpu, pte - entryIndex(cpu.kernel.geometry, 0, address)));
 }
 
 /** set_pte_at, set_pmd_at: over an entry that no TLB can hold, or with one that only grants more. */
 export function setPteAt(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry, level = 0): Steps<void> {
-  assertPmdLocked(cpu, mm, level);
+  assertPtl(cpu, mm, address, pte, level);
   return cpu.kernel.backend.pte.setPteAt(cpu, mm, address, pte, entry, level);
+}
+
+/** set_pte_at, in a table that no upper entry leads to, or no more: nobody else can change it, and its lock is left alone. */
+export function setPteUnlinked(cpu: Cpu, mm: Mm, address: number, pte: Cell, entry: Entry): Steps<void> {
+  return cpu.kernel.backend.pte.setPteAt(cpu, mm, address, pte, entry, 0);
 }
 
 /** ptep_get_and_clear, pmdp_huge_get_and_clear. @returns what was there, with all that the hardware had set */
 export function ptepGetAndClear(cpu: Cpu, mm: Mm, address: number, pte: Cell, level = 0): Steps<Entry> {
-  assertPmdLocked(cpu, mm, level);
+  assertPtl(cpu, mm, address, pte, level);
   return cpu.kernel.backend.pte.ptepGetAndClear(cpu, mm, address, pte, level);
 }
 
@@ -256,7 +264,7 @@ export function ptepGetAndClearFull(
   full: boolean,
   level = 0,
 ): Steps<Entry> {
-  assertPmdLocked(cpu, mm, level);
+  assertPtl(cpu, mm, address, pte, level);
   const { profile, backend } = cpu.kernel;
   if (!full || profile.fullmm === 'F0') return backend.pte.ptepGetAndClear(cpu, mm, address, pte, level);
   return backend.pte.ptepGetAndClearFull(cpu, mm, address, pte, seen, profile.exitZeroes, level);
@@ -264,17 +272,19 @@ export function ptepGetAndClearFull(
 
 /** ptep_set_wrprotect, pmdp_set_wrprotect: takes write permission from an entry that the hardware may be setting bits in. */
 export function ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry, level = 0): Steps<void> {
-  assertPmdLocked(cpu, mm, level);
+  assertPtl(cpu, mm, address, pte, level);
   return cpu.kernel.backend.pte.ptepSetWrprotect(cpu, mm, address, pte, seen, level);
 }
 
 /** ptep_test_and_clear_young: takes the accessed bit from an entry, for which nobody will flush. @param seen what it held a moment ago */
 export function ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry): Steps<void> {
+  assertPtl(cpu, mm, address, pte, 0);
   return cpu.kernel.backend.pte.ptepTestAndClearYoung(cpu, mm, address, pte, seen);
 }
 
 /** ptep_modify_prot_start: takes the entry away, so that the hardware cannot set bits while it is changed. */
 export function ptepModifyProtStart(cpu: Cpu, mm: Mm, address: number, pte: Cell): Steps<Entry> {
+  assertPtl(cpu, mm, address, pte, 0);
   return cpu.kernel.backend.pte.ptepModifyProtStart(cpu, mm, address, pte);
 }
 
@@ -287,6 +297,7 @@ export function ptepModifyProtCommit(
   old: Entry,
   entry: Entry,
 ): Steps<void> {
+  assertPtl(cpu, mm, address, pte, 0);
   return cpu.kernel.backend.pte.ptepModifyProtCommit(cpu, mm, address, pte, old, entry);
 }
 
@@ -300,7 +311,7 @@ export function ptepSetAccessFlags(
   entry: Entry,
   level = 0,
 ): Steps<void> {
-  assertPmdLocked(cpu, mm, level);
+  assertPtl(cpu, mm, address, pte, level);
   return cpu.kernel.backend.pte.ptepSetAccessFlags(cpu, mm, address, pte, old, entry, level);
 }
 

@@ -16,6 +16,7 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_KSM,
+  PG_LARGE,
   PG_LAZYFREE,
   SPECIAL,
   type Steps,
@@ -135,6 +136,11 @@ export function pageMarkKsm(cpu: Cpu, page: Address): Steps<void> {
 export function* pageMarkLazyfree(cpu: Cpu, page: Address): Steps<void> {
   yield* cpu.atomicAndNot(page + FLAGS, PG_DIRTY);
   yield* cpu.atomicOr(page + FLAGS, PG_LAZYFREE);
+}
+
+/** split_folio: each of its pages is on its own from now on. Somebody holds a reference; it may sleep. */
+export function pageSplitLarge(cpu: Cpu, page: Address): Steps<void> {
+  return cpu.atomicAndNot(page + FLAGS, PG_LARGE);
 }
 
 /** PG_* bits of a page. */

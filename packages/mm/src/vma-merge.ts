@@ -6,14 +6,14 @@
  *     unlock PTL
  *     flush to gen
  *     unlock mmap_lock
- *                                                  A takes in B, and the newer of the two records
+ *                                                  A takes in B, and drops B's record
  *
- * What is on record in B is flushed before the writer gets mmap_lock, so that a merge which drops it (RFC 15, D16) does no harm for as
- * long as all who defer hold that lock until they have flushed. Where nothing keeps them out, it does (`generations/merge`).
+ * What is on record in B is flushed before the writer gets mmap_lock: all who defer in such VMAs hold that lock until they have flushed. Where
+ * nothing keeps them out, a merge that drops B's record loses a flush (`generations/merge`).
  *
  * Locks: mmap_lock for write.
  */
-import { type Cpu, type Mm, type Steps, tlbUpdateGeneration, type Vma } from '@mmu-gather/core/stepped';
+import type { Cpu, Mm, Steps, Vma } from '@mmu-gather/core/stepped';
 import { findVma, findVmaBefore, vmaNext } from './vma.ts';
 import { freeVma, publishVma, setVmaBound, vmaMarkDetached, vmaStartWrite } from './vma-lock.ts';
 
@@ -27,9 +27,6 @@ function mayMerge(cpu: Cpu, vma: Vma, next: Vma): boolean {
 export function* vmaMerge(cpu: Cpu, mm: Mm, vma: Vma, next: Vma): Steps<void> {
   yield* vmaStartWrite(cpu, mm, vma);
   yield* vmaStartWrite(cpu, mm, next);
-  if (cpu.kernel.profile.mergeVmaGen === 'maximum') {
-    yield* tlbUpdateGeneration(cpu, vma.deferTlbGen, yield* cpu.readOnce(next.deferTlbGen));
-  }
   if ((yield* cpu.readOnce(next.anonVma)) !== 0) yield* cpu.writeOnce(vma.anonVma, 1);
   vmaMarkDetached(cpu, next);
   yield* publishVma(cpu, vma.next, cpu.read(next.next));

@@ -3,6 +3,8 @@ import {
   entryTarget,
   finish,
   type Mm,
+  PG_LARGE,
+  PG_LAZYFREE,
   type Profile,
   type Steps,
   tableDeferredTlbGen,
@@ -76,7 +78,10 @@ test('MADV_FREE that drops the PTL to split a large folio: a bracket for each pa
   ] as const) {
     run({ madviseSplits: true, madviseRelock }, function* (m): Steps<void> {
       const mm = yield* touched(m);
+      const { flags } = m.pageAt(mm, TABLE - PAGE);
+      m.words[flags] = PG_LARGE;
       yield* madvise(m.cpu, mm, TABLE - 2 * PAGE, 2 * PAGE, MADV_FREE);
+      expect(m.words[flags]).toBe(PG_LAZYFREE);
       expect(m.words[mm.tlbGen]).toBe(generations);
       expect(m.takeFlushes().map(({ by, local }) => [by, local])).toEqual([['gen', 2]]);
     })();

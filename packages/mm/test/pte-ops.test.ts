@@ -6,6 +6,7 @@ import {
   type Cpu,
   type Entry,
   entryIndex,
+  entryTarget,
   type Geometry,
   getPage,
   type Mm,
@@ -39,6 +40,8 @@ import {
   MREMAP_MAYMOVE,
   munmap,
   type PageCache,
+  pmdOffset,
+  ptepGetAndClear,
   remapPfnRange,
   allocFilePage,
   tryToUnmapOne,
@@ -356,5 +359,22 @@ test(
     yield* userStore(m.cpu, mm, HUGE + PAGE, 2);
     expect([updates, fixes]).toEqual([[HUGE], []]);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
+  }),
+);
+
+test(
+  'an entry changes under the lock of its table, and one of the kernel under none',
+  run(function* (): Steps<void> {
+    const m = new FakeMachine();
+    const mm = yield* m.newMm();
+    yield* mmap(m.cpu, mm, 0, PAGE, RW);
+    yield* userStore(m.cpu, mm, 0, 7);
+    const table = entryTarget(m.words[yield* pmdOffset(m.cpu, mm, 0)]!);
+    const cleared = (): Steps<Entry> => ptepGetAndClear(m.cpu, mm, 0, table);
+    expect(cleared).toThrow(`O16: word ${tablePtl(m.kernel.geometry, table)} should be locked`);
+    yield* m.cpu.spinLock(tablePtl(m.kernel.geometry, table));
+    expect(yield* cleared()).not.toBe(0);
+    yield* vmallocInit(m.cpu);
+    expect(yield* vmap(m.cpu, [yield* m.cpu.alloc('page')])).toBe(0);
   }),
 );

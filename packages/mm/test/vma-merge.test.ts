@@ -1,6 +1,6 @@
 /** VMAs that became alike are one again, with everything that the two had. */
-import { Mm, type Steps, VM_READ, VM_WRITE, Vma } from '@mmu-gather/core/stepped';
-import { findVma, mmap, mprotect, munmap, userStore, vmaNext, vmasOf } from '@mmu-gather/mm/stepped';
+import { Mm, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { mmap, mprotect, munmap, userStore, vmasOf } from '@mmu-gather/mm/stepped';
 import { expect, test } from 'vitest';
 import { FakeMachine, NO_LEAKS, run } from './fake-machine.ts';
 
@@ -28,24 +28,6 @@ test.each([false, true])('mprotect there and back, merging: %s', (vmaMerge) =>
     expect(yield* userStore(m.cpu, mm, 3 * PAGE, 8)).toBe(0);
     yield* munmap(m.cpu, mm, 0, 4 * PAGE);
     expect(yield* m.leaks(mm)).toEqual(NO_LEAKS);
-  })(),
-);
-
-test.each([
-  ['maximum', 9],
-  ['dropped', 5],
-] as const)('of two records the merged VMA keeps the %s', (mergeVmaGen, kept) =>
-  run(function* (): Steps<void> {
-    const m = new FakeMachine({ profile: { vmaMerge: true, mergeVmaGen, deferral: 'vma-gen' } });
-    const mm = yield* m.newMm();
-    yield* mmap(m.cpu, mm, 0, 2 * PAGE, RW);
-    yield* mprotect(m.cpu, mm, 0, PAGE, VM_READ);
-    const lower = findVma(m.cpu, mm, 0) as Vma;
-    m.words[lower.deferTlbGen] = 5;
-    m.words[vmaNext(m.cpu, lower)!.deferTlbGen] = 9;
-    yield* mprotect(m.cpu, mm, 0, PAGE, RW);
-    expect(bounds(m, mm)).toEqual([[0, 2]]);
-    expect(m.words[lower.deferTlbGen]).toBe(kept);
   })(),
 );
 

@@ -151,7 +151,7 @@ export const POWERPC_HASH: Architecture = {
       'rfc/D5',
       'rfc/D10',
       'rfc/D17',
-      'generations/merge-dropped/record-late',
+      'generations/merge/record-late',
       'queue/fault/recorded-late',
       'queue/merge/older-generation',
       'queue/reclaim/not-recorded',

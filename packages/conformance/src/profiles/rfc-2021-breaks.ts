@@ -217,7 +217,6 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     why: 'D1: the comparison is inverted',
     scenarios: {
       'generations/merge': 'O9',
-      'generations/merge-dropped': 'O9',
     },
   },
   {

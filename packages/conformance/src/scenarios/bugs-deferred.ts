@@ -2,18 +2,19 @@
  * Historical bugs of deferred flushes: what one had changed and not flushed yet, another one took for done.
  */
 import type { Body } from '@mmu-gather/checker';
-import { VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
+import { getPage, Page, PG_LARGE, VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   contextSwitch,
   ksmMerge,
   MADV_COLD,
-  MADV_FREE,
   madvise,
   madviseDontneed,
   migrateMisplacedPage,
   munmap,
-  shrinkPages,
+  tlbBatch,
+  tryToUnmapFlush,
+  tryToUnmapOne,
   unmapMappingRange,
   writebackPage,
 } from '@mmu-gather/mm/stepped';
@@ -76,7 +77,7 @@ interface SecondPage extends Stage {
 const b12 = defineScenario<SecondPage>({
   id: 'bug:B12/fixed',
   bug: 'B12',
-  title: 'MADV_COLD drops the PTL to split a folio, and reclaim empties the next entry meanwhile',
+  title: 'MADV_COLD drops the PTL to split a folio, and reclaim empties the entry meanwhile',
   source: '383c4613c67c (2025)',
   cpus: 3,
   only: {
@@ -88,16 +89,21 @@ const b12 = defineScenario<SecondPage>({
   setup(run) {
     const stage = setStage(run, { running: [0, 1, 2] });
     const p1 = mappingOf(run, stage.mm, PAGE);
-    // Page 0 is clean and old already: the call finds nothing of its own to flush.
-    run(0, (cpu) => madvise(cpu, stage.mm, 0, PAGE, MADV_FREE));
+    run(0, (cpu) => cpu.atomicOr(Page.at(p1.page).flags, PG_LARGE));
+    run(0, (cpu) => getPage(cpu, p1.page));
     run(1, (cpu) => cpu.enterKernel());
     run(1, (cpu) => contextSwitch(cpu, null));
     return { ...stage, p1 };
   },
   threads: ({ mm, p1 }) => [
-    thread((cpu) => madvise(cpu, mm, 0, 2 * PAGE, MADV_COLD)),
-    thread((cpu) => shrinkPages(cpu, [{ page: p1.page, mm, address: PAGE }])),
+    thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
+    thread(function* (cpu) {
+      const batch = tlbBatch();
+      yield* tryToUnmapOne(cpu, p1.page, mm, PAGE, batch);
+      yield* tryToUnmapFlush(cpu, batch);
+    }),
   ],
+  holds: ({ p1 }) => [{ object: p1.page, references: 1 }],
   twins: [
     {
       id: 'bug:B12/buggy',

@@ -6,6 +6,8 @@ import type { Body } from '@mmu-gather/checker';
 import {
   type Cpu,
   type MmuGather,
+  Page,
+  PG_LARGE,
   type Profile,
   type PteAt,
   type Steps,
@@ -313,19 +315,30 @@ const noBracket = defineScenario<TwoPages>({
   ],
 });
 
+interface Large extends Stage {
+  readonly p1: Mapping;
+}
+
 /** MADV_FREE drops the PTL to split a large folio, and somebody asks about the entry that it has changed already. */
-const t30 = defineScenario<Stage>({
+const t30 = defineScenario<Large>({
   id: 'T30/fixed',
   title: 'MADV_FREE drops the PTL to split a large folio: what it has changed is recorded before',
   source: `${RFC}, patches 13 and 15; mm/madvise.c madvise_free_pte_range`,
   cpus: 3,
   profile: { ...GENERATIONS, madviseSplits: true },
   backend: COMPLETED,
-  setup: (run) => setStage(run, { running: [0, 1, 2], inKernel: [1] }),
+  setup(run) {
+    const stage = setStage(run, { running: [0, 1, 2], inKernel: [1] });
+    const p1 = mappingOf(run, stage.mm, PAGE);
+    run(0, (cpu) => cpu.atomicOr(Page.at(p1.page).flags, PG_LARGE));
+    return { ...stage, p1 };
+  },
   threads: ({ mm }) => [
     thread((cpu) => madvise(cpu, mm, 0, 2 * PAGE, MADV_FREE)),
     thread((cpu) => pendingReader(cpu, mm, 0)),
   ],
+  final: (peek, { p1 }) =>
+    (peek(Page.at(p1.page).flags) & PG_LARGE) === 0 ? undefined : 'a part of a large folio was given up',
   twins: [
     {
       id: 'T30/naive',

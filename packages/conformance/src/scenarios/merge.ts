@@ -36,10 +36,11 @@ function* mergeAsReader(cpu: Cpu, mm: Mm): Steps<void> {
   yield* cpu.upRead(mm.mmapLock);
 }
 
-const maximum = defineScenario<Stage>({
+const merge = defineScenario<Stage>({
   id: 'generations/merge',
-  title: 'mprotect makes two VMAs one while NUMA hinting defers a flush in the second: the record goes over',
-  source: 'RFC 2021, N. Amit, patch 15 (D16)',
+  title:
+    'mprotect makes two VMAs one while NUMA hinting defers a flush in the second: its record is dropped, and its flush is done by then',
+  source: 'RFC 2021, N. Amit, patch 15',
   cpus: 3,
   profile: PROFILE,
   backend: COMPLETED,
@@ -48,28 +49,14 @@ const maximum = defineScenario<Stage>({
   twins: [
     {
       id: 'generations/merge/not-excluded',
-      why: 'the record of the second VMA is dropped, and mmap_lock is held for read only, which keeps nobody out who defers',
+      why: 'mmap_lock is held for read only, which keeps nobody out who defers',
       oracle: ['O9', 'race'],
       property: 'SAC',
-      profile: { mergeVmaGen: 'dropped', vmaWriters: 'none' },
+      profile: { vmaWriters: 'none' },
       threads: ({ mm }) => deferAndMerge(mm, (cpu) => mergeAsReader(cpu, mm)),
     },
-  ],
-});
-
-const dropped = defineScenario<Stage>({
-  id: 'generations/merge-dropped',
-  title:
-    'the same with the record of the second VMA dropped: harmless, for its flush is done when mprotect gets mmap_lock',
-  source: 'RFC 2021, N. Amit, patch 15 (D16)',
-  cpus: 3,
-  profile: { ...PROFILE, mergeVmaGen: 'dropped' },
-  backend: COMPLETED,
-  setup: twoVmas,
-  threads: ({ mm }) => deferAndMerge(mm, (cpu) => mprotect(cpu, mm, 0, PAGE, RW_MEMORY)),
-  twins: [
     {
-      id: 'generations/merge-dropped/record-late',
+      id: 'generations/merge/record-late',
       why: 'nothing is on record until a gather flushes: who asks between a change and its flush is told that all is settled',
       oracle: ['O9', 'O10', 'O1'],
       property: 'SAC',
@@ -79,4 +66,4 @@ const dropped = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const MERGES: readonly AnyScenario[] = [maximum, dropped];
+export const MERGES: readonly AnyScenario[] = [merge];

@@ -13,6 +13,7 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_KSM,
+  PG_LARGE,
   PG_LAZYFREE,
   type Steps,
 } from '@mmu-gather/core/stepped';
@@ -27,6 +28,7 @@ import {
   pageMarkKsm,
   pageMarkLazyfree,
   pageShareAnonRmap,
+  pageSplitLarge,
   tryGetPage,
   unfreezePage,
   wpCanReuseAnonPage,
@@ -45,12 +47,13 @@ function* written(cpu: Cpu, page: Address): Steps<void> {
   yield* pageMarkDirty(cpu, page);
 }
 
-/** Whose it is; and one more mapping. */
+/** Whose it is, and that it is no part of a large one any more; and one more mapping. */
 function* owned(cpu: Cpu, page: Address): Steps<void> {
   yield* pageDupAnonRmap(cpu, page);
   yield* pageShareAnonRmap(cpu, page);
   cpu.claim.that(yield* wpCanReuseAnonPage(cpu, page), 'O17', 'one reference is left, and the page is not reused');
   yield* pageMarkKsm(cpu, page);
+  yield* pageSplitLarge(cpu, page);
 }
 
 const FLAGS = PG_DIRTY | PG_LAZYFREE | PG_ANON_EXCLUSIVE | PG_KSM;
@@ -60,7 +63,11 @@ const flags = defineScenario<Address>({
   title: 'two CPUs change different flags of a page, and both map it: nothing is lost',
   source: 'include/linux/page-flags.h: set_bit, clear_bit; mm/rmap.c',
   cpus: 2,
-  setup: (run) => run(0, allocZeroedPage),
+  setup(run) {
+    const page = run(0, allocZeroedPage);
+    run(0, (cpu) => cpu.atomicOr(Page.at(page).flags, PG_LARGE));
+    return page;
+  },
   threads: (page) => [thread((cpu) => written(cpu, page)), thread((cpu) => owned(cpu, page))],
   holds: (page) => [{ object: page, references: 1, mappings: 2 }],
   final(peek, page) {

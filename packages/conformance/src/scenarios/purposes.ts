@@ -10,6 +10,7 @@ import {
   getPage,
   Page,
   PG_DIRTY,
+  pteDirty,
   putPage,
   VM_READ,
   VM_SHARED,
@@ -24,6 +25,7 @@ import {
   clearRefsWrite,
   collapseHugePage,
   contextSwitch,
+  doUserAddrFault,
   dupMm,
   EFAULT,
   EINVAL,
@@ -307,8 +309,9 @@ const merging = purpose(
 const SHARED = VM_READ | VM_WRITE | VM_SHARED;
 
 /** Two pages of a file, both written to: 1 and 2. */
-function sharedFile(run: Run): FileStage {
-  return setFileStage(run, { flags: SHARED, pages: 2, store: true, running: [0] });
+function sharedFile(run: Run): FileStage & { readonly p0: Mapping } {
+  const stage = setFileStage(run, { flags: SHARED, pages: 2, store: true, running: [0] });
+  return { ...stage, p0: mappingOf(run, stage.mm, 0) };
 }
 
 function dirty(cpu: Cpu, page: Address): boolean {
@@ -320,7 +323,7 @@ const writing = purpose(
   'a file is written out, unmapped, truncated',
   sharedFile,
   function* (cpu, env, does) {
-    const { mm, file, pages } = env;
+    const { mm, file, pages, p0 } = env;
     if (does) gives(cpu, 'writeback', yield* writebackPage(cpu, file, 0), 1);
     looks(cpu, mm, '0-2 rw | 1r 2w - -');
     gives(cpu, 'a look at the page', dirty(cpu, pages[0]!), false);
@@ -331,6 +334,11 @@ const writing = purpose(
     looks(cpu, mm, '0-2 rw | - 2w - -');
     gives(cpu, 'a look at the page', dirty(cpu, pages[0]!), true);
     gives(cpu, 'a load', yield* userLoad(cpu, mm, 0), 7);
+    gives(cpu, 'MADV_DONTNEED', yield* madviseDontneed(cpu, mm, 0, PAGE), 0);
+    looks(cpu, mm, '0-2 rw | - 2w - -');
+    gives(cpu, 'a write fault', yield* doUserAddrFault(cpu, mm, 0, true), 0);
+    looks(cpu, mm, '0-2 rw | 7w 2w - -');
+    gives(cpu, 'a look at the entry', pteDirty(cpu.read(p0.pte)), true);
     yield* truncatePagecache(cpu, file, 1);
     looks(cpu, mm, '0-2 rw | 7w - - -');
     gives(cpu, 'a load behind the end', yield* userLoad(cpu, mm, PAGE), -EFAULT);

@@ -3,19 +3,33 @@
  * entries that it cleared.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { type Cpu, type Mm, type Profile, type Steps, VM_READ, VM_SHARED, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  type Cpu,
+  getPage,
+  type Mm,
+  type Profile,
+  type Steps,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+} from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
   flushTlbBatchedPending,
+  MADV_COLD,
+  madvise,
   madviseDontneed,
   mmAlloc,
   mmap,
+  MREMAP_DONTUNMAP,
+  MREMAP_MAYMOVE,
+  mremap,
   shrinkPages,
   tlbBatch,
   tryToUnmapOne,
   userStore,
 } from '@mmu-gather/mm/stepped';
-import { type AnyScenario, defineScenario, type Only, thread, type Where } from '../scenario.ts';
+import { type AnyScenario, defineScenario, type Only, thread, type Twin, type Where } from '../scenario.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
 import { RECLAIMED } from './outcomes.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
@@ -289,6 +303,60 @@ const twoDeferrals = defineScenario<Deferred>({
   ],
 });
 
+/** Reclaim on CPU 0 has taken page 0 away, and will flush some time later; CPU 0 runs on. */
+function unmappedPage(run: Run): Reclaimed {
+  const stage = setStage(run, { pages: 1, inKernel: [1] });
+  const p0 = mappingOf(run, stage.mm, 0);
+  run(0, (cpu) => getPage(cpu, p0.page));
+  run(0, (cpu) => defer(cpu, p0, stage.mm, 0));
+  run(0, (cpu) => cpu.enterUser());
+  return { ...stage, p0 };
+}
+
+/** A call that finds nothing present, and relies on nobody using the page there when it returns. */
+function besideBatch(
+  id: string,
+  title: string,
+  oracle: Twin['oracle'],
+  call: (cpu: Cpu, mm: Mm) => Steps<unknown>,
+): AnyScenario {
+  return defineScenario<Reclaimed>({
+    id,
+    title,
+    source: '3ea277194daa (4.13): mm, mprotect: flush TLB if potentially racing with a parallel reclaim',
+    cpus: 2,
+    only: DEFERS,
+    where: NO_RING,
+    profile: { batchedPending: 'counters' },
+    setup: unmappedPage,
+    holds: ({ p0 }) => [{ object: p0.page, references: 1 }],
+    threads: ({ mm }) => [undefined, thread((cpu) => call(cpu, mm))],
+    twins: [
+      {
+        id: `${id}/not-noted`,
+        why: 'deferrals are not noted at all',
+        oracle,
+        property: 'SAC',
+        profile: { batchedPending: 'none' },
+      },
+    ],
+  });
+}
+
+const moved = besideBatch(
+  'reclaim/mremap',
+  'mremap moves an entry that reclaim has taken from a page and not flushed: nobody reaches the page by its old address',
+  ['O7', 'O10'],
+  (cpu, mm) => mremap(cpu, mm, 0, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, PAGE),
+);
+
+const advised = besideBatch(
+  'reclaim/madvise',
+  'MADV_COLD finds an entry that reclaim has taken from a page and not flushed: nobody uses the page when it returns',
+  'O10',
+  (cpu, mm) => madvise(cpu, mm, 0, PAGE, MADV_COLD),
+);
+
 /** All of them. */
 export const RECLAIM: readonly AnyScenario[] = [
   t20,
@@ -301,4 +369,6 @@ export const RECLAIM: readonly AnyScenario[] = [
   twoReaders('counters'),
   twoReaders('two-words'),
   twoDeferrals,
+  moved,
+  advised,
 ];

@@ -1,8 +1,9 @@
 /**
  * Operations that change pages and rights of live memory: MADV_DONTNEED, mprotect, userfaultfd, copy-on-write.
  */
-import { VM_READ } from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
 import {
+  doUserAddrFault,
   dupMm,
   madviseDontneed,
   mprotect,
@@ -107,6 +108,49 @@ const uffdProtect = defineScenario<Stage>({
   ],
 });
 
+/** A write fault, and back to user mode with what it has made of the entry. */
+function* faults(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* doUserAddrFault(cpu, mm, 0, true);
+  yield* cpu.enterUser();
+}
+
+/** Who watches lets a write in, and says so. */
+function* letIn(cpu: Cpu, mm: Mm, saidFirst: boolean): Steps<void> {
+  yield* cpu.smpMb();
+  const allows = (): void => cpu.claim.limit(cpu.read(mm.pgd), { start: 0, end: PAGE }, 'write');
+  if (saidFirst) allows();
+  yield* mwriteprotectRange(cpu, mm, 0, PAGE, false);
+  if (!saidFirst) allows();
+}
+
+const uffdFault = defineScenario<Stage>({
+  id: 'uffd/fault',
+  title: 'a thread writes to a page that userfaultfd protects: it waits until the write is let in',
+  source: 'fs/userfaultfd.c handle_userfault',
+  cpus: 2,
+  setup(run) {
+    const stage = setStage(run, { pages: 1, inKernel: [1] });
+    const { mm } = stage;
+    run(0, (cpu) => uffdRegisterWp(cpu, mm, 0, PAGE));
+    run(0, (cpu) => mwriteprotectRange(cpu, mm, 0, PAGE, true));
+    run(0, function* (cpu) {
+      cpu.claim.limit(cpu.read(mm.pgd), { start: 0, end: PAGE }, 'read');
+      yield* cpu.smpMb();
+    });
+    return stage;
+  },
+  threads: ({ mm }) => [thread((cpu) => faults(cpu, mm)), thread((cpu) => letIn(cpu, mm, true))],
+  twins: [
+    {
+      id: 'uffd/fault/said-late',
+      why: 'who watches lets the write in, and looks at the page as if it could not change yet',
+      oracle: 'O2',
+      property: 'WPX',
+      threads: ({ mm }) => [thread((cpu) => userStore(cpu, mm, 0, 7)), thread((cpu) => letIn(cpu, mm, false))],
+    },
+  ],
+});
+
 const cowWriter = defineScenario<Stage>({
   id: 'cow/running-thread',
   title: 'a copy-on-write fault while another thread may still read the shared page',
@@ -156,6 +200,7 @@ export const RIGHTS: readonly AnyScenario[] = [
   mprotectRunning,
   mprotectStore,
   uffdProtect,
+  uffdFault,
   cowWriter,
   cowBoth,
 ];

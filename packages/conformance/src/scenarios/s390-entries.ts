@@ -32,6 +32,7 @@ import {
   pageAddNewAnonRmap,
   pmdOffset,
   ptepGet,
+  ptlPtr,
   setPteAt,
   shrinkPages,
   userStore,
@@ -190,15 +191,17 @@ const validToValid = defineScenario<Upgraded>({
   ],
 });
 
-/** Maps another page in place of one. */
+/** Maps another page in place of one, at address 0: its entry is the first of the table. */
 function* otherPage(cpu: Cpu, mm: Mm, pte: Cell, purge: boolean): Steps<void> {
   const page = yield* allocZeroedPage(cpu);
   pageAddNewAnonRmap(cpu, page);
   const { ptepClearFlush } = cpu.kernel.backend.pte;
+  yield* cpu.spinLock(ptlPtr(cpu, pte));
   const old = yield* ptepGet(cpu, pte);
   const flags = old - mkEntry(entryTarget(old), 0);
   if (purge) yield* ptepClearFlush!(cpu, mm, 0, pte);
   yield* setPteAt(cpu, mm, 0, pte, mkEntry(page, flags));
+  yield* cpu.spinUnlock(ptlPtr(cpu, pte));
 }
 
 interface Aged extends Stage {

@@ -20,7 +20,7 @@
  * may only rise; or in the page of the table, whose PTL protects it.
  *
  * The record of a VMA is copied when it is split, for both parts hold what was changed, and starts at 0 when fork copies it, for the
- * child counts its own generations. A merged VMA takes the newer of two.
+ * child counts its own generations. A merge keeps one of two: it excludes all who have deferred and not flushed yet.
  */
 import type { Cpu } from '../cpu.ts';
 import {

@@ -58,14 +58,12 @@ export interface DeferralSwitches {
   readonly forkVmaGen: 'none' | 'inherited';
   /** Whether mprotect merges neighbours that became alike. Off: two neighbours without a gap flush as one does. */
   readonly vmaMerge: boolean;
-  /** Which record a merged VMA keeps: the newer of the two, or (RFC 15 as posted, D16) that of the lower one. */
-  readonly mergeVmaGen: 'maximum' | 'dropped';
   /**
    * What of the parent's generations fork copies with the mm: nothing, the newest deferred one (RFC 17 as posted, D15: conservative),
    * or the completed one (wrong: the child's generations count from 0).
    */
   readonly forkMmGens: 'none' | 'deferred' | 'completed';
-  /** Whether MADV_FREE and MADV_COLD meet large folios behind each entry that they change, and drop the PTL to split them. */
+  /** Whether there may be large folios that small entries map (PG_LARGE): MADV_FREE and MADV_COLD drop the PTL to split them. */
   readonly madviseSplits: boolean;
   /** What they do with the open bracket then: end it and start anew, or (RFC 13, 15 as posted, wrong: D10, trace T30) nothing. */
   readonly madviseRelock: 'ends-bracket' | 'stays-open';
@@ -108,7 +106,6 @@ export const DEFERRAL_5_11: DeferralSwitches = {
   completedUpdate: 'always',
   forkVmaGen: 'none',
   vmaMerge: false,
-  mergeVmaGen: 'maximum',
   forkMmGens: 'none',
   madviseSplits: false,
   madviseRelock: 'ends-bracket',
@@ -135,7 +132,6 @@ export const DEFERRAL_AXES: Axes<DeferralSwitches> = {
   completedUpdate: axis(['always', 'conditional']),
   forkVmaGen: axis(['none', 'inherited']),
   vmaMerge: axis([false, true]),
-  mergeVmaGen: axis(['maximum', 'dropped']),
   forkMmGens: axis(['none', 'deferred'], ['completed']),
   madviseSplits: axis([false, true]),
   madviseRelock: axis(['ends-bracket'], ['stays-open']),
