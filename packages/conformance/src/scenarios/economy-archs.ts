@@ -168,15 +168,15 @@ export const ARCH_ECONOMY: readonly AnyScenario[] = [
     'cached-changes',
     'changes of one table wait for the end of their section, and go by one purge',
     ({ mm }) => [
+      (cpu) => madvise(cpu, mm, 6 * PAGE, 2 * PAGE, MADV_COLD),
       (cpu) => mprotect(cpu, mm, 0, 3 * PAGE, VM_READ),
       (cpu) => dupMm(cpu, mm),
       (cpu) => mremap(cpu, mm, 4 * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 12 * PAGE),
       (cpu) => munmap(cpu, mm, 8 * PAGE, 3 * PAGE),
-      (cpu) => madvise(cpu, mm, 6 * PAGE, 2 * PAGE, MADV_COLD),
       (cpu) => exitMm(cpu),
       alone,
     ],
-    { backend: { s390: { lazyMmu: 'v6' } } },
+    { profile: { agingFlush: 'dirty' }, backend: { s390: { lazyMmu: 'v6' } } },
   ),
   economy(
     'without-idte',
