@@ -153,6 +153,7 @@ export class Machine<E = unknown> implements Explorable {
       freed: (address) => objects.freed(address),
       inUser: (cpu) => interrupts.inUser(cpu),
       olderEntries: isWeak ? (cpu, cell, visit) => weak!.memory.walkers?.olderEntries(cpu, cell, visit) : undefined,
+      ...(isWeak && { lookUps: (cpu, look, found) => weak!.memory.walkers?.lookUps?.(cpu, look, found) }),
       freedTable: (cpu, table) =>
         this.#violate('O4', `a walk on CPU ${cpu} can read ${this.text.object(table)}, which was freed`),
       foundTwice: (cpu, page) =>

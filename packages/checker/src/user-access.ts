@@ -70,8 +70,8 @@ export class UserAccess {
       through.push({ entry, frame });
     });
     through.sort(inOrder);
-    const misses = (now & need) !== need || this.#mmu.userMayFault(cpu, page, need);
-    return misses && !(loaded && through.length > 0) ? [...through, undefined] : through;
+    const misses = (now & need) !== need && !(loaded && through.length > 0);
+    return misses || this.#mmu.userMayFault(cpu, page, need) ? [...through, undefined] : through;
   }
 
   /** The translations that a load of the kernel through its own table may go through now. */

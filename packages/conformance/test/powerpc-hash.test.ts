@@ -59,6 +59,9 @@ test('if the hash page table is never told of a change, no scenario holds but th
     'sync-waiting/alone',
     'sync-waiting/no-gather',
     'generations/raised-at-once',
+    // Nobody else looks, or no page goes.
+    'powerpc-hash/evicted-lpar',
+    'powerpc-hash/arrive-together',
   ]);
 });
 

@@ -39,6 +39,12 @@ export interface FillHost {
   twoSizes(cpu: number, page: number, kernel: boolean): void;
   /** Under weak: calls back with older values of an entry that a walk may still read, and the CPUs whose broadcasts doom that. */
   olderEntries?: ((cpu: number, cell: Address, visit: (entry: Entry, doomed: number) => void) => void) | undefined;
+  /** Under weak: looks into the table of translations in each way in which a CPU's hardware may read it, see weak/walkers.ts. */
+  lookUps?: (
+    cpu: number,
+    look: (load: (cell: Address) => number) => readonly Entry[],
+    found: (entries: readonly Entry[], doomed: number) => void,
+  ) => void;
   /** The table of translations has two entries for one address (O14). */
   foundTwice(cpu: number, page: number): void;
 }
@@ -92,12 +98,22 @@ export class Fills {
     for (let page = 0; page < this.#tables.pages; page++) {
       const entries = this.#lookups.entries(cpu, asid, page);
       if (entries.length > 1) this.#host.foundTwice(cpu, page);
-      for (const entry of entries) {
-        if ((entry & this.#cacheable) !== this.#cacheable) continue;
-        this.#add(this.#sets.atPage(cpu, asid, (entry & PSE) === 0 ? 0 : 1, page), entry, 0);
-      }
+      this.#found(cpu, asid, page, entries, 0);
+      this.#host.lookUps?.(
+        cpu,
+        (load) => this.#lookups.entries(cpu, asid, page, load),
+        (older, doomed) => this.#found(cpu, asid, page, older, doomed),
+      );
     }
     if (this.#filled && this.#sizesDiffer()) this.#checkSizes(cpu, asid);
+  }
+
+  /** Entries of the table of translations. @param doomed CPUs whose broadcasts will have removed them */
+  #found(cpu: number, asid: number, page: number, entries: readonly Entry[], doomed: number): void {
+    for (const entry of entries) {
+      if ((entry & this.#cacheable) !== this.#cacheable) continue;
+      this.#add(this.#sets.atPage(cpu, asid, (entry & PSE) === 0 ? 0 : 1, page), entry, doomed);
+    }
   }
 
   /** Caches what a miss handler finds for each page now, in pieces of the size of base pages. */

@@ -36,9 +36,13 @@ export class Lookups {
     this.#cacheable = cacheable;
   }
 
-  /** What the table of translations has for a page under an ASID, as a CPU sees it. */
-  entries(cpu: number, asid: number, page: number): readonly Entry[] {
-    const load = (cell: Address): number => this.#state.words[cell]!;
+  /** What the table of translations has for a page under an ASID, as a CPU sees it. @param load the newest words, if not given */
+  entries(
+    cpu: number,
+    asid: number,
+    page: number,
+    load: (cell: Address) => number = (cell) => this.#state.words[cell]!,
+  ): readonly Entry[] {
     return this.translations!.lookup(load, asid, page * this.#pageSize, cpu);
   }
 

@@ -2,7 +2,8 @@
  * Walkers: which older values of page-table entries walks may still read under weak. Kernel code's walkers lag; those of programs of
  * bare instructions have rules of their own (walks.ts).
  *
- * A lagging walker may read any value of an entry that its CPU's loads may read, and knows besides what broadcasts and purges told it:
+ * A lagging walker may read any value of an entry that its CPU's loads may read, and knows besides what broadcasts and purges told it. So
+ * does hardware that looks into a table of translations instead; of such an entry it reads all words at one moment.
  *
  *     a broadcast that was waited for     all walkers know of all entries that its issuer knew when it was issued, whatever it covers
  *     a cross call (`Scope.cpus`)         those that it names, at once
@@ -20,6 +21,12 @@ export interface Walkers {
    * removed them when they are done.
    */
   olderEntries(cpu: number, entry: Cell, visit: (value: Entry, doomed: number) => void): void;
+  /**
+   * Looks into a table of translations as the hardware of a CPU may: once for each way in which its loads may read older words. All words are
+   * read at one moment: none is older than what stood before another one was stored.
+   * @param found is told what was found, and the CPUs, as a mask, whose broadcasts will have removed that
+   */
+  lookUps?<T>(cpu: number, look: (load: (cell: Cell) => number) => T, found: (what: T, doomed: number) => void): void;
   /** The oldest message of a cell that a walker may need. */
   oldestKept(cell: Cell): number;
 }
@@ -31,6 +38,8 @@ export interface WalkerOptions {
   walks(cpu: number): boolean;
   /** Is it a page-table entry? */
   isEntry(cell: Cell): boolean;
+  /** Is it a word of a table of translations, into which hardware looks instead of page tables? */
+  isTranslation(cell: Cell): boolean;
   /** May this value of an entry be cached? */
   cacheable(entry: Entry): boolean;
 }
@@ -54,14 +63,41 @@ export class LaggingWalkers implements Walkers {
     }
   }
 
+  lookUps<T>(cpu: number, look: (load: (cell: Cell) => number) => T, found: (what: T, doomed: number) => void): void {
+    const { messages, views } = this.#weak;
+    /** How many newer messages each load misses, and how many it may. */
+    const missed: number[] = [];
+    const most: number[] = [];
+    do {
+      const read: { readonly cell: Cell; readonly index: number }[] = [];
+      let [doomed, before] = [0, EMPTY_VIEW];
+      const what = look((cell) => {
+        const at = read.length;
+        const newest = messages.newest(cell);
+        most[at] = newest - this.#oldest(cpu, cell);
+        const index = newest - (missed[at] ??= 0);
+        read.push({ cell, index });
+        if (index < newest) doomed |= this.#doomedBy(cell, index);
+        const { value, view } = messages.at(cell, index);
+        before = views.join(before, view);
+        return value;
+      });
+      if (read.every(({ cell, index }) => index >= views.at(before, cell))) found(what, doomed);
+      missed.length = read.length;
+      while (missed.length > 0 && missed.at(-1) === most[missed.length - 1]) missed.pop();
+      if (missed.length > 0) missed[missed.length - 1]!++;
+    } while (missed.length > 0);
+  }
+
   oldestKept(cell: Cell): number {
     const { messages } = this.#weak;
     let oldest = messages.newest(cell);
-    if (!this.#options.isEntry(cell)) return oldest;
+    const translates = this.#options.isTranslation(cell);
+    if (!translates && !this.#options.isEntry(cell)) return oldest;
     for (let cpu = 0; cpu < this.#options.cpus; cpu++) {
       if (!this.#options.walks(cpu)) continue;
       let i = this.#oldest(cpu, cell);
-      while (i < oldest && !this.#options.cacheable(messages.at(cell, i).value)) i++;
+      if (!translates) while (i < oldest && !this.#options.cacheable(messages.at(cell, i).value)) i++;
       oldest = Math.min(oldest, i);
     }
     return oldest;
@@ -96,7 +132,9 @@ export class LaggingWalkers implements Walkers {
 
   #entriesKnown(cpu: number): View {
     const known = this.#weak.known.get(cpu, KNOWN.loads);
-    return this.#weak.views.lists.map(known, (index, cell) => (this.#options.isEntry(cell) ? index : 0));
+    return this.#weak.views.lists.map(known, (index, cell) =>
+      this.#options.isEntry(cell) || this.#options.isTranslation(cell) ? index : 0,
+    );
   }
 
   #oldest(cpu: number, entry: Cell): number {

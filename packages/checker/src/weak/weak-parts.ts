@@ -77,6 +77,7 @@ export function weakParts(host: WeakHost): WeakParts {
     cpus: options.cpus,
     walks: (cpu) => host.walks(cpu),
     isEntry: (cell) => kinds.isEntry(cell),
+    isTranslation: (cell) => kinds.isTranslation(cell),
     cacheable: (entry) => entryPresent(entry) || isa.cachesInvalid !== undefined,
   };
   const { without = NO_RULE } = options.walks ?? {};

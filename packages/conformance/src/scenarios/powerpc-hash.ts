@@ -8,6 +8,8 @@ import {
   archLeaveLazyMmuMode,
   type Cell,
   type Cpu,
+  entrySet,
+  entryTarget,
   irqEnter,
   irqExit,
   type Kernel,
@@ -17,6 +19,8 @@ import {
   Mm,
   preemptDisable,
   preemptible,
+  pteWrprotect,
+  RW,
   type Steps,
   thisRq,
   VM_READ,
@@ -24,6 +28,7 @@ import {
 import {
   contextSwitch,
   madviseDontneed,
+  mmAlloc,
   mmPopulate,
   mprotect,
   munmap,
@@ -33,11 +38,33 @@ import {
   vmallocInit,
   vmap,
 } from '@mmu-gather/mm/stepped';
-import type { Hash, HashSwitches } from '@mmu-gather/powerpc/stepped';
+import {
+  activeCpus,
+  contextId,
+  type Hash,
+  type HashSwitches,
+  hpteCells,
+  hpteEncodeR,
+  hpteR,
+  hpteV,
+  type Htab,
+  hptVpn,
+} from '@mmu-gather/powerpc/stepped';
 import type { Property } from '../property.ts';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import {
+  type Mapping,
+  mappingOf,
+  PAGE,
+  putUnmapped,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  syscall,
+  toUser,
+} from './stage.ts';
+import { answeredAsLoad, protectedPage, storeSoon } from './upgrades.ts';
 
 const ID = 'powerpc-hash';
 const ONLY: Only = { archs: [ID], why: 'it is about the hash page table' };
@@ -384,7 +411,7 @@ const arrivalLpar = defineScenario<Stage>({
   source: 'pseries/lpar.c',
   cpus: 2,
   only: ONLY,
-  backend: hash({ platform: 'lpar', localRead: 'before-hpte' }),
+  backend: hash({ platform: 'lpar', localRead: 'before-hpte', tlbieLock: true }),
   setup: (run) => setStage(run, { touched: [0], running: [0] }),
   threads: ({ mm }) => [
     thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
@@ -440,6 +467,38 @@ const evicted = defineScenario<Stage>({
       'O1',
       'O9',
     ]),
+  ],
+});
+
+const evictedLpar = defineScenario<Stage>({
+  id: 'powerpc-hash/evicted-lpar',
+  title: 'the hypervisor evicts entries and changes their rights: what TLBs hold of them goes in the same step',
+  source: 'pseries/lpar.c pSeries_lpar_hpte_remove, pSeries_lpar_hpte_updatepp (H_REMOVE, H_PROTECT)',
+  cpus: 1,
+  only: ONLY,
+  backend: hash({ platform: 'lpar', groups: 1, slots: 1 }),
+  setup(run) {
+    const stage = protectedPage(run, false);
+    run(0, (cpu) => userLoad(cpu, stage.mm, 0));
+    return stage;
+  },
+  threads: ({ mm }) => [
+    thread(function* (cpu): Steps<void> {
+      yield* storeSoon(cpu, mm);
+      yield* userStore(cpu, mm, PAGE, 2);
+      yield* munmap(cpu, mm, 0, PAGE);
+      yield* cpu.enterUser();
+    }),
+  ],
+  sequential: 'the calls of the hypervisor are one step each',
+  twins: [
+    {
+      id: 'powerpc-hash/evicted-lpar/as-load',
+      why: 'a write fault is answered as one of a load: the store never gets through',
+      oracle: 'O16',
+      property: 'LIVE',
+      threads: ({ mm }) => [thread((cpu) => storeSoon(cpu, mm, answeredAsLoad))],
+    },
   ],
 });
 
@@ -519,6 +578,132 @@ const rights = defineScenario<Stage>({
   ],
 });
 
+/** Pages 0 and 1 as page tables have them. */
+interface Unhashed extends Stage {
+  readonly pages: readonly Mapping[];
+}
+
+/** Two pages that are mapped to be read, and not hashed: their entries were set anew. */
+function unhashed(run: Run): Unhashed {
+  const stage = setStage(run, { touched: [0, 1], inKernel: [1] });
+  const { mm } = stage;
+  const pages = [0, PAGE].map((at) => mappingOf(run, mm, at));
+  for (const [i, { pte, ptl }] of pages.entries()) {
+    run(0, function* (cpu) {
+      const ops = cpu.kernel.backend.pte;
+      yield* cpu.spinLock(ptl);
+      const old = yield* ops.ptepGetAndClear(cpu, mm, i * PAGE, pte, 0);
+      yield* ops.setPteAt(cpu, mm, i * PAGE, pte, pteWrprotect(old), 0);
+      yield* cpu.spinUnlock(ptl);
+    });
+  }
+  return { ...stage, pages };
+}
+
+/** A hash fault on a page that stays where it is. */
+function* hashStable(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+  const found = yield* cpu.kernel.backend.tlbMiss!(cpu, mm, address, false);
+  cpu.claim.that(found, 'O16', 'a page that is mapped, and stays so, is not found');
+}
+
+/** An insertion that takes whatever it finds free. */
+function* insertUnlocked(cpu: Cpu, { mm, pages }: Unhashed, i: number): Steps<void> {
+  const { htab } = cpu.kernel.backend as Hash;
+  const vpn = hptVpn(htab, cpu.read(contextId(mm)), i * PAGE);
+  for (const cell of hpteCells(htab, vpn)) {
+    if ((yield* cpu.readOnce(cell)) !== 0) continue;
+    yield* cpu.writeOnce(hpteR(cell), hpteEncodeR(yield* cpu.readOnce(pages[i]!.pte)));
+    yield* cpu.writeOnce(cell, hpteV(vpn));
+    return;
+  }
+}
+
+const oneGroup = defineScenario<Unhashed & { readonly htab: Htab }>({
+  id: 'powerpc-hash/one-group',
+  title: 'two CPUs hash different pages into one group at once: each takes an entry of its own',
+  source: 'hash_native.c native_hpte_insert, native_lock_hpte',
+  cpus: 2,
+  only: ONLY,
+  backend: hash({ groups: 1, slots: 4 }),
+  setup: (run, kernel) => ({ ...unhashed(run), htab: (kernel.backend as Hash).htab }),
+  threads: ({ mm }) => [0, PAGE].map((at) => thread((cpu) => hashStable(cpu, mm, at))),
+  final(peek, { mm, pages, htab }) {
+    const found = pages.map((_, i) => htab.lookup(peek, peek(contextId(mm)), i * PAGE, 0).map(entryTarget));
+    const lost = pages.findIndex(({ page }, i) => found[i]!.length !== 1 || found[i]![0] !== page);
+    return lost < 0 ? undefined : `page ${lost} was hashed, and does not stand in the hash page table`;
+  },
+  twins: [
+    {
+      id: 'powerpc-hash/one-group/unlocked',
+      why: 'both find the same entry free',
+      oracle: ['assert', 'O1', 'O6'],
+      property: 'ALIAS',
+      threads: (env) => [0, 1].map((i) => thread((cpu) => insertUnlocked(cpu, env, i))),
+    },
+  ],
+});
+
+/** A CPU comes to an mm, and its bit is set by a load and a store. */
+function* arriveTorn(cpu: Cpu, mm: Mm): Steps<void> {
+  yield* cpu.writeOnce(mm.cpumask, (yield* cpu.readOnce(mm.cpumask)) | (1 << cpu.id));
+  yield* cpu.atomicAdd(activeCpus(mm), 1);
+}
+
+const together = defineScenario<{ readonly mm: Mm }>({
+  id: 'powerpc-hash/arrive-together',
+  title: 'two CPUs come to an mm at once: both are in its mask, and counted',
+  source: 'arch/powerpc/mm/mmu_context.c switch_mm_irqs_off, inc_mm_active_cpus',
+  cpus: 2,
+  only: ONLY,
+  setup: (run) => ({ mm: run(0, mmAlloc) }),
+  threads: ({ mm }) => [0, 1].map(() => thread((cpu) => contextSwitch(cpu, mm))),
+  final(peek, { mm }) {
+    const [mask, count] = [peek(mm.cpumask), peek(activeCpus(mm))];
+    return mask === 3 && count === 2 ? undefined : `mm_cpumask is ${mask}, and active_cpus ${count}`;
+  },
+  twins: [
+    {
+      id: 'powerpc-hash/arrive-together/torn-apart',
+      why: 'a bit is lost: its CPU is counted again when it comes back',
+      oracle: 'assert',
+      property: 'MISS',
+      threads: ({ mm }) => [0, 1].map(() => thread((cpu) => arriveTorn(cpu, mm))),
+    },
+  ],
+});
+
+const onePte = defineScenario<Unhashed>({
+  id: 'powerpc-hash/one-pte',
+  title: 'a page becomes writable and is then taken away while another CPU hashes it',
+  source: 'asm/book3s/64/hash.h hash__pte_update, hash_pgtable.c hash__ptep_set_access_flags; hash_4k.c',
+  cpus: 2,
+  only: ONLY,
+  setup: unhashed,
+  threads: ({ mm, pages }) => [
+    thread(function* (cpu) {
+      const { pte, page } = pages[0]!;
+      const ops = cpu.kernel.backend.pte;
+      const old = yield* cpu.readOnce(pte);
+      yield* ops.ptepSetAccessFlags(cpu, mm, 0, pte, old, entrySet(old, RW), 0);
+      yield* ops.ptepGetAndClear(cpu, mm, 0, pte, 0);
+      yield* putUnmapped(cpu, page);
+    }),
+    thread(function* (cpu) {
+      yield* cpu.kernel.backend.tlbMiss!(cpu, mm, 0, false);
+      yield* cpu.enterUser();
+    }),
+  ],
+  twins: [
+    wrongHash(
+      'powerpc-hash/one-pte/busy-ignored',
+      'the change does not wait for the fault, which inserts what is gone',
+      { busy: 'ignored' },
+      ['O1', 'O9'],
+      'FUAF',
+    ),
+  ],
+});
+
 const ptReclaim = defineScenario<Stage>({
   id: 'powerpc-hash/pt-reclaim',
   title:
@@ -561,8 +746,12 @@ export const POWERPC_HASH_SCENARIOS: readonly AnyScenario[] = [
   arrivalLpar,
   tlbieLock,
   evicted,
+  evictedLpar,
   busy,
   insertOrder,
   rights,
+  oneGroup,
+  together,
+  onePte,
   ptReclaim,
 ];

@@ -10,7 +10,7 @@
  */
 import type { Run } from '@mmu-gather/checker';
 import { type Cpu, FAULT, type Mm, type Steps } from '@mmu-gather/core/stepped';
-import { doUserAddrFault } from '@mmu-gather/mm/stepped';
+import { doUserAddrFault, userLoad } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { mappingOf, setStage, type Stage } from './stage.ts';
 
@@ -28,13 +28,16 @@ export function* storeSoon(
 ): Steps<void> {
   const { tlbMiss } = cpu.kernel.backend;
   let loaded = false;
-  for (let faults = 0; ; ) {
+  for (let faults = 0, misses = 0; ; ) {
     yield* cpu.enterUser(loaded ? 1 : 0);
     const result = yield* cpu.userWrite(0, 7, loaded && LOADED);
     yield* cpu.enterKernel();
     if (result !== FAULT) return;
     loaded = tlbMiss !== null && (yield* tlbMiss(cpu, mm, 0, true));
-    if (loaded) continue;
+    if (loaded) {
+      cpu.claim.that(misses++ < FAULTS, 'O16', 'an access whose translation was loaded misses for ever');
+      continue;
+    }
     cpu.claim.that(faults < FAULTS, 'O16', 'an access that was answered faults for ever');
     if (faults++ === FAULTS) return;
     yield* answer(cpu, mm);
@@ -42,7 +45,7 @@ export function* storeSoon(
 }
 
 /** A fault that is answered as one of a load: the entry never comes to be writable. */
-function answeredAsLoad(cpu: Cpu, mm: Mm): Steps<number> {
+export function answeredAsLoad(cpu: Cpu, mm: Mm): Steps<number> {
   return doUserAddrFault(cpu, mm, 0, false);
 }
 
@@ -87,5 +90,9 @@ export const UPGRADES: readonly AnyScenario[] = [
   scenario('nothing-there', 'a page that is not there', 2, (run) => setStage(run, { touched: [], inKernel: [1] })),
   scenario('read-only', 'a page that was write-protected', 2, (run) => protectedPage(run, true)),
   scenario('alone/nothing-there', 'a page that is not there', 1, (run) => setStage(run, { touched: [], running: [0] })),
-  scenario('alone/read-only', 'a page that was write-protected', 1, (run) => protectedPage(run, false)),
+  scenario('alone/read-only', 'a page that was write-protected, and read since', 1, (run) => {
+    const stage = protectedPage(run, false);
+    run(0, (cpu) => userLoad(cpu, stage.mm, 0));
+    return stage;
+  }),
 ];

@@ -35,7 +35,7 @@ import {
   Mm,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import { hpteInvalidate, tlbieScope, traceRemoval } from './hpte.ts';
+import { hpteInvalidate, hRemove, tlbieScope, traceRemoval } from './hpte.ts';
 import { hptVpn, type Vpn, vpnAddress } from './htab.ts';
 import { KERNEL_CONTEXT } from './isa.ts';
 import { contextId, hashOf, mmIsThreadLocal } from './state.ts';
@@ -92,35 +92,36 @@ function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean
   if (switches.localRead === 'before-hpte') local = yield* mmIsThreadLocal(cpu, mm);
   cpu.trace('flush_hash_range', gone.length, local === true ? 1 : 0);
   yield* cpu.localIrqDisable();
-  if (switches.tlbieOrder === 'before-hpte') yield* tlbieAll(cpu, gone, local ?? (yield* mmIsThreadLocal(cpu, mm)));
+  if (switches.tlbieOrder === 'before-hpte') yield* tlbieAll(cpu, mm, gone, local);
   const left = yield* leaveTable(cpu, gone);
-  if (switches.tlbieOrder === 'after-hpte' && needsTlbie(cpu, mm)) {
-    // ptesync: v = 0 before who may have used it is read, and before tlbie. Pairs with smp_mb in switch_mm.
-    yield* cpu.smpMb();
-    yield* tlbieAll(cpu, left, local ?? (yield* mmIsThreadLocal(cpu, mm)));
-  }
+  if (switches.tlbieOrder === 'after-hpte' && needsTlbie(cpu, mm)) yield* tlbieAll(cpu, mm, left, local);
   yield* cpu.localIrqEnable();
   // Still under the PTL: what these entries no longer allow is gone everywhere.
   for (const { vpn } of gone) cpu.claim.settled(cpu.read(mm.pgd), vpnAddress(htab, vpn));
 }
 
-/**
- * Pages leave the table. The hypervisor's calls for all of them are made under one lock, where tlbie needs one (pSeries_lpar_tlbie_lock).
- * @returns those that need a tlbie
- */
-function* leaveTable(cpu: Cpu, gone: readonly Gone[]): Steps<Gone[]> {
-  const { switches, tlbieLock } = hashOf(cpu);
-  const lpar = switches.platform === 'lpar';
-  const locked = lpar && switches.tlbieLock;
-  if (locked) yield* cpu.spinLock(tlbieLock);
-  if (lpar) traceRemoval(cpu, gone.length);
+/** Pages leave the table. @returns those that need a tlbie */
+function* leaveTable(cpu: Cpu, gone: readonly Gone[]): Steps<readonly Gone[]> {
+  const { switches } = hashOf(cpu);
+  if (switches.platform === 'lpar') {
+    yield* removeByHypervisor(cpu, gone);
+    return gone;
+  }
   const left: Gone[] = [];
   for (const page of gone) {
     const found = yield* hpteInvalidate(cpu, page.vpn, page.frame);
     if (found || switches.tlbieOnMiss) left.push(page);
   }
-  if (locked) yield* cpu.spinUnlock(tlbieLock);
   return left;
+}
+
+/** pSeries_lpar_flush_hash_range: one call for several pages, under a lock where tlbie needs one (pSeries_lpar_tlbie_lock). */
+function* removeByHypervisor(cpu: Cpu, gone: readonly Gone[]): Steps<void> {
+  const { switches, tlbieLock } = hashOf(cpu);
+  if (switches.tlbieLock) yield* cpu.spinLock(tlbieLock);
+  traceRemoval(cpu, gone.length);
+  for (const page of gone) yield* hRemove(cpu, page.vpn, page.frame);
+  if (switches.tlbieLock) yield* cpu.spinUnlock(tlbieLock);
 }
 
 /** The hypervisor has done it with the removal. The kernel's own mappings have no entries in the table here, see switch.ts. */
@@ -128,25 +129,43 @@ function needsTlbie(cpu: Cpu, mm: Mm): boolean {
   return hashOf(cpu).switches.platform === 'native' || cpu.read(contextId(mm)) === KERNEL_CONTEXT;
 }
 
-/** tlbie of pages one after the other, and the wait for all: on this CPU alone (`local`), or everywhere. Behind a ptesync. */
-function* tlbieAll(cpu: Cpu, gone: readonly Gone[], local: boolean): Steps<void> {
-  const { htab, switches, tlbieLock } = hashOf(cpu);
-  const here = switches.tlbiel === 'always' || (local && switches.tlbiel === 'if-local');
-  if (!here && switches.tlbieLock) yield* cpu.spinLock(tlbieLock);
-  for (const { vpn } of gone) {
-    yield* cpu.invalidate({ ...tlbieScope(htab, vpn), broadcast: !here });
-    cpu.trace('tlbie', 0, here ? 1 : 0, vpnAddress(htab, vpn), 0, 0, 0, 0);
+/**
+ * tlbie of pages one after the other, and the wait for all: on this CPU alone, or everywhere. An instruction takes effect at once on its
+ * CPU, so that the ptesync behind tlbiel has no step.
+ * @param known whether this CPU alone has used the mm, if that was read before
+ */
+function* tlbieAll(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean | null): Steps<void> {
+  const { switches, tlbieLock } = hashOf(cpu);
+  // ptesync: the table before who may have used it is read, and before tlbie. Pairs with smp_mb in switch_mm.
+  yield* cpu.smpMb();
+  const local = known ?? (yield* mmIsThreadLocal(cpu, mm));
+  if (switches.tlbiel === 'always' || (local && switches.tlbiel === 'if-local')) {
+    for (const { vpn } of gone) yield* invalidatePage(cpu, vpn, true);
+    return;
   }
-  // tlbiel: ptesync. tlbie: eieio; tlbsync; ptesync, which waits for every CPU.
-  if (here) yield* cpu.smpMb();
-  else if (switches.tlbsync) yield* cpu.invalidationBarrier();
-  if (!here && switches.tlbieLock) yield* cpu.spinUnlock(tlbieLock);
+  if (switches.tlbieLock) yield* cpu.spinLock(tlbieLock);
+  for (const { vpn } of gone) yield* invalidatePage(cpu, vpn, false);
+  yield* tlbsync(cpu);
+  if (switches.tlbieLock) yield* cpu.spinUnlock(tlbieLock);
+}
+
+/** tlbiel or tlbie of a page. Where processors allow one tlbie at a time, the lock is held until it is waited for. */
+function* invalidatePage(cpu: Cpu, vpn: Vpn, here: boolean): Steps<void> {
+  const { htab, switches, tlbieLock } = hashOf(cpu);
+  if (!here && switches.tlbieLock) cpu.claim.held(tlbieLock);
+  yield* cpu.invalidate({ ...tlbieScope(htab, vpn), broadcast: !here });
+  cpu.trace('tlbie', 0, here ? 1 : 0, vpnAddress(htab, vpn), 0, 0, 0, 0);
+}
+
+/** eieio; tlbsync; ptesync, which waits for every CPU. One CPU at a time, too. */
+function* tlbsync(cpu: Cpu): Steps<void> {
+  const { switches, tlbieLock } = hashOf(cpu);
+  if (!switches.tlbsync) return;
+  yield* cpu.invalidationBarrier();
+  if (switches.tlbieLock) cpu.claim.held(tlbieLock);
 }
 
 /** Drops one page whose rights in the hash page table have changed, from the TLBs (native_hpte_updatepp). Interrupts off. */
 export function* tlbiePage(cpu: Cpu, mm: Mm, vpn: Vpn): Steps<void> {
-  if (hashOf(cpu).switches.platform !== 'native') return;
-  // ptesync: the new rights before tlbie.
-  yield* cpu.smpMb();
-  yield* tlbieAll(cpu, [{ vpn, frame: 0 }], yield* mmIsThreadLocal(cpu, mm));
+  if (hashOf(cpu).switches.platform === 'native') yield* tlbieAll(cpu, mm, [{ vpn, frame: 0 }], null);
 }

@@ -79,8 +79,8 @@ function* hashPage4k(cpu: Cpu, mm: Mm, address: number, pte: Cell, write: boolea
     const next = entrySet(old, ACCESSED | (write ? DIRTY : 0));
     if ((yield* cpu.cmpxchg(pte, old, entrySet(next, H_PAGE_BUSY))) !== old) continue;
     yield* hash(cpu, mm, address, next);
-    // Behind the insertion: who finds the entry without BUSY finds it hashed. Pairs with the loop of pte_update.
-    yield* cpu.storeRelease(pte, entrySet(next, H_PAGE_HASHPTE));
+    // Behind the barrier of the insertion: who finds the entry without BUSY finds it hashed.
+    yield* cpu.writeOnce(pte, entrySet(next, H_PAGE_HASHPTE));
     return true;
   }
 }

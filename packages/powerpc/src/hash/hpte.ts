@@ -70,8 +70,9 @@ function* insertAt(cpu: Cpu, cell: Cell, vpn: Vpn, pte: Entry): Steps<boolean> {
     yield* cpu.smpWmb();
     yield* cpu.writeOnce(cell, hpteV(vpn));
   }
-  // ptesync: the hardware finds it before the access is tried again.
-  yield* cpu.smpMb();
+  // ptesync: the entry before the PTE without BUSY. Pairs with the loop of pte_update. That the hardware finds it when the access is tried
+  // again, for which it is a full barrier, saves a fault, and no faults are counted here.
+  yield* cpu.smpWmb();
   return true;
 }
 
@@ -83,7 +84,7 @@ function* hpteRemove(cpu: Cpu, cell: Cell): Steps<void> {
   const vpn = hpteVpn(v);
   if (switches.platform === 'lpar') {
     cpu.trace('hcall_entry', H_REMOVE);
-    yield* removeByHypervisor(cpu, cell, v, tlbieScope(htab, vpn));
+    yield* removeAtOnce(cpu, cell, v, tlbieScope(htab, vpn));
   } else if (yield* lockHpte(cpu, cell, v)) yield* cpu.writeOnce(cell, 0);
 }
 
@@ -100,33 +101,32 @@ export function* hpteUpdatepp(cpu: Cpu, vpn: Vpn, pte: Entry): Steps<boolean> {
     cpu.trace('hcall_entry', H_PROTECT);
     yield* cpu.cmpxchgAndInvalidate(found.cell, found.v + HPTE_LOCKED, found.v, tlbieScope(htab, vpn));
   } else {
-    yield* cpu.storeRelease(found.cell, found.v);
+    // In Linux a release: who locks it next looks at nothing in r but the frame, which is as it was.
+    yield* cpu.writeOnce(found.cell, found.v);
   }
   return true;
 }
 
-/** v = 0 where a page stands with this frame. @returns whether it stood there. What TLBs hold of it stays, but for the hypervisor's */
+/** v = 0 where a page stands with this frame. @returns whether it stood there. What TLBs hold of it stays */
 export function* hpteInvalidate(cpu: Cpu, vpn: Vpn, frame: number): Steps<boolean> {
-  const { htab, switches } = hashOf(cpu);
-  if (switches.platform === 'lpar') return yield* hRemove(cpu, vpn, frame);
+  const { htab } = hashOf(cpu);
   const found = yield* findAndLockHpte(cpu, htab, vpn, frame);
-  if (found === null) return false;
-  yield* cpu.writeOnce(found.cell, 0);
-  return true;
+  if (found !== null) yield* cpu.writeOnce(found.cell, 0);
+  return found !== null;
 }
 
 /** H_REMOVE: the entry goes, and what all TLBs hold of it, in one step. */
-function* hRemove(cpu: Cpu, vpn: Vpn, frame: number): Steps<boolean> {
-  const { htab } = hashOf(cpu);
+export function* hRemove(cpu: Cpu, vpn: Vpn, frame: number): Steps<void> {
+  const { htab, switches, tlbieLock } = hashOf(cpu);
+  if (switches.tlbieLock) cpu.claim.held(tlbieLock);
   for (const cell of hpteCells(htab, vpn)) {
     for (;;) {
       const v = yield* cpu.readOnce(cell);
       if (!hpteMatches(v, vpn) || entryTarget(yield* cpu.readOnce(hpteR(cell))) !== frame) break;
       if ((v & HPTE_LOCKED) !== 0) yield* cpu.waitFor(cell, 'notEqual', v);
-      else if (yield* removeByHypervisor(cpu, cell, v, tlbieScope(htab, vpn))) return true;
+      else if (yield* removeAtOnce(cpu, cell, v, tlbieScope(htab, vpn))) return;
     }
   }
-  return false;
 }
 
 /** The calls that take so many pages out: one page by H_REMOVE, several by H_BULK_REMOVE, four a call (pSeries_lpar_flush_hash_range). */
@@ -135,6 +135,6 @@ export function traceRemoval(cpu: Cpu, pages: number): void {
   else for (let done = 0; done < pages; done += BULK_REMOVE_PAGES) cpu.trace('hcall_entry', H_BULK_REMOVE);
 }
 
-function* removeByHypervisor(cpu: Cpu, cell: Cell, v: number, scope: Scope): Steps<boolean> {
+function* removeAtOnce(cpu: Cpu, cell: Cell, v: number, scope: Scope): Steps<boolean> {
   return (yield* cpu.cmpxchgAndInvalidate(cell, v, 0, scope)) === v;
 }

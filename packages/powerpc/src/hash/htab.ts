@@ -135,8 +135,12 @@ function lookup(
     .map((cell) => load(hpteR(cell)));
 }
 
-/** native_lock_hpte: takes an entry as it was seen. @returns false if it is not so any more, or somebody has it: look again */
+/**
+ * native_lock_hpte: takes an entry as it was seen. Interrupts off, for their handlers may fault on addresses of the kernel, and wait for it.
+ * @returns false if it is not so any more, or somebody has it: look again
+ */
 export function* lockHpte(cpu: Cpu, cell: Cell, seen: number): Steps<boolean> {
+  cpu.claim.irqsOff();
   return (yield* cpu.cmpxchg(cell, seen, seen + HPTE_LOCKED)) === seen;
 }
 

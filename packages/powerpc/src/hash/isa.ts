@@ -32,6 +32,7 @@ export function hashIsa(contexts: number): Isa {
     geometry: FOUR_LEVELS,
     asids: contexts,
     broadcasts: true,
+    keepsNarrower: true,
     cleanWalks: false,
     accessed: 'software',
     dirty: 'software',
