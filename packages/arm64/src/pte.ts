@@ -52,13 +52,12 @@ function* ptepSetWrprotect(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen:
   }
 }
 
-/** __ptep_test_and_clear_young: cmpxchg_relaxed; nothing is flushed. */
+/**
+ * __ptep_test_and_clear_young: cmpxchg_relaxed; nothing is flushed. Linux tries again where hardware has changed the entry meanwhile. That it did so for an
+ * access, and then the page may stay young.
+ */
 function* ptepTestAndClearYoung(cpu: Cpu, _mm: Mm, _address: number, pte: Cell, seen: Entry): Steps<void> {
-  for (let expected = seen; (expected & ACCESSED) !== 0; ) {
-    const now = yield* cpu.cmpxchg(pte, expected, pteMkold(expected), 'relaxed');
-    if (now === expected) return;
-    expected = now;
-  }
+  if ((seen & ACCESSED) !== 0) yield* cpu.cmpxchg(pte, seen, pteMkold(seen), 'relaxed');
 }
 
 /** __ptep_get_and_clear: xchg_relaxed. */

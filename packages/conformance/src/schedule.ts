@@ -21,6 +21,8 @@ export class EndlessExecution extends Error {
   override readonly name = 'EndlessExecution';
   /** Which of the two. */
   readonly schedule: Schedule;
+  /** Steps that were taken. */
+  readonly steps: number = MOST_STEPS;
 
   /** @param schedule which of the two */
   constructor(schedule: Schedule) {

@@ -51,8 +51,8 @@ export interface Kill {
   readonly message: string;
 }
 
-/** What a cell costs with a mutant: more than without; what goes wrong; or nothing, for it does not come to its end, and that says nothing. */
-export type Difference = Counts | Kill | null;
+/** What a cell costs with a mutant more than without, or what goes wrong. */
+export type Difference = Counts | Kill;
 
 /** A run of one cell. */
 export type Outcome =
@@ -163,7 +163,7 @@ export class Campaign {
     const { wrong } = compared;
     if (!(wrong instanceof Error)) return { by: 'oracle', oracle: wrong.oracle, message: wrong.message };
     if (!(wrong instanceof EndlessExecution)) return killOf(wrong);
-    return wrong.schedule === 'fair' ? { by: 'endless', oracle: 'endless', message: wrong.message } : null;
+    return { by: 'endless', oracle: 'endless', message: wrong.message };
   }
 
   /**

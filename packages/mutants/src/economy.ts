@@ -15,7 +15,7 @@
  * are compared one by one, in each cell, and over all of them.
  */
 import { type Machine, measure, type Path, type Violation } from '@mmu-gather/checker';
-import { type Cell, machineOf, type Schedule, scheduled } from '@mmu-gather/conformance';
+import { type Cell, EndlessExecution, machineOf, type Schedule, scheduled } from '@mmu-gather/conformance';
 import type { Switchboard } from './switchboard.ts';
 
 /** What is counted. */
@@ -74,7 +74,7 @@ export class Economy {
     const without = this.count(number, cell);
     this.#board.turn(mutant);
     try {
-      const mutated = SCHEDULES.map((schedule) => countsOf(cell, schedule));
+      const mutated = SCHEDULES.map((schedule, i) => countsOrSpins(cell, schedule, without[i]!));
       return countsBy((sort) => sum(mutated, sort) - sum(without, sort));
     } catch (error) {
       return { wrong: error instanceof Violated ? error.violation : (error as Error) };
@@ -117,6 +117,16 @@ function countsOf(cell: Cell, schedule: Schedule): Counts {
     kept: allocated,
     steps,
   };
+}
+
+/** Who spins where he waited does not get done while nobody else runs: that takes all the steps that anybody looks at, and changes nothing else. */
+function countsOrSpins(cell: Cell, schedule: Schedule, without: Counts): Counts {
+  try {
+    return countsOf(cell, schedule);
+  } catch (error) {
+    if (!(error instanceof EndlessExecution) || schedule === 'fair') throw error;
+    return { ...without, steps: error.steps };
+  }
 }
 
 function violationOf(machine: Machine, path: Path): Violation | undefined {

@@ -97,8 +97,8 @@ export class Trying {
     const answer = await this.#ground.crew.ask({ kind: 'cost', mutant, cells: cells.map(({ cell }) => cell) });
     const differences = answer !== LOST && answer.kind === 'costed' ? answer.differences : [];
     const differs = (one: Difference | undefined): boolean =>
-      one === null || (one !== undefined && ('by' in one || SORTS.some((sort) => one[sort] !== 0)));
-    const at = differences.findIndex((one) => one !== null && 'by' in one);
+      one !== undefined && ('by' in one || SORTS.some((sort) => one[sort] !== 0));
+    const at = differences.findIndex((one) => 'by' in one);
     return {
       costs: costsOf(differences),
       differing: cells.filter(({ part }, i) => part !== 'counted' && differs(differences[i])),
@@ -169,7 +169,7 @@ const ENDLESS: Pick<Fate, 'verdict' | 'kill'> = {
 };
 
 function costsOf(differences: readonly Difference[]): Costs {
-  const ends = differences.filter((each): each is Counts => each !== null && !('by' in each));
+  const ends = differences.filter((each): each is Counts => !('by' in each));
   const bySort = (of: (values: readonly number[]) => number): Counts =>
     countsBy((sort) => of(ends.map((each) => each[sort])));
   return {
