@@ -111,7 +111,7 @@ export const POWERPC_RADIX: Architecture = {
       'a collapse interrupts every CPU of the mm itself (serialize_against_pte_lookup, up to 6.0)',
     'powerpc-radix/page-sizes/merged':
       'the entry of a huge page is flushed where it is cleared (pmdp_huge_get_and_clear_full): only base pages are left to the gather',
-    'huge/munmap/free-first@deferral=counter':
+    'huge/munmap/free-first':
       'the entry of a huge page is flushed where it is cleared (pmdp_huge_get_and_clear_full), before the page can be freed',
     'munmap/both-ways/irqs-off': 'a broadcast does not wait for another CPU to take an interrupt',
     'nested-counters/zap-twice/own-hull':
