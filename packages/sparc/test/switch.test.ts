@@ -23,9 +23,9 @@ test(
       '0: read tlb_context_cache',
       '0: unlock ctx_alloc_lock',
       '0: or a.cpumask 1',
-      '0: xchg tsb.register[0]',
+      '0: write tsb.register[0]',
       '0: context 1, demapped',
-      '0: xchg tsb.register[0]',
+      '0: write tsb.register[0]',
       '0: unlock a.context.lock',
     ]);
     expect(m.words[m.sparc.tsbs.registers]).toBe(m.words[contextTsb(mm)]);
@@ -44,7 +44,7 @@ test(
     expect(m.takeLog().slice(4)).toEqual([
       '0: read a.cpumask',
       '0: context 1',
-      '0: xchg tsb.register[0]',
+      '0: write tsb.register[0]',
       '0: unlock a.context.lock',
     ]);
   }),
