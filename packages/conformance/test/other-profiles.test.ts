@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { cells, DEFAULT_PROFILES, PROFILES, runCell, SCENARIOS, X86 } from '../src/index.ts';
 
-const MAX_STATES = 250;
+const MAX_STATES = 500;
 /** The share of cells that are decided within it. */
 const DECIDED = 0.7;
 
