@@ -3,6 +3,7 @@
 //     npm run docs:mutants                            all architectures: hours
 //     npm run docs:mutants -- --arch x86              one
 //     npm run docs:mutants -- --arch x86 'x86/*'      one, of its own files; the other rows stay, but for mutants that are gone
+//     npm run docs:mutants -- --arch x86 --left       one, what is unexplained or unreached so far, or new
 //     npm run docs:mutants -- --from report.json      what `mmu-gather conformance --mutants --json` has printed
 //     npm run docs:mutants -- --checkpoint FILE       goes on with what this file knows; of other code it takes where mutants were killed
 //     npm run docs:mutants -- --page                  the page alone
@@ -20,6 +21,7 @@ const { values, positionals } = parseArgs({
   options: {
     arch: { type: 'string' },
     from: { type: 'string' },
+    left: { type: 'boolean' },
     page: { type: 'boolean' },
     jobs: { type: 'string' },
     checkpoint: { type: 'string' },
@@ -30,14 +32,38 @@ const VERDICTS = ['killed', 'covered', 'costs', 'either', 'ordered', 'elsewhere'
 const COLUMNS = ['verdict', 'line', 'kind', 'operator', 'mutant', 'where', 'oracle', 'note'];
 
 /** Runs the command: its JSON is too large for a pipe that is read at the end. */
-function campaigns(arch) {
-  const file = join(mkdtempSync(join(tmpdir(), 'mutants-')), 'report.json');
-  const args = ['conformance', '--mutants', ...positionals, '--json', ...(arch ? ['--arch', arch] : [])];
+async function campaigns(arch) {
+  const scratch = mkdtempSync(join(tmpdir(), 'mutants-'));
+  const file = join(scratch, 'report.json');
+  const which = values.left ? [`@${await listLeft(arch, join(scratch, 'left'))}`] : positionals;
+  const args = ['conformance', '--mutants', ...which, '--json', ...(arch ? ['--arch', arch] : [])];
   for (const name of ['jobs', 'checkpoint']) if (values[name] !== undefined) args.push(`--${name}`, values[name]);
   const stdio = ['ignore', openSync(file, 'w'), 'inherit'];
   const { status } = spawnSync(process.execPath, [join(root, 'packages/cli/dist/main.js'), ...args], { stdio });
   if (status !== 0 && status !== 1) throw new Error(`mmu-gather ${args.join(' ')} ended with ${status}`);
   return JSON.parse(readFileSync(file, 'utf8')).campaigns;
+}
+
+/** Writes the keys of what no table explains, and of what has no row in any, into a file. */
+async function listLeft(arch, file) {
+  if (arch === undefined) throw new Error('--left goes with --arch');
+  const all = tables();
+  const row = new Map(all.get(arch)?.map((found) => [found.mutant, found]));
+  const known = new Set([...all.values()].flat().map(({ mutant }) => mutant));
+  const own = (key) => SHARED.test(key) || arch.startsWith(key.split('/')[0]);
+  const isLeft = (key) => {
+    const verdict = row.get(key)?.verdict;
+    return verdict === undefined ? own(key) && !known.has(key) : verdict === 'unexplained' || verdict === 'unreached';
+  };
+  const left = (await mutations()).filter(({ key }) => isLeft(key));
+  writeFileSync(file, left.map(({ key }) => `${key}\n`).join(''));
+  return file;
+}
+
+/** All mutants of today's code. */
+async function mutations() {
+  const { Instrumented, suitePackages } = await import('../packages/mutants/dist/index.js');
+  return new Instrumented(suitePackages()).mutations;
 }
 
 /** A row of the table. */
@@ -124,12 +150,12 @@ function explained(all) {
 
 /** New rows, and the old ones of mutants that are still there, in the order of the sources. */
 async function merge({ arch, mutants }) {
-  const { Instrumented, suitePackages } = await import('../packages/mutants/dist/index.js');
   const rows = new Map([...read(arch), ...mutants.map(rowOf)].map((row) => [row.mutant, row]));
-  const { mutations } = new Instrumented(suitePackages());
   write(
     arch,
-    mutations.flatMap(({ key, site }) => (rows.has(key) ? [{ ...rows.get(key), line: String(site.line) }] : [])),
+    (await mutations()).flatMap(({ key, site }) =>
+      rows.has(key) ? [{ ...rows.get(key), line: String(site.line) }] : [],
+    ),
   );
 }
 
@@ -151,12 +177,18 @@ function listed(rows, tail) {
     .join('\n');
 }
 
-function page() {
+/** All tables, by architecture, as the page counts their rows. */
+function tables() {
   const archs = readdirSync(folder)
     .filter((name) => name.endsWith('.tsv'))
     .map((name) => name.replace('.tsv', ''))
     .toSorted();
-  const all = explained(new Map(archs.map((arch) => [arch, read(arch)])));
+  return explained(new Map(archs.map((arch) => [arch, read(arch)])));
+}
+
+function page() {
+  const all = tables();
+  const archs = [...all.keys()];
   const count = (rows, test) => String(rows.filter(test).length);
   const counts = archs.map((arch) => {
     const rows = all.get(arch);
@@ -204,7 +236,7 @@ function page() {
 mkdirSync(folder, { recursive: true });
 if (values.page !== true) {
   const found =
-    values.from === undefined ? campaigns(values.arch) : JSON.parse(readFileSync(values.from, 'utf8')).campaigns;
+    values.from === undefined ? await campaigns(values.arch) : JSON.parse(readFileSync(values.from, 'utf8')).campaigns;
   for (const campaign of found) await merge(campaign);
 }
 page();

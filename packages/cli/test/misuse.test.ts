@@ -67,6 +67,15 @@ const TRACE = join(FIXTURES, 'm02-lazy.trace.txt.gz');
 describe('one line, exit code 2', () => {
   test.for<[args: string[], line: RegExp]>([
     [[], /no command: give one of conformance, check, merge-reports, litmus, record, replay, stress, list, demo/],
+    [['conformance', '--mutants', '@no-such-file'], /--mutants: cannot read 'no-such-file'/],
+    [
+      ['conformance', '--mutants', `@${files}/empty.txt`],
+      /--mutants: .*empty.txt lists none: give the key of a mutant in each line/,
+    ],
+    [
+      ['conformance', '--mutants', `@${files}/list.json`],
+      /--mutants: .*list.json: there is no mutant '\[\]': a line is a key, as --json prints it/,
+    ],
     [['conformanc'], /unknown command 'conformanc'.*conformance/],
     [['conformance', '--jsn'], /unknown option '--jsn'.*--json/],
     [['conformance', 'extra'], /too many arguments/],

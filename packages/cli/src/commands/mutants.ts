@@ -1,6 +1,7 @@
 /**
  * `conformance --mutants`: the suite's own test. Each mutant of the algorithms' essential steps, and what notices it.
  */
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { ARCHITECTURES } from '@mmu-gather/conformance';
 import {
@@ -28,7 +29,7 @@ import { suggestion } from '../nearest.ts';
 
 /** Options that this command has of those of `conformance`. */
 export interface MutantOptions {
-  /** Files whose mutants are tried, `*` stands for anything; true: all. */
+  /** Files whose mutants are tried, `*` stands for anything; `@FILE` lists keys; true: all. */
   readonly mutants: string | true;
   /** Worker threads. */
   readonly jobs?: number;
@@ -106,9 +107,10 @@ function archsOf({ arch = [], ...options }: MutantOptions): readonly string[] {
   return arch.length === 0 || arch.includes('all') ? names : arch;
 }
 
-/** Which mutants a pattern of files selects. */
+/** Which mutants a pattern of files selects, or the list in a file. */
 function filterOf(pattern: string | true, mutations: readonly Mutation[]): (mutation: Mutation) => boolean {
   if (pattern === true) return () => true;
+  if (pattern.startsWith('@')) return listedIn(pattern.slice(1), mutations);
   const parts = pattern.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const shape = new RegExp(`^${parts.join('.*')}$`);
   const wanted = ({ site }: Mutation): boolean => shape.test(site.file);
@@ -117,6 +119,23 @@ function filterOf(pattern: string | true, mutations: readonly Mutation[]): (muta
   throw new Misuse(
     `--mutants: no file with mutants matches '${pattern}':${suggestion(pattern, files)} give one such as 'x86/*'`,
   );
+}
+
+/** The mutants of a file that has the key of one in each line. */
+function listedIn(file: string, mutations: readonly Mutation[]): (mutation: Mutation) => boolean {
+  let text;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Misuse(`--mutants: cannot read '${file}': ${(error as Error).message}`, { cause: error });
+  }
+  const keys = new Set(text.split('\n').filter((line) => line !== ''));
+  const known = new Set(mutations.map(({ key }) => key));
+  const [unknown] = [...keys].filter((key) => !known.has(key));
+  if (unknown !== undefined)
+    throw new Misuse(`--mutants: ${file}: there is no mutant '${unknown}': a line is a key, as --json prints it`);
+  if (keys.size === 0) throw new Misuse(`--mutants: ${file} lists none: give the key of a mutant in each line`);
+  return ({ key }) => keys.has(key);
 }
 
 async function campaign(
