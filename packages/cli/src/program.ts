@@ -53,7 +53,10 @@ function commands(done: (code: number) => void): Command {
 
   suiteOptions(program.command('conformance'))
     .description('Run the suite: every scenario must hold, every wrong twin must be refuted.')
-    .option('--mutants [files]', "instead: mutants of the algorithms, of 'x86/flush*', @FILE (keys) or all, and what notices them")
+    .option(
+      '--mutants [files]',
+      "instead: mutants of the algorithms, of 'x86/flush*', @FILE (keys) or all, and what notices them",
+    )
     .addHelpText('after', example("conformance --profile linux-6.18 --scenario 'bug:B13/*'"))
     .action(async ({ mutants, ...options }: SuiteOptions & Partial<MutantOptions>) => {
       if (mutants !== undefined) {

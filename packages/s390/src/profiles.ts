@@ -25,14 +25,15 @@ export interface S390Switches {
    * - `E0` (2.6): local never; lazily if the mm has one user and this CPU runs it. Nobody waits for anybody. Wrong (B80)
    * - `E1` (3.x to 4.8): both if no other CPU is attached, local if mm_cpumask has no other either. Count of attached CPUs and of
    *   flushers are one word in Linux, changed by an atomic operation with a result; here two, which loses nothing
-   * - `E2` (4.9 to 4.13): who attaches is in both masks before it waits; local if mm_cpumask is this CPU's, lazily if attach_mask is
+   * - `E2` (4.9 to 4.13): who attaches is in both masks before it waits; local if mm_cpumask is this CPU's, lazily if attach_mask is. Wrong where
+   *   a payment copies attach_mask meanwhile, and so takes the bit away (B79)
    * - `E3` (since 2017, b3e5dc45fd1e): in mm_cpumask only after it has waited
    */
   readonly era: 'E0' | 'E1' | 'E2' | 'E3';
   /**
    * What E3 lacks (Z-D1): between the end of its wait and its entry into mm_cpumask a CPU that attaches is not seen by a direct flush, which
-   * then purges locally. `none` is Linux, and wrong. Repairs: a direct flush looks at attach_mask too; mm_cpumask is set before the wait as
-   * well; or flush_count is waited for once more after mm_cpumask was set.
+   * then purges locally. `none` is Linux, and wrong. Repairs: a direct flush looks at attach_mask too; or flush_count is waited for once more after
+   * mm_cpumask was set. That it is set before the wait as well (`mask-twice`) is none where a payment copies attach_mask over it (B79).
    */
   readonly attachRepair: 'none' | 'test-attach' | 'mask-twice' | 'wait-twice';
   /** Whether flush_count += 1 comes before the masks are read: `full` is what the kernel assumes of interlocked updates. `none` is wrong. */

@@ -34,10 +34,10 @@ export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
   const { attached } = thisLowcore(cpu);
   const bit = 1 << cpu.id;
   const prev = cpu.read(attached);
+  if (detachBit === 'before-load') yield* detach(cpu, prev, next);
   cpu.write(attached, next.address);
   if (attachBit === 'before-wait') yield* cpu.atomicOr(attachMask(next), bit);
   if (era === 'E2' || attachRepair === 'mask-twice') yield* cpu.atomicOr(next.cpumask, bit);
-  if (detachBit === 'before-load') yield* detach(cpu, prev, next);
   if (invalidBetween) yield* loadInvalid(cpu);
   if (detachBit === 'after-load') yield* detach(cpu, prev, next);
 }

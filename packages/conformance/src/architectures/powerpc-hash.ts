@@ -165,6 +165,7 @@ export const POWERPC_HASH: Architecture = {
       'generations/skip-with-tables/skipped',
       'tables/munmap-*/naive',
       'fullmm/F2/*',
+      'fullmm/F2-elsewhere/nobody-leaves',
       'fullmm/F2-nested/naive',
       'fullmm/F3-exec/exit',
       'T17/naive',

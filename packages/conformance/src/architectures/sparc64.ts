@@ -110,6 +110,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'fullmm/F2-other-thread/no-wait',
     'fullmm/F2/adopted',
     'fullmm/F2/nobody-leaves',
+    'fullmm/F2-elsewhere/nobody-leaves',
     'fullmm/F3-exec/exit',
   ),
   ...mendsOf(

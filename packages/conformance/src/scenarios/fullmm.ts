@@ -6,6 +6,7 @@
 import type { Profile } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
+  doUserAddrFault,
   execMmap,
   exitMm,
   gupFast,
@@ -211,6 +212,46 @@ const f2Gup = defineScenario<Stage>({
   ],
 });
 
+const f2Elsewhere = defineScenario<Stage & { readonly other: Mm }>({
+  id: 'fullmm/F2-elsewhere',
+  title:
+    'an mm ends while the CPU that borrows it begins to run another one: told to leave when it has left, it keeps that',
+  source: 'J. Fitzhardinge, March 2009 (drop_other_mm_ref of Xen: "if (active_mm == mm)")',
+  cpus: 2,
+  profile: { fullmm: 'F2', tableFree: 'batched', ptReclaim: false, ...ONE_PAGE },
+  backend: { x86: { clearPrevBit: false }, riscv: { asidAllocator: true } },
+  setup(run) {
+    const stage = setStage(run, { touched: [0], lazy: [1] });
+    const other = run(0, mmAlloc);
+    run(0, (cpu) => mmap(cpu, other, 0, PAGE, RW_MEMORY));
+    run(0, (cpu) => doUserAddrFault(cpu, other, 0, true));
+    return { ...stage, other };
+  },
+  threads: ({ other }) => [
+    thread((cpu) => exitMm(cpu)),
+    thread(function* (cpu) {
+      yield* contextSwitch(cpu, other);
+      yield* userStore(cpu, other, 0, 1);
+    }),
+  ],
+  twins: [
+    {
+      id: 'fullmm/F2-elsewhere/bit-cleared',
+      why: 'a CPU leaves the mask before it loads other tables, as on x86 up to 6.12, and on riscv without ASIDs: it is not told',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: { x86: { clearPrevBit: true }, riscv: { stickyMask: false } },
+    },
+    {
+      id: 'fullmm/F2-elsewhere/nobody-leaves',
+      why: 'nobody leaves: the CPU that borrows the mm may walk its tables while they are freed',
+      oracle: 'O4',
+      property: 'TUAF',
+      profile: { fullmm: 'F3' },
+    },
+  ],
+});
+
 /** One mm after another on CPU 0; each is gone when the next begins. */
 function* oneAfterTheOther(cpu: Cpu): Steps<void> {
   for (let i = 0; i < 2; i++) {
@@ -319,4 +360,17 @@ const nestedF2 = nested(
 );
 
 /** All of them. */
-export const FULLMM: readonly AnyScenario[] = [f0, f1, keep, keepAlone, f2, f2Last, f2Gup, reuse, f3, t17, nestedF2];
+export const FULLMM: readonly AnyScenario[] = [
+  f0,
+  f1,
+  keep,
+  keepAlone,
+  f2,
+  f2Last,
+  f2Gup,
+  f2Elsewhere,
+  reuse,
+  f3,
+  t17,
+  nestedF2,
+];

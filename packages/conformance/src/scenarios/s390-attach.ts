@@ -180,10 +180,12 @@ const D1 = [
     asInLinux('s390/D1-test-attach'),
     unwaited('s390/D1-test-attach'),
   ]),
-  direct('s390/D1-mask-twice', 'mm_cpumask is set before the wait, too', { s390: { attachRepair: 'mask-twice' } }, [
-    asInLinux('s390/D1-mask-twice'),
-    unwaited('s390/D1-mask-twice'),
-  ]),
+  direct(
+    's390/D1-mask-twice',
+    'mm_cpumask is set before the wait, too, and nobody copies attach_mask',
+    { s390: { attachRepair: 'mask-twice' } },
+    [asInLinux('s390/D1-mask-twice'), unwaited('s390/D1-mask-twice')],
+  ),
   direct(
     's390/D1-wait-twice',
     'flush_count is waited for again after mm_cpumask was set',
@@ -245,6 +247,20 @@ const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
       oracle: ['O3', 'O9'],
       property: 'MISS',
       backend: { s390: { maskCopy: 'after-purge' } },
+    },
+    {
+      id: 'bug:B79/both-masks',
+      why: 'mm_cpumask is set before the wait only (4.9 to 4.13; the other half of the fix): the copy takes the bit of who attaches away',
+      oracle: ['O3', 'O9'],
+      property: 'MISS',
+      backend: { s390: { era: 'E2', attachRepair: 'none' } },
+    },
+    {
+      id: 'bug:B79/mask-twice',
+      why: 'mm_cpumask is set before the wait, and after it: between the copy and the second time a direct flush finds itself alone (Z-D1)',
+      oracle: ['O3', 'O9'],
+      property: 'MISS',
+      backend: { s390: { attachRepair: 'mask-twice' } },
     },
     {
       id: 'bug:B79/detached-early',
