@@ -3,10 +3,10 @@
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** Bytes for new objects, both halves: as many as processors have in their caches. They would grow to 128 MiB, and take longer. */
-const YOUNG = 16 * 2 ** 20;
+/** Bytes for new objects, both halves: more make the process larger, and it no faster. They would grow to 128 MiB. */
+const YOUNG = 64 * 2 ** 20;
 /** Percent of what is alive that garbage may come to: little is alive, and what V8 grants such a heap is several times as much. */
-const GARBAGE = 40;
+const GARBAGE = 100;
 
 let settled = false;
 

@@ -131,13 +131,15 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
 }
 
 /** Events in the model's words; most are already. */
-function translated(events: readonly TraceEvent[], arch: Architecture, probes: Probes): TraceEvent[] {
-  const all = [...events];
-  for (let at = 0; at < all.length; at++) {
-    const event = all[at]!;
-    if (event.kind !== 'lost' && event.kind !== 'truncated') all[at] = probes.complete(arch.recorded(event));
+function translated(events: readonly TraceEvent[], arch: Architecture, probes: Probes): readonly TraceEvent[] {
+  let all: TraceEvent[] | null = null;
+  for (let at = 0; at < events.length; at++) {
+    const event = events[at]!;
+    if (event.kind === 'lost' || event.kind === 'truncated') continue;
+    const said = probes.complete(arch.recorded(event));
+    if (said !== event) (all ??= [...events])[at] = said;
   }
-  return all;
+  return all ?? events;
 }
 
 function changeStep(step: Step, change: Change): void {

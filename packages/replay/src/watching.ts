@@ -22,7 +22,7 @@ export type Change = (action: Action) => Action | null;
 export interface Watching {
   readonly observer?: Observer;
   /** What becomes of the events of the recording: as they are, unless given. */
-  readonly filter?: (events: TraceEvent[]) => TraceEvent[];
+  readonly filter?: (events: readonly TraceEvent[]) => readonly TraceEvent[];
   /** What becomes of each action of the recording: as it is, unless given. */
   readonly change?: Change;
 }

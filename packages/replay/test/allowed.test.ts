@@ -21,6 +21,8 @@ const operation = (pid: number, time: number, until: number): Operation => ({
   line: 1,
   time,
   until,
+  assumed: null,
+  space: 0,
 });
 const flush = (reason: number, pages: number, cpu = 0): Flush => ({ time: 0, cpu, reason, pages, early: false });
 

@@ -3,23 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { type Answers, answersTo, Rounds } from '../src/model/answers.ts';
 import type { TaskEvent } from '../src/read/event.ts';
 import type { Step } from '../src/schedule/action.ts';
+import { stepOf } from '../src/schedule/window.ts';
 
 type More = Partial<Omit<Step, 'event' | 'next'>>;
 
 /** A step of task 10 on CPU 0, unless its fields say otherwise. */
 function step(kind: TaskEvent['kind'], fields: object = {}, more: More = {}): Step {
   const event = { line: 1, cpu: 0, pid: 10, tgid: 10, comm: 'task', flags: '.....', kind, ...fields };
-  return {
-    event: event as TaskEvent,
-    lost: null,
-    operation: null,
-    before: null,
-    after: null,
-    holds: 0,
-    passed: false,
-    next: null,
-    ...more,
-  };
+  return { ...stepOf(event as TaskEvent, null), ...more };
 }
 
 const queue = (): Step => step('csdQueueCpu', { func: 'flush_tlb_func', target: 1 });

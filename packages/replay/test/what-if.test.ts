@@ -77,6 +77,8 @@ function billed(id: string, arch: string): Bill {
     time: 0,
     id: 1,
     until: 0,
+    assumed: null,
+    space: 0,
   };
   scenario.threads(env, machine.kernel).forEach((thread, cpu) => {
     if (thread !== undefined) finish(thread(machine.cpus[cpu]!));

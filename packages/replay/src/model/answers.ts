@@ -10,7 +10,7 @@
  * (runner.ts). What it then does is the same, and takes ten times as long.
  */
 import type { Step } from '../schedule/action.ts';
-import { inHardirq, isQuiet, runsFlush } from '../schedule/context.ts';
+import { runsFlush } from '../schedule/context.ts';
 
 /** Steps that are looked at: interrupts are answered within a few. */
 const FAR = 256;
@@ -37,12 +37,11 @@ export function answersTo(step: Step, pid: number, changes: (step: Step) => bool
   const arrivals: Arrival[] = [];
   let at = step.next;
   for (let far = 0; at !== null && far < FAR; far++, at = at.next) {
-    const { event } = at;
+    const { event, cpu, inTask, own } = at;
     if (event.kind === 'mark' || at.lost !== null || changes(at)) return null;
-    const inTask = !inHardirq(event);
-    if (event.pid === pid && inTask && !isQuiet(event)) return { arrivals, until: event.time };
+    if (own && event.pid === pid) return { arrivals, until: event.time };
     if (at.holds > 0 || at.before !== null || at.after !== null || event.kind === 'schedSwitch') return null;
-    if (runsFlush(event) && (!inTask || event.pid === 0)) arrivals.push({ cpu: event.cpu, time: event.time });
+    if (runsFlush(event) && (!inTask || event.pid === 0)) arrivals.push({ cpu, time: event.time });
   }
   return null;
 }

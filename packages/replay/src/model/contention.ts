@@ -9,21 +9,35 @@
  *     flushes   2 or everything or nothing;  5 or everything or nothing
  */
 import type { Operation } from '../schedule/action.ts';
+import { firstFrom } from './ordered.ts';
+
+/** Operations that change entries of one address space. */
+interface Changes {
+  operations: Operation[];
+  /** They stand in the order in which they began, and `longest` is true of them. */
+  sorted: boolean;
+  /** How long the longest of them took. */
+  longest: number;
+}
 
 /** Where an address space's flushes were changed from outside. */
 export class Contention {
-  readonly #bySpace = new Map<number, Operation[]>();
-  readonly #spaces = new Map<number, number>();
+  /** By address of the mm. */
+  readonly #spaces = new Map<number, Changes>();
   /** Times of which the recorder lost events. */
   #gaps: { readonly time: number; readonly until: number }[] = [];
 
   /** An operation changes entries of an address space. */
   note(operation: Operation, space: number): void {
-    if (this.#spaces.get(operation.id) === space) return;
-    this.#spaces.set(operation.id, space);
-    const there = this.#bySpace.get(space);
-    if (there === undefined) this.#bySpace.set(space, [operation]);
-    else there.push(operation);
+    if (operation.space === space) return;
+    operation.space = space;
+    const there = this.#spaces.get(space);
+    if (there === undefined) {
+      this.#spaces.set(space, { operations: [operation], sorted: false, longest: 0 });
+    } else {
+      there.operations.push(operation);
+      there.sorted = false;
+    }
   }
 
   /** Events between two times were lost: what overlaps with them may overlap with an operation that nobody saw. */
@@ -33,22 +47,36 @@ export class Contention {
 
   /** Does another task's operation overlap with it, or may one do? */
   overlaps(operation: Operation): boolean {
-    const space = this.#spaces.get(operation.id);
-    if (space === undefined) return false;
+    const there = this.#spaces.get(operation.space);
+    if (there === undefined) return false;
     if (this.#gaps.some(({ time, until }) => time <= operation.until && until >= operation.time)) return true;
-    return this.#bySpace
-      .get(space)!
-      .some(({ pid, time, until }) => pid !== operation.pid && time <= operation.until && until >= operation.time);
+    if (!there.sorted) sort(there);
+    const { operations, longest } = there;
+    for (let at = firstFrom(operations, operation.time - longest, timeOf); at < operations.length; at++) {
+      const other = operations[at]!;
+      if (other.time > operation.until) return false;
+      if (other.pid !== operation.pid && other.until >= operation.time) return true;
+    }
+    return false;
   }
 
   /** Operations that ended before this time are not asked for any more. */
   forget(before: number): void {
     this.#gaps = this.#gaps.filter(({ until }) => until >= before);
-    for (const [space, operations] of this.#bySpace) {
-      const kept = operations.filter(({ until }) => until >= before);
-      for (const operation of operations) if (operation.until < before) this.#spaces.delete(operation.id);
-      if (kept.length === 0) this.#bySpace.delete(space);
-      else this.#bySpace.set(space, kept);
+    for (const [space, there] of this.#spaces) {
+      there.operations = there.operations.filter(({ until }) => until >= before);
+      // Those that are under way take longer by now.
+      there.sorted = false;
+      if (there.operations.length === 0) this.#spaces.delete(space);
     }
   }
+}
+
+const timeOf = ({ time }: Operation): number => time;
+
+/** By their beginning. Most are in that order already: they are noted when they take effect. */
+function sort(there: Changes): void {
+  there.operations.sort((a, b) => timeOf(a) - timeOf(b));
+  there.longest = there.operations.reduce((longest, { time, until }) => Math.max(longest, until - time), 0);
+  there.sorted = true;
 }

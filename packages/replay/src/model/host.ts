@@ -211,8 +211,8 @@ export class Host {
 
   /** States an assumption that an operation rests on. */
   note(operation: Operation, text: string): void {
-    this.#ledger.note(operation, text);
-    this.interrupts.note(operation, text);
+    if (operation.assumed === null) operation.assumed = [text];
+    else if (!operation.assumed.includes(text)) operation.assumed.push(text);
   }
 
   /** An address space of which nothing is known, but that it is not empty. */

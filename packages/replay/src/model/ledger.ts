@@ -1,5 +1,5 @@
 /**
- * Ledger: recorded and predicted flushes of each operation, and what had to be assumed for it.
+ * Ledger: recorded and predicted flushes of each operation.
  *
  *     exact      one recorded and one predicted flush of the same operation with equal CPU, reason and pages
  *     allowed    what is left over of them: the recorded one is another member of the set that the prediction stands in (allowed.ts),
@@ -25,7 +25,6 @@ interface Account {
   readonly operation: Operation;
   recorded: Flush[];
   predicted: Flush[];
-  notes: Set<string> | null;
   /** The settling at which it was last used. */
   used: number;
 }
@@ -73,12 +72,6 @@ export class Ledger {
     this.#account(operation).predicted.push(flush);
   }
 
-  /** An assumption that an operation rests on. */
-  note(operation: Operation, text: string): void {
-    const account = this.#account(operation);
-    (account.notes ??= new Set()).add(text);
-  }
-
   /** Pairs the flushes of operations that nothing was heard of since the last call but one; at the end, of all. */
   settle(end: boolean): void {
     this.#round++;
@@ -92,14 +85,18 @@ export class Ledger {
   #account(operation: Operation): Account {
     let account = this.#accounts.get(operation.id);
     if (account === undefined) {
-      account = { operation, recorded: [], predicted: [], notes: null, used: 0 };
+      account = { operation, recorded: [], predicted: [], used: 0 };
       this.#accounts.set(operation.id, account);
     }
     account.used = this.#round;
     return account;
   }
 
-  #pair({ operation, recorded, predicted, notes }: Account): void {
+  #pair({ operation, recorded, predicted }: Account): void {
+    if (recorded.length === predicted.length && recorded.every((flush, at) => equal(predicted[at]!, flush))) {
+      for (const flush of recorded) this.#exact(flush);
+      return;
+    }
     const open = [...predicted];
     for (const flush of predicted) this.#tally(flush).predicted++;
     const missed: Flush[] = [];
@@ -109,11 +106,11 @@ export class Ledger {
       else this.#tally(flush).matched++;
     }
     if (missed.length === 0 && open.length === 0) return;
-    const why = notes === null ? [] : [...notes];
+    const notes = operation.assumed ?? [];
     for (const flush of this.#allow(operation, missed, open, predicted)) {
-      this.differences.push({ operation, recorded: flush, predicted: take(open, flush, alike), notes: why });
+      this.differences.push({ operation, recorded: flush, predicted: take(open, flush, alike), notes });
     }
-    for (const flush of open) this.differences.push({ operation, recorded: null, predicted: flush, notes: why });
+    for (const flush of open) this.differences.push({ operation, recorded: null, predicted: flush, notes });
   }
 
   /** Takes out of both lists what sets explain. @returns the recorded ones that are left */
@@ -134,6 +131,14 @@ export class Ledger {
       this.#excuse(null, flush, pages.length);
     }
     return left;
+  }
+
+  /** A pair in which both are the same. */
+  #exact(flush: Flush): void {
+    const tally = this.#tally(flush);
+    tally.recorded++;
+    tally.predicted++;
+    tally.matched++;
   }
 
   #excuse(recorded: Flush | null, predicted: Flush | undefined, members: number): void {

@@ -6,7 +6,7 @@ import type { CsdQueueCpu, SchedSwitch, TlbFlush, TraceEvent } from '../read/eve
 import type { RecordedProcess } from '../read/recorder-notes.ts';
 import type { Machine } from '../facts.ts';
 import type { Action, Operation, Step } from '../schedule/action.ts';
-import { inHardirq, isInSwitch, isQuiet, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
+import { isInSwitch, leavesForGood, queuesFlush, runsFlush } from '../schedule/context.ts';
 import { type Alternatives, alternativesOf, MEMBERS } from './allowed.ts';
 import { type Answers, answersTo } from './answers.ts';
 import { Attached } from './attached.ts';
@@ -200,21 +200,19 @@ export class Model {
 
   /** Runs a step. */
   take(step: Step): void {
-    const { event } = step;
-    if (event.cpu >= this.host.cpus) return;
+    const { event, cpu, inTask, own } = step;
+    if (cpu >= this.host.cpus) return;
     if (event.kind === 'rssStat' && step.before === null && step.after === null) return;
     if (event.kind === 'mark') this.begin();
     this.now = event.time;
     this.host.at(event.time, this.#early);
-    if (step.lost !== null) for (const cpu of step.lost) this.#lose(cpu, event.time);
-    this.#seen[event.cpu] = event.time;
-    const current = this.#tasks.current(event.cpu);
-    if (current === null) this.#tasks.settle(event.cpu, this.#tasks.task(event.cpu, event.pid, event.comm));
+    if (step.lost !== null) for (const losing of step.lost) this.#lose(losing, event.time);
+    this.#seen[cpu] = event.time;
+    const current = this.#tasks.current(cpu);
+    if (current === null) this.#tasks.settle(cpu, this.#tasks.task(cpu, event.pid, event.comm));
     else if (current.met && current.pid === event.pid && event.tgid !== null) {
-      this.#tasks.join(event.cpu, current, event.tgid);
+      this.#tasks.join(cpu, current, event.tgid);
     }
-    const inTask = !inHardirq(event);
-    const own = inTask && !isQuiet(event);
     if (own) this.#goesOn(step);
     if (step.before !== null) for (const action of step.before) this.#act(step, action);
     // A fault begins with its event; whatever else stands at an event of its own task ends with it.
@@ -222,8 +220,8 @@ export class Model {
     if (event.kind === 'schedSwitch') this.#switch(event, step);
     else if (event.kind === 'tlbFlush') this.#record(event, step);
     else if (event.kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
-    else if (isInSwitch(event)) this.#moves.note(event.cpu, event.time);
-    else if (runsFlush(event) && (inHardirq(event) || event.pid === 0)) this.#runner.arrive(event.cpu);
+    else if (isInSwitch(event)) this.#moves.note(cpu, event.time);
+    else if (runsFlush(event) && (!inTask || event.pid === 0)) this.#runner.arrive(cpu);
     if (step.after !== null) for (const action of step.after) this.#act(step, action);
   }
 
@@ -268,7 +266,7 @@ export class Model {
   }
 
   #act(step: Step, action: Action): void {
-    const { cpu } = step.event;
+    const { cpu } = step;
     if (action.kind === 'hidden') {
       this.#hidden[action.placed]++;
       this.#tasks.settle(action.cpu, this.#tasks.task(action.cpu, action.pid, action.comm));

@@ -10,6 +10,7 @@
  * (enter_lazy_tlb, switch_mm_irqs_off), else where it is recorded.
  */
 import type { Operation } from '../schedule/action.ts';
+import { firstFrom } from './ordered.ts';
 
 /** Stamps tell apart what is further from each other than this, in ticks of the clock. */
 const NEAR = 1;
@@ -31,7 +32,7 @@ export class Moves {
   during({ cpu: own, time, until }: Operation): number[] {
     const moved: number[] = [];
     for (const [cpu, times] of this.#times.entries()) {
-      const first = times[firstFrom(times, time - NEAR)];
+      const first = times[firstFrom(times, time - NEAR, (at) => at)];
       if (cpu !== own && first !== undefined && first <= until + NEAR) moved.push(cpu);
     }
     return moved;
@@ -41,16 +42,4 @@ export class Moves {
   forget(before: number): void {
     this.#times = this.#times.map((times) => times.filter((at) => at >= before));
   }
-}
-
-/** Where in a list in order the numbers from one on begin. */
-function firstFrom(list: readonly number[], least: number): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (list[middle]! < least) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

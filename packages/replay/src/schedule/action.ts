@@ -31,6 +31,10 @@ export interface Operation {
   trims: boolean;
   /** Where in the program, or in the kernel, it was asked for, if stacks were recorded; else ''. */
   site: string;
+  /** What the model had to assume for it, each once; null: nothing. */
+  assumed: string[] | null;
+  /** Address of the mm whose entries it changes; 0 until it does. */
+  space: number;
 }
 
 // `interrupts`: the recording shows that it asked CPUs to flush, and the action stands where it did so first.
@@ -173,6 +177,13 @@ export type Action =
 /** An event in its place, with what takes effect there. */
 export interface Step {
   readonly event: TaskEvent;
+  // Asked of every event, many times: one shape, where events have one for each kind.
+  /** The event's CPU. */
+  readonly cpu: number;
+  /** It is no hardware interrupt's. */
+  readonly inTask: boolean;
+  /** It shows its task at its own work: no interrupt's, and not written from below an operation. */
+  readonly own: boolean;
   /** CPUs of which events were lost before this one; null: none. */
   readonly lost: readonly number[] | null;
   /** The operation that the event belongs to: set on tlbFlush, schedSwitch and requests to flush. */

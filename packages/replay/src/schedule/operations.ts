@@ -26,7 +26,7 @@ import type {
 import { isUserfaultfd } from '../read/userfaultfd.ts';
 import type { FaultAction, Operation, OperationKind, Step, SyscallAction } from './action.ts';
 import { Ahead } from './ahead.ts';
-import { inHardirq, isQuiet, leavesForGood, queuesFlush, runsFlush } from './context.ts';
+import { inHardirq, leavesForGood, queuesFlush, runsFlush } from './context.ts';
 import { Attribution } from './attribution.ts';
 import { Rss } from './rss.ts';
 import type { Sites } from './sites.ts';
@@ -86,10 +86,14 @@ export class Operations {
     }
     this.#attribution.pass(event);
     if (event.kind === 'trimArrives') this.#attribution.trims();
-    if (inHardirq(event) || (event.pid === 0 && runsFlush(event))) {
-      if (runsFlush(event)) this.#attribution.runs(event.cpu);
+    if (!step.inTask || (event.pid === 0 && runsFlush(event))) {
+      if (runsFlush(event)) this.#attribution.runs(step.cpu);
     } else {
-      this.#takeOwn(step, event);
+      const task = this.#task(event.pid);
+      task.cpu = step.cpu;
+      task.process = event.tgid;
+      if (step.own) this.#takeOwn(task, step, event);
+      else this.#takeQuiet(task, step, event);
     }
     if (event.kind === 'schedSwitch') {
       step.operation = this.#operation('switch', 'switch', event);
@@ -123,37 +127,53 @@ export class Operations {
     }
   }
 
-  /** An event of a task's own context. */
-  #takeOwn(step: Step, event: TaskEvent): void {
-    const task = this.#task(event.pid);
-    task.cpu = event.cpu;
-    task.process = event.tgid;
-    if (queuesFlush(event) || runsFlush(event)) {
-      this.#anchor(task, step);
-      if (event.kind !== 'csdQueueCpu') return;
-      if (task.last !== null) this.#attribution.asks(task.last, event.target);
-      step.operation = task.last ?? this.#operation('unknown', event.comm, event);
-      return;
+  /** An event that was written from below what a task is at. */
+  #takeQuiet(task: Task, step: Step, event: TaskEvent): void {
+    switch (event.kind) {
+      case 'csdQueueCpu':
+      case 'csdFunctionEntry':
+        if (!queuesFlush(event) && !runsFlush(event)) break;
+        this.#anchor(task, step);
+        if (event.kind !== 'csdQueueCpu') return;
+        if (task.last !== null) this.#attribution.asks(task.last, event.target);
+        step.operation = task.last ?? this.#operation('unknown', event.comm, event);
+        return;
+      case 'rssStat':
+        this.#takeRss(task, step, event);
+        break;
+      case 'flushCall':
+        if (event.asks) this.#anchor(task, step);
+        if (task.last !== null) this.#attribution.sends(task.last);
+        break;
+      case 'forkCopies':
+        this.#forks(task, step);
+        break;
+      case 'areaFound':
+      case 'areasGo':
+        this.#takeArea(task, step, event);
+        break;
+      case 'tablesMove':
+        task.shift = event.from - event.to;
+        break;
+      case 'advisedRanges':
+        if (task.syscall !== null) task.syscall.ranges = event.ranges;
+        break;
+      case 'pageReturns':
+        task.syscall?.returned.push(event.address);
+        break;
+      case 'pagePresent':
+        if (task.fault === null) break;
+        this.#showsCopies ||= event.copies;
+        task.fault.present = true;
+        task.fault.copied ||= event.copies;
+        break;
+      default:
     }
-    if (event.kind === 'rssStat') this.#takeRss(task, step, event);
-    if (event.kind === 'flushCall') {
-      if (event.asks) this.#anchor(task, step);
-      if (task.last !== null) this.#attribution.sends(task.last);
-    }
-    if (event.kind === 'forkCopies') this.#forks(task, step);
-    if (event.kind === 'areaFound' || event.kind === 'areasGo') this.#takeArea(task, step, event);
-    if (event.kind === 'tablesMove') task.shift = event.from - event.to;
-    if (event.kind === 'advisedRanges' && task.syscall !== null) task.syscall.ranges = event.ranges;
-    if (event.kind === 'pageReturns') task.syscall?.returned.push(event.address);
-    if (event.kind === 'pagePresent' && task.fault !== null) {
-      this.#showsCopies ||= event.copies;
-      task.fault.present = true;
-      task.fault.copied ||= event.copies;
-    }
-    if (isQuiet(event)) {
-      if (task.fault !== null) task.fault.seen = event.time;
-      return;
-    }
+    if (task.fault !== null) task.fault.seen = event.time;
+  }
+
+  /** An event of a task's own work. */
+  #takeOwn(task: Task, step: Step, event: TaskEvent): void {
     this.#closeMiss(task, step);
     if (event.kind !== 'schedSwitch') this.#closeFault(task, step);
     else if (!this.#waits(task, step, event) && !isHeldUp(task, event)) this.#closeFault(task, step);
@@ -452,7 +472,21 @@ export class Operations {
   #operation(kind: OperationKind, name: string, event: TaskEvent): Operation {
     const { pid, cpu, line, time } = event;
     const args = event.kind === 'sysEnter' ? event.args : NO_ARGS;
-    return { id: this.#ids++, kind, name, args, pid, cpu, line, time, until: time, trims: false, site: '' };
+    return {
+      id: this.#ids++,
+      kind,
+      name,
+      args,
+      pid,
+      cpu,
+      line,
+      time,
+      until: time,
+      trims: false,
+      site: '',
+      assumed: null,
+      space: 0,
+    };
   }
 
   #task(pid: number): Task {

@@ -7,6 +7,7 @@
  */
 import type { TaskEvent } from '../read/event.ts';
 import type { Action, Step } from './action.ts';
+import { inHardirq, isQuiet } from './context.ts';
 
 /** Steps that may wait. A fork that copies a large process writes some thousand rss_stat events before it returns. */
 const LIMIT = 100_000;
@@ -23,16 +24,7 @@ export class Window {
 
   /** Takes an event in. @param lost CPUs of which events were lost before it */
   push(event: TaskEvent, lost: readonly number[] | null = null): Step {
-    const step: Step = {
-      event,
-      lost,
-      operation: null,
-      before: null,
-      after: null,
-      holds: 0,
-      passed: false,
-      next: null,
-    };
+    const step = stepOf(event, lost);
     if (this.#last !== null) this.#last.next = step;
     this.#last = step;
     this.#first ??= step;
@@ -71,4 +63,22 @@ export class Window {
     else if (step.after === null) step.after = [action];
     else step.after.push(action);
   }
+}
+
+/** An event that nothing takes effect at so far. @param lost CPUs of which events were lost before it */
+export function stepOf(event: TaskEvent, lost: readonly number[] | null): Step {
+  const inTask = !inHardirq(event);
+  return {
+    event,
+    cpu: event.cpu,
+    inTask,
+    own: inTask && !isQuiet(event),
+    lost,
+    operation: null,
+    before: null,
+    after: null,
+    holds: 0,
+    passed: false,
+    next: null,
+  };
 }

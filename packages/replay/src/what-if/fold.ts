@@ -15,7 +15,7 @@ const OF_INTERRUPTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Puts events on fewer CPUs. */
-export function foldCpus(cpus: number): (events: TraceEvent[]) => TraceEvent[] {
+export function foldCpus(cpus: number): (events: readonly TraceEvent[]) => TraceEvent[] {
   return (events) => {
     const kept = events.filter(({ kind }) => !OF_INTERRUPTS.has(kind));
     for (const event of kept) if ('cpu' in event) event.cpu %= cpus;
