@@ -22,8 +22,9 @@ export interface Module {
   readonly text: string;
 }
 
-/** Files without steps of an algorithm: what hardware does, what kernels select, what is named. */
-const NO_ALGORITHM = /(^|\/)(isa|profiles|axes|index|geometry|struct|steps|cpu|kernel|trace|layout|conflicts)\.ts$/;
+/** Files without steps of an algorithm: what hardware does, what kernels select, what is named, what steps are taken to cost. */
+const NO_ALGORITHM =
+  /(^|\/)(isa|profiles|axes|index|geometry|struct|steps|cpu|kernel|trace|layout|conflicts|costs)\.ts$/;
 
 /** The modules of some packages, in the order of packages and names. */
 export function modulesOf(packages: readonly Sources[]): Module[] {
