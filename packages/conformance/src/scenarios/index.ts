@@ -47,6 +47,7 @@ import { PAGE_WORDS } from './page-words.ts';
 import { PFNMAP } from './pfnmap.ts';
 import { RADIX_FLUSHES } from './powerpc-radix-flush.ts';
 import { RADIX_HUGE } from './powerpc-radix-huge.ts';
+import { RADIX_COPROS } from './powerpc-radix-copro.ts';
 import { RADIX_FORMS } from './powerpc-radix-forms.ts';
 import { RADIX_PIDS } from './powerpc-radix-pids.ts';
 import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
@@ -179,6 +180,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RADIX_FORMS,
   ...RADIX_HUGE,
   ...RADIX_TRIMMING,
+  ...RADIX_COPROS,
   ...RADIX_PIDS,
   ...HUGE,
   ...COLLAPSE,

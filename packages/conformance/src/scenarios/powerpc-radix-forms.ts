@@ -5,7 +5,18 @@
  *     this CPU alone     tlbie     interrupts (tlbie reaches nobody)     H_RPT_INVALIDATE (the guest has no tlbie)
  */
 import type { Run } from '@mmu-gather/checker';
-import type { Cell, Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
+import {
+  type Address,
+  type Cell,
+  type Cpu,
+  EVERYTHING,
+  type Mm,
+  type Steps,
+  tlbFinishMmu,
+  tlbGatherMmu,
+  tlbRemoveTable,
+} from '@mmu-gather/core/stepped';
+import { doUserAddrFault, madviseDontneed, mmAlloc, mmap } from '@mmu-gather/mm/stepped';
 import {
   mmActiveCpus,
   mmContextAddCopro,
@@ -18,7 +29,17 @@ import {
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { RADIX, radix } from './powerpc-radix-flush.ts';
 import { counted } from './powerpc-radix-trim.ts';
-import { keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import {
+  keptPages,
+  type Mapping,
+  mappingOf,
+  PAGE,
+  putUnmapped,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  toUser,
+} from './stage.ts';
 
 /** The pages of the second table, which lie not at the beginning. */
 interface Pages extends Stage {
@@ -36,7 +57,7 @@ interface Form {
   readonly pages: 1 | 2;
   /** Whether the table that they stand in is unlinked, too, and freed. */
   readonly table: boolean;
-  readonly flush: (cpu: Cpu, mm: Mm) => Steps<void>;
+  readonly flush: (cpu: Cpu, mm: Mm, table: Address) => Steps<void>;
   readonly switches?: Readonly<Record<string, unknown>>;
 }
 
@@ -60,6 +81,19 @@ const FORMS: readonly Form[] = [
     switches: { ceiling: 1, localCeiling: 1 },
   },
   { name: 'mm', pages: 2, table: false, flush: (cpu, mm) => cpu.kernel.backend.flushTlbMm(cpu, mm) },
+  {
+    name: 'all',
+    pages: 2,
+    table: true,
+    flush: (cpu, mm) => cpu.kernel.backend.flushTlbGen(cpu, mm, 0, EVERYTHING, 0, true, 0),
+  },
+  {
+    name: 'collapsed',
+    pages: 2,
+    table: true,
+    flush: (cpu, mm, table) => cpu.kernel.backend.pte.pmdpCollapseFlush!(cpu, mm, START, table),
+    switches: { collapseFlush: 'pages' },
+  },
   {
     name: 'table',
     pages: 2,
@@ -85,7 +119,7 @@ const MEANS: readonly { readonly name: string; readonly switches: Readonly<Recor
 function* clear(cpu: Cpu, { mm, pages }: Pages, { pages: count, table, flush }: Form): Steps<void> {
   for (const { pte } of pages.slice(0, count)) yield* cpu.writeOnce(pte, 0);
   if (table) yield* cpu.writeOnce(pages[0]!.pmd, 0);
-  yield* flush(cpu, mm);
+  yield* flush(cpu, mm, pages[0]!.table);
   cpu.claim.limit(cpu.read(mm.pgd), { start: START, end: START + count * PAGE }, 'none');
   if (table) yield* cpu.free('table', pages[0]!.table);
 }
@@ -150,6 +184,110 @@ const alone = FORMS.map((form) => {
       },
     ],
   });
+});
+
+/** No CPU has used the mm: nothing is flushed (FLUSH_TYPE_NONE, 5.12), unless somebody has come to it by then. */
+const unused = FORMS.map((form) => {
+  const id = `powerpc-radix/form/${form.name}/unused`;
+  return defineScenario<Pages>({
+    id,
+    title: `entries are cleared and flushed of an mm that no CPU has run, while one comes to run it: ${form.name}`,
+    source: 'arch/powerpc/mm/book3s64/radix_tlb.c flush_type_needed',
+    cpus: 2,
+    only: RADIX,
+    backend: radix({ ...form.switches }),
+    setup(run) {
+      const mm = run(0, mmAlloc);
+      run(0, (cpu) => mmap(cpu, mm, START, END - START, RW_MEMORY));
+      const pages = [START, START + PAGE].map((address) => {
+        run(0, (cpu) => doUserAddrFault(cpu, mm, address, true));
+        return mappingOf(run, mm, address);
+      });
+      return { mm, at: START, pages };
+    },
+    threads: (env) => [thread((cpu) => clear(cpu, env, form)), thread((cpu) => toUser(cpu, env.mm))],
+    holds: ({ pages }) => keptPages(pages.slice(0, form.pages).map(({ page }) => page)),
+    twins: [
+      {
+        id: `${id}/not-flushed`,
+        why: 'nothing is flushed, whoever has come',
+        oracle: ['O2', 'O4'],
+        property: 'MISS',
+        threads: (env) => [
+          thread((cpu) => clear(cpu, env, { ...form, flush: nothing })),
+          thread((cpu) => toUser(cpu, env.mm)),
+        ],
+      },
+    ],
+  });
+});
+
+interface Mapped extends Stage {
+  readonly p0: Mapping;
+}
+
+/** process_madvise, from a CPU that has nothing to do with the mm. */
+const outside = defineScenario<Mapped>({
+  id: 'powerpc-radix/madvise-unused',
+  title: 'a page is taken from an mm that no CPU has run, while one comes to run it',
+  source: 'arch/powerpc/mm/book3s64/radix_tlb.c flush_type_needed',
+  cpus: 2,
+  only: RADIX,
+  setup(run) {
+    const mm = run(0, mmAlloc);
+    run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+    run(0, (cpu) => doUserAddrFault(cpu, mm, 0, true));
+    return { mm, at: 0, p0: mappingOf(run, mm, 0) };
+  },
+  threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, 0, PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'powerpc-radix/madvise-unused/freed-first',
+      why: 'the page is freed, and nothing is flushed, whoever has come',
+      oracle: ['O1', 'O16'],
+      property: 'FUAF',
+      threads: ({ mm, p0 }) => [
+        thread(function* (cpu) {
+          yield* cpu.writeOnce(p0.pte, 0);
+          yield* putUnmapped(cpu, p0.page);
+        }),
+        thread((cpu) => toUser(cpu, mm)),
+      ],
+    },
+  ],
+});
+
+/** An empty table, and nothing else, goes by a gather in which nobody has named a size of pages. */
+function* gatherTable(cpu: Cpu, { mm, pages }: Pages): Steps<void> {
+  const [{ pmd, table }] = pages as readonly [Mapping];
+  yield* cpu.writeOnce(pmd, 0);
+  const tlb = yield* tlbGatherMmu(cpu, mm);
+  yield* tlbRemoveTable(cpu, tlb, table, START, 0);
+  yield* tlbFinishMmu(cpu, tlb, START, END);
+}
+
+const unsized = defineScenario<Pages>({
+  id: 'powerpc-radix/gather-unsized',
+  title:
+    'a gather has a table and no page, and nobody has named a size of pages: all of the PID is flushed, ways to tables, too',
+  source: 'radix__tlb_flush: page_size 0',
+  cpus: 2,
+  only: RADIX,
+  setup(run) {
+    const env = setPages(run);
+    run(0, (cpu) => madviseDontneed(cpu, env.mm, START, END - START));
+    return env;
+  },
+  threads: (env) => [thread((cpu) => gatherTable(cpu, env))],
+  twins: [
+    {
+      id: 'powerpc-radix/gather-unsized/no-pwc',
+      why: 'RIC 0: the other thread walks through the table that it has cached',
+      oracle: 'O4',
+      property: 'TUAF',
+      backend: radix({ gatherPwc: false }),
+    },
+  ],
 });
 
 const copros = defineScenario<Stage>({
@@ -217,4 +355,4 @@ const offline = defineScenario<Stage & { readonly mask: Cell }>({
 });
 
 /** All of them. */
-export const RADIX_FORMS: readonly AnyScenario[] = [...byMeans, ...alone, copros, offline];
+export const RADIX_FORMS: readonly AnyScenario[] = [...byMeans, ...alone, ...unused, outside, unsized, copros, offline];

@@ -1,29 +1,12 @@
 /**
  * powerpc radix: how CPUs leave mm_cpumask, and who must not. Whoever has left is not flushed any more.
  */
-import type { Layout } from '@mmu-gather/checker';
-import { type Cell, type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
-import {
-  contextSwitch,
-  exitMm,
-  kthreadUseMm,
-  madviseDontneed,
-  mmAlloc,
-  mmap,
-  mmget,
-  munmap,
-} from '@mmu-gather/mm/stepped';
-import {
-  mmContextAddCopro,
-  mmActiveCpus,
-  mmContextRemoveCopro,
-  mmPid,
-  radixCpuOffline,
-  radixCpuOnline,
-} from '@mmu-gather/powerpc/stepped';
+import type { Cell, Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
+import { contextSwitch, kthreadUseMm, madviseDontneed, mmAlloc, mmget, munmap } from '@mmu-gather/mm/stepped';
+import { mmActiveCpus, radixCpuOffline, radixCpuOnline } from '@mmu-gather/powerpc/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { clearFlush, type OnePage, RADIX, radix } from './powerpc-radix-flush.ts';
-import { mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 /** active_cpus says how many CPUs are in the mask. For scenarios without coprocessors. */
 export function counted(peek: (cell: Cell) => number, { mm }: Stage): string | undefined {
@@ -245,6 +228,34 @@ const twice = defineScenario<OnePage>({
   ],
 });
 
+/** A kernel thread flushes an mm that only its own CPU has run. */
+const last = defineScenario<OnePage>({
+  id: 'powerpc-radix/trim-alone',
+  title:
+    'a kernel thread takes a page from an mm that its CPU alone is in the mask of, and leaves it on that occasion; meanwhile the thread wakes up elsewhere',
+  source: 'flush_type_needed: active_cpus is 1, and the mm is not the current one, 2020-12-17',
+  cpus: 2,
+  only: RADIX,
+  profiles: ['linux-6.18'],
+  backend: radix({ trimTimer: 1 }),
+  setup(run) {
+    const stage = setStage(run, { touched: [0], running: [0] });
+    run(0, (cpu) => contextSwitch(cpu, null));
+    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  },
+  threads: (env) => [thread((cpu) => clearFlush(cpu, env)), thread((cpu) => toUser(cpu, env.mm))],
+  final: (peek, stage) => (peek(stage.mm.cpumask) === 1 << 1 ? counted(peek, stage) : 'the mask was not trimmed'),
+  twins: [
+    {
+      id: 'powerpc-radix/trim-alone/never',
+      why: 'it stays in the mask as long as it is alone in it',
+      oracle: 'assert',
+      property: 'MISS',
+      backend: radix({ trimTimer: 0 }),
+    },
+  ],
+});
+
 const offline = defineScenario<Stage>({
   id: 'powerpc-radix/offline',
   title: 'a CPU that ran the mm went offline, and comes back to it; meanwhile the only thread has unmapped a page',
@@ -276,103 +287,5 @@ const offline = defineScenario<Stage>({
   ],
 });
 
-/** A coprocessor walks an mm's tables: it has the PID, is in no mask, and takes no interrupts. Here it is a CPU. */
-function* coprocessor(cpu: Cpu, mm: Mm): Steps<void> {
-  yield* cpu.loadContext(cpu.read(mm.pgd), cpu.read(mmPid(mm)), true);
-  yield* cpu.enterUser();
-}
-
-/** A coprocessor stops. */
-function* coprocessorStops(cpu: Cpu): Steps<void> {
-  yield* cpu.enterKernel();
-  yield* cpu.loadContext(0, 0, true);
-}
-
-/** With what a flush reaches a coprocessor. */
-function copro(name: string, title: string, switches: Readonly<Record<string, unknown>>): AnyScenario {
-  return defineScenario<Stage>({
-    id: `powerpc-radix/${name}`,
-    title,
-    source: 'mm_context_add_copro; flush_type_needed, _tlbiel_va_range_multicast',
-    cpus: 2,
-    only: RADIX,
-    backend: radix(switches),
-    setup(run) {
-      const stage = setStage(run, { touched: [0], running: [0] });
-      run(0, (cpu) => mmContextAddCopro(cpu, stage.mm));
-      run(1, (cpu) => coprocessor(cpu, stage.mm));
-      return stage;
-    },
-    threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
-    twins: [
-      {
-        id: `powerpc-radix/${name}/uncounted`,
-        why: 'coprocessors are not asked for: a flush of the CPUs of the mask does not reach them',
-        oracle: ['O4', 'O1'],
-        property: 'FUAF',
-        backend: radix({ countCopros: false, tlbie: false }),
-      },
-    ],
-  });
-}
-
-let nextMm: Cell;
-
-const detached = defineScenario<Stage & { readonly daemon: Mm }>({
-  id: 'powerpc-radix/copro-detached',
-  title:
-    'a coprocessor has stopped and is detached, the mm ends, and the coprocessor gets another mm, which has the PID',
-  source: 'mm_context_remove_copro: flush first, then stop counting',
-  cpus: 2,
-  only: RADIX,
-  pools: { mm: 3, page: 4, table: 6, vma: 2 },
-  reserve(layout: Layout) {
-    nextMm = layout.reserve('next_mm', ['']);
-  },
-  setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0] });
-    run(0, (cpu) => mmContextAddCopro(cpu, stage.mm));
-    run(1, (cpu) => coprocessor(cpu, stage.mm));
-    run(1, (cpu) => coprocessorStops(cpu));
-    return { ...stage, daemon: run(0, mmAlloc) };
-  },
-  threads: ({ mm, daemon }) => [
-    thread(function* (cpu) {
-      yield* mmContextRemoveCopro(cpu, mm);
-      yield* exitMm(cpu);
-      yield* contextSwitch(cpu, daemon);
-      const next = yield* mmAlloc(cpu);
-      yield* mmap(cpu, next, 0, PAGE, RW_MEMORY);
-      yield* mmContextAddCopro(cpu, next);
-      yield* cpu.storeRelease(nextMm, next.address);
-    }),
-    thread(function* (cpu) {
-      yield* coprocessor(cpu, Mm.at(yield* cpu.waitFor(nextMm, 'notEqual', 0)));
-    }),
-  ],
-  twins: [
-    {
-      id: 'powerpc-radix/copro-detached/flush-last',
-      why: 'it is flushed when it is no more counted, that is, not at all: it finds what it knew of the PID',
-      oracle: ['O8', 'O4'],
-      property: 'ALIAS',
-      backend: radix({ coproFlush: 'after-detach' }),
-    },
-  ],
-});
-
 /** All of them. */
-export const RADIX_TRIMMING: readonly AnyScenario[] = [
-  useMm,
-  lazy,
-  clock,
-  second,
-  outside,
-  twice,
-  offline,
-  copro('copro', 'a page of an mm that a coprocessor uses is unmapped by its only thread: the flush is broadcast', {}),
-  detached,
-  copro('copro-multicast', 'the same where CPUs are interrupted: a tlbie follows for the coprocessor', {
-    tlbie: false,
-  }),
-];
+export const RADIX_TRIMMING: readonly AnyScenario[] = [useMm, lazy, clock, second, outside, twice, last, offline];

@@ -9,6 +9,7 @@ import type { RadixSwitches } from './profiles.ts';
 export const RADIX_AXES: Axes<RadixSwitches> = {
   pids: COUNT,
   isa31: axis([false, true]),
+  keepsNarrower: axis([false], [true]),
   tlbSets: COUNT,
   errata: axis(['none', 'stq', 'erat', 'both']),
   gtse: axis([true, false]),
@@ -37,6 +38,7 @@ export const RADIX_AXES: Axes<RadixSwitches> = {
   teardownRic: COUNT,
   prtbCleared: axis(['before-flush'], ['after-flush']),
   leaveFlushes: axis([true], [false]),
+  collapseFlush: axis(['by-page-size', 'pages']),
   collapsePwc: axis([true], [false]),
   hugeZapFlush: axis([true], [false]),
   pidTurns: COUNT,

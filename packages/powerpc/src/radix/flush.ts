@@ -174,8 +174,8 @@ export function radixFlushTlbRangeLevel(cpu: Cpu, mm: Mm, start: number, end: nu
 export function* radixFlushTlbCollapsedPmd(cpu: Cpu, mm: Mm, start: number): Steps<void> {
   const { geometry } = cpu.kernel;
   const pid = cpu.read(mmPid(mm));
-  const alsoPwc = radixOf(cpu).switches.collapsePwc;
-  if (geometry.pageShift === PAGE_SHIFT) {
+  const { collapsePwc: alsoPwc, collapseFlush } = radixOf(cpu).switches;
+  if (collapseFlush === 'by-page-size' && geometry.pageShift === PAGE_SHIFT) {
     yield* alsoPwc ? radixFlushAllMm(cpu, mm, false) : radixFlushTlbMm(cpu, mm);
     return;
   }

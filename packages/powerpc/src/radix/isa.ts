@@ -52,8 +52,12 @@ export function radixAllScope(broadcast: boolean): Scope {
   return { asid: ALL_ASIDS, leaves: ALL, walks: ALL, globals: true, broadcast, roots: true };
 }
 
-/** A CPU with radix tables and this many PIDs, the kernel's included. */
-export function radixIsa(pids: number): Isa {
+/**
+ * A CPU with radix tables.
+ * @param pids how many there are, the kernel's included
+ * @param keepsNarrower whether it goes on with an entry by which it has faulted, as a nest MMU does
+ */
+export function radixIsa(pids: number, keepsNarrower: boolean): Isa {
   const va =
     (broadcast: boolean) =>
     (pid: number, address: number, size: number): Scope =>
@@ -70,6 +74,7 @@ export function radixIsa(pids: number): Isa {
     broadcasts: true,
     unorderedBroadcasts: true,
     cleanWalks: true,
+    keepsNarrower,
     accessed: 'hardware',
     dirty: 'hardware',
     instructions: {

@@ -11,6 +11,11 @@ export interface RadixSwitches {
   readonly pids: number;
   /** ISA 3.1 (POWER10): tlbiel of a PID is one instruction, and the nest MMU walks again when an entry does not allow enough. */
   readonly isa31: boolean;
+  /**
+   * Whether a fault leaves what it used. Only the nest MMU is so, before ISA 3.1. Here coprocessors are CPUs, so all of them are: for machines on which
+   * no other CPU runs user code of the mm.
+   */
+  readonly keepsNarrower: boolean;
   /** Sets of the TLB that tlbiel of a PID loops over before ISA 3.1: 128 on POWER9. */
   readonly tlbSets: number;
   /**
@@ -82,6 +87,11 @@ export interface RadixSwitches {
   readonly fixups: boolean;
   /** Whether tlb_flush drops the page walk cache when tables were freed. False is wrong (bug B88). */
   readonly gatherPwc: boolean;
+  /**
+   * What a collapse flushes. `by-page-size`: with base pages of 4 KiB the whole mm, with larger ones each page. `pages`: each page, whatever its size.
+   * No kernel of 4 KiB does that; tables that are explored have no larger pages.
+   */
+  readonly collapseFlush: 'by-page-size' | 'pages';
   /** RIC of the last flush of an mm: 2 drops what is cached of the process table. 0 is wrong: the PID is given to somebody else. */
   readonly teardownRic: 0 | 2;
   /** Whether the process table forgets an mm before its last flush. `after-flush` is wrong: it can be cached again. */
@@ -119,6 +129,7 @@ export interface RadixSwitches {
 export const RADIX_LINUX_5_11: RadixSwitches = {
   pids: 4096,
   isa31: false,
+  keepsNarrower: false,
   tlbSets: 128,
   errata: 'both',
   gtse: true,
@@ -130,6 +141,7 @@ export const RADIX_LINUX_5_11: RadixSwitches = {
   rangePwc: false,
   lazyTlb: 'refcount',
   collapseSerializes: true,
+  collapseFlush: 'by-page-size',
   needsFlushRule: 'always',
   trimBits: 'target',
   offlineLeaves: true,

@@ -30,7 +30,10 @@ function* ptepGetAndClear(cpu: Cpu, mm: Mm, _address: number, pte: Cell): Steps<
   return yield* cpu.xchg(pte, 0, 'relaxed');
 }
 
-/** radix__ptep_set_access_flags. */
+/**
+ * radix__ptep_set_access_flags. Where a nest MMU may be stuck, Linux takes the entry away atomically, for the hardware may set R meanwhile. Here all
+ * entries count as accessed, and it sets nothing else in one that is read-only.
+ */
 function* ptepSetAccessFlags(
   cpu: Cpu,
   mm: Mm,
@@ -41,7 +44,7 @@ function* ptepSetAccessFlags(
   level: number,
 ): Steps<void> {
   if (yield* nestMmuIsStuck(cpu, mm, old, entry)) {
-    yield* cpu.xchg(pte, 0);
+    yield* cpu.writeOnce(pte, 0);
     yield* radixFlushTlbPagePsize(cpu, mm, address, level);
     yield* cpu.writeOnce(pte, entry);
     return;

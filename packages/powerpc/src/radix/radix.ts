@@ -51,7 +51,7 @@ export interface Radix extends Backend {
 
 /** A powerpc kernel with radix page tables and these switches. */
 export function powerpcRadix(switches: RadixSwitches = RADIX_LINUX_6_18): BackendSpec {
-  const isa = radixIsa(switches.pids);
+  const isa = radixIsa(switches.pids, switches.keepsNarrower);
   const needsFlush =
     switches.needsFlushRule === '6.1'
       ? { pteNeedsFlush: radixPteNeedsFlush, hugePmdNeedsFlush: radixPteNeedsFlush }
