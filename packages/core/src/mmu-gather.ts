@@ -212,8 +212,7 @@ export function* tlbRemovePages(cpu: Cpu, tlb: MmuGather, pages: readonly Addres
  * after the flush. The hull takes one page at the table's first address: a one-page invalidation drops the whole walk path.
  */
 export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, address: number, level: number): Steps<void> {
-  tlbAdjustRange(tlb, address, pageSize(cpu.kernel.geometry));
-  tlb.freedTables = true;
+  tlbNoteTable(cpu, tlb, address);
   if (level + 1 < cpu.kernel.geometry.bits.length) tlb.cleared |= 1 << (level + 1);
   const { tableFreed } = cpu.kernel.backend;
   if (tableFreed !== null) yield* tableFreed(cpu, tlb);
@@ -236,10 +235,10 @@ export function* tlbRemoveTable(cpu: Cpu, tlb: MmuGather, table: Address, addres
 }
 
 /**
- * p4d_free_tlb of a level that is folded at run time: there is no table, but the gather takes note as if there were
- * (seen on 6.18). No level bit.
+ * What p?d_free_tlb notes of any table, and all that p4d_free_tlb does of a level that is folded at run time: there is no table, but the
+ * gather takes note as if there were (seen on 6.18).
  */
-export function tlbRemoveFoldedTable(cpu: Cpu, tlb: MmuGather, address: number): void {
+export function tlbNoteTable(cpu: Cpu, tlb: MmuGather, address: number): void {
   tlbAdjustRange(tlb, address, pageSize(cpu.kernel.geometry));
   tlb.freedTables = true;
 }
@@ -308,14 +307,17 @@ export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: numb
 
 /** The gather's own flush, and the end of what it was counted in. */
 function* flushAndClose(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  const { mm } = tlb;
-  const { decPending, levelDec, finishSync } = cpu.kernel.profile;
-  if (decPending === 'before-flush') yield* closeGather(cpu, tlb);
-  if (countsLevels(cpu) && levelDec === 'before-flush') yield* uncountLevels(cpu, tlb);
+  yield* uncount(cpu, tlb, 'before-flush');
   yield* tlbFlushMmu(cpu, tlb);
-  if (finishSync === 'wait-first') yield* cpu.waitFor(mm.tlbFlushPending, 'equal', 1);
-  if (decPending === 'after-flush') yield* closeGather(cpu, tlb);
-  if (countsLevels(cpu) && levelDec === 'after-flush') yield* uncountLevels(cpu, tlb);
+  if (cpu.kernel.profile.finishSync === 'wait-first') yield* cpu.waitFor(tlb.mm.tlbFlushPending, 'equal', 1);
+  yield* uncount(cpu, tlb, 'after-flush');
+}
+
+/** A gather leaves what it was counted in, as far as the profile says that it does so now. */
+function* uncount(cpu: Cpu, tlb: MmuGather, now: 'before-flush' | 'after-flush'): Steps<void> {
+  const { decPending, levelDec } = cpu.kernel.profile;
+  if (decPending === now) yield* closeGather(cpu, tlb);
+  if (countsLevels(cpu) && levelDec === now) yield* uncountLevels(cpu, tlb);
 }
 
 /** dec_tlb_flush_pending of a gather. */

@@ -1,5 +1,6 @@
 /**
- * References to pages (include/linux/mm.h): a page is freed when its last reference goes.
+ * References to pages (include/linux/mm.h): a page is freed when its last reference goes. The page of zeroes is special: whoever maps it
+ * takes none (vm_normal_page).
  */
 import type { Cpu } from './cpu.ts';
 import { Page } from './mm.ts';
@@ -12,13 +13,11 @@ const MAPCOUNT = Page.fields.indexOf('mapcount');
 
 /** get_page: one more reference, from somebody who holds one. */
 export function* getPage(cpu: Cpu, page: Address): Steps<void> {
-  if (page === cpu.kernel.zeroPage) return;
   yield* cpu.atomicAdd(page + REFCOUNT, 1);
 }
 
 /** put_page: drops a reference, and the page with the last one. */
 export function* putPage(cpu: Cpu, page: Address): Steps<void> {
-  if (page === cpu.kernel.zeroPage) return;
   const left = yield* cpu.atomicAddReturn(page + REFCOUNT, -1);
   cpu.claim.that(left >= 0, 'O16', 'a reference to a page was dropped that nobody held');
   if (left !== 0) return;

@@ -70,9 +70,8 @@ export function* dupMm(cpu: Cpu, oldMm: Mm): Steps<Mm> {
 
 /** What the memcpy of struct mm_struct leaves in the child's generations if somebody forgets to initialise them. */
 function* copyGenerations(cpu: Cpu, mm: Mm, oldMm: Mm): Steps<void> {
-  const { forkMmGens } = cpu.kernel.profile;
-  if (forkMmGens === 'deferred') cpu.write(mm.tlbGenDeferred, yield* cpu.readOnce(oldMm.tlbGenDeferred));
-  if (forkMmGens === 'completed') cpu.write(mm.tlbGenCompleted, yield* cpu.readOnce(oldMm.tlbGenCompleted));
+  const generation = cpu.kernel.profile.forkMmGens === 'deferred' ? 'tlbGenDeferred' : 'tlbGenCompleted';
+  cpu.write(mm[generation], yield* cpu.readOnce(oldMm[generation]));
 }
 
 /** dup_mmap: copies VMAs and entries, then flushes the parent. */

@@ -23,7 +23,7 @@ import {
   type Steps,
   tlbChangePageSize,
   tlbFreeVmas,
-  tlbRemoveFoldedTable,
+  tlbNoteTable,
   tlbRemoveTable,
   type Vma,
 } from '@mmu-gather/core/stepped';
@@ -106,7 +106,7 @@ function* freeTableRange(
         yield* tlbRemoveTable(cpu, tlb, child, base, level - 1);
       }
     }
-    if (folded && free) tlbRemoveFoldedTable(cpu, tlb, base);
+    if (folded && free) tlbNoteTable(cpu, tlb, base);
     at = next;
   }
 }

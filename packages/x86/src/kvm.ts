@@ -51,11 +51,18 @@ export function* vcpuPut(cpu: Cpu): Steps<void> {
 
 /** And lets it run again, after a flush if it was asked for. */
 export function* vcpuLoad(cpu: Cpu): Steps<void> {
-  const { pvResume } = x86Of(cpu).switches;
-  const cell = preemptedCell(cpu, cpu.id);
-  const state = pvResume === 'read-then-clear' ? yield* cpu.readOnce(cell) : yield* cpu.xchg(cell, 0);
-  if ((state & KVM_VCPU_FLUSH_TLB) !== 0 && pvResume !== 'no-flush') yield* cpu.invalidate(invpcidAll());
-  if (pvResume === 'read-then-clear') yield* cpu.writeOnce(cell, 0);
+  const state = yield* takePreempted(cpu);
+  const flush = (state & KVM_VCPU_FLUSH_TLB) !== 0 && x86Of(cpu).switches.pvResume !== 'no-flush';
+  if (flush) yield* cpu.invalidate(invpcidAll());
   yield* cpu.localIrqEnable();
   yield* cpu.enterUser();
+}
+
+/** It runs now, so far as others see. One access; two are wrong, for a flag that comes in between is lost. @returns what the word was */
+function* takePreempted(cpu: Cpu): Steps<number> {
+  const cell = preemptedCell(cpu, cpu.id);
+  if (x86Of(cpu).switches.pvResume !== 'read-then-clear') return yield* cpu.xchg(cell, 0);
+  const state = yield* cpu.readOnce(cell);
+  yield* cpu.writeOnce(cell, 0);
+  return state;
 }

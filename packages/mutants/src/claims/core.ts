@@ -7,7 +7,7 @@ import type { Claim } from '../claim.ts';
 export const CORE_CLAIMS: readonly Claim[] = [
   {
     mutant: 'core/mmu-gather.ts tlbRemoveTable: tlb.cleared |= 1 << (level + 1): left out',
-    coveredBy: 'core/mmu-gather.ts tlbRemoveTable: tlb.freedTables = true: left out',
+    coveredBy: 'core/mmu-gather.ts tlbNoteTable: tlb.freedTables = true: left out',
     archs: ['x86'],
     why: 'freed_tables alone asks for a flush, and x86 drops the walk path whatever the level',
   },
