@@ -3,9 +3,16 @@
  */
 import { x86, X86_AXES, X86_PROFILES, type X86Switches } from '@mmu-gather/x86/stepped';
 import { type Architecture, switchesById } from '../architecture.ts';
+import type { Broken } from '../profiles/spec.ts';
 
 /** ASID slots of an explored CPU: two show every reuse that six do. */
 const EXPLORED_ASIDS = 2;
+
+/** What a CPU may walk that borrows an mm and goes to another one. */
+const LEAVES_MASK_FIRST: Broken = {
+  oracle: 'O4',
+  why: 'a CPU that leaves an mm leaves its mask before it loads other tables: amid that it may still walk what is freed (up to 6.12)',
+};
 
 /** x86 with the switches of each kernel version. */
 export const X86: Architecture = {
@@ -30,10 +37,8 @@ export const X86: Architecture = {
   skips: [],
   mends: {},
   breaks: {
-    'leave-mm/idle@linux-5.11,linux-6.1,linux-6.12': {
-      oracle: 'O4',
-      why: 'a CPU that leaves an mm leaves its mask before it loads other tables: amid that it may still walk what is freed (up to 6.12)',
-    },
+    'leave-mm/idle@linux-5.11,linux-6.1,linux-6.12': LEAVES_MASK_FIRST,
+    'exec/kernel-thread@linux-5.11,linux-6.1,linux-6.12': LEAVES_MASK_FIRST,
   },
   backend: (switches) => x86(switches as unknown as X86Switches),
 };

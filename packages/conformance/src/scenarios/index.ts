@@ -27,6 +27,7 @@ import { COLLAPSE } from './collapse.ts';
 import { GUP_FAST } from './gup-fast.ts';
 import { HARDWARE_DIRTY } from './hardware-dirty.ts';
 import { HUGE } from './huge.ts';
+import { DEFAULT_FLUSHES } from './default-flush.ts';
 import { DIRTY_HELPERS } from './dirty-helpers.ts';
 import { ECONOMY } from './economy.ts';
 import { ARCH_ECONOMY } from './economy-archs.ts';
@@ -91,6 +92,7 @@ import { X86_COMES_UP } from './x86-comes-up.ts';
 import { X86_CONTEXTS } from './x86-contexts.ts';
 import { X86_CPUS } from './x86-cpus.ts';
 import { X86_GLOBAL_ASIDS } from './x86-global-asids.ts';
+import { X86_GLOBAL_FLUSHES } from './x86-global-flushes.ts';
 import { X86_IDLE } from './x86-idle.ts';
 import { X86_TRIM } from './x86-trim.ts';
 
@@ -124,6 +126,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...GENERATION_SCENARIOS,
   ...MERGES,
   ...RFC_SCENARIOS,
+  ...DEFAULT_FLUSHES,
   ...BUGS,
   ...BUGS_OF_DEFERRALS,
   ...BUGS_OF_TAGS,
@@ -198,6 +201,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RISCV_FLUSHES,
   ...X86_ASIDS,
   ...X86_GLOBAL_ASIDS,
+  ...X86_GLOBAL_FLUSHES,
   ...X86_CPUS,
   ...X86_COMES_UP,
   ...X86_CONTEXTS,

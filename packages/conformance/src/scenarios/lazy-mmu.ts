@@ -9,7 +9,11 @@ import {
   type Cell,
   type Cpu,
   entryTarget,
-  type Mm,
+  irqEnter,
+  irqExit,
+  lazyMmuModePause,
+  lazyMmuModeResume,
+  Mm,
   Page,
   type Steps,
   VM_READ,
@@ -22,9 +26,11 @@ import {
   ptepGet,
   ptepGetAndClear,
   userStore,
+  vmallocInit,
+  vmap,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, putUnmapped, setStage, type Stage, syscall } from './stage.ts';
 
 const sections = defineScenario<Stage>({
   id: 'lazy-mmu/sections',
@@ -153,5 +159,74 @@ const twoSizes = defineScenario<TwoSizes>({
   ],
 });
 
+/** A page of a user, and an address of the kernel. */
+interface Interrupted extends Stage {
+  readonly initMm: Mm;
+  readonly user: Mapping;
+  readonly kernelAt: number;
+  readonly kernelPte: Cell;
+}
+
+/**
+ * An interrupt: an allocator that pauses the mode, whatever it finds, and a section of its own for an entry of the kernel.
+ * @param exit when it says that it is over
+ */
+function* handler(cpu: Cpu, env: Interrupted, exit: 'last' | 'early'): Steps<void> {
+  const { initMm, kernelAt, kernelPte } = env;
+  irqEnter(cpu);
+  yield* lazyMmuModePause(cpu);
+  yield* lazyMmuModeResume(cpu);
+  yield* archEnterLazyMmuMode(cpu);
+  yield* ptepGetAndClear(cpu, initMm, kernelAt, kernelPte);
+  if (exit === 'early') irqExit(cpu);
+  yield* archLeaveLazyMmuMode(cpu);
+  yield* cpu.kernel.backend.flushTlbKernelRange(cpu, kernelAt, kernelAt + PAGE);
+  cpu.claim.reassigned({ start: kernelAt, end: kernelAt + PAGE });
+  if (exit === 'last') irqExit(cpu);
+}
+
+/** A section under a PTL is interrupted after its change. */
+const interruptedSection = (exit: 'last' | 'early') => (env: Interrupted) => [
+  thread(function* (cpu): Steps<void> {
+    const { mm, user } = env;
+    yield* cpu.spinLock(user.ptl);
+    yield* archEnterLazyMmuMode(cpu);
+    yield* ptepGetAndClear(cpu, mm, 0, user.pte);
+    yield* handler(cpu, env, exit);
+    yield* archLeaveLazyMmuMode(cpu);
+    yield* cpu.spinUnlock(user.ptl);
+    yield* cpu.kernel.backend.flushTlbPage(cpu, mm, 0);
+    yield* putUnmapped(cpu, user.page);
+  }),
+];
+
+const interruptSections = defineScenario<Interrupted>({
+  id: 'lazy-mmu/section-in-interrupt',
+  title:
+    'an interrupt in a section begins one of its own for an entry of the kernel, and pauses the mode: neither is counted in what it has interrupted',
+  source: 'K. Brodsky, 2025-12-15, v6 07/14: lazy_mmu_mode_enable and the others, in_interrupt()',
+  cpus: 2,
+  profile: { lazyMmuNesting: 'counts' },
+  setup(run, kernel) {
+    const stage = setStage(run, { touched: [0] });
+    run(0, vmallocInit);
+    const frame = run(0, (cpu) => cpu.alloc('page'));
+    const kernelAt = run(0, (cpu) => vmap(cpu, [frame]));
+    const initMm = Mm.at(kernel.initMm);
+    const { pte: kernelPte } = mappingOf(run, initMm, kernelAt);
+    return { ...stage, initMm, user: mappingOf(run, stage.mm, 0), kernelAt, kernelPte };
+  },
+  threads: interruptedSection('last'),
+  twins: [
+    {
+      id: 'lazy-mmu/section-in-interrupt/counted',
+      why: 'the interrupt says too early that it is over: the end of its section is that of the one that it has interrupted',
+      oracle: 'O16',
+      property: 'ORD',
+      threads: interruptedSection('early'),
+    },
+  ],
+});
+
 /** All of them. */
-export const LAZY_MMU: readonly AnyScenario[] = [sections, twoMms, twoSizes];
+export const LAZY_MMU: readonly AnyScenario[] = [sections, twoMms, twoSizes, interruptSections];

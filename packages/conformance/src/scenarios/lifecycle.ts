@@ -1,8 +1,18 @@
 /**
  * Address spaces that come and go: fork, exit, and ASIDs that change hands.
  */
-import { type Mm } from '@mmu-gather/core/stepped';
-import { contextSwitch, dupMm, exitMm, mmAlloc, mmap, mmput, userStore } from '@mmu-gather/mm/stepped';
+import type { Mm } from '@mmu-gather/core/stepped';
+import {
+  contextSwitch,
+  dupMm,
+  execMmap,
+  exitMm,
+  mmAlloc,
+  mmap,
+  mmdrop,
+  mmput,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
 
@@ -118,5 +128,51 @@ const childExits = defineScenario<{ mm: Mm; child: Mm }>({
   ],
 });
 
+interface FirstExec {
+  /** The mm that the kernel thread borrows. */
+  readonly borrowed: Mm;
+  readonly own: Mm;
+}
+
+const kernelThreadExecs = defineScenario<FirstExec>({
+  id: 'exec/kernel-thread',
+  title: 'a kernel thread executes its first program and drops the mm that it has borrowed, whose last thread exits',
+  source: 'fs/exec.c exec_mmap: mmdrop_lazy_tlb(active_mm); kernel/umh.c',
+  cpus: 2,
+  pools: { mm: 3, page: 4, table: 8, vma: 4 },
+  setup(run) {
+    const borrowed = run(0, mmAlloc);
+    run(0, (cpu) => contextSwitch(cpu, borrowed));
+    run(0, (cpu) => mmap(cpu, borrowed, 0, PAGE, RW_MEMORY));
+    run(0, (cpu) => userStore(cpu, borrowed, 0, 1));
+    run(1, (cpu) => contextSwitch(cpu, borrowed));
+    run(0, (cpu) => contextSwitch(cpu, null));
+    return { borrowed, own: run(0, mmAlloc) };
+  },
+  threads: ({ own }) => [thread((cpu) => execMmap(cpu, own)), thread((cpu) => exitMm(cpu))],
+  twins: [
+    {
+      id: 'exec/kernel-thread/twice',
+      why: 'the borrowed mm is dropped once too often',
+      oracle: ['O4', 'O5', 'O16'],
+      property: 'TUAF',
+      threads: ({ borrowed, own }) => [
+        thread(function* (cpu) {
+          yield* execMmap(cpu, own);
+          yield* mmdrop(cpu, borrowed);
+        }),
+        thread((cpu) => exitMm(cpu)),
+      ],
+    },
+  ],
+});
+
 /** All of them. */
-export const LIFECYCLE: readonly AnyScenario[] = [forkWriter, exitLazy, exitRunning, pcidReuse, childExits];
+export const LIFECYCLE: readonly AnyScenario[] = [
+  forkWriter,
+  exitLazy,
+  exitRunning,
+  pcidReuse,
+  childExits,
+  kernelThreadExecs,
+];

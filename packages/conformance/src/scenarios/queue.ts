@@ -283,5 +283,35 @@ const twoMms = defineScenario<TwoMms>({
   ],
 });
 
+const arrives = defineScenario<Stage>({
+  id: 'queue/thread-arrives',
+  title: 'one gather over two tables, each with a record and a generation of its own: a CPU that arrives between them',
+  source: LUTOMIRSKI,
+  cpus: 2,
+  only: { archs: ['x86'], why: 'a CPU that arrives compares generations there alone' },
+  profile: QUEUE,
+  backend: BACKEND,
+  setup: (run) => setStage(run, { pages: 4, touched: [1, 2], running: [0] }),
+  threads: ({ mm }) => [thread((cpu) => madviseDontneed(cpu, mm, PAGE, 2 * PAGE)), thread((cpu) => toUser(cpu, mm))],
+  twins: [
+    {
+      id: 'queue/thread-arrives/bump-first',
+      why: 'the generation is taken before the entries are changed: a CPU may have it and cache what is changed after',
+      oracle: ['O1', 'O10'],
+      property: 'FUAF',
+      profile: { recordDeferral: 'start' },
+    },
+  ],
+});
+
 /** All of them. */
-export const QUEUE_SCENARIOS: readonly AnyScenario[] = [fault, merged, oneLock, zap, reclaim, reclaimCopies, twoMms];
+export const QUEUE_SCENARIOS: readonly AnyScenario[] = [
+  fault,
+  merged,
+  oneLock,
+  zap,
+  reclaim,
+  reclaimCopies,
+  twoMms,
+  arrives,
+];

@@ -1,6 +1,6 @@
 /**
  * The RFC of 2021, patch by patch, where it is not about generations (generations.ts): what need not be flushed, reclaim's mask of
- * CPUs, need_flush_all, the default tlb_flush, and fork. Twins are what was posted; docs/rfc-2021.md says which defect is which.
+ * CPUs, need_flush_all, and fork. Twins are what was posted; docs/rfc-2021.md says which defect is which.
  */
 import {
   type Cell,
@@ -63,12 +63,13 @@ export const MASK: Partial<Profile> = {
   ptReclaim: false,
 };
 
-interface Reclaimed extends Stage {
+/** A page that reclaim may take. */
+export interface Reclaimed extends Stage {
   readonly p0: Mapping;
 }
 
 /** Page 0 was given up with MADV_FREE, so that reclaim frees it and nothing else holds it. */
-function discardable(run: Run, options: StageOptions = {}): Reclaimed {
+export function discardable(run: Run, options: StageOptions = {}): Reclaimed {
   const stage = setStage(run, options);
   const p0 = mappingOf(run, stage.mm, 0);
   run(0, (cpu) => madvise(cpu, stage.mm, 0, PAGE, MADV_FREE));
@@ -363,26 +364,6 @@ const needFlushAllTables = defineScenario<Stage>({
   ],
 });
 
-const defaultFlush = defineScenario<Stage>({
-  id: 'rfc/default-tlb-flush',
-  title: "munmap on an architecture without a tlb_flush of its own: asm-generic's default flushes a range of a VMA",
-  source: `${RFC}, patch 12; P. Zijlstra, 2021-02-01`,
-  cpus: 2,
-  only: { archs: ['x86'], why: 'it stands for architectures that have none' },
-  profile: { deferral: 'counter' },
-  backend: { x86: { gatherFlush: 'generic' } },
-  setup: (run) => setStage(run, { touched: [0] }),
-  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
-  twins: [
-    {
-      id: 'rfc/D13',
-      why: 'the real VMA is passed, and the tables that are freed after it ended have none',
-      oracle: 'O16',
-      profile: { defaultFlushVma: 'real' },
-    },
-  ],
-});
-
 const cleanWritable = defineScenario<Stage>({
   id: 'rfc/clean-writable',
   title: 'mprotect of a writable page that nobody has written to needs no flush: a write would walk again',
@@ -586,7 +567,6 @@ export const RFC_SCENARIOS: readonly AnyScenario[] = [
   lazyLeaves,
   needFlushAll,
   needFlushAllTables,
-  defaultFlush,
   cleanWritable,
   clearFlush,
   clearRefsReset,

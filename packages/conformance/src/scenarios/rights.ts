@@ -1,7 +1,7 @@
 /**
  * Operations that change pages and rights of live memory: MADV_DONTNEED, mprotect, userfaultfd, copy-on-write.
  */
-import { type Cpu, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
+import { type Cpu, type Mm, type Steps, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
   doUserAddrFault,
   dupMm,
@@ -11,7 +11,7 @@ import {
   uffdRegisterWp,
   userStore,
 } from '@mmu-gather/mm/stepped';
-import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
+import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
 import { PAGE, setStage, type Stage, noWait } from './stage.ts';
 
 const READ_ONLY = VM_READ;
@@ -193,6 +193,37 @@ const cowBoth = defineScenario<Stage>({
   ],
 });
 
+const ASKS_ITS_RULE: Only = { archs: ['x86'], why: 'it is about its rule for entries that are not present' };
+
+/** @param needsFlushRule of the kernel since 5.19, or of the RFC of 2021 */
+function fromNone(id: string, source: string, needsFlushRule: string): AnyScenario {
+  return defineScenario<Stage & { readonly before: number }>({
+    id: `mprotect/${id}`,
+    title: 'mprotect gives a page its rights back that had none: nobody can have cached it, and nobody is flushed',
+    source,
+    cpus: 2,
+    only: ASKS_ITS_RULE,
+    profile: { changeProtection: 'gather', needsFlush: 'architecture', deferral: 'counter' },
+    backend: { x86: { needsFlushRule } },
+    setup(run) {
+      const stage = setStage(run, { touched: [0] });
+      run(0, (cpu) => mprotect(cpu, stage.mm, 0, PAGE, 0));
+      return { ...stage, before: run(0, (cpu) => cpu.readOnce(stage.mm.tlbGen)) };
+    },
+    threads: ({ mm }) => [thread((cpu) => mprotect(cpu, mm, 0, PAGE, VM_READ | VM_WRITE))],
+    sequential: 'it is about what need not be done',
+    final: (peek, { mm, before }) => (peek(mm.tlbGen) === before ? undefined : 'it flushed for nothing'),
+    twins: [
+      {
+        id: `mprotect/${id}/always`,
+        why: 'up to 5.18 every change of an entry counts',
+        oracle: 'assert',
+        profile: { needsFlush: 'always' },
+      },
+    ],
+  });
+}
+
 /** All of them. */
 export const RIGHTS: readonly AnyScenario[] = [
   dontneedRunning,
@@ -203,4 +234,6 @@ export const RIGHTS: readonly AnyScenario[] = [
   uffdFault,
   cowWriter,
   cowBoth,
+  fromNone('from-none', 'arch/x86/include/asm/tlbflush.h pte_needs_flush (5.19)', '5.19'),
+  fromNone('from-none-rfc', 'RFC 2021, N. Amit, patch 3: pte_may_need_flush', 'rfc'),
 ];

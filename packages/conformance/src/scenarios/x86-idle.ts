@@ -3,9 +3,11 @@
  * back. What frees tables must wake it, for it may walk them by speculation.
  */
 import type { Layout } from '@mmu-gather/checker';
-import type { Cell, Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
-import { madviseDontneed } from '@mmu-gather/mm/stepped';
+import { type Cell, type Cpu, getPage, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
+import { madviseDontneed, tlbBatch, tryToUnmapFlush, tryToUnmapOne } from '@mmu-gather/mm/stepped';
+import { leaveMm } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
+import { discardable, MASK, type Reclaimed } from './rfc.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'others interrupt whoever is in the mask, or nobody' };
@@ -16,6 +18,7 @@ interface Asleep extends Stage {
 
 /** Reserved before any kernel exists, so where it is is the same in all runs. */
 let doneCell: Cell = 0;
+let turnCell: Cell = 0;
 
 /** It takes no interrupts until somebody wakes it. */
 function* sleeps(cpu: Cpu, mm: Mm, done: Cell): Steps<void> {
@@ -112,5 +115,59 @@ const wholeMm = defineScenario<EmptyTable>({
   ],
 });
 
+interface LeavesMask extends Reclaimed {
+  readonly mask: Cell;
+  readonly turn: Cell;
+}
+
+/** Reclaim defers, the idle CPU leaves the mm, reclaim flushes. */
+const leavesMask = ({ mm, p0, turn }: LeavesMask) => [
+  thread(function* (cpu) {
+    const batch = tlbBatch();
+    yield* tryToUnmapOne(cpu, p0.page, mm, 0, batch);
+    yield* cpu.storeRelease(turn, 1);
+    yield* cpu.waitFor(turn, 'equal', 2);
+    yield* tryToUnmapFlush(cpu, batch);
+    yield* putPage(cpu, p0.page);
+  }),
+  thread(function* (cpu) {
+    yield* cpu.waitFor(turn, 'equal', 1);
+    yield* leaveMm(cpu);
+    yield* cpu.storeRelease(turn, 2);
+  }),
+];
+
+/** D9, of a CPU that runs no mm at all. */
+const leftForSleep = defineScenario<LeavesMask>({
+  id: 'rfc/mask-idle',
+  title:
+    "a CPU leaves the mm for a deep sleep between reclaim's deferral and its flush: it is interrupted, has nothing to flush, and leaves the mask",
+  source: 'RFC 2021, N. Amit, patch 20; arch/x86/mm/tlb.c leave_mm',
+  cpus: 2,
+  only: X86_ONLY,
+  where: { backend: { x86: { flushOrder: 'overlapped' } } },
+  profile: MASK,
+  sequential: 'each waits for the other',
+  reserve(layout: Layout) {
+    turnCell = layout.reserve('turn', ['']);
+  },
+  setup(run, kernel) {
+    const stage = discardable(run, { touched: [0], lazy: [1] });
+    run(0, (cpu) => getPage(cpu, stage.p0.page));
+    return { ...stage, mask: kernel.batchedCpumask, turn: turnCell };
+  },
+  threads: leavesMask,
+  final: (peek, { mask }) =>
+    peek(mask) === 0 ? undefined : 'a CPU that took part is left in the mask: the next zap flushes for nothing',
+  twins: [
+    {
+      id: 'rfc/mask-idle/stays',
+      why: 'as posted: only a full flush acknowledges, and a CPU that runs no mm stays in the mask',
+      oracle: 'assert',
+      profile: { batchedAck: 'before-full-flush' },
+    },
+  ],
+});
+
 /** All of them. */
-export const X86_IDLE: readonly AnyScenario[] = [sleepsOn, wholeMm];
+export const X86_IDLE: readonly AnyScenario[] = [sleepsOn, wholeMm, leftForSleep];
