@@ -72,6 +72,7 @@ import {
   VM_ACCESS_FLAGS,
   vmPageProt,
 } from '@mmu-gather/core/stepped';
+import type { Advice } from './madvise-walk.ts';
 import {
   initRefcount,
   pageAddNewAnonRmap,
@@ -489,14 +490,18 @@ export function* changeHugePmd(
   return changes ? tableEntries(cpu.kernel.geometry, 0) : 0;
 }
 
-/** madvise_free_huge_pmd, and the huge part of MADV_COLD. @returns false if there is no huge page */
+/**
+ * madvise_free_huge_pmd, and the huge part of MADV_COLD and MADV_PAGEOUT. Reclaim, which has no place for so many pages in a row, splits the
+ * entry; the pages are for the next call.
+ * @returns false if there is no huge page
+ */
 export function* madviseHugePmd(
   cpu: Cpu,
   tlb: MmuGather,
   pmd: Cell,
   start: number,
   end: number,
-  free: boolean,
+  { free, ages, isolated }: Advice,
 ): Steps<boolean> {
   const { mm } = tlb;
   // Nobody's page cannot be given up, nor grow old.
@@ -506,8 +511,9 @@ export function* madviseHugePmd(
   yield* cpu.spinLock(mm.pageTableLock);
   const seen = yield* cpu.readOnce(pmd);
   const huge = pmdTransHuge(seen);
-  if (huge && (yield* pageMapcount(cpu, entryTarget(seen))) === 1) {
-    if ((seen & ACCESSED) !== 0 || (free && pteDirty(seen))) {
+  const alone = huge && (yield* pageMapcount(cpu, entryTarget(seen))) === 1;
+  if (alone) {
+    if ((ages && (seen & ACCESSED) !== 0) || (free && pteDirty(seen))) {
       yield* tlbStartPtes(cpu, tlb);
       const flushes = free || cpu.kernel.profile.coldHuge === 'flush';
       const old = yield* (flushes ? pmdpInvalidate : pmdpInvalidateAd)(cpu, mm, pmd, seen, start);
@@ -519,6 +525,7 @@ export function* madviseHugePmd(
     cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
+  if (alone && isolated !== null) yield* splitHugePmd(cpu, mm, pmd, start);
   return huge;
 }
 

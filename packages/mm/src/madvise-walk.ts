@@ -1,5 +1,6 @@
 /**
- * MADV_FREE and MADV_COLD: entries stay and lose bits (mm/madvise.c: madvise_free_pte_range, madvise_cold_or_pageout_pte_range).
+ * MADV_FREE, MADV_COLD and MADV_PAGEOUT: entries stay and lose bits (mm/madvise.c: madvise_free_pte_range,
+ * madvise_cold_or_pageout_pte_range); in the same walk MADV_PAGEOUT picks what reclaim is given (pageout.ts).
  *
  *     MADV_FREE                          another CPU                       reclaim
  *     lock PTL; entry := clean; unlock   holds the old entry, dirty
@@ -23,6 +24,7 @@ import {
   type Mm,
   type MmuGather,
   PG_LARGE,
+  PG_LAZYFREE,
   pteDirty,
   ptePresent,
   putPage,
@@ -38,7 +40,7 @@ import {
   pteMkold,
 } from '@mmu-gather/core/stepped';
 import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
-import { pageFlags, pageMapcount, pageMarkLazyfree, pageSplitLarge, vmNormalPage } from './page.ts';
+import { pageAnon, pageFlags, pageMapcount, pageMarkLazyfree, pageSplitLarge, vmNormalPage } from './page.ts';
 import {
   ptepGet,
   ptepGetAndClear,
@@ -50,20 +52,42 @@ import {
 } from './page-table.ts';
 import { walkPageRange } from './pagewalk.ts';
 import { flushTlbBatchedPending } from './rmap.ts';
+import type { Rmap } from './vmscan.ts';
+
+/** What a walk does to pages that nobody else maps. */
+export interface Advice {
+  /** Their entries become clean, and they may be dropped. */
+  readonly free: boolean;
+  /** Young entries become old. */
+  readonly ages: boolean;
+  /** Takes those that reclaim shall have; null if that is not asked for. */
+  readonly isolated: Rmap[] | null;
+}
+
+const FREE: Advice = { free: true, ages: true, isolated: null };
+const COLD: Advice = { free: false, ages: true, isolated: null };
 
 /** madvise_free_single_vma. */
 export function madviseFreePageRange(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
-  return walkPageRange(cpu, tlb.mm, start, end, (c, pmd, from, to) => clearPteRange(c, tlb, pmd, from, to, true));
+  return walkPageRange(cpu, tlb.mm, start, end, (c, pmd, from, to) => clearPteRange(c, tlb, pmd, from, to, FREE));
 }
 
 /** madvise_cold_page_range. */
 export function madviseColdPageRange(cpu: Cpu, tlb: MmuGather, start: number, end: number): Steps<void> {
-  return walkPageRange(cpu, tlb.mm, start, end, (c, pmd, from, to) => clearPteRange(c, tlb, pmd, from, to, false));
+  return walkPageRange(cpu, tlb.mm, start, end, (c, pmd, from, to) => clearPteRange(c, tlb, pmd, from, to, COLD));
 }
 
-/** The entries of a range within one PTE table, under its PTL. */
-function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end: number, free: boolean): Steps<void> {
-  if (mayBeHuge(cpu, tlb.vma) && (yield* madviseHugePmd(cpu, tlb, pmd, start, end, free))) return;
+/** The entries of a range within one PTE table lose bits, under its PTL. */
+export function* clearPteRange(
+  cpu: Cpu,
+  tlb: MmuGather,
+  pmd: Cell,
+  start: number,
+  end: number,
+  advice: Advice,
+): Steps<void> {
+  const { free } = advice;
+  if (mayBeHuge(cpu, tlb.vma) && (yield* madviseHugePmd(cpu, tlb, pmd, start, end, advice))) return;
   yield* tlbChangePageSize(cpu, tlb, 0);
   const table = yield* pteOffsetMapLock(cpu, pmd);
   if (table === 0) return;
@@ -78,7 +102,7 @@ function* clearPteRange(cpu: Cpu, tlb: MmuGather, pmd: Cell, start: number, end:
       yield* dropPtlToSplit(cpu, tlb, table, entryTarget(entry));
       entry = yield* ptepGet(cpu, pte);
     }
-    if (ptePresent(entry)) yield* clearPresentPte(cpu, tlb, pte, entry, at, free);
+    if (ptePresent(entry)) yield* clearPresentPte(cpu, tlb, pte, entry, at, advice);
     else if (free && isSwapPte(entry) && !isMigrationPte(entry)) yield* freeSwapPte(cpu, tlb.mm, at, pte, entry);
   }
   cpu.claim.observed(cpu.read(tlb.mm.pgd), { start, end });
@@ -119,12 +143,12 @@ function* clearPresentPte(
   pte: Cell,
   seen: Entry,
   address: number,
-  free: boolean,
+  { free, ages, isolated }: Advice,
 ): Steps<void> {
   const page = vmNormalPage(seen);
   if (page === 0 || (yield* pageMapcount(cpu, page)) !== 1) return;
   const { agingFlush } = cpu.kernel.profile;
-  const young = (seen & ACCESSED) !== 0;
+  const young = ages && (seen & ACCESSED) !== 0;
   const clean = free && pteDirty(seen);
   if (clean || (young && agingFlush === 'always')) {
     const old = yield* ptepGetAndClear(cpu, tlb.mm, address, pte);
@@ -135,6 +159,12 @@ function* clearPresentPte(
     yield* ptepTestAndClearYoung(cpu, tlb.mm, address, pte, seen);
   }
   if (free) yield* pageMarkLazyfree(cpu, page);
+  if (isolated !== null && (yield* hasPlace(cpu, page))) isolated.push({ page, mm: tlb.mm, address });
+}
+
+/** There is no swap space: a page goes to its file, or nowhere if MADV_FREE gave it up. */
+function* hasPlace(cpu: Cpu, page: Address): Steps<boolean> {
+  return !pageAnon(cpu, page) || ((yield* pageFlags(cpu, page)) & PG_LAZYFREE) !== 0;
 }
 
 /** What is swapped out need not come back. */

@@ -163,8 +163,8 @@ const advised = purpose(
     gives(cpu, 'migration of a part', yield* migratePages(cpu, [part]), 1);
     looks(cpu, mm, '0-4 rw | [1w] [0w] 3w 0w');
     gives(cpu, 'pageout', yield* madvisePageout(cpu, mm, 0, PAGE, () => false), 0);
-    gives(cpu, 'pageout', yield* madvisePageout(cpu, mm, 0, PAGE, () => false), 0);
     looks(cpu, mm, '0-4 rw | - 0w 3w 0w');
+    gives(cpu, 'pageout of what is gone', yield* madvisePageout(cpu, mm, 0, PAGE, () => false), 0);
     gives(cpu, 'register', yield* uffdRegisterWp(cpu, mm, 2 * PAGE, 2 * PAGE), 0);
     gives(cpu, 'protect', yield* mwriteprotectRange(cpu, mm, 2 * PAGE, 2 * PAGE, true), 0);
     looks(cpu, mm, '0-2 rw, 2-4 rw | - 0w 3r! 0r!');
