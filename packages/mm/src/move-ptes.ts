@@ -46,7 +46,6 @@ import { flushTlbBatchedPending } from './rmap.ts';
 /**
  * move_ptes: `length` bytes that lie within one PTE table on either side. mmap_lock for write.
  * @param tlb takes note of what moved; null to flush here
- * @returns whether anything moved that a TLB may hold
  */
 export function* movePtes(
   cpu: Cpu,
@@ -57,13 +56,14 @@ export function* movePtes(
   to: number,
   length: number,
   tlb: MmuGather | null,
-): Steps<boolean> {
+): Steps<void> {
   const { geometry, profile } = cpu.kernel;
   const form = profile.movePtes;
   const size = pageSize(geometry);
   const newTable = yield* pteAlloc(cpu, mm, newPmd);
   const oldTable = yield* pteOffsetMapLock(cpu, oldPmd);
-  if (oldTable === 0) return false;
+  // The table of a file's pages went meanwhile, with nothing in it (retract_page_tables).
+  if (oldTable === 0) return;
   const newPtl = ptlPtr(cpu, newTable);
   if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinLock(newPtl);
   if (tlb !== null) yield* tlbStartPtes(cpu, tlb);
@@ -94,7 +94,6 @@ export function* movePtes(
   if (newPtl !== ptlPtr(cpu, oldTable)) yield* cpu.spinUnlock(newPtl);
   yield* pteUnmapUnlock(cpu, oldTable);
   if (force && !early && AFTERWARDS.has(form)) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, from, from + length, 0);
-  return force;
 }
 
 /** Forms that flush once the PTLs are dropped what they did not flush before. */

@@ -197,10 +197,7 @@ export function* pteOffsetMapLock(cpu: Cpu, pmd: Cell): Steps<Address> {
 
 /** pte_alloc_map_lock. @returns the table with its PTL held, or 0 without if a huge page is there */
 export function* pteAllocMapLock(cpu: Cpu, mm: Mm, pmd: Cell): Steps<Address> {
-  for (;;) {
-    const table = yield* pteAllocMap(cpu, mm, pmd);
-    if (table === 0 || (yield* lockMapped(cpu, pmd, table))) return table;
-  }
+  return (yield* pteAlloc(cpu, mm, pmd)) === 0 ? 0 : yield* pteOffsetMapLock(cpu, pmd);
 }
 
 /** pte_unmap_unlock. */
