@@ -88,6 +88,7 @@ export const RECLAIM_TWINS: readonly string[] = [
   'T26/two-words/one-word',
   'reclaim/clean-file-page/free-first',
   'reclaim/dirty-file-page/no-flush',
+  'reclaim/pageout/no-flush',
   'migration/running-thread/copy-first',
   'migration/store/copy-first',
   'clear-refs/reclaim/unseen',
@@ -101,6 +102,7 @@ export const UNMAP_TWINS: readonly string[] = [
   'T20/naive',
   'reclaim/clean-file-page/free-first',
   'reclaim/dirty-file-page/no-flush',
+  'reclaim/pageout/no-flush',
   'migration/running-thread/copy-first',
   'migration/store/copy-first',
 ];

@@ -95,6 +95,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'nested-counters/zap-twice/*',
     'pfnmap/flush-per-vma/merged',
     'reclaim/dirty-file-page/no-flush',
+    'reclaim/pageout/no-flush',
     'storm/reclaim-beside-gather/hidden',
     'sync-finish/zap-twice/close-first',
     'tables/munmap-rcu/naive',

@@ -180,6 +180,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'T20/fixed': 'O9',
       'reclaim/clean-file-page': 'O9',
       'reclaim/dirty-file-page': 'O9',
+      'reclaim/pageout': 'O9',
       'T7/fixed': 'setup',
       'T26/fixed': 'setup',
       'T26/two-words': 'setup',
@@ -234,6 +235,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     only: ['x86'],
     scenarios: {
       'purpose/given-up': ['O10', 'O11'],
+      'reclaim/each-page': 'setup',
     },
   },
   {
@@ -268,6 +270,8 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'purpose/mremap': 'O4',
       'purpose/levels': 'O4',
       'purpose/stack': 'O4',
+      'purpose/stack-table': 'O4',
+      'tables/pt-reclaim-refilled': 'O4',
       'mremap/gather': ['O4', 'O7'],
       'mremap/revoked': 'O4',
       'mremap/fault-at-both-places': 'O4',

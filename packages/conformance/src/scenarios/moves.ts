@@ -8,6 +8,7 @@ import {
   mremap,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
+  retractPageTables,
   unmapMappingRange,
   userStore,
   writebackPage,
@@ -16,7 +17,9 @@ import {
 import { type Cpu, type Mm, type Profile, putPage, type Steps } from '@mmu-gather/core/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { type MappedStage, setMappedStage, setPfnmapStage } from './mapping-stage.ts';
+import { RETRACTED } from './outcomes.ts';
 import { PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { emptyFileTable } from './tables.ts';
 
 /** Moves pages from address 0 to page 2, which another table maps, or elsewhere. */
 function move(cpu: Cpu, mm: Mm, pages: number, to = 2 * PAGE): Steps<number> {
@@ -239,6 +242,48 @@ const table = defineScenario<Stage>({
   ],
 });
 
+const tableGather = defineScenario<Stage>({
+  id: 'mremap/gather-table',
+  title: 'the same with one gather for the whole move: it flushes the path to the table, too',
+  source: 'RFC 2021, cover letter: move_ptes as a further step',
+  cpus: 2,
+  profile: { movePtes: 'gather' },
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [thread((cpu) => move(cpu, mm, 2))],
+  twins: [
+    {
+      id: 'mremap/gather-table/no-ipi-wait',
+      why: 'the initiator does not wait until its flush took effect everywhere',
+      oracle: ['O7', 'O9', 'O11'],
+      property: 'SAC',
+      wrong: 'no-wait',
+    },
+  ],
+});
+
+const retracted = defineScenario<MappedStage>({
+  id: 'mremap/retracted',
+  title: 'mremap moves a part of a file from a table that khugepaged takes away meanwhile: nothing is left to move',
+  source: '1d65b771bc08 (6.5); mm/mremap.c move_ptes: pte_offset_map_lock may fail',
+  cpus: 2,
+  profile: { ...RANGE, retract: 'deferred', pteMap: 'rcu' },
+  setup: emptyFileTable,
+  threads: ({ mm, mapping }) => [
+    thread((cpu) => move(cpu, mm, 1)),
+    thread((cpu) => retractPageTables(cpu, mapping, 0)),
+  ],
+  sometimes: [RETRACTED],
+  twins: [
+    {
+      id: 'mremap/retracted/immediate',
+      why: 'the table is freed at once: the move has seen it and has no lock of it yet',
+      oracle: 'O5',
+      property: 'TUAF',
+      profile: { retract: 'immediate' },
+    },
+  ],
+});
+
 const tableRevoked = defineScenario<MappedStage>({
   id: 'mremap/table-revoked',
   title: 'mremap moves a whole page table while a driver unmaps a frame that it maps',
@@ -329,6 +374,8 @@ export const MOVES: readonly AnyScenario[] = [
   alone,
   aloneGather,
   table,
+  tableGather,
+  retracted,
   tableRevoked,
   order,
   faults,

@@ -38,6 +38,7 @@ import {
   unmapMappingRange,
   userLoad,
   userStore,
+  wpSharedMappingRange,
 } from '@mmu-gather/mm/stepped';
 import type { AnyScenario } from '../scenario.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
@@ -64,6 +65,8 @@ const holes = purpose('holes', 'calls for where nothing is mapped', one, functio
   const stay = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
   gives(cpu, 'a larger copy', yield* mremap(cpu, mm, 0, PAGE, 2 * PAGE, stay, 2 * PAGE), -EINVAL);
   gives(cpu, 'a move of more than there is', yield* mremap(cpu, mm, 0, 2 * PAGE, PAGE, fixed, 3 * PAGE), -EFAULT);
+  gives(cpu, 'a move to behind the last address', yield* mremap(cpu, mm, 0, PAGE, PAGE, fixed, 4 * PAGE), -EINVAL);
+  gives(cpu, 'a move to where it is', yield* mremap(cpu, mm, 0, PAGE, PAGE, 0), 0);
   gives(cpu, 'no advice', yield* processMadvise(cpu, mm, [], MADV_DONTNEED), 0);
   gives(cpu, 'a merged page', yield* ksmMakeStable(cpu, { mm, address: 2 * PAGE }), 0);
   gives(cpu, 'a merge', yield* ksmMerge(cpu, { mm, address: 2 * PAGE }, 0), false);
@@ -171,6 +174,10 @@ const frames = purpose(
     gives(cpu, 'a load of what the driver has not mapped', yield* userLoad(cpu, mm, PAGE), -EFAULT);
     gives(cpu, 'a look without locks', yield* gupFast(cpu, mm, 0, false), 0);
     gives(cpu, 'a load', yield* userLoad(cpu, mm, 0), 7);
+    gives(cpu, 'write protection', yield* wpSharedMappingRange(cpu, mapping, 0, 2), 1);
+    gives(cpu, 'a store that faults', yield* userStore(cpu, mm, 0, 8), 0);
+    gives(cpu, 'write protection', yield* wpSharedMappingRange(cpu, mapping, 0, 2), 1);
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, 0), 8);
     const more = VM_READ | VM_WRITE | VM_SHARED | VM_PFNMAP;
     gives(cpu, 'mmap', yield* mmap(cpu, mm, 2 * PAGE, PAGE, more), 2 * PAGE);
     if (does) yield* unmapMappingRange(cpu, mapping, 0, 2, false);

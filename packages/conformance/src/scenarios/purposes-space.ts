@@ -2,7 +2,16 @@
  * What operations on whole address spaces are for: tables of three levels, a stack that grows or moves, faults that leave mmap_lock alone.
  */
 import type { Run } from '@mmu-gather/checker';
-import { type Geometry, type Mm, PAGE_SHIFT, VM_EXEC, VM_GROWSDOWN, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import {
+  ACCESSED,
+  type Geometry,
+  type Mm,
+  PAGE_SHIFT,
+  VM_EXEC,
+  VM_GROWSDOWN,
+  VM_READ,
+  VM_WRITE,
+} from '@mmu-gather/core/stepped';
 import {
   changeProtNuma,
   contextSwitch,
@@ -10,6 +19,8 @@ import {
   dupMm,
   EFAULT,
   gupFast,
+  MADV_COLD,
+  madvise,
   mmAlloc,
   mmap,
   mmput,
@@ -27,7 +38,7 @@ import {
 import type { AnyScenario } from '../scenario.ts';
 import { gives, looks } from './look.ts';
 import { purpose } from './purpose.ts';
-import { PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
+import { mappingOf, PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
 
 /** A VMA over a range of pages, of which some are stored to, page n with n. */
 function mapped(run: Run, first: number, end: number, stored: readonly number[], flags = RW_MEMORY): Stage {
@@ -43,8 +54,13 @@ const THREE_LEVELS: Geometry = { pageShift: PAGE_SHIFT, bits: [1, 1, 1] };
 const levels = purpose(
   'levels',
   'operations walk down three levels, and free the tables of all of them',
-  (run) => mapped(run, 0, 8, [1, 2, 5]),
-  function* (cpu, { mm }, does) {
+  (run) => {
+    const stage = mapped(run, 0, 8, [1, 2, 5]);
+    return { ...stage, p2: mappingOf(run, stage.mm, 2 * PAGE) };
+  },
+  function* (cpu, { mm, p2 }, does) {
+    gives(cpu, 'MADV_COLD', yield* madvise(cpu, mm, 0, 8 * PAGE, MADV_COLD), 0);
+    gives(cpu, 'a look at the entry', (cpu.read(p2.pte) & ACCESSED) === 0, true);
     const child = yield* dupMm(cpu, mm);
     looks(cpu, child, '0-8 rw | - 1r 2r - - 5r - -');
     gives(cpu, 'a write fault of the child', yield* doUserAddrFault(cpu, child, 2 * PAGE, true), 0);
@@ -89,6 +105,19 @@ const stack = purpose(
     gives(cpu, 'a store', yield* userStore(cpu, mm, 4 * PAGE, 8), 0);
     yield* relocateVmaDown(cpu, mm, vma, PAGE);
     looks(cpu, mm, '0-2 rw, 4-5 rw | 5w 7w - - 8w - - -');
+  },
+  { geometry: FOUR_TABLES },
+);
+
+const stackTable = purpose(
+  'stack-table',
+  'exec moves its stack down by one table: where a whole table should go is the one that the first entry has just left, so entries move one by one',
+  (run) => mapped(run, 3, 6, [3, 4, 5]),
+  function* (cpu, { mm }, does) {
+    if (does) yield* relocateVmaDown(cpu, mm, vmaLookup(cpu, mm, 3 * PAGE)!, 2 * PAGE);
+    looks(cpu, mm, '1-4 rw | - 3w 4w 5w - - - -');
+    gives(cpu, 'a load where it was', yield* userLoad(cpu, mm, 4 * PAGE), -EFAULT);
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, 3 * PAGE), 5);
   },
   { geometry: FOUR_TABLES },
 );
@@ -167,4 +196,4 @@ const merged = purpose(
 );
 
 /** All of them. */
-export const PURPOSES_OF_SPACES: readonly AnyScenario[] = [levels, stack, growth, merged, lockless];
+export const PURPOSES_OF_SPACES: readonly AnyScenario[] = [levels, stack, stackTable, growth, merged, lockless];

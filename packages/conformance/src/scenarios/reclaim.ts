@@ -19,6 +19,7 @@ import {
   MADV_COLD,
   madvise,
   madviseDontneed,
+  madvisePageout,
   mmAlloc,
   mmap,
   MREMAP_DONTUNMAP,
@@ -96,6 +97,25 @@ const dropDirty = defineScenario<FileStage>({
   twins: [
     {
       id: 'reclaim/dirty-file-page/no-flush',
+      why: 'IO starts while another CPU may still write',
+      oracle: 'O3',
+      property: 'LOSTW',
+      profile: { pageoutFlush: 'none' },
+    },
+  ],
+});
+
+const pageout = defineScenario<FileStage>({
+  id: 'reclaim/pageout',
+  title:
+    'MADV_PAGEOUT writes out a page of a file that another thread writes to: one walk picks it, and makes its entry old up to 6.9',
+  source: 'mm/madvise.c madvise_cold_or_pageout_pte_range, mm/vmscan.c reclaim_pages',
+  cpus: 2,
+  setup: (run) => setFileStage(run, { flags: VM_READ | VM_WRITE | VM_SHARED, store: true }),
+  threads: ({ mm }) => [thread((cpu) => madvisePageout(cpu, mm, 0, PAGE, () => false))],
+  twins: [
+    {
+      id: 'reclaim/pageout/no-flush',
       why: 'IO starts while another CPU may still write',
       oracle: 'O3',
       property: 'LOSTW',
@@ -281,6 +301,27 @@ function twoReaders(form: Profile['batchedPending']): AnyScenario {
   });
 }
 
+const eachPage = defineScenario<TwoTables>({
+  id: 'reclaim/each-page',
+  title:
+    'where nothing says what reclaim has deferred, it defers nothing: it flushes each page before the PTL is dropped',
+  source: 'mm/rmap.c should_defer_flush without CONFIG_ARCH_WANT_BATCHED_UNMAP_TLB_FLUSH',
+  cpus: 2,
+  only: DEFERS,
+  profile: { reclaimBatch: false, batchedPending: 'none', nestedFinish: 'whole-mm' },
+  setup: twoTables,
+  threads: reclaimOne,
+  twins: [
+    {
+      id: 'reclaim/each-page/deferred',
+      why: 'flushes are deferred all the same, and nobody can know of it',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { reclaimBatch: true },
+    },
+  ],
+});
+
 const twoDeferrals = defineScenario<Deferred>({
   id: 'reclaim/two-deferrals',
   title: 'reclaim on two CPUs defers a flush of one mm each: it counts both',
@@ -362,6 +403,7 @@ export const RECLAIM: readonly AnyScenario[] = [
   t20,
   dropClean,
   dropDirty,
+  pageout,
   t7,
   t26,
   t26TwoWords,
@@ -369,6 +411,7 @@ export const RECLAIM: readonly AnyScenario[] = [
   twoReaders('counters'),
   twoReaders('two-words'),
   twoDeferrals,
+  eachPage,
   moved,
   advised,
 ];

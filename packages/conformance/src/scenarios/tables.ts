@@ -63,6 +63,35 @@ const ptReclaimFault = defineScenario<Stage>({
   ],
 });
 
+/** The queue of a gather is full with one page. */
+const ONE_PAGE: Partial<Profile> = { gatherBatch: { bundle: 1, batch: 1, batches: 0, spare: 0 } };
+
+const ptReclaimRefilled = defineScenario<Stage>({
+  id: 'tables/pt-reclaim-refilled',
+  title:
+    'MADV_DONTNEED lets go of a table in between, and a fault fills it again: it stays; or the fault comes later, and finds a new table in its place',
+  source: 'mm/pt_reclaim.c try_to_free_pte (6.14); pte_offset_map_lock, 0d940a9b270b',
+  cpus: 2,
+  profile: { ...PT_RECLAIM, ...ONE_PAGE },
+  setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* madviseDontneed(cpu, mm, 0, 2 * PAGE);
+      yield* doUserAddrFault(cpu, mm, PAGE, true);
+    }),
+    thread((cpu) => doUserAddrFault(cpu, mm, 0, true)),
+  ],
+  twins: [
+    {
+      id: 'tables/pt-reclaim-refilled/plain',
+      why: 'the fault does not look whether the table that it locks is still there',
+      oracle: ['O5', 'O10', 'O17'],
+      property: 'TUAF',
+      profile: { pteMap: 'plain' },
+    },
+  ],
+});
+
 const batchFails = defineScenario<Stage>({
   id: 'tables/batch-fails',
   title: 'no page for the batch of tables: the one table is freed a grace period after its own flush',
@@ -179,6 +208,7 @@ function freeing(tableFree: Profile['tableFree'], why: string, profile: Partial<
 /** All of them. */
 export const TABLES: readonly AnyScenario[] = [
   ptReclaimFault,
+  ptReclaimRefilled,
   batchFails,
   retractWalker,
   retractLocked,
