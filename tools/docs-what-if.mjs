@@ -1,47 +1,29 @@
 // docs/what-if.md: what other batching systems and architectures would have cost on recordings of real kernels.
 //
-//     npm run docs:what-if [-- --traces FOLDER] [--jobs N]
+//     npm run docs:what-if [-- --jobs N]
 //
 // An interrupt ends it after the recordings that are being replayed; the page then says how many were.
 //
-// Recordings are replayed in several processes, each one as it was recorded and once for each alternative; machine-facts.json beside the folders
-// says what recorded it. The page holds sums, and needs no recordings.
+// Recordings are replayed in several processes, each one as it was recorded and once for each alternative. The page holds sums, and needs no recordings.
 import { fork } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { machines, SHARED } from './recordings.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { values } = parseArgs({ options: { traces: { type: 'string' }, jobs: { type: 'string' } } });
-const traces = values.traces ?? join(root, '..', 'shared', 'traces');
+const { values } = parseArgs({ options: { jobs: { type: 'string' } } });
 const jobs = Number(values.jobs ?? availableParallelism());
-if (!existsSync(join(traces, 'machine-facts.json'))) {
-  console.error(
-    `docs:what-if: ${traces} holds no machine-facts.json: name the folder of the recordings with --traces FOLDER`,
-  );
+const all = machines();
+if (all.length === 0) {
+  console.error(`docs:what-if: there are no recordings in ${SHARED}: set MMU_GATHER_RECORDINGS to their folder`);
   process.exit(2);
 }
 
 const PROFILES = ['linux-6.18', 'rfc-2021-corrected', 'flush-ring', 'sync-finish', 'aggressive'];
 const ARCHS = ['arm64', 'powerpc-radix', 'powerpc-hash', 's390', 'sparc64', 'riscv'];
-const BACKENDS = { 'x86-64': 'x86', arm64: 'arm64', 'ppc64le radix': 'powerpc-radix', 'ppc64le hash': 'powerpc-hash' };
-
-/** Machines, with what replay must know of each. */
-const machines = JSON.parse(readFileSync(join(traces, 'machine-facts.json'), 'utf8'))
-  .filter(({ arch }) => arch in BACKENDS)
-  .map(({ name, arch, kernel, cpus, features, tlb_single_page_flush_ceiling: ceiling, thp }) => ({
-    name,
-    facts: {
-      backend: BACKENDS[arch],
-      kernel,
-      cpus,
-      ...(features?.pcid === undefined ? {} : { pcid: features.pcid }),
-      ...(typeof ceiling?.value === 'number' ? { ceiling: ceiling.value } : {}),
-      ...(['always', 'madvise', 'never'].includes(thp?.enabled) ? { hugePages: thp.enabled } : {}),
-    },
-  }));
 
 /** The machine whose recordings are replayed on other architectures, too: x86, current, and with the most recordings. */
 const ELSEWHERE = 'x86-6.18-host';
@@ -50,15 +32,6 @@ const ELSEWHERE = 'x86-6.18-host';
 function alternatives({ name }) {
   const others = name === ELSEWHERE ? ARCHS.map((arch) => `arch=${arch}`) : [];
   return [...PROFILES.map((profile) => `profile=${profile}`), ...others];
-}
-
-/** The recordings of a machine; none where the folder has none of it. */
-function recordingsIn(folder) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.trace.txt.gz'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
 }
 
 /** A process that replays one recording after another. */
@@ -84,8 +57,8 @@ class Replayer {
   }
 }
 
-const work = machines.flatMap((machine) =>
-  recordingsIn(join(traces, machine.name)).map((trace) => ({ machine, trace, asked: alternatives(machine) })),
+const work = all.flatMap((machine) =>
+  machine.recordings.map(({ id, file }) => ({ machine, id, trace: file, asked: alternatives(machine) })),
 );
 const began = performance.now();
 let finished = 0;
@@ -93,7 +66,7 @@ async function worker(queue) {
   const replayer = new Replayer();
   for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
     job.report = await replayer.replay(job);
-    console.error(`${++finished} of ${work.length}: ${relative(traces, job.trace)}`);
+    console.error(`${++finished} of ${work.length}: ${job.machine.name}/${job.id}`);
   }
   replayer.end();
 }
@@ -140,7 +113,6 @@ function row(name, outcome, first) {
 const HEAD = ['', 'flushes', '', 'redundant', 'IPIs', '', 'entries lost', 'time (ms)', ''];
 
 function section(machine) {
-  const all = work.filter((job) => job.machine === machine).length;
   const done = work.filter((job) => job.machine === machine && job.report);
   const recorded = sum(done.map(({ report }) => report.recorded));
   const names = done[0].report.alternatives.map(({ name }) => name);
@@ -152,8 +124,8 @@ function section(machine) {
   const why = Object.entries(causes)
     .toSorted(([, a], [, b]) => b - a)
     .map(([cause, count]) => `- ${number(count)}: ${cause}`);
-  const single = done.map(({ trace, report }) => [
-    `\`${basename(trace, '.trace.txt.gz')}\``,
+  const single = done.map(({ id, report }) => [
+    `\`${id}\``,
     number(report.recorded.flushes),
     number(report.recorded.ipis),
     milliseconds(report.recorded.microseconds),
@@ -161,7 +133,7 @@ function section(machine) {
   ]);
   return [
     `## ${machine.name}`,
-    `${done.length} of ${all} recordings.`,
+    `${done.length} of ${machine.recordings.length} recordings.`,
     table(HEAD, [row('as recorded', recorded, recorded), ...rows]),
     why.length === 0 ? '' : `Redundant as recorded, because:\n\n${why.join('\n')}`,
     'Modelled time of each recording, and what other systems change of it:',
@@ -188,7 +160,7 @@ what was recorded.
 - Other architectures, tried with the recordings of ${ELSEWHERE}, run the recorded kernel's version with page tables as recorded; sparc64 and the hash MMU walk tables of translations,
   of which a recording says nothing: what would be redundant there, or lost, is not known.
 
-${machines
+${all
   .filter((machine) => work.some((job) => job.machine === machine && job.report))
   .map(section)
   .join('\n\n')}

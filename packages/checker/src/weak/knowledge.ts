@@ -177,7 +177,7 @@ export class Knowledge {
   /** Cells of which a full fence of a CPU would tell the fences to come. */
   *tellsFences(cpu: number): Iterable<number> {
     const fences = this.#state.words[this.#base + SHARED.fences]!;
-    const news = this.#views.lists.of(this.#views.beyond(this.all(cpu), fences, fences));
+    const news = this.#views.lists.of(this.#views.beyond(this.all(cpu), fences));
     for (let i = 0; i < news.length; i += 2) yield news[i]!;
   }
 
@@ -247,26 +247,24 @@ export class Knowledge {
     const loads = this.get(cpu, KNOWN.loads);
     const stores = this.get(cpu, KNOWN.stores);
     const coherence = this.get(cpu, KNOWN.coherence);
-    if (coherence !== EMPTY_VIEW) this.set(cpu, KNOWN.coherence, this.#views.beyond(coherence, loads, loads));
-    const [a, b] = this.#translated ? this.#floors(cpu) : [loads, stores];
-    const beyond = (view: View): View => (view === EMPTY_VIEW ? view : this.#views.beyond(view, a, b));
+    if (coherence !== EMPTY_VIEW) this.set(cpu, KNOWN.coherence, this.#views.beyond(coherence, loads));
+    // What its later loads, stores, barriers and walks all come after.
+    let floor = this.#views.meet(loads, stores);
+    if (this.#translated) {
+      const after = this.#views.meet(this.get(cpu, KNOWN.barriers), this.get(cpu, KNOWN.walks));
+      floor = this.#views.meet(floor, after);
+    }
+    const beyond = (view: View): View => this.#views.beyond(view, floor);
     for (let w = KNOWN.loaded; w <= KNOWN.reserved; w++) {
       const old = this.get(cpu, w);
       if (old !== EMPTY_VIEW) this.set(cpu, w, beyond(old));
     }
     if (this.#translated) this.set(cpu, KNOWN.walked, beyond(this.get(cpu, KNOWN.walked)));
-    else this.set(cpu, KNOWN.walks, this.#views.beyond(this.get(cpu, KNOWN.walks), loads, loads));
+    else this.set(cpu, KNOWN.walks, this.#views.beyond(this.get(cpu, KNOWN.walks), loads));
     for (let w = VIEWS; w < MAPS_END; w++) {
       const old = this.get(cpu, w);
       if (old !== 0) this.set(cpu, w, this.#views.maps.map(old, beyond));
     }
-  }
-
-  /** What a CPU's later loads, stores, barriers and walks come after. */
-  #floors(cpu: number): readonly [View, View] {
-    const of = (word: number): View => this.get(cpu, word);
-    const views = this.#views;
-    return [views.meet(of(KNOWN.loads), of(KNOWN.stores)), views.meet(of(KNOWN.barriers), of(KNOWN.walks))];
   }
 
   /** Nothing happened that not everybody knows of. */

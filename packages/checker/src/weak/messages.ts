@@ -155,28 +155,37 @@ export class Messages {
     const list = this.#list(cell);
     const newest = this.newest(cell);
     const rest = OLDER * newest;
-    const view = change(list[rest] ?? EMPTY_VIEW, newest);
-    const reads = change(list[rest + 2] ?? EMPTY_VIEW, newest + 1);
-    let same = drop === 0 && view === (list[rest] ?? EMPTY_VIEW) && reads === (list[rest + 2] ?? EMPTY_VIEW);
-    for (let i = 0; same && i < newest; i++) same = change(list[OLDER * i + 1]!, i) === list[OLDER * i + 1];
-    if (same) return;
     const next: number[] = [];
     for (let i = drop; i < newest; i++)
       next.push(list[OLDER * i]!, change(list[OLDER * i + 1]!, i), list[OLDER * i + 2]!);
-    next.push(view, list[rest + 1] ?? 0, reads);
-    this.#set(cell, next);
+    next.push(
+      change(list[rest] ?? EMPTY_VIEW, newest),
+      list[rest + 1] ?? 0,
+      change(list[rest + 2] ?? EMPTY_VIEW, newest + 1),
+    );
+    if (drop > 0 || next.some((word, i) => word !== (list[i] ?? 0))) this.#set(cell, next);
   }
 
   #set(cell: Cell, list: number[]): void {
     // Of a message that everybody knows all about, nobody asks who wrote it.
     if (list.length === REST && list[0] === EMPTY_VIEW) list[1] = 0;
-    const closed = list.length === REST && list.every((word) => word === 0);
-    this.#put(this.#base + 1 + cell, this.#lists, closed ? 0 : this.#lists.number(list));
-    const cells = this.open;
-    if (cells.includes(cell) !== closed) return;
-    const now = closed
-      ? Array.from(cells).filter((other) => other !== cell)
-      : [...cells, cell].toSorted((a, b) => a - b);
+    const closed = list.length === REST && list[0] === EMPTY_VIEW && list[2] === EMPTY_VIEW;
+    const at = this.#base + 1 + cell;
+    const opens = this.#state.words[at] === 0;
+    this.#put(at, this.#lists, closed ? 0 : this.#lists.number(list));
+    if (opens !== closed) this.#turn(cell);
+  }
+
+  /** An open cell is closed, or a closed one opens. */
+  #turn(cell: Cell): void {
+    const now: number[] = [];
+    let stands = false;
+    for (const other of this.open) {
+      if (other > cell && !stands) now.push(cell);
+      stands ||= other >= cell;
+      if (other !== cell) now.push(other);
+    }
+    if (!stands) now.push(cell);
     this.#put(this.#base, this.#views.lists, this.#views.lists.number(now));
   }
 

@@ -16,8 +16,28 @@ export type View = number;
 /** It knows nothing that not everybody knows. */
 export const EMPTY_VIEW: View = 0;
 
-/** Pairs of views as one key. */
-const PAIR = 2 ** 26;
+/** Two views as one key. */
+function pairOf(a: View, b: View): number {
+  return a * 2 ** 26 + b;
+}
+
+/** Pairs that are remembered: few come again and again. */
+const MOST = 2 ** 20;
+
+/** What was made of pairs of views. */
+class Pairs {
+  readonly #made = new Map<number, View>();
+
+  get(pair: number): View | undefined {
+    return this.#made.get(pair);
+  }
+
+  set(pair: number, view: View): View {
+    if (this.#made.size === MOST) this.#made.clear();
+    this.#made.set(pair, view);
+    return view;
+  }
+}
 
 /** The views of one machine. */
 export class Views {
@@ -25,7 +45,9 @@ export class Views {
   readonly lists: Lists = new Lists();
   /** Maps to views: what stands behind a key is the number of one. */
   readonly maps: Lists = new Lists(this.lists, (place) => place % 2 === 1);
-  readonly #joins = new Map<number, View>();
+  readonly #joins = new Pairs();
+  readonly #meets = new Pairs();
+  readonly #beyonds = new Pairs();
 
   /** The newest message of a cell that a view knows of. */
   at(view: View, cell: Cell): number {
@@ -41,10 +63,8 @@ export class Views {
   join(a: View, b: View): View {
     if (a === b || b === EMPTY_VIEW) return a;
     if (a === EMPTY_VIEW) return b;
-    const pair = a < b ? a * PAIR + b : b * PAIR + a;
-    let view = this.#joins.get(pair);
-    if (view === undefined) this.#joins.set(pair, (view = this.#join(this.lists.of(a), this.lists.of(b))));
-    return view;
+    const pair = a < b ? pairOf(a, b) : pairOf(b, a);
+    return this.#joins.get(pair) ?? this.#joins.set(pair, this.#join(this.lists.of(a), this.lists.of(b)));
   }
 
   /** What any of some know. */
@@ -56,13 +76,30 @@ export class Views {
 
   /** What both of two know. */
   meet(a: View, b: View): View {
+    if (a === b) return a;
     if (a === EMPTY_VIEW || b === EMPTY_VIEW) return EMPTY_VIEW;
-    return this.lists.map(a, (index, cell) => Math.min(index, this.at(b, cell)));
+    const pair = a < b ? pairOf(a, b) : pairOf(b, a);
+    return (
+      this.#meets.get(pair) ??
+      this.#meets.set(
+        pair,
+        this.lists.map(a, (index, cell) => Math.min(index, this.at(b, cell))),
+      )
+    );
   }
 
-  /** What a view knows beyond what two others both know. */
-  beyond(view: View, a: View, b: View): View {
-    return this.lists.map(view, (index, cell) => (index <= Math.min(this.at(a, cell), this.at(b, cell)) ? 0 : index));
+  /** What a view knows beyond another one. */
+  beyond(view: View, floor: View): View {
+    if (view === EMPTY_VIEW || floor === EMPTY_VIEW) return view;
+    if (view === floor) return EMPTY_VIEW;
+    const pair = pairOf(view, floor);
+    return (
+      this.#beyonds.get(pair) ??
+      this.#beyonds.set(
+        pair,
+        this.lists.map(view, (index, cell) => (index <= this.at(floor, cell) ? 0 : index)),
+      )
+    );
   }
 
   #join(a: Int32Array, b: Int32Array): View {

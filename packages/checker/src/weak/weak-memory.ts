@@ -461,13 +461,13 @@ export class WeakMemory {
       else known.forget(cpu);
     }
     for (const cpu of live) known.reduce(cpu);
-    const drops = new Map<Cell, number>();
+    let drops: Map<Cell, number> | null = null;
     for (const cell of messages.open) {
       messages.forgetWriters(cell, (cpu) => !this.#options.mayMeetOwn(cpu, cell));
       const oldest = this.#oldestOf(cell, live);
-      if (oldest > 0) drops.set(cell, oldest);
+      if (oldest > 0) (drops ??= new Map()).set(cell, oldest);
     }
-    this.#drop(drops);
+    if (drops !== null) this.#drop(drops);
   }
 
   /** The oldest message of a cell that anybody may still read. */
@@ -485,7 +485,6 @@ export class WeakMemory {
 
   /** Drops the oldest messages of some cells, so many of each: the numbers of the others go down. */
   #drop(drops: ReadonlyMap<Cell, number>): void {
-    if (drops.size === 0) return;
     const { lists } = this.views;
     const change = memo((view) => lists.map(view, (index, cell) => Math.max(0, index - (drops.get(cell) ?? 0))));
     this.known.rewrite(change, true);
