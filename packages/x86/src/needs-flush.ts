@@ -1,9 +1,6 @@
 /**
  * Which changes of an entry need a flush (arch/x86/include/asm/tlbflush.h, asm/pgtable.h). The machine decides what a stale
  * entry may still do; the rest is caution about a fault too many.
- *
- * Linux asks first whether the entry points to another page now. Nobody who asks changes that, there or here: rights change in place, and another page
- * comes after the old entry was cleared, and flushed.
  */
 import {
   ACCESSED,
@@ -11,6 +8,7 @@ import {
   type Entry,
   entryFlags,
   entryPresent,
+  entryTarget,
   NX,
   PRESENT,
   PROTNONE,
@@ -39,6 +37,7 @@ function flagsNeedFlush(oldFlags: number, newFlags: number, ignored: number): bo
 function needsFlush(old: Entry, next: Entry, ignored: number): boolean {
   // What was not present was never cached.
   if (!entryPresent(old)) return false;
+  if (entryTarget(old) !== entryTarget(next)) return true;
   return flagsNeedFlush(entryFlags(old), entryFlags(next), ignored);
 }
 
@@ -61,6 +60,7 @@ const RFC_IGNORED = UFFD_WP | SOFT_DIRTY | SPECIAL | SAVED_DIRTY | ACCESSED;
  */
 export function pteMayNeedFlush(old: Entry, next: Entry): boolean {
   if (!entryPresent(old)) return false;
+  if (entryTarget(old) !== entryTarget(next)) return true;
   const before = entryFlags(old);
   const diff = (before ^ entryFlags(next)) & ~RFC_IGNORED;
   if ((diff & ~(RW | DIRTY)) === 0 && (before & (RW | DIRTY)) === RW) return false;

@@ -53,7 +53,8 @@ describe('which changes need a flush', () => {
       expect(hugePmdNeedsFlush(pte(before), pte(after))).toBe(huge);
     });
   }
-  test('what was not present, and maps another page now', () => {
+  test('another page', () => {
+    expect(pteNeedsFlush(mkEntry(PAGE, BASE), mkEntry(PAGE + 4, BASE))).toBe(true);
     expect(pteNeedsFlush(mkEntry(PAGE, BASE & ~PRESENT), mkEntry(PAGE + 4, BASE))).toBe(false);
   });
 });
@@ -83,6 +84,7 @@ describe('which changes need a flush by RFC 03', () => {
   for (const [name, before, after, flushes] of RFC) {
     test(name, () => expect(pteMayNeedFlush(pte(before), pte(after))).toBe(flushes));
   }
+  test('another page', () => expect(pteMayNeedFlush(mkEntry(PAGE, BASE), mkEntry(PAGE + 4, BASE))).toBe(true));
 });
 
 test('only what is present is accessible', () => {

@@ -55,6 +55,7 @@ import { RADIX_TRIMMING } from './powerpc-radix-trim.ts';
 import { RECLAIM } from './reclaim.ts';
 import { RFC_SCENARIOS } from './rfc.ts';
 import { RING_SLOTS } from './ring-slots.ts';
+import { REPLACED_ENTRIES } from './replaced-entry.ts';
 import { RIGHTS } from './rights.ts';
 import { RISCV_FLUSHES } from './riscv-flush.ts';
 import { RISCV_SCENARIOS } from './riscv.ts';
@@ -139,6 +140,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...MUNMAP,
   ...MASKS,
   ...RIGHTS,
+  ...REPLACED_ENTRIES,
   ...LIFECYCLE,
   ...CONTEXTS,
   ...LAZY_MMU,
