@@ -42,10 +42,12 @@ export function verdictOf({ mutation, verdict, covered, costs, either }: Fate): 
 /**
  * What the step that a survivor changes saves: the heaviest of what there is more of without it, in more cells than there is less, and on the whole. In
  * what is removed and who is interrupted there must not be less on the whole, or something is missing; a mutant that leaves a step out takes a step
- * less, which speaks for nothing.
+ * less, which speaks for nothing. Where user code misses more often, nothing was loaded, and less is there to be removed.
  */
 export function saved({ more, less, sum }: Costs): Sort | undefined {
-  if ((['removed', 'ipis'] as const).some((sort) => sum[sort] < 0 || less[sort] > more[sort])) return undefined;
-  const sort = SORTS.find((each) => more[each] > less[each] && sum[each] > 0);
+  const isMore = (sort: Sort): boolean => more[sort] > less[sort] && sum[sort] > 0;
+  const mustStay: readonly Sort[] = isMore('traps') ? ['ipis'] : ['removed', 'ipis'];
+  if (mustStay.some((sort) => sum[sort] < 0 || less[sort] > more[sort])) return undefined;
+  const sort = SORTS.find(isMore);
   return sort === 'steps' && SORTS.some((each) => less[each] > 0) ? undefined : sort;
 }

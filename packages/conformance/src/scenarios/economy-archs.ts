@@ -4,10 +4,12 @@
 import { type Cpu, FAULT, type Mm, type Steps, VM_READ } from '@mmu-gather/core/stepped';
 import { tsbGrow } from '@mmu-gather/sparc/stepped';
 import {
+  changeProtNuma,
   contextSwitch,
   doUserAddrFault,
   dupMm,
   exitMm,
+  hugepageMadvise,
   MADV_COLD,
   madvise,
   madviseDontneed,
@@ -20,6 +22,7 @@ import {
   MREMAP_MAYMOVE,
   munmap,
   shrinkPages,
+  userLoad,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import type { AnyScenario } from '../scenario.ts';
@@ -162,6 +165,24 @@ export const ARCH_ECONOMY: readonly AnyScenario[] = [
       only: { archs: ['sparc64'], why: 'it is about the TSB' },
       huge: true,
       backend: { sparc64: { tsbEntries: 8, tsbMaxEntries: 16, hugeTsbEntries: 2 } },
+    },
+  ),
+  economy(
+    'told-of-faults',
+    'a page is used again, and a huge page after a hint: the access that has faulted finds what the fault has made of the entry',
+    ({ mm }) => [
+      (cpu) => munmap(cpu, mm, 4 * PAGE, 4 * PAGE),
+      (cpu) => mmap(cpu, mm, 4 * PAGE, 4 * PAGE, RW_MEMORY),
+      (cpu) => hugepageMadvise(cpu, mm, 4 * PAGE, 4 * PAGE),
+      (cpu) => userStore(cpu, mm, 4 * PAGE, 5),
+      (cpu) => changeProtNuma(cpu, mm, 4 * PAGE, 8 * PAGE),
+      (cpu) => userLoad(cpu, mm, 4 * PAGE),
+      (cpu) => madvise(cpu, mm, 3 * PAGE, PAGE, MADV_COLD),
+      (cpu) => userLoad(cpu, mm, 3 * PAGE),
+    ],
+    {
+      only: { archs: ['sparc64', 'riscv'], why: 'elsewhere update_mmu_cache does nothing for them' },
+      backend: { riscv: { svadu: false } },
     },
   ),
   economy(
