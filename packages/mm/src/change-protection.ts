@@ -81,10 +81,10 @@ export function vmaWantsManualPteWriteUpgrade(vmFlags: number): boolean {
 
 /**
  * can_change_pte_writable: would a write fault do nothing but set the write bit? A private page must be anonymous and
- * exclusive; a shared one dirty, so that its file system has seen a write.
+ * exclusive; a shared one dirty, so that its file system has seen a write. The VMA may be written to, so that its entries are not PROT_NONE,
+ * for which Linux asks all the same.
  */
 export function* canChangePteWritable(cpu: Cpu, vmFlags: number, entry: Entry): Steps<boolean> {
-  if (pteProtnone(entry)) return false;
   if ((vmFlags & VM_UFFD_WP) !== 0 && pteUffdWp(entry)) return false;
   if ((vmFlags & VM_SHARED) !== 0) return pteDirty(entry);
   const page = vmNormalPage(entry);
@@ -124,7 +124,7 @@ export function* changeProtection(
   if (tlb !== null) tlbStartVma(cpu, tlb, vma);
   const pages = yield* changeTableRange(cpu, change, cpu.read(mm.pgd), topLevel(cpu), start, end);
   if (tlb !== null) yield* tlbEndVma(cpu, tlb);
-  if (range && pages > 0) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, start, end, 0);
+  else if (range && pages > 0) yield* cpu.kernel.backend.flushTlbRange(cpu, mm, start, end, 0);
   if (range) yield* decTlbFlushPending(cpu, mm);
   return pages;
 }

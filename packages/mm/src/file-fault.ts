@@ -84,14 +84,12 @@ function* doReadFault(cpu: Cpu, vmf: Vmf): Steps<number> {
 }
 
 /**
- * do_fault_around, filemap_map_pages: the aligned window around the address, cut to the VMA and to the PTE table.
- * @returns true if the page itself is mapped now
+ * do_fault_around: the aligned window around the address, cut to the VMA and to the PTE table.
+ * @returns true if the page itself is mapped now; false, too, if the table is gone
  */
 function* doFaultAround(cpu: Cpu, vmf: Vmf): Steps<boolean> {
   const geometry = cpu.kernel.geometry;
   const size = pageSize(geometry);
-  const file = cpu.read(vmf.vma.file);
-  const prot = vmPageProt(vmf.vmFlags);
   const width = vmf.files.faultAround;
   const offset = entryIndex(geometry, 0, vmf.address);
   const tableStart = vmf.address - offset * size;
@@ -101,10 +99,18 @@ function* doFaultAround(cpu: Cpu, vmf: Vmf): Steps<boolean> {
   const from = Math.max(aligned, vmaFirst);
   // The window starts where the kernel's does, so it is not aligned at its end if the VMA starts inside of it.
   const to = Math.min(from + width, tableEntries(geometry, 0), vmaEnd);
-  if (!(yield* pteLock(cpu, vmf.pmd, vmf.table))) return false;
+  const locked = yield* pteLock(cpu, vmf.pmd, vmf.table);
+  return locked && (yield* filemapMapPages(cpu, vmf, from, to));
+}
+
+/** filemap_map_pages: what is cached for the empty entries `from` to `to` of the table, whose lock it drops. @returns as do_fault_around */
+function* filemapMapPages(cpu: Cpu, vmf: Vmf, from: number, to: number): Steps<boolean> {
+  const geometry = cpu.kernel.geometry;
+  const file = cpu.read(vmf.vma.file);
+  const prot = vmPageProt(vmf.vmFlags);
   for (let i = from; i < to; i++) {
     if (!entryNone(yield* ptepGet(cpu, vmf.table + i))) continue;
-    const address = tableStart + i * size;
+    const address = vmf.address + (i - entryIndex(geometry, 0, vmf.address)) * pageSize(geometry);
     const page = yield* vmf.files.cached(cpu, file, pageIndex(cpu, vmf, address));
     if (page === 0) continue;
     yield* getPage(cpu, page);

@@ -142,19 +142,19 @@ function* copyTableRange(cpu: Cpu, copy: Copy, table: Address, level: number, st
     const next = entryAddrEnd(geometry, level, at, end);
     const entry = yield* cpu.readOnce(cell);
     if (!entryNone(entry)) {
-      if (level === 1 && pmdTransHuge(entry)) yield* copyHugeEntry(cpu, copy, cell, at);
-      else if (level === 1) yield* copyPteRange(cpu, copy, cell, at, next);
-      else yield* copyTableRange(cpu, copy, entryTarget(entry), level - 1, at, next);
+      const copied = level === 1 && pmdTransHuge(entry) && (yield* copyHugeEntry(cpu, copy, cell, at));
+      if (level === 1 && !copied) yield* copyPteRange(cpu, copy, cell, at, next);
+      else if (level > 1) yield* copyTableRange(cpu, copy, entryTarget(entry), level - 1, at, next);
     }
     at = next;
   }
 }
 
-/** A huge page is shared as a whole; nobody splits it meanwhile, for that takes mmap_lock. */
-function* copyHugeEntry(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number): Steps<void> {
+/** A huge page is shared as a whole. @returns false if reclaim, which takes no mmap_lock, has split it meanwhile */
+function* copyHugeEntry(cpu: Cpu, copy: Copy, oldPmd: Cell, start: number): Steps<boolean> {
   const pmd = yield* pmdAlloc(cpu, copy.mm, start);
   tlbAdjustRange(copy.lost, start, hugeSize(cpu));
-  yield* copyHugePmd(cpu, copy.mm, copy.oldMm, pmd, oldPmd, start);
+  return yield* copyHugePmd(cpu, copy.mm, copy.oldMm, pmd, oldPmd, start);
 }
 
 /** copy_pte_range: both PTLs, the child's outside. */

@@ -250,7 +250,8 @@ function* setHugeZeroPage(cpu: Cpu, mm: Mm, pmd: Cell, address: number, vmFlags:
     yield* setPteAt(cpu, mm, hugeStart(cpu, address), pmd, pteWrprotect(entry), 1);
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
-  if (!none) yield* cpu.free('table', table);
+  if (none) return;
+  yield* cpu.free('table', table);
 }
 
 /** do_huge_zero_wp_pmd: a huge page of its own takes the place of the one of zeroes, which no TLB may hold then. */
@@ -266,7 +267,8 @@ function* doHugeZeroWpPmd(cpu: Cpu, mm: Mm, vma: Vma, pmd: Cell, address: number
     yield* mapHugePage(cpu, mm, pmd, address, table, first, cpu.read(vma.flags));
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
-  if (!same) for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
+  if (same) return;
+  for (const page of hugePages(cpu, first)) yield* putPage(cpu, page);
 }
 
 /** map_anon_folio_pmd: a huge page that nobody else sees yet becomes reachable, with a table deposited. Under mm.pageTableLock. */
@@ -562,11 +564,10 @@ export function* clearHugePmd(
 }
 
 /**
- * copy_huge_pmd: fork shares the whole page, read-only on both sides. The caller flushes the parent.
- * @returns false if there is no huge page
+ * copy_huge_pmd: fork shares the whole page, which it has seen without the lock, read-only on both sides. The caller flushes the parent.
+ * @returns false if there is no huge page any more
  */
 export function* copyHugePmd(cpu: Cpu, mm: Mm, oldMm: Mm, pmd: Cell, oldPmd: Cell, address: number): Steps<boolean> {
-  if (!pmdTransHuge(yield* cpu.readOnce(oldPmd))) return false;
   const table = yield* newTable(cpu, mm);
   yield* cpu.spinLock(mm.pageTableLock);
   yield* cpu.spinLock(oldMm.pageTableLock);
@@ -584,8 +585,9 @@ export function* copyHugePmd(cpu: Cpu, mm: Mm, oldMm: Mm, pmd: Cell, oldPmd: Cel
   }
   yield* cpu.spinUnlock(oldMm.pageTableLock);
   yield* cpu.spinUnlock(mm.pageTableLock);
-  if (!huge) yield* cpu.free('table', table);
-  return huge;
+  if (huge) return true;
+  yield* cpu.free('table', table);
+  return false;
 }
 
 /**

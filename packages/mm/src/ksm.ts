@@ -47,7 +47,6 @@ import {
   pageRemoveRmap,
   pagesIdentical,
   pageShareAnonRmap,
-  tryGetPage,
   vmNormalPage,
 } from './page.ts';
 import { ptepGet, pteUnmapUnlock, setPteAt } from './page-table.ts';
@@ -111,10 +110,12 @@ function* followPage(cpu: Cpu, item: KsmItem): Steps<Address> {
   const at = yield* lockItem(cpu, item);
   if (at === null) return 0;
   const entry = yield* ptepGet(cpu, at.pte);
-  let page = ptePresent(entry) ? vmNormalPage(entry) : 0;
-  if (page !== 0 && (!pageAnon(cpu, page) || !(yield* tryGetPage(cpu, page)))) page = 0;
+  const page = ptePresent(entry) ? vmNormalPage(entry) : 0;
+  const mergeable = page !== 0 && pageAnon(cpu, page);
+  // The mapping's reference keeps the page while the PTL is held.
+  if (mergeable) yield* getPage(cpu, page);
   yield* unlockItem(cpu, at);
-  return page;
+  return mergeable ? page : 0;
 }
 
 /** Finds the entry of an item. @returns null, or what holds mmap_lock for read and the PTL */

@@ -92,6 +92,8 @@ export const POWERPC_RADIX: Architecture = {
       'T23/not-accessible',
       'ksm/merge/slot',
       'ksm/store/slot',
+      'ksm/mremap/slot',
+      'ksm/dontneed/slot',
       'writeback/running-thread/slot',
       'rfc/D1-table/*',
       'rfc/D1-vma/*',
@@ -111,8 +113,11 @@ export const POWERPC_RADIX: Architecture = {
       'a collapse interrupts every CPU of the mm itself (serialize_against_pte_lookup, up to 6.0)',
     'powerpc-radix/page-sizes/merged':
       'the entry of a huge page is flushed where it is cleared (pmdp_huge_get_and_clear_full): only base pages are left to the gather',
-    'huge/munmap/free-first':
+    ...mendsOf(
       'the entry of a huge page is flushed where it is cleared (pmdp_huge_get_and_clear_full), before the page can be freed',
+      'huge/munmap/free-first',
+      'huge/munmap-full/free-first',
+    ),
     'munmap/both-ways/irqs-off': 'a broadcast does not wait for another CPU to take an interrupt',
     'nested-counters/zap-twice/own-hull':
       'an empty hull ends before it begins, which is a range too large: all is flushed',

@@ -66,6 +66,8 @@ const LATE: readonly string[] = [
   'storm/reclaim-beside-gather/hidden',
   'huge/split-zap/no-flush',
   'huge/zap-beside-split/no-split-flush',
+  'huge/fork-beside-split/no-split-flush',
+  'huge/munmap-full/free-first',
   'huge/split-madv-free/no-flush',
   'huge/mprotect/no-flush',
   'huge/fork/no-flush',

@@ -79,6 +79,7 @@ const MENDS: Readonly<Record<string, string>> = {
     'clear-refs/*/none-noted',
     'clear-refs/reclaim/*',
     'clear-refs/secondary/as-in-linux',
+    'clear-refs/secondary-gather/as-in-linux',
     'cow/*/clear-only',
     'dirty-helpers/*',
     'fork/*/no-flush',

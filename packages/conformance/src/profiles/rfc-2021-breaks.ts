@@ -124,6 +124,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'purpose/huge-wanted': 'O6',
       'purpose/vma-locks': 'O6',
       'purpose/huge-moved': ['O6', 'O4'],
+      'purpose/merged-clean': 'O1',
     },
   },
   {
@@ -147,6 +148,8 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'cow/both-write': 'O6',
       'ksm/merge': 'O9',
       'ksm/store': 'O9',
+      'ksm/mremap': 'O9',
+      'ksm/dontneed': 'O9',
       'T9/fixed': 'O3',
       'control:N1': 'O9',
       'bug:B18/fixed': 'O3',
@@ -252,6 +255,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
     scenarios: {
       'storm/reclaim-beside-gather': ['O1', 'O10'],
       'purpose/table-gone': ['O4', 'O11'],
+      'huge/munmap-full': 'O1',
       'T1/fixed': 'O1',
       'T2/fixed': 'O1',
     },

@@ -2,6 +2,7 @@
  * clear_refs: after its return a write faults, so that no page changes without a mark.
  */
 import type { Body } from '@mmu-gather/checker';
+import type { Profile } from '@mmu-gather/core/stepped';
 import {
   CLEAR_REFS_MM_HIWATER_RSS,
   CLEAR_REFS_SOFT_DIRTY,
@@ -94,27 +95,46 @@ const reclaim = defineScenario<Reclaimed>({
   ],
 });
 
-const secondary = defineScenario<Stage>({
-  id: 'clear-refs/secondary',
-  title: 'a secondary MMU maps a page as soon as clear_refs lets it: nobody may still use what was there before',
-  source: 'fs/proc/task_mmu.c clear_refs_write; RFC 2021 patch 4, defect D12',
-  cpus: 3,
-  profile: { clearRefs: 'pending-mm', clearRefsNotifierEnd: 'after-flush' },
-  setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], inKernel: [1] }),
-  threads: ({ mm }) => [
-    thread((cpu) => clearRefsWrite(cpu, mm, CLEAR_REFS_SOFT_DIRTY)),
-    thread((cpu) => secondaryFault(cpu, mm, 0)),
-  ],
-  twins: [
-    {
-      id: 'clear-refs/secondary/as-in-linux',
-      why: 'the notifier ends before the flush: a secondary MMU that takes the page for unchanging would be wrong',
-      oracle: 'O9',
-      property: 'SAC',
-      profile: { clearRefsNotifierEnd: 'before-flush' },
-    },
-  ],
-});
+/** A secondary MMU maps a page that clear_refs makes read-only. */
+function secondary(id: string, title: string, source: string, clearRefs: Profile['clearRefs']): AnyScenario {
+  return defineScenario<Stage>({
+    id,
+    title,
+    source,
+    cpus: 3,
+    // One flush, when the gather finishes.
+    profile: { clearRefs, clearRefsNotifierEnd: 'after-flush', mergeVmas: true },
+    setup: (run) => setStage(run, { touched: [0], running: [0, 1, 2], inKernel: [1] }),
+    threads: ({ mm }) => [
+      thread((cpu) => clearRefsWrite(cpu, mm, CLEAR_REFS_SOFT_DIRTY)),
+      thread((cpu) => secondaryFault(cpu, mm, 0)),
+    ],
+    twins: [
+      {
+        id: `${id}/as-in-linux`,
+        why: 'the notifier ends before the flush: a secondary MMU that takes the page for unchanging would be wrong',
+        oracle: 'O9',
+        property: 'SAC',
+        profile: { clearRefsNotifierEnd: 'before-flush' },
+      },
+    ],
+  });
+}
+
+const secondaries = [
+  secondary(
+    'clear-refs/secondary',
+    'a secondary MMU maps a page as soon as clear_refs lets it: nobody may still use what was there before',
+    'fs/proc/task_mmu.c clear_refs_write; RFC 2021 patch 4, defect D12',
+    'pending-mm',
+  ),
+  secondary(
+    'clear-refs/secondary-gather',
+    'the same where clear_refs flushes by a gather: the notifier ends when the gather has finished',
+    'RFC 2021 patches 4 and 6, defect D12',
+    'gather',
+  ),
+];
 
 const t29 = defineScenario<Stage>({
   id: 'T29/fixed',
@@ -139,4 +159,4 @@ const t29 = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const CLEAR_REFS: readonly AnyScenario[] = [running, gather, reclaim, secondary, t29];
+export const CLEAR_REFS: readonly AnyScenario[] = [running, gather, reclaim, ...secondaries, t29];

@@ -4,7 +4,6 @@
 import {
   AGGRESSIVE,
   type Address,
-  type Cell,
   entryTarget,
   getPage,
   type Mm,
@@ -27,14 +26,13 @@ import {
   MREMAP_MAYMOVE,
   mremap,
   munmap,
-  pmdOffset,
   splitHugePmd,
   tryToUnmapOne,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { setHugeStage } from './huge-stage.ts';
+import { firstOf, type HugeMapping, setHugeStage } from './huge-stage.ts';
 import { noWait, PAGE, type Stage } from './stage.ts';
 
 const unmap = defineScenario<Stage>({
@@ -72,20 +70,6 @@ const splitZap = defineScenario<Stage>({
     },
   ],
 });
-
-interface HugeMapping extends Stage {
-  readonly pmd: Cell;
-  readonly first: Address;
-}
-
-/** Looks up the huge page of a stage. */
-function firstOf(run: Run, stage: Stage): HugeMapping {
-  const pmd = run(0, (cpu) => pmdOffset(cpu, stage.mm, 0));
-  const first = run(0, function* (cpu) {
-    return entryTarget(yield* cpu.readOnce(pmd));
-  });
-  return { ...stage, pmd, first };
-}
 
 const splitFree = defineScenario<HugeMapping>({
   id: 'huge/split-madv-free',
@@ -336,33 +320,6 @@ const zapRecorded = defineScenario<Stage>({
   ],
 });
 
-const zapBesideSplit = defineScenario<HugeMapping>({
-  id: 'huge/zap-beside-split',
-  title:
-    'MADV_DONTNEED of a huge page that another CPU splits, once it was seen and before its lock is taken: its pages go one by one',
-  source: 'mm/huge_memory.c __pmd_trans_huge_lock',
-  cpus: 2,
-  profiles: ['linux-6.18'],
-  setup: (run) => firstOf(run, setHugeStage(run, { mapped: 'huge', inKernel: [1] })),
-  threads: ({ mm, pmd }) => [
-    thread((cpu) => madviseDontneed(cpu, mm, 0, 2 * PAGE)),
-    thread((cpu) => splitHugePmd(cpu, mm, pmd, 0)),
-  ],
-  final(peek, { first }) {
-    const pages = [Page.at(first), Page.at(first + Page.words)];
-    return pages.some(({ mapcount }) => peek(mapcount) !== 0) ? 'a page is still mapped' : undefined;
-  },
-  twins: [
-    {
-      id: 'huge/zap-beside-split/no-split-flush',
-      why: 'the table appears while TLBs still hold the huge entry',
-      oracle: 'O14',
-      property: 'ORD',
-      profile: { splitFlush: 'none' },
-    },
-  ],
-});
-
 /** All of them. */
 export const HUGE: readonly AnyScenario[] = [
   unmap,
@@ -378,5 +335,4 @@ export const HUGE: readonly AnyScenario[] = [
   softDirty,
   zapTwice,
   zapRecorded,
-  zapBesideSplit,
 ];

@@ -28,6 +28,7 @@ import { GUP_FAST } from './gup-fast.ts';
 import { HARDWARE_DIRTY } from './hardware-dirty.ts';
 import { HUGE } from './huge.ts';
 import { DEFAULT_FLUSHES } from './default-flush.ts';
+import { HUGE_BESIDE } from './huge-beside.ts';
 import { DIRTY_HELPERS } from './dirty-helpers.ts';
 import { ECONOMY } from './economy.ts';
 import { ARCH_ECONOMY } from './economy-archs.ts';
@@ -61,6 +62,7 @@ import { RISCV_FLUSHES } from './riscv-flush.ts';
 import { RISCV_SCENARIOS } from './riscv.ts';
 import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
+import { TABLES_GONE } from './tables-gone.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { PURPOSES } from './purposes.ts';
@@ -171,6 +173,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...PAGE_WORDS,
   ...STORM,
   ...TABLES,
+  ...TABLES_GONE,
   ...GUP_FAST,
   ...BROADCASTS,
   ...ARM64_FLUSHES,
@@ -188,6 +191,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...RADIX_COPROS,
   ...RADIX_PIDS,
   ...HUGE,
+  ...HUGE_BESIDE,
   ...COLLAPSE,
   ...FULLMM,
   ...NESTED_COUNTERS,

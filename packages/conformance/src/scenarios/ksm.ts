@@ -2,12 +2,22 @@
  * Same-page merging: what is compared and merged must not change, whatever is pending on its entry.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { type Address, DIRTY, entryClear, RW, SAVED_DIRTY } from '@mmu-gather/core/stepped';
-import { changeProtNuma, contextSwitch, ksmMakeStable, ksmMerge, userStore } from '@mmu-gather/mm/stepped';
+import { type Address, type Cpu, DIRTY, entryClear, Page, RW, SAVED_DIRTY, type Steps } from '@mmu-gather/core/stepped';
+import {
+  changeProtNuma,
+  contextSwitch,
+  ksmMakeStable,
+  ksmMerge,
+  madviseDontneed,
+  mremap,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  userStore,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { MERGED, MOVED, STAYED } from './outcomes.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, newThread } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, setStage, type Stage, newThread, syscall } from './stage.ts';
 
 /** Two pages that KSM may make one. */
 export interface Twins extends Stage {
@@ -146,5 +156,46 @@ const t23 = defineScenario<Twins>({
   ],
 });
 
+/** Merges page 0. What is said to be merged nobody maps any more. */
+function* merges(cpu: Cpu, { mm, kpage, p0 }: Twins): Steps<void> {
+  const merged = yield* ksmMerge(cpu, { mm, address: 0 }, kpage);
+  if (!merged) return;
+  const mapped = yield* cpu.readOnce(Page.at(p0.page).mapcount);
+  cpu.claim.that(mapped === 0, 'O16', 'KSM says that it has merged a page, which is mapped');
+}
+
+/** CPU 1 does something to page 0 while KSM, on CPU 0, merges it. */
+function beside(id: string, title: string, call: (cpu: Cpu, env: Twins) => Steps<number>): AnyScenario {
+  return defineScenario<Twins>({
+    id: `ksm/${id}`,
+    title,
+    source: 'mm/ksm.c get_mergeable_page, try_to_merge_one_page, replace_page',
+    cpus: 2,
+    setup: alike([0], [1]),
+    threads: (env) => [thread((cpu) => merges(cpu, env)), thread((cpu) => syscall(cpu, () => call(cpu, env)))],
+    twins: [
+      {
+        id: `ksm/${id}/slot`,
+        why: 'ptep_clear_flush asks the cleared slot, and flushes nothing',
+        oracle: ['O9', 'O13'],
+        property: 'LOSTW',
+        profile: { accessibleEntry: 'slot' },
+      },
+    ],
+  });
+}
+
+const mremaps = beside(
+  'mremap',
+  'KSM merges a page that moves to another place: where it was, nothing is found any more',
+  (cpu, { mm }) => mremap(cpu, mm, 0, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, PAGE),
+);
+
+const dontneed = beside(
+  'dontneed',
+  'KSM merges a page that is given back: it holds a reference before it lets go of the entry',
+  (cpu, { mm }) => madviseDontneed(cpu, mm, 0, PAGE),
+);
+
 /** All of them. */
-export const KSM: readonly AnyScenario[] = [merge, store, t11, t23];
+export const KSM: readonly AnyScenario[] = [merge, store, mremaps, dontneed, t11, t23];

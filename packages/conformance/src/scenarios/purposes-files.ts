@@ -205,5 +205,33 @@ const places = purpose(
   { geometry: FOURS },
 );
 
+/** Two places for the two pages of a file, far apart; one of them was touched, and has a table, in which nothing is. */
+function twoPlaces(run: Run): { readonly mm: Mm; readonly mapping: AddressSpace } {
+  const mapping = run(0, allocMapping);
+  for (const index of [0, 1]) run(0, (cpu) => filemapAdd(cpu, mapping, index, 100 + index));
+  const mm = run(0, mmAlloc);
+  run(0, (cpu) => contextSwitch(cpu, mm));
+  for (const at of [0, 4 * PAGE]) run(0, (cpu) => mmap(cpu, mm, at, 2 * PAGE, SHARED, fileBacking(mapping.address)));
+  run(0, (cpu) => userLoad(cpu, mm, 0));
+  run(0, (cpu) => unmapMappingRange(cpu, mapping, 0, 2, false));
+  return { mm, mapping };
+}
+
+const retracted = purpose(
+  'retracted',
+  'the tables of a file that has a huge page now go wherever there are some, and come back when they are needed',
+  twoPlaces,
+  function* (cpu, { mm, mapping }, does) {
+    const pmd = yield* pmdOffset(cpu, mm, 0);
+    if (does) yield* retractPageTables(cpu, mapping, 0);
+    gives(cpu, 'a look at the upper entry', yield* cpu.readOnce(pmd), 0);
+    gives(cpu, 'a look at the other place', yield* pmdOffset(cpu, mm, 4 * PAGE), 0);
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, PAGE), 101);
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, 4 * PAGE), 100);
+    looks(cpu, mm, '0-2 rw, 4-6 rw | - 101w - - 100w - - -');
+  },
+  { geometry: { pageShift: PAGE_SHIFT, bits: [1, 1, 1] } },
+);
+
 /** All of them. */
-export const PURPOSES_OF_FILES: readonly AnyScenario[] = [around, unnoticed, written, places];
+export const PURPOSES_OF_FILES: readonly AnyScenario[] = [around, unnoticed, written, places, retracted];

@@ -96,6 +96,8 @@ const wanted = purpose(
   },
   function* (cpu, { mm }, does) {
     gives(cpu, 'MADV_HUGEPAGE over a hole', (yield* hugepageMadvise(cpu, mm, 0, 4 * PAGE)) !== 0, true);
+    gives(cpu, 'clear_refs where nothing is', yield* clearRefsWrite(cpu, mm, CLEAR_REFS_SOFT_DIRTY), 0);
+    looks(cpu, mm, '0-3 rw | - - - -');
     gives(cpu, 'a load', yield* userLoad(cpu, mm, PAGE), 0);
     looks(cpu, mm, '0-3 rw | - 0r - -');
     if (does) gives(cpu, 'a store to what does not fit', yield* userStore(cpu, mm, 2 * PAGE, 3), 0);
@@ -113,6 +115,21 @@ const wanted = purpose(
     looks(cpu, mm, '0-2 rw, 2-3 rw | [1w] [2w] 3w -');
     gives(cpu, 'a collapse of what is huge', yield* collapseHugePage(cpu, mm, 0), false);
     gives(cpu, 'a load', yield* userLoad(cpu, mm, PAGE), 2);
+    const child = yield* dupMm(cpu, mm);
+    looks(cpu, child, '0-2 rw, 2-3 rw | [1r] [2r] 3r -');
+    yield* mmput(cpu, child);
+  },
+);
+
+const unwanted = purpose(
+  'huge-unwanted',
+  'where huge pages are not wanted any more a fault makes small ones',
+  twoEmpty,
+  function* (cpu, { mm }, does) {
+    if (does) gives(cpu, 'MADV_NOHUGEPAGE', yield* hugepageMadvise(cpu, mm, 0, 2 * PAGE, false), 0);
+    gives(cpu, 'a store', yield* userStore(cpu, mm, 0, 1), 0);
+    gives(cpu, 'a store', yield* userStore(cpu, mm, 2 * PAGE, 3), 0);
+    looks(cpu, mm, '0-2 rw, 2-4 rw | 1w - [3w] [0w]');
   },
 );
 
@@ -215,4 +232,12 @@ const moved = purpose(
 );
 
 /** All of them. */
-export const PURPOSES_OF_HUGE_PAGES: readonly AnyScenario[] = [zeroes, hugeCopy, wanted, several, advised, moved];
+export const PURPOSES_OF_HUGE_PAGES: readonly AnyScenario[] = [
+  zeroes,
+  hugeCopy,
+  wanted,
+  unwanted,
+  several,
+  advised,
+  moved,
+];

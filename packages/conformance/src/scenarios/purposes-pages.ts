@@ -1,8 +1,10 @@
 /**
  * What pages are told, and by whom: who is alone with them, whether they may be dropped, whether they were written.
  */
-import { ACCESSED, PG_DIRTY, PG_LAZYFREE, Page, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
+import { ACCESSED, type Cell, PG_DIRTY, PG_LAZYFREE, Page, VM_READ, VM_WRITE } from '@mmu-gather/core/stepped';
 import {
+  CLEAR_REFS_ALL,
+  clearRefsWrite,
   dupMm,
   EINVAL,
   ENOMEM,
@@ -71,6 +73,39 @@ const givenUp = purpose(
   },
 );
 
+const mergedClean = purpose(
+  'merged-clean',
+  "a page that KSM merges is nobody's alone any more, even if it could not be written to before: rights that come back make it no more",
+  two,
+  function* (cpu, { mm, p0 }, does) {
+    gives(cpu, 'MADV_FREE', yield* madvise(cpu, mm, 0, PAGE, MADV_FREE), 0);
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, 0, 2 * PAGE, VM_READ), 0);
+    if (does) gives(cpu, 'a merged page', yield* ksmMakeStable(cpu, { mm, address: 0 }), p0.page);
+    looks(cpu, mm, '0-2 r | 1r 2r - -');
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, 0, 2 * PAGE, VM_READ | VM_WRITE), 0);
+    looks(cpu, mm, '0-2 rw | 1r 2w - -');
+    gives(cpu, 'a store', yield* userStore(cpu, mm, 0, 7), 0);
+    looks(cpu, mm, '0-2 rw | 7w 2w - -');
+  },
+  { profile: { mprotectWritable: true, anonReuse: 'exclusive' } },
+);
+
+const nobodys = purpose(
+  'clear-refs-zeroes',
+  'clear_refs takes accessed bits from the entries of pages, and not from that of the page of zeroes',
+  two,
+  function* (cpu, { mm, p0, p1 }, does) {
+    const young = (pte: Cell): boolean => (cpu.read(pte) & ACCESSED) !== 0;
+    gives(cpu, 'MADV_DONTNEED', yield* madviseDontneed(cpu, mm, PAGE, PAGE), 0);
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, PAGE), 0);
+    if (does) gives(cpu, 'clear_refs', yield* clearRefsWrite(cpu, mm, CLEAR_REFS_ALL), 0);
+    gives(cpu, 'a look at the first entry', young(p0.pte), false);
+    gives(cpu, 'a look at the second', young(p1.pte), true);
+    gives(cpu, 'clear_refs where nothing is young', yield* clearRefsWrite(cpu, mm, CLEAR_REFS_ALL), 0);
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, 0), 1);
+  },
+);
+
 const pageout = purpose(
   'pageout',
   'MADV_PAGEOUT takes what was given up and nobody else maps, of its range alone',
@@ -126,4 +161,4 @@ const tableGone = purpose(
 );
 
 /** All of them. */
-export const PURPOSES_OF_PAGES: readonly AnyScenario[] = [alone, givenUp, pageout, tableGone];
+export const PURPOSES_OF_PAGES: readonly AnyScenario[] = [alone, givenUp, mergedClean, nobodys, pageout, tableGone];

@@ -10,6 +10,7 @@ import {
   VM_READ,
   VM_SHARED,
   VM_WRITE,
+  VM_WRITENOTIFY,
   VmapLists,
 } from '@mmu-gather/core/stepped';
 import {
@@ -56,6 +57,10 @@ const upgrading = purpose(
     looks(cpu, mm, '0-4 rw | 1w 2w 3n 4w');
     gives(cpu, 'a load', yield* userLoad(cpu, mm, 2 * PAGE), 3);
     looks(cpu, mm, '0-4 rw | 1w 2w 3w 4w');
+    gives(cpu, 'protection', yield* mwriteprotectRange(cpu, mm, 0, PAGE, true), 0);
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, 0, 2 * PAGE, VM_READ), 0);
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, 0, 2 * PAGE, RW), 0);
+    looks(cpu, mm, '0-4 rw | 1r! 2w 3w 4w');
   },
   { profile: { mprotectWritable: true, uffdResolveWritable: true, vmaMerge: true } },
 );
@@ -64,6 +69,26 @@ const upgrading = purpose(
 function readShared(run: Run): FileStage {
   return setFileStage(run, { flags: RW | VM_SHARED, pages: 2, running: [0] });
 }
+
+/** The same, and the file hears of the first write to each. */
+function noticedShared(run: Run): FileStage {
+  return setFileStage(run, { flags: RW | VM_SHARED | VM_WRITENOTIFY, pages: 2, running: [0] });
+}
+
+const heard = purpose(
+  'rights-of-files',
+  'a page that its file knows to be written is writable at once when rights come back, and one that is clean is not',
+  noticedShared,
+  function* (cpu, { mm }, does) {
+    looks(cpu, mm, '0-2 rw | 100r 101r - -');
+    if (does) gives(cpu, 'a store', yield* userStore(cpu, mm, 0, 7), 0);
+    looks(cpu, mm, '0-2 rw | 7w 101r - -');
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, 0, 2 * PAGE, VM_READ), 0);
+    looks(cpu, mm, '0-2 r | 7r 101r - -');
+    gives(cpu, 'mprotect', yield* mprotect(cpu, mm, 0, 2 * PAGE, RW), 0);
+    looks(cpu, mm, '0-2 rw | 7w 101r - -');
+  },
+);
 
 /** Indexes of pages as one number. */
 function* cleaned(cpu: Cpu, { file }: FileStage): Steps<number> {
@@ -122,4 +147,4 @@ const reused = purpose(
 );
 
 /** All of them. */
-export const PURPOSES_OF_RIGHTS: readonly AnyScenario[] = [upgrading, tracking, reused];
+export const PURPOSES_OF_RIGHTS: readonly AnyScenario[] = [upgrading, heard, tracking, reused];

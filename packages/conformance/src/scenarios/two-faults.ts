@@ -45,6 +45,7 @@ import {
   pmdOffset,
   shrinkPages,
   uffdRegisterWp,
+  userLoad,
   userStore,
   writebackPage,
 } from '@mmu-gather/mm/stepped';
@@ -66,7 +67,7 @@ function two<E extends { readonly mm: Mm }>(
   setup: (run: Run) => E,
   first: Act<E>,
   second: Act<E>,
-  options: Pick<Scenario<E>, 'profile' | 'geometry' | 'final'> = {},
+  options: Pick<Scenario<E>, 'profile' | 'geometry' | 'final' | 'hugeZeroPage'> = {},
 ): AnyScenario {
   return defineScenario<E>({
     id: `two/${id}`,
@@ -201,6 +202,26 @@ function watched(run: Run): Stage {
 export const TWO_FAULTS: readonly AnyScenario[] = [
   two('huge-faults', 'two faults each make the same huge page', emptyHuge, write, write),
   two('huge-and-small', 'one fault makes a huge page, another one a table in its place', emptyHuge, write, read),
+  two(
+    'huge-zero-read',
+    'a fault makes a huge page, and another one, which only reads, maps the huge page of zeroes',
+    emptyHuge,
+    write,
+    read,
+    { hugeZeroPage: 'huge' },
+  ),
+  two(
+    'huge-zero-writes',
+    'two faults each put a huge page in the place of the one of zeroes',
+    (run) => {
+      const stage = emptyHuge(run);
+      run(0, (cpu) => userLoad(cpu, stage.mm, 0));
+      return stage;
+    },
+    write,
+    write,
+    { hugeZeroPage: 'huge' },
+  ),
   two(
     'huge-write-zap',
     'a fault gives the right to write back to a huge page, which is zapped',
