@@ -31,7 +31,10 @@ export const ASID_FIRST_VERSION: number = 1 << 16;
 /** The ASID of the kernel, or of the boot: given to no mm. */
 export const RESERVED_ASID: number = 0;
 
-/** The allocator. Its words are plain, under its lock, except for the generation, which the fast path reads without it. */
+/**
+ * The allocator. Its words are plain, under its lock, except for the generation, which the fast path reads without it. Without cur_idx, from where
+ * Linux goes on to search: none becomes free again within a generation, so the first free one is the same.
+ */
 export interface AsidAllocator extends Handle {
   /** cpu_asid_lock, context_lock. */
   readonly lock: Cell;
@@ -39,15 +42,12 @@ export interface AsidAllocator extends Handle {
   readonly generation: Cell;
   /** tlb_flush_pending: CPUs that must flush themselves for the first task that they run with an ASID of this generation. */
   readonly tlbFlushPending: Cell;
-  /** cur_idx: where the search for a free ASID goes on. */
-  readonly curIdx: Cell;
 }
 /** Struct type of {@link AsidAllocator}. */
 export const AsidAllocator: Struct<AsidAllocator> = struct<AsidAllocator>('asids', [
   'lock',
   'generation',
   'tlbFlushPending',
-  'curIdx',
 ]);
 
 /** What the allocator knows of a CPU. */
@@ -94,7 +94,6 @@ export interface AsidSpace {
 export function reserveAsidAllocator(arena: Arena): AsidAllocator {
   const asids = AsidAllocator.at(arena.reserve('asids', AsidAllocator.fields));
   arena.initialise(asids.generation, ASID_FIRST_VERSION);
-  arena.initialise(asids.curIdx, 1);
   return asids;
 }
 
@@ -184,7 +183,7 @@ function* newContext(cpu: Cpu, space: AsidSpace, mm: Mm, old: number): Steps<num
     setId(cpu, space.map, asidIn(old));
     return generation + asidIn(old);
   }
-  const asid = findFree(cpu, space, cpu.read(space.allocator.curIdx));
+  const asid = findFree(cpu, space);
   return asid === RESERVED_ASID ? yield* rollOver(cpu, space) : take(cpu, space, generation, asid);
 }
 
@@ -194,20 +193,19 @@ function* rollOver(cpu: Cpu, space: AsidSpace): Steps<number> {
   const generation = (yield* cpu.readOnce(cell)) + ASID_FIRST_VERSION;
   yield* cpu.writeOnce(cell, generation);
   yield* flushContext(cpu, space);
-  const asid = findFree(cpu, space, 1);
+  const asid = findFree(cpu, space);
   cpu.claim.that(asid !== RESERVED_ASID, 'O16', 'no ASID is free after a rollover');
   return take(cpu, space, generation, asid);
 }
 
 function take(cpu: Cpu, space: AsidSpace, generation: number, asid: number): number {
   setId(cpu, space.map, asid);
-  cpu.write(space.allocator.curIdx, asid);
   return generation + asid;
 }
 
-/** The first free ASID from one on; {@link RESERVED_ASID} if there is none. */
-function findFree(cpu: Cpu, { asids, step, map }: AsidSpace, from: number): number {
-  for (let asid = Math.ceil(from / step) * step; asid < asids; asid += step) if (!testId(cpu, map, asid)) return asid;
+/** The first free ASID; {@link RESERVED_ASID} if there is none. */
+function findFree(cpu: Cpu, { asids, step, map }: AsidSpace): number {
+  for (let asid = step; asid < asids; asid += step) if (!testId(cpu, map, asid)) return asid;
   return RESERVED_ASID;
 }
 

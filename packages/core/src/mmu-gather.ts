@@ -307,17 +307,14 @@ export function* tlbFinishMmu(cpu: Cpu, tlb: MmuGather, start: number, end: numb
 
 /** The gather's own flush, and the end of what it was counted in. */
 function* flushAndClose(cpu: Cpu, tlb: MmuGather): Steps<void> {
-  yield* uncount(cpu, tlb, 'before-flush');
+  const { mm } = tlb;
+  const { decPending, levelDec, finishSync } = cpu.kernel.profile;
+  if (decPending === 'before-flush') yield* closeGather(cpu, tlb);
+  if (countsLevels(cpu) && levelDec === 'before-flush') yield* uncountLevels(cpu, tlb);
   yield* tlbFlushMmu(cpu, tlb);
-  if (cpu.kernel.profile.finishSync === 'wait-first') yield* cpu.waitFor(tlb.mm.tlbFlushPending, 'equal', 1);
-  yield* uncount(cpu, tlb, 'after-flush');
-}
-
-/** A gather leaves what it was counted in, as far as the profile says that it does so now. */
-function* uncount(cpu: Cpu, tlb: MmuGather, now: 'before-flush' | 'after-flush'): Steps<void> {
-  const { decPending, levelDec } = cpu.kernel.profile;
-  if (decPending === now) yield* closeGather(cpu, tlb);
-  if (countsLevels(cpu) && levelDec === now) yield* uncountLevels(cpu, tlb);
+  if (finishSync === 'wait-first') yield* cpu.waitFor(mm.tlbFlushPending, 'equal', 1);
+  if (decPending === 'after-flush') yield* closeGather(cpu, tlb);
+  if (countsLevels(cpu) && levelDec === 'after-flush') yield* uncountLevels(cpu, tlb);
 }
 
 /** dec_tlb_flush_pending of a gather. */

@@ -145,6 +145,7 @@ function* flushOverlapped(cpu: Cpu, mm: Mm, info: FlushTlbInfo, early: number): 
   if ((mask & ~(1 << cpu.id)) !== 0) {
     if (yield* shouldTrimCpumask(cpu, mm)) cpu.write(info.trimCpumask, 1);
     yield* flushTlbMulti(cpu, mask, info);
+    // Linux considers behind the flush. Before it would do, too: whoever is interrupted would load the global ASID instead of flushing.
     yield* considerGlobalAsid(cpu, mm);
   } else if (cpu.read(thisCpuTlbstate(cpu).loadedMm) === mm.address) {
     yield* flushTlbLocal(cpu, info);

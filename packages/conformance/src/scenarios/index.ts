@@ -5,6 +5,7 @@ import type { AnyScenario } from '../scenario.ts';
 import { AGGRESSIVE_SCENARIOS } from './aggressive.ts';
 import { ARM64_ASID_INVARIANTS } from './arm64-asid-invariants.ts';
 import { ARM64_ASIDS } from './arm64-asid.ts';
+import { ARM64_ASID_SPACE } from './arm64-asid-space.ts';
 import { ARM64_CONTPTE } from './arm64-contpte.ts';
 import { ARM64_FLUSHES } from './arm64-flush.ts';
 import { ARM64_LOCAL } from './arm64-local.ts';
@@ -179,6 +180,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_FLUSHES,
   ...ARM64_ASID_INVARIANTS,
   ...ARM64_ASIDS,
+  ...ARM64_ASID_SPACE,
   ...ARM64_OPERATIONS,
   ...ARM64_LOCAL,
   ...ARM64_RECLAIM,

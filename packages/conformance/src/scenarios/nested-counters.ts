@@ -53,6 +53,13 @@ const samePage = defineScenario<Stage>({
       property: 'SAC',
       profile: { levelDec: 'before-flush' },
     },
+    {
+      id: 'nested-counters/zap-twice/closed-first',
+      why: 'it counts as closed, and its levels as flushed, before the flush',
+      oracle: 'O10',
+      property: 'SAC',
+      profile: { decPending: 'before-flush', levelDec: 'before-flush' },
+    },
   ],
 });
 

@@ -2,18 +2,24 @@
  * A finish that finds another gather open waits for it or flushes everything, whichever the other one allows (core's sync-finish.ts). Nothing
  * changes here: a word says that a gather is between its opening and its flush.
  */
-import type { Layout } from '@mmu-gather/checker';
+import type { Layout, Now } from '@mmu-gather/checker';
 import {
+  awaitEpoch,
   type Cell,
   type Cpu,
   decTlbFlushPending,
+  epochToAwait,
   incTlbFlushPending,
+  joinEpoch,
+  leaveEpoch,
   type Mm,
+  NO_WAIT,
   type Profile,
   type Steps,
   tlbFinishMmu,
   tlbGatherMmu,
 } from '@mmu-gather/core/stepped';
+import { mmAlloc } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
 import { PAGE, setStage, type Stage } from './stage.ts';
 
@@ -56,6 +62,12 @@ function* seesAndFinishes(cpu: Cpu, mm: Mm, open: Cell): Steps<void> {
   cpu.claim.that(still === 0, 'O10', 'a finish returns before what it saw is flushed');
 }
 
+/** Whoever joins the present epoch would not be waited for if it were drained already. */
+function drainedLast({ peek }: Now, { epoch }: Waiting): string | undefined {
+  if (epoch === 0 || peek(epoch + 1) <= peek(epoch)) return undefined;
+  return `epoch ${peek(epoch + 1)} is drained, and ${peek(epoch)} is not over`;
+}
+
 function waits(
   id: string,
   title: string,
@@ -83,11 +95,7 @@ function waits(
         for (let n = 0; n < finishes; n++) yield* seesAndFinishes(cpu, mm, open);
       }),
     ],
-    // Whoever joins the present epoch would not be waited for if it were drained already.
-    invariant: ({ peek }, { epoch }) =>
-      epoch === 0 || peek(epoch + 1) <= peek(epoch)
-        ? undefined
-        : `epoch ${peek(epoch + 1)} is drained, and ${peek(epoch)} is not over`,
+    invariant: drainedLast,
     twins: [
       {
         id: `sync-waiting/${id}/neither`,
@@ -139,6 +147,75 @@ const twoAlone = defineScenario<Stage>({
   ],
 });
 
+/** How far the gather of {@link joins} is that opens meanwhile. */
+const CHANGED = 1;
+const FLUSHED = 2;
+let farCell: Cell = 0;
+
+interface Joining {
+  readonly mm: Mm;
+  readonly far: Cell;
+  /** The epoch of a gather of CPU 0 that is open when it begins. */
+  readonly opened: number;
+}
+
+/** A finish, as far as epochs go: it ends one, leaves what the gather has joined, and waits. @returns whether it could wait */
+function* endsEpoch(cpu: Cpu, mm: Mm, joined: number): Steps<boolean> {
+  const awaited = yield* epochToAwait(cpu, mm, joined);
+  yield* leaveEpoch(cpu, mm, joined);
+  yield* awaitEpoch(cpu, mm, awaited);
+  return awaited !== NO_WAIT;
+}
+
+/** @param joinsFirst whether the other gather joins an epoch before it changes entries */
+const joining =
+  (joinsFirst: boolean) =>
+  ({ mm, far, opened }: Joining) => [
+    thread(function* (cpu): Steps<void> {
+      yield* endsEpoch(cpu, mm, opened);
+      const joined = yield* joinEpoch(cpu, mm);
+      const seen = yield* cpu.loadAcquire(far);
+      const waited = yield* endsEpoch(cpu, mm, joined);
+      if (seen !== CHANGED || !waited) return;
+      const now = yield* cpu.readOnce(far);
+      cpu.claim.that(now === FLUSHED, 'O10', 'a finish returns before what it saw is flushed');
+    }),
+    thread(function* (cpu): Steps<void> {
+      if (!joinsFirst) yield* cpu.storeRelease(far, CHANGED);
+      const joined = yield* joinEpoch(cpu, mm);
+      if (joinsFirst) yield* cpu.storeRelease(far, CHANGED);
+      yield* cpu.storeRelease(far, FLUSHED);
+      yield* leaveEpoch(cpu, mm, joined);
+    }),
+  ];
+
+const joins = defineScenario<Joining>({
+  id: 'sync-waiting/joins-as-it-ends',
+  title:
+    'a gather opens while a finish ends the epoch: it joins the next one, where the next finish finds it, and is counted in no other',
+  source: 'mail of P. Zijlstra, 2019-05-09',
+  cpus: 2,
+  only: ONE_OF_EACH_MODEL,
+  profile: EPOCHS,
+  reserve(layout: Layout) {
+    farCell = layout.reserve('far', ['']);
+  },
+  setup(run) {
+    const mm = run(0, mmAlloc);
+    return { mm, far: farCell, opened: run(0, (cpu) => joinEpoch(cpu, mm)) };
+  },
+  threads: joining(true),
+  twins: [
+    {
+      id: 'sync-waiting/joins-as-it-ends/too-late',
+      why: 'it does not join before it changes entries: a finish that begins in between does not know of it',
+      oracle: 'O10',
+      property: 'SAC',
+      threads: joining(false),
+    },
+  ],
+});
+
 /** All of them. */
 export const SYNC_WAITING: readonly AnyScenario[] = [
   waits('gather', 'a gather that may be waited for', (cpu, mm, open) => inGather(cpu, mm, open, false), 1),
@@ -152,4 +229,5 @@ export const SYNC_WAITING: readonly AnyScenario[] = [
   waits('alone', 'a gather that may not be waited for', (cpu, mm, open) => inGather(cpu, mm, open, true), 1),
   waits('no-gather', 'somebody who defers without a gather', withoutGather, 1),
   twoAlone,
+  joins,
 ];

@@ -5,10 +5,10 @@
 import type { Run } from '@mmu-gather/checker';
 import { type Address, type Mm } from '@mmu-gather/core/stepped';
 import { contextSwitch, mmAlloc, munmap, shrinkPages, vmallocInit, vmap, vunmap } from '@mmu-gather/mm/stepped';
-import { considerGlobalAsid } from '@mmu-gather/x86/stepped';
+import { considerGlobalAsid, mmGlobalAsidCell } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
 import { RECLAIMED } from './outcomes.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { type Mapping, mappingOf, noWait, PAGE, setStage, type Stage } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'it is about ASIDs that INVLPGB names' };
 const SINCE_6_15: Where = { backend: { x86: { switchingMark: 'before-generation' } } };
@@ -117,10 +117,25 @@ const notInMask = defineScenario<Elsewhere>({
   ],
 });
 
+const firstFlush = defineScenario<Stage>({
+  id: 'global-asid/first-flush',
+  title: 'a flush by interrupts is what makes an mm due for a global ASID: it is done under the ASIDs that CPUs have',
+  source: `${SOURCE}: flush_tlb_mm_range, consider_global_asid`,
+  cpus: 2,
+  only: X86_ONLY,
+  where: SINCE_6_15,
+  backend: ONE_ASID,
+  setup: (run) => setStage(run, { touched: [0] }),
+  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, PAGE))],
+  final: (peek, { mm }) => (peek(mmGlobalAsidCell(mm)) === 0 ? 'the mm has no global ASID' : undefined),
+  twins: [noWait('global-asid/first-flush')],
+});
+
 /** All of them. */
 export const X86_GLOBAL_FLUSHES: readonly AnyScenario[] = [
   kernelAddress('kernel-page', 'an address of the kernel is flushed by broadcast, and handed out again', 33),
   kernelAddress('kernel-all', 'the same past the ceiling: all is flushed, global entries included', 0),
   reclaimed,
   notInMask,
+  firstFlush,
 ];
