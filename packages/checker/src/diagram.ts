@@ -127,11 +127,11 @@ export function explain(machine: Machine, path: readonly PathStep[], look?: () =
   for (const [i, [actor, choice]] of path.entries()) {
     const cpu = actor % cpus;
     const step = i + 1;
-    const process = machine.processOf(actor);
+    const process = machine.view.processOf(actor);
     if (process === undefined) {
       const drain = actor >= 2 * cpus;
-      const text = drain ? machine.drainText(cpu) : machine.deliveryText(cpu);
-      const cell = drain ? machine.drainCell(cpu) : -1;
+      const text = drain ? machine.view.drainText(cpu) : machine.view.deliveryText(cpu);
+      const cell = drain ? machine.view.drainCell(cpu) : -1;
       machine.perform(actor, choice);
       if (drain) {
         // Plain stores are no steps, and leave the buffer, too.
@@ -150,14 +150,14 @@ export function explain(machine: Machine, path: readonly PathStep[], look?: () =
       });
     } else {
       const number = process.number;
-      const kind = machine.stepKind(number);
-      const cell = machine.stepCell(number);
+      const kind = machine.view.stepKind(number);
+      const cell = machine.view.stepCell(number);
       const before = cell >= 0 ? machine.state.words[cell] : 0;
       let text = machine.text.step(number);
-      const missed = machine.missedStores(number, choice);
-      const waitsOn = machine.waitsOn(number, choice);
+      const missed = machine.view.missedStores(number, choice);
+      const waitsOn = machine.view.waitsOn(number, choice);
       machine.perform(actor, choice);
-      const value = machine.lastResult(number);
+      const value = machine.view.lastResult(number);
       if (READS.has(kind) && machine.violation?.oracle !== 'race') {
         const own = buffered[cpu]!.findLast((store) => store.cell === cell);
         const from = own === undefined ? origin(writes.get(cell), missed) : ` (step ${own.step})`;
@@ -195,7 +195,7 @@ export function explain(machine: Machine, path: readonly PathStep[], look?: () =
       shared:
         kind === 'deliver' ||
         (kind !== 'drain' && (ALWAYS.has(kind) || (SECTIONS.has(kind) && violation?.oracle === 'O5'))) ||
-        (cell >= 0 && kind !== 'drain' && machine.isPageTableEntry(cell) && !ONLY_READS.has(kind)) ||
+        (cell >= 0 && kind !== 'drain' && machine.view.isPageTableEntry(cell) && !ONLY_READS.has(kind)) ||
         (written.has(cell) && (touched.get(cell)?.size ?? 0) > 1),
     })),
     violation,

@@ -96,15 +96,15 @@ export class Exercised implements Explorable {
     const cpu = actor % this.#buffers.length;
     const buffer = this.#buffers[cpu]!;
     const mark = machine.mark();
-    const process = machine.processOf(actor)?.number;
+    const process = machine.view.processOf(actor)?.number;
     const isDrain = actor >= 2 * this.#buffers.length;
-    const site = process === undefined ? '' : machine.stepSite(process);
+    const site = process === undefined ? '' : machine.view.stepSite(process);
     const stores = process !== undefined && this.#goesIntoBuffer(process);
     const access = isDrain ? this.#drain(cpu) : process === undefined ? undefined : this.#access(process, cpu, choice);
     if (site !== '') this.#numberOf(site);
     machine.perform(actor, choice);
     const left = isDrain ? buffer.slice(1) : buffer;
-    const added = machine.buffered(cpu) - left.length;
+    const added = machine.view.buffered(cpu) - left.length;
     // Behind a store of a step there may be plain ones.
     this.#buffers[cpu] =
       added === 0 ? left : [...left, stores ? site : '', ...Array.from({ length: added - 1 }, () => '')];
@@ -124,22 +124,23 @@ export class Exercised implements Explorable {
   /** The access of a process's pending step, if it is one and takes effect at once. */
   #access(process: number, cpu: number, choice: number): Access | undefined {
     const machine = this.#machine;
-    const site = machine.stepSite(process);
-    const cell = machine.stepCell(process);
-    if (cell < 0 || site === '' || this.#goesIntoBuffer(process) || machine.waitsOn(process, choice)) return undefined;
-    const writes = !ONLY_READS.has(machine.stepKind(process));
-    return { cell, cpu, site: this.#numberOf(site), writes, missed: machine.missedStores(process, choice) };
+    const site = machine.view.stepSite(process);
+    const cell = machine.view.stepCell(process);
+    if (cell < 0 || site === '' || this.#goesIntoBuffer(process) || machine.view.waitsOn(process, choice))
+      return undefined;
+    const writes = !ONLY_READS.has(machine.view.stepKind(process));
+    return { cell, cpu, site: this.#numberOf(site), writes, missed: machine.view.missedStores(process, choice) };
   }
 
   /** The store that leaves a CPU's buffer next; undefined if it is a plain one. */
   #drain(cpu: number): Access | undefined {
     const site = this.#buffers[cpu]![0] ?? '';
     if (site === '') return undefined;
-    return { cell: this.#machine.drainCell(cpu), cpu, site: this.#numberOf(site), writes: true, missed: 0 };
+    return { cell: this.#machine.view.drainCell(cpu), cpu, site: this.#numberOf(site), writes: true, missed: 0 };
   }
 
   #goesIntoBuffer(process: number): boolean {
-    return this.#machine.memoryModel === 'tso' && BUFFERED.has(this.#machine.stepKind(process));
+    return this.#machine.memoryModel === 'tso' && BUFFERED.has(this.#machine.view.stepKind(process));
   }
 
   /** An access takes effect: what was before it? */
@@ -155,7 +156,7 @@ export class Exercised implements Explorable {
     }
     before.push(access);
     this.#accesses.set(access.cell, before);
-    if (access.writes && this.#machine.walkersOf(access.cell) !== 0) this.#orders.set(access.site, FORTH | BACK);
+    if (access.writes && this.#machine.view.walkersOf(access.cell) !== 0) this.#orders.set(access.site, FORTH | BACK);
   }
 
   #note(first: Access, second: Access): void {

@@ -116,7 +116,7 @@ function cpusOf(machine: Machine): number[] {
 
 function cpuNow(machine: Machine, cpu: number): FilmedCpu {
   const { mmu, text } = machine;
-  const { buffered, ...standing } = machine.standing(cpu);
+  const { buffered, ...standing } = machine.view.standing(cpu);
   const root = mmu.liveRoot(cpu);
   return {
     ...standing,
@@ -127,7 +127,7 @@ function cpuNow(machine: Machine, cpu: number): FilmedCpu {
       tag: tag === mmu.kernelTag ? 'kernel' : `ASID ${tag}`,
       live: tag === mmu.kernelTag || tag === mmu.liveAsid(cpu),
       text: entryPresent(entry) ? text.entry(entry) : 'not valid',
-      freed: entryPresent(entry) && machine.isFreed(entryTarget(entry)),
+      freed: entryPresent(entry) && machine.view.isFreed(entryTarget(entry)),
     })),
   };
 }
@@ -140,7 +140,8 @@ function tablesNow(machine: Machine): FilmedTable[] {
   const roots = new Map<Address, string>();
   for (const mm of mms) {
     const root = state.words[Mm.at(mm).pgd]!;
-    if (root !== 0 && (mm === machine.kernel.initMm || !machine.isFreed(mm))) roots.set(root, machine.text.object(mm));
+    if (root !== 0 && (mm === machine.kernel.initMm || !machine.view.isFreed(mm)))
+      roots.set(root, machine.text.object(mm));
   }
   for (const cpu of cpusOf(machine)) {
     const root = mmu.liveRoot(cpu);
@@ -171,7 +172,7 @@ function addTable(machine: Machine, { table, of, level, page: first }: Place, fo
     pages,
     text: entry === 0 ? '' : text.entry(entry),
   }));
-  found.push({ name: text.object(table), of, level, freed: machine.isFreed(table), slots });
+  found.push({ name: text.object(table), of, level, freed: machine.view.isFreed(table), slots });
   if (level === 0) return;
   for (const [i, entry] of entries.entries()) {
     if (!entryPresent(entry) || (entry & PSE) !== 0) continue;
@@ -184,7 +185,7 @@ function tellingCells(machine: Machine, memory: readonly Int32Array[]): Cell[] {
   const [before] = memory;
   const cells = Array.from({ length: machine.layout.words }, (_, cell) => cell);
   return cells.filter((cell) => {
-    if (machine.isPageTableEntry(cell)) return false;
+    if (machine.view.isPageTableEntry(cell)) return false;
     const changes = memory.some((words) => words[cell] !== before![cell]);
     return changes || (before![cell] !== 0 && TELLING.test(machine.layout.name(cell)));
   });

@@ -12,6 +12,7 @@ export * from './flush-calls.ts';
 export * from './layout.ts';
 export * from './machine.ts';
 export * from './machine-options.ts';
+export type { MachineView } from './machine-view.ts';
 export * from './measure.ts';
 export * from './mmu/descriptor.ts';
 export type { FillHost } from './mmu/fills.ts';

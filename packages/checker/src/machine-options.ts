@@ -20,7 +20,7 @@ export interface MachineOptions extends BootOptions {
   readonly exact?: boolean;
   /** Of such a program whose accesses go through page tables: what walks do. It has some if this is given. */
   readonly walks?: WalkOptions;
-  /** Note where code calls its steps, for {@link Machine.stepSite}. */
+  /** Note where code calls its steps, for {@link MachineView.stepSite}. */
   readonly noteSites?: boolean;
   /** Also check O1s: at the time a page is freed no CPU may hold an entry to it, whatever it runs. */
   readonly strict?: boolean;

@@ -13,7 +13,6 @@
  */
 import {
   bootKernel,
-  type Address,
   type Cell,
   type Cpu,
   type Entry,
@@ -33,10 +32,11 @@ import { COMPLETED, DATA, Kinds, PGD, TLB_GEN } from './kinds.ts';
 import { DEFAULT_POOLS, Layout } from './layout.ts';
 import { LocalSteps } from './local-steps.ts';
 import type { MachineOptions } from './machine-options.ts';
+import { MachineView } from './machine-view.ts';
 import { Memory } from './memory.ts';
 import { Mmu } from './mmu/mmu.ts';
 import { Objects } from './objects.ts';
-import { ARGUMENTS, OP, OP_NAMES, type OpName } from './op.ts';
+import { ARGUMENTS, OP } from './op.ts';
 import { type OracleHost, Oracles } from './oracles.ts';
 import type { Process } from './process.ts';
 import { type Now, type Program, SetupError } from './program.ts';
@@ -44,7 +44,6 @@ import { Locks, type Quiet, quietOf } from './quiet.ts';
 import { Races } from './races.ts';
 import { Pauses } from './script.ts';
 import { sectionsOf } from './sections.ts';
-import type { Standing } from './standing.ts';
 import { State } from './state.ts';
 import { Symmetry } from './symmetry.ts';
 import { Text } from './text.ts';
@@ -53,7 +52,7 @@ import { AccessFlags } from './weak/access-flags.ts';
 import { Invalidations } from './weak/invalidations.ts';
 import type { WeakMemory } from './weak/weak-memory.ts';
 import { walkCells, type WeakParts, weakParts } from './weak/weak-parts.ts';
-import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, QUIET, Words } from './words.ts';
+import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, Words } from './words.ts';
 
 /** Steps of one call of `run`: far more than any setup takes. One that takes more waits for what does not come, a fault that is not mended for instance. */
 const MAX_SETUP_STEPS = 100_000;
@@ -75,6 +74,8 @@ export class Machine<E = unknown> implements Explorable {
   readonly mmu: Mmu;
   /** Names for people. */
   readonly text: Text;
+  /** What can be seen of it. */
+  readonly view: MachineView;
   readonly locality: Locality | undefined;
   readonly alike: Alike | undefined;
   /** Steps of main code only go on, and interrupts come to an end. Not so: a handler that calls other CPUs may be called by theirs for ever, and what walks of bare instructions do is numbered by each machine. */
@@ -222,6 +223,20 @@ export class Machine<E = unknown> implements Explorable {
     this.#now = this.#whatIsNow();
     this.alike = this.#symmetry(program.identical ?? []);
     this.#flows = this.#makeFlows(options.noteSites === true);
+    this.view = new MachineView({
+      cpus: n,
+      words,
+      flows: this.#flows,
+      effects: this.#effects,
+      pauses: this.#pauses,
+      mmu: this.mmu,
+      kinds,
+      memory: this.#memory,
+      interrupts,
+      objects,
+      layout,
+      text: this.text,
+    });
 
     this.env = program.setup((cpu, body) => this.#run(cpu, body), this.kernel);
     this.#flows.reset();
@@ -299,7 +314,7 @@ export class Machine<E = unknown> implements Explorable {
     const n = this.#cpus;
     if (actor === 3 * n) this.#accessFlags!.perform(choice);
     else if (actor >= 2 * n) this.#memory.drain(actor - 2 * n);
-    else if (this.processOf(actor) === undefined) this.#flows.deliver(actor - n);
+    else if (this.view.processOf(actor) === undefined) this.#flows.deliver(actor - n);
     else {
       if (actor >= n && this.#words.kind(actor) === OP.sendIpi) this.neverRepeats = false;
       this.#flows.step(actor, actor % n, choice);
@@ -335,7 +350,7 @@ export class Machine<E = unknown> implements Explorable {
     const n = this.#cpus;
     const cpu = actor % n;
     if (actor >= 2 * n) drainFootprint(this.#footprints, cpu, this.#memory.oldest(cpu), touch);
-    else if (this.processOf(actor) === undefined) deliveryFootprint(this.#footprints, cpu, touch);
+    else if (this.view.processOf(actor) === undefined) deliveryFootprint(this.#footprints, cpu, touch);
     else stepFootprint(this.#footprints, actor, cpu, touch);
   }
 
@@ -354,19 +369,7 @@ export class Machine<E = unknown> implements Explorable {
     return `${this.state.words.subarray(0, this.#arenaWords).join()}|${known.join()}`;
   }
 
-  // ---- for diagrams ----
-
-  /** The process whose step an actor would take, or undefined for a drain or a delivery. */
-  processOf(actor: number): Process | undefined {
-    const n = this.#cpus;
-    if (actor >= 2 * n || (actor >= n && this.#words.cpu(actor - n, CPU.inIrq) === 0)) return undefined;
-    return this.#flows.processes[actor];
-  }
-
-  /** What the last step of a process returned. */
-  lastResult(process: number): number {
-    return this.#flows.lastResult(process);
-  }
+  // ---- what observers ask for ----
 
   /** Lets every process note where its code is at each step (slow), or stop it. */
   noteStacks(on: boolean): void {
@@ -382,110 +385,6 @@ export class Machine<E = unknown> implements Explorable {
       process.runsAlways = always;
       process.drop();
     }
-  }
-
-  /** An argument of the pending step of a process, in the order of the port call; see port.ts. */
-  stepArgument(process: number, i: number): number {
-    return this.#words.arg(process, i);
-  }
-
-  /** The kind of the pending step of a process. */
-  stepKind(process: number): OpName {
-    return OP_NAMES[this.#words.kind(process)] ?? 'none';
-  }
-
-  /** Under weak: how many newer stores to its cell the pending load of a process misses with this choice. */
-  missedStores(process: number, choice: number): number {
-    return this.#effects.weak?.missed(process, process % this.#cpus, choice) ?? 0;
-  }
-
-  /** Under weak: does the pending wait of a process wait on with this choice, having read the newest value? */
-  waitsOn(process: number, choice: number): boolean {
-    return this.#effects.weak?.spins(process, process % this.#cpus, choice) === true;
-  }
-
-  /** The cell that a process's pending step reads or writes; -1 if it is another kind of step. */
-  stepCell(process: number): Cell {
-    const kind = this.#words.kind(process);
-    return kind >= OP.readOnce && kind <= OP.downgradeWrite && kind !== OP.smpMb ? this.#words.arg(process, 0) : -1;
-  }
-
-  /** Where code calls the pending step of a process, `mm/munmap.ts:12`; '' if sites are not noted, or it is no call of code. */
-  stepSite(process: number): string {
-    return this.#pauses.site(this.#words.quiet(process, QUIET.pause));
-  }
-
-  /** Number of stores that wait in a CPU's buffer. */
-  buffered(cpu: number): number {
-    return this.#words.cpu(cpu, CPU.buffered);
-  }
-
-  /** CPUs, one bit each, whose MMU may look at a cell at any time now. */
-  walkersOf(cell: Cell): number {
-    const { mmu } = this;
-    const isRead = (root: Address): boolean => {
-      for (let page = 0; page < mmu.pages; page++) if (mmu.isOnTheWay(cell, root, page)) return true;
-      return false;
-    };
-    const translates = this.#kinds.isTranslation(cell);
-    if (!translates && !this.#kinds.isEntry(cell)) return 0;
-    let walkers = 0;
-    for (let cpu = 0; cpu < this.#cpus; cpu++) {
-      const root = mmu.liveRoot(cpu);
-      const kernel = mmu.kernelRoot;
-      if (root !== 0 && (translates || isRead(root))) walkers |= 1 << cpu;
-      if (kernel !== 0 && !translates && isRead(kernel)) walkers |= 1 << cpu;
-    }
-    return walkers;
-  }
-
-  /** Is this cell a page-table entry? */
-  isPageTableEntry(cell: Cell): boolean {
-    return this.#kinds.isEntry(cell);
-  }
-
-  /** The cell of the oldest buffered store of a CPU. */
-  drainCell(cpu: number): Cell {
-    return this.#memory.oldest(cpu);
-  }
-
-  /** The drain of a CPU's oldest buffered store, as text. */
-  drainText(cpu: number): string {
-    const cell = this.#memory.oldest(cpu);
-    return `${this.layout.name(cell)} := ${this.text.value(cell, this.#words.cpu(cpu, CPU.buffer + 1))} reaches memory`;
-  }
-
-  /** What a CPU is at. */
-  standing(cpu: number): Standing {
-    const words = this.#words;
-    const inIrq = this.#interrupts.running(cpu);
-    const process = inIrq ? this.#cpus + cpu : cpu;
-    const buffered = Array.from({ length: words.cpu(cpu, CPU.buffered) }, (_, i): readonly [Cell, number] => [
-      words.cpu(cpu, CPU.buffer + 2 * i),
-      words.cpu(cpu, CPU.buffer + 2 * i + 1),
-    ]);
-    return {
-      mode: inIrq ? 'interrupt' : words.cpu(cpu, CPU.userMode) !== 0 ? 'user' : 'kernel',
-      interruptsOff: words.cpu(cpu, CPU.irqOff) > 0,
-      queued: words.cpu(cpu, CPU.queued),
-      buffered,
-      next: words.running(process) ? this.text.step(process) : undefined,
-    };
-  }
-
-  /** Was the object at this address given back? */
-  isFreed(object: Address): boolean {
-    return this.#objects.freed(object);
-  }
-
-  /** How many pages, tables, VMAs and mms are allocated. */
-  get allocated(): number {
-    return this.#objects.allocated;
-  }
-
-  /** The interrupt that a CPU takes next, as text. */
-  deliveryText(cpu: number): string {
-    return `interrupt from CPU ${this.#words.cpu(cpu, CPU.queue + 2)}`;
   }
 
   /** Asks the program's own oracle. */

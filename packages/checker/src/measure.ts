@@ -115,7 +115,7 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
   try {
     for (const [actor, choice] of path) {
       const cpu = actor % cpus;
-      const process = machine.processOf(actor);
+      const process = machine.view.processOf(actor);
       if (process === undefined) {
         if (actor < 2 * cpus) serves[cpu] = queued[cpu]!.shift();
       } else {
@@ -123,23 +123,23 @@ export function measure(machine: Machine<never> | Machine, path: Path): Costs {
         const flush = number < cpus ? open[cpu]!.flush : serves[cpu];
         working = flush === undefined ? [total] : [total, flush];
         dropped.clear();
-        const kind = machine.stepKind(number);
+        const kind = machine.view.stepKind(number);
         if (kind === 'userRead' || kind === 'userWrite') accesses++;
         if (kind === 'sendIpi') {
           for (const work of working) work.ipis++;
-          queued[machine.stepArgument(number, 0)]!.push(flush);
+          queued[machine.view.stepArgument(number, 0)]!.push(flush);
         } else if (kind === 'invalidate') {
-          invalidates(machine.stepArgument(number, 1), machine.stepArgument(number, 3));
+          invalidates(machine.view.stepArgument(number, 1), machine.view.stepArgument(number, 3));
         } else if (kind === 'cmpxchgAndInvalidate') {
-          invalidates(machine.stepArgument(number, 4), machine.stepArgument(number, 6));
-        } else if (kind === 'loadContext' && machine.stepArgument(number, 2) === 0) {
+          invalidates(machine.view.stepArgument(number, 4), machine.view.stepArgument(number, 6));
+        } else if (kind === 'loadContext' && machine.view.stepArgument(number, 2) === 0) {
           for (const work of working) work.contextFlushes++;
         }
       }
       machine.perform(actor, choice);
       if (machine.violation !== undefined) break;
     }
-    allocated = machine.allocated;
+    allocated = machine.view.allocated;
   } finally {
     machine.mmu.onRemoval = undefined;
     restore();

@@ -125,7 +125,7 @@ test('counts what every CPU takes part in, and what is allocated in the end', ()
   );
   const { broadcasts, full, lookups, allocated } = measure(machine, anExecution(machine));
   expect({ broadcasts, full, lookups }).toEqual({ broadcasts: 2, full: 3, lookups: 3 });
-  expect(allocated).toBe(machine.allocated - 1);
+  expect(allocated).toBe(machine.view.allocated - 1);
 });
 
 /** One word per page of ASID 0, as the table that the hardware looks into, as of the last machine. */
