@@ -47,7 +47,7 @@ export function scheduled(machine: Machine, schedule: Schedule): Path {
   const misfortunes = Array.from({ length: cpus }, () => 0);
   /** The last outcome of an access of user code is that it misses or faults, if it may. */
   const outcome = (cpu: number): number => {
-    const kind = machine.stepKind(cpu);
+    const kind = machine.view.stepKind(cpu);
     if (schedule !== 'unlucky' || (kind !== 'userRead' && kind !== 'userWrite')) return 0;
     const outcomes = machine.choices(cpu);
     const unlucky = outcomes > 1 && misfortunes[cpu]! < BAD_LUCK;
