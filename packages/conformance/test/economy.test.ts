@@ -20,7 +20,7 @@ describe.each(ARCHITECTURES.map(({ id }) => id))('%s', (arch) => {
     expect(new Set(all.map(({ id }) => id))).toEqual(new Set(own.map(({ id }) => id)));
   });
 
-  test.each(SCHEDULES[arch] ?? ['fair'])('%s', (schedule) => {
+  test.each<Schedule>(SCHEDULES[arch] ?? ['fair'])('%s', (schedule) => {
     const wrong = all.flatMap((cell) => {
       const machine = machineOf(cell);
       for (const [actor, choice] of scheduled(machine, schedule)) machine.perform(actor, choice);
