@@ -493,9 +493,9 @@ export function* changeHugePmd(
 }
 
 /**
- * madvise_free_huge_pmd, and the huge part of MADV_COLD and MADV_PAGEOUT. Reclaim, which has no place for so many pages in a row, splits the
- * entry; the pages are for the next call.
- * @returns false if there is no huge page
+ * madvise_free_huge_pmd, and the huge part of MADV_COLD and MADV_PAGEOUT. Reclaim, which has no place for so many pages in a row, splits it
+ * (in Linux once it has it), and is given the pages one by one.
+ * @returns false if there is no huge page, or none any more
  */
 export function* madviseHugePmd(
   cpu: Cpu,
@@ -527,8 +527,9 @@ export function* madviseHugePmd(
     cpu.claim.observed(cpu.read(mm.pgd), { start, end });
   }
   yield* cpu.spinUnlock(mm.pageTableLock);
-  if (alone && isolated !== null) yield* splitHugePmd(cpu, mm, pmd, start);
-  return huge;
+  const splits = alone && isolated !== null;
+  if (splits) yield* splitHugePmd(cpu, mm, pmd, start);
+  return huge && !splits;
 }
 
 /**

@@ -125,6 +125,7 @@ export const RFC_BREAKS: readonly RfcBreaks[] = [
       'purpose/vma-locks': 'O6',
       'purpose/huge-moved': ['O6', 'O4'],
       'purpose/merged-clean': 'O1',
+      'purpose/huge-pageout': ['O11', 'O1'],
     },
   },
   {

@@ -192,6 +192,22 @@ const advised = purpose(
   },
 );
 
+const pagedOut = purpose(
+  'huge-pageout',
+  'MADV_PAGEOUT splits a huge page that nobody else maps, and takes what was given up',
+  twoHuge,
+  function* (cpu, { mm }, does) {
+    const child = yield* dupMm(cpu, mm);
+    gives(cpu, 'pageout of what is shared', yield* madvisePageout(cpu, mm, 0, 4 * PAGE, () => false), 0);
+    looks(cpu, mm, '0-4 rw | [1r] [0r] [3r] [0r]');
+    yield* mmput(cpu, child);
+    if (does) gives(cpu, 'MADV_FREE', yield* madvise(cpu, mm, 0, 2 * PAGE, MADV_FREE), 0);
+    gives(cpu, 'pageout', yield* madvisePageout(cpu, mm, 0, 4 * PAGE, () => false), 0);
+    looks(cpu, mm, '0-4 rw | - - 3r 0r');
+    gives(cpu, 'a load', yield* userLoad(cpu, mm, 0), 0);
+  },
+);
+
 /** Upper tables of four entries: four huge pages of two pages each. */
 const FOUR_HUGE: Geometry = { pageShift: PAGE_SHIFT, bits: [1, 2] };
 
@@ -239,5 +255,6 @@ export const PURPOSES_OF_HUGE_PAGES: readonly AnyScenario[] = [
   unwanted,
   several,
   advised,
+  pagedOut,
   moved,
 ];
