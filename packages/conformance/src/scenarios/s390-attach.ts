@@ -1,29 +1,21 @@
 /**
- * s390: who attaches to an mm, and who changes its entries meanwhile: the handshake of flush_count, the debt, and the two masks.
+ * s390: who attaches to an mm, and who changes its entries meanwhile: the handshake of flush_count, and the two masks.
  */
 import type { Body, Run } from '@mmu-gather/checker';
-import { type Cpu, type Geometry, type Mm, type Profile, type Steps } from '@mmu-gather/core/stepped';
+import type { Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
   doUserAddrFault,
   execMmap,
-  exitMm,
   madviseDontneed,
   mmAlloc,
   mmap,
   munmap,
   shrinkPages,
-  userStore,
 } from '@mmu-gather/mm/stepped';
-import { attachMask, crstTableUpgrade, tlbFlushMm } from '@mmu-gather/s390/stepped';
-import {
-  type AnyScenario,
-  type BackendOverrides,
-  defineScenario,
-  type Only,
-  type Scenario,
-  thread,
-} from '../scenario.ts';
+import { attachMask, tlbFlushMm } from '@mmu-gather/s390/stepped';
+import { type AnyScenario, type BackendOverrides, defineScenario, type Scenario, thread } from '../scenario.ts';
+import { S390_ONLY } from './s390-only.ts';
 import {
   cameFromAnotherMm,
   type Mapping,
@@ -33,15 +25,8 @@ import {
   RW_MEMORY,
   setStage,
   type Stage,
-  syscall,
   toUser,
 } from './stage.ts';
-
-/** The architecture. */
-export const S390_ONLY: Only = {
-  archs: ['s390'],
-  why: 'it is about how s390 attaches to an mm and changes its entries',
-};
 
 const arrives = defineScenario<Stage>({
   id: 'bug:B80/fixed',
@@ -309,119 +294,9 @@ const maskUnlocked = defineScenario<Reclaimed>({
   ],
 });
 
-const paidByAnother = defineScenario<Stage>({
-  id: 's390/paid-by-another',
-  title:
-    'a page is unmapped lazily while a kernel thread that is attached to nothing zaps another page of the mm, and pays what is owed',
-  source: 'arch/s390/mm/pgtable.c ptep_flush_lazy; mm/oom_kill.c oom_reap_task_mm',
-  cpus: 2,
-  only: S390_ONLY,
-  setup: (run) => setStage(run, { pages: 4, touched: [0, 2], running: [0] }),
-  threads: ({ mm }) => [
-    thread(function* (cpu) {
-      yield* madviseDontneed(cpu, mm, 0, PAGE);
-      yield* cpu.enterUser(0);
-    }),
-    thread((cpu) => madviseDontneed(cpu, mm, 2 * PAGE, PAGE)),
-  ],
-  twins: [
-    {
-      id: 's390/paid-by-another/early',
-      why: 'the debt is made before the entry is invalid, and paid in between: the entry stays',
-      oracle: ['O1', 'O2', 'O10'],
-      property: 'MISS',
-      backend: { s390: { debtOrder: 'before-entry' } },
-    },
-  ],
-});
-
-const debt = defineScenario<Stage>({
-  id: 'bug:B44/fixed',
-  bug: 'B44',
-  title: 'a thread that is switched in pays what is owed, while the other CPU unlinks a table, which is owed too',
-  source: '60f07c8ec5fa (s390/mm: fix race on mm->context.flush_mm)',
-  cpus: 2,
-  only: S390_ONLY,
-  pools: { table: 8 },
-  setup: (run) => setStage(run, { pages: 2, running: [0] }),
-  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE)), thread((cpu) => toUser(cpu, mm))],
-  twins: [
-    {
-      id: 'bug:B44/buggy',
-      why: 'the flag is cleared after the purge: what was owed in between is forgotten',
-      oracle: ['O1', 'O4', 'O10', 'O12'],
-      property: 'MISS',
-      backend: { s390: { debtClear: 'purge-first' } },
-    },
-    {
-      id: 'bug:B44/rung-flag-first',
-      why: 'the flag is cleared before the purge, without a lock: who finds it clear goes on before the purge',
-      oracle: ['O1', 'O4', 'O10'],
-      property: 'MISS',
-      backend: { s390: { debtClear: 'flag-first' } },
-    },
-  ],
-});
-
-const tables = defineScenario<Stage>({
-  id: 's390/table-debt',
-  title: 'a table is unlinked by a store while another thread runs: all of the mm is purged before the table is freed',
-  source: 'arch/s390/include/asm/tlb.h pte_free_tlb; 36409f6353 (reverted in 3.0)',
-  cpus: 2,
-  only: S390_ONLY,
-  setup: (run) => setStage(run),
-  threads: ({ mm }) => [thread((cpu) => munmap(cpu, mm, 0, 2 * PAGE))],
-  twins: [
-    {
-      id: 's390/table-debt/none',
-      why: 'entries are purged, and pointers to the table stay',
-      oracle: 'O4',
-      property: 'TUAF',
-      backend: { s390: { tableDebt: false } },
-    },
-  ],
-});
-
 interface Replaced extends Stage {
   readonly other: Mm;
 }
-
-const asceReuse = defineScenario<Replaced>({
-  id: 's390/asce-reused',
-  title:
-    'a process ends, and the page of its top-level table is that of the next one: a CPU that ran the first runs the second',
-  source: 'arch/s390/include/asm/pgalloc.h; asm/tlb.h: a full flush by the debt of the tables',
-  cpus: 2,
-  only: S390_ONLY,
-  pools: { mm: 5, table: 10 },
-  setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0] });
-    const other = run(1, mmAlloc);
-    run(1, (cpu) => contextSwitch(cpu, stage.mm));
-    run(1, (cpu) => contextSwitch(cpu, other));
-    return { ...stage, other };
-  },
-  threads: ({ other }) => [
-    thread(function* (cpu) {
-      yield* exitMm(cpu);
-      yield* contextSwitch(cpu, other);
-      const next = yield* mmAlloc(cpu);
-      yield* contextSwitch(cpu, next);
-      yield* mmap(cpu, next, 0, PAGE, RW_MEMORY);
-      yield* userStore(cpu, next, 0, 5);
-    }),
-    thread((cpu) => toUser(cpu, other)),
-  ],
-  twins: [
-    {
-      id: 's390/asce-reused/no-debt',
-      why: 'nothing is purged at the end: exit clears entries by stores, and what was cached answers the next process',
-      oracle: ['O8', 'O4'],
-      property: 'ALIAS',
-      backend: { s390: { tableDebt: false } },
-    },
-  ],
-});
 
 /** A task on CPU 0 has executed another program, whose mm has a page. */
 function setExec(run: Run): Replaced & { readonly p0: Mapping } {
@@ -556,119 +431,6 @@ const leaves = defineScenario<Replaced>({
   ],
 });
 
-/** Two tables of each level, so that the one below the top stays. */
-const THREE_LEVELS: Geometry = { pageShift: 12, bits: [1, 1, 1] };
-
-const oldAsceReuse = defineScenario<Replaced>({
-  id: 's390/old-asce-reused',
-  title: 'an mm gets a new top-level table, and ends; the next one that its CPU runs has the ASCE of the old table',
-  source: 'arch/s390/mm/pgalloc.c __crst_table_upgrade',
-  cpus: 1,
-  only: S390_ONLY,
-  sequential: 'what was formed from the old table is on the CPU that was told of the new one',
-  geometry: THREE_LEVELS,
-  pools: { mm: 4, table: 12, page: 6 },
-  setup: (run) => ({ ...setStage(run, { touched: [0], running: [0] }), other: run(0, mmAlloc) }),
-  threads: ({ mm, other }) => [
-    thread(function* (cpu) {
-      yield* crstTableUpgrade(cpu, mm);
-      yield* exitMm(cpu);
-      yield* contextSwitch(cpu, other);
-      const next = yield* mmAlloc(cpu);
-      yield* contextSwitch(cpu, next);
-      yield* mmap(cpu, next, 0, PAGE, RW_MEMORY);
-      yield* userStore(cpu, next, 0, 5);
-    }),
-  ],
-  // The old top-level table.
-  holds: ({ mm }, peek) => [{ object: peek(mm.pgd) }],
-  twins: [
-    {
-      id: 's390/old-asce-reused/kept',
-      why: 'the CPU keeps what it formed from the old table, and the purge at the end is one by the new ASCE',
-      oracle: ['O8', 'O4'],
-      property: 'ALIAS',
-      backend: { s390: { upgradePtlb: false } },
-    },
-  ],
-});
-
-/** A larger address space while another thread runs, and then a table of it is freed. */
-function upgraded(
-  id: string,
-  title: string,
-  profile: Partial<Profile>,
-  upgradeWaits: boolean,
-  twin: Scenario<Stage>['twins'][number],
-): AnyScenario {
-  return defineScenario<Stage>({
-    id,
-    title: `a thread gets a new top-level table for its mm, and frees a page table, while another CPU may not have the new ASCE yet: ${title}`,
-    source: 'arch/s390/mm/pgalloc.c crst_table_upgrade',
-    cpus: 2,
-    only: S390_ONLY,
-    geometry: THREE_LEVELS,
-    pools: { table: 10, page: 6 },
-    profile,
-    backend: { s390: { upgradeWaits } },
-    setup: (run) => setStage(run, { pages: 4, touched: [0, 2] }),
-    threads: ({ mm }) => [
-      thread(function* (cpu) {
-        yield* crstTableUpgrade(cpu, mm);
-        yield* munmap(cpu, mm, 0, 2 * PAGE);
-      }),
-    ],
-    // The old top-level table.
-    holds: ({ mm }, peek) => [{ object: peek(mm.pgd) }],
-    twins: [twin],
-  });
-}
-
-const D5 = [
-  upgraded('s390/D5-waited', 'the call is waited for', {}, true, {
-    id: 's390/D5-waited/as-in-linux',
-    why: 'IDTE by the new ASCE leaves what was formed from the old one, and a grace period does not wait for a CPU in user mode',
-    oracle: 'O4',
-    property: 'TUAF',
-    backend: { s390: { upgradeWaits: false } },
-  }),
-  upgraded(
-    's390/D5-interrupt',
-    'tables are freed after an interrupt, which comes behind the call',
-    { tableFree: 'ipi-sync' },
-    false,
-    {
-      id: 's390/D5-interrupt/none',
-      why: 'tables are freed after the flush',
-      oracle: 'O4',
-      property: 'TUAF',
-      profile: { tableFree: 'batched' },
-    },
-  ),
-];
-
-const ownEntries = defineScenario<Stage>({
-  id: 's390/D4-direct',
-  title:
-    'a page is freed, and no CPU holds an entry for it, the one in the kernel that has unmapped it included (entries are purged at once)',
-  source: 'arch/s390/mm/pgtable.c ptep_flush_lazy with MMU_GATHER_NO_GATHER',
-  cpus: 1,
-  only: S390_ONLY,
-  strict: true,
-  backend: { s390: { lazyFlush: false } },
-  setup: (run) => setStage(run, { running: [0] }),
-  threads: ({ mm }) => [thread((cpu) => syscall(cpu, () => munmap(cpu, mm, 0, PAGE)))],
-  twins: [
-    {
-      id: 's390/D4-direct/as-in-linux',
-      why: 'lazily, the page is freed while this CPU still holds it: an interrupt that reads user memory (perf callchains) finds what is there now',
-      oracle: 'O1s',
-      property: 'FUAF',
-      backend: { s390: { lazyFlush: true } },
-    },
-  ],
-});
-
 /** All of them. */
 export const S390_ATTACH: readonly AnyScenario[] = [
   arrives,
@@ -676,14 +438,7 @@ export const S390_ATTACH: readonly AnyScenario[] = [
   ...D1,
   maskCopy,
   maskUnlocked,
-  paidByAnother,
-  debt,
-  tables,
-  asceReuse,
-  oldAsceReuse,
   execAndPurge,
   ...ARRIVALS,
   leaves,
-  ...D5,
-  ownEntries,
 ];

@@ -6,7 +6,7 @@ import type { Mm } from '@mmu-gather/core/stepped';
 import { contextSwitch, doUserAddrFault, exitMm, mmAlloc, mmap } from '@mmu-gather/mm/stepped';
 import { attachMask, crstTableUpgrade, mmAsce } from '@mmu-gather/s390/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { S390_ONLY } from './s390-attach.ts';
+import { S390_ONLY } from './s390-only.ts';
 import { PAGE, RW_MEMORY, setStage, type Stage, type StageOptions } from './stage.ts';
 import { storeSoon } from './upgrades.ts';
 

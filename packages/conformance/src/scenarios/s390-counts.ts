@@ -15,7 +15,7 @@ import {
 import { mprotect, userLoad } from '@mmu-gather/mm/stepped';
 import { crstTableUpgrade, flushCount, flushMm, tlbFlushMm } from '@mmu-gather/s390/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { S390_ONLY } from './s390-attach.ts';
+import { S390_ONLY } from './s390-only.ts';
 import { keptPages, type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, toUser } from './stage.ts';
 import { storeSoon } from './upgrades.ts';
 

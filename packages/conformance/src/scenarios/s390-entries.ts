@@ -41,7 +41,7 @@ import {
   vunmap,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { S390_ONLY } from './s390-attach.ts';
+import { S390_ONLY } from './s390-only.ts';
 import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
 import { keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
