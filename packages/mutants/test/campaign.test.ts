@@ -33,7 +33,7 @@ const KILLED: readonly (readonly [key: string, ...oracles: string[]])[] = [
     'O1',
     'O4',
   ],
-  ['core/mmu-gather.ts tlbRemoveTable: tlb.freedTables = true: left out', 'O4'],
+  ['core/mmu-gather.ts tlbNoteTable: tlb.freedTables = true: left out', 'O4'],
   ['core/smp.ts onEachCpuCondMask: cpu.awaitIpis(): left out', 'O1', 'O4', 'setup'],
 ];
 
