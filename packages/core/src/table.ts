@@ -3,14 +3,14 @@
  *
  * All tables of a machine have the size of its largest level, so that one pool serves every level.
  */
-import { entryIndex, type Geometry } from './geometry.ts';
+import { entryIndex, type Geometry, powerOfTwo } from './geometry.ts';
 import type { Address, Cell } from './struct.ts';
 
 /** Entries of the largest level. */
 export function maxEntries(geometry: Geometry): number {
   let most = 0;
   for (const bits of geometry.bits) most = Math.max(most, bits);
-  return 2 ** most;
+  return powerOfTwo(most);
 }
 
 /** Field names of a table: its entries, its lock, the list of deposited tables, and the generation of the last deferral. */
