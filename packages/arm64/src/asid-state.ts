@@ -21,9 +21,11 @@ export const USER_ASID: number = 1;
 export interface CpuAsid extends Handle, CpuAsids {
   /** The mm in TTBR0, or init_mm for the reserved table: what the scheduler passes to switch_mm as `prev`. Only its CPU looks. */
   readonly loadedMm: Cell;
+  /** What the hardware makes of its TLBIs (errata.ts). */
+  readonly tlbis: Cell;
 }
 /** Struct type of {@link CpuAsid}. */
-export const CpuAsid: Struct<CpuAsid> = struct<CpuAsid>('cpu_asid', ['active', 'reserved', 'loadedMm']);
+export const CpuAsid: Struct<CpuAsid> = struct<CpuAsid>('cpu_asid', ['active', 'reserved', 'loadedMm', 'tlbis']);
 
 /** Names of the words of mm->context. */
 export const MM_CONTEXT_FIELDS: readonly string[] = ['context.id', 'context.pinned', 'context.activeCpu'];

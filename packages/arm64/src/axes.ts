@@ -26,6 +26,7 @@ export const ARM64_AXES: Axes<Arm64Switches> = {
   rangeDropsWalks: axis([true], [false]),
   kptiUserTlbi: axis([true], [false]),
   repeatTlbi: axis(['none', 'each', 'sync']),
+  repeats: axis([true], [false]),
   localFlush: axis(['off', 'active-cpu', 'reset'], ['unordered', 'reset-late']),
   activeCpuLook: axis(['ish', 'ishst']),
   activeCpuBarrier: axis([true], [false]),

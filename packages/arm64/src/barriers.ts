@@ -12,6 +12,7 @@
  * all machines, and returns to user mode are context synchronisation events.
  */
 import type { Cpu, Steps } from '@mmu-gather/core/stepped';
+import { waitForTlbis } from './errata.ts';
 
 /** DSB ISHST, DSB NSHST: what this CPU stored is visible to walkers; what comes next, loads included, comes after. */
 export function dsbIshst(cpu: Cpu): Steps<void> {
@@ -20,5 +21,5 @@ export function dsbIshst(cpu: Cpu): Steps<void> {
 
 /** DSB ISH: the TLBIs that this CPU has broadcast are done everywhere. Those of other CPUs are not waited for. */
 export function dsbIsh(cpu: Cpu): Steps<void> {
-  return cpu.invalidationBarrier();
+  return waitForTlbis(cpu);
 }

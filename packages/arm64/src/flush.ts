@@ -24,6 +24,7 @@ import {
 import { orderAndLook } from './active-cpu.ts';
 import { arm64Of, mmContextId, USER_ASID } from './asid-state.ts';
 import { dsbIsh, dsbIshst } from './barriers.ts';
+import { issued } from './errata.ts';
 import { aside1, type Shareability, TTL_UNKNOWN, vae1 } from './isa.ts';
 import { maxTlbiRangePages, rangeOps, type RangeShape } from './range.ts';
 import { ALL_PAGES, FLUSH_MM, FLUSH_PAGE, FLUSH_RANGE, traceFlush, traceRange } from './trace.ts';
@@ -58,13 +59,17 @@ export function* beginFlush(cpu: Cpu, mm: Mm): Steps<FlushTarget> {
   return { asid: asidIn(id), where: local ? 'local' : 'inner' };
 }
 
-/** __tlbi_sync: what this CPU has issued is done everywhere. */
+/** The end of a flush. */
 export function* endFlush(cpu: Cpu): Steps<void> {
-  const { barrierAfter, repeatTlbi } = arm64Of(cpu).switches;
-  if (barrierAfter === 'none') return;
+  if (arm64Of(cpu).switches.barrierAfter === 'ish') yield* tlbiSync(cpu);
+}
+
+/** __tlbi_sync: what this CPU has issued is done everywhere. */
+export function* tlbiSync(cpu: Cpu): Steps<void> {
+  const { repeatTlbi, repeats } = arm64Of(cpu).switches;
   yield* dsbIsh(cpu);
-  if (repeatTlbi !== 'sync') return;
-  yield* cpu.invalidate(vae1(0, NO_PAGE, true, 'inner'));
+  if (repeatTlbi !== 'sync' || !repeats) return;
+  yield* cpu.invalidate(issued(cpu, vae1(0, NO_PAGE, true, 'inner')));
   yield* dsbIsh(cpu);
 }
 
@@ -80,10 +85,11 @@ export function* tlbiUser(cpu: Cpu, asid: number, scope: (asid: number) => Scope
 
 /** __tlbi. */
 export function* tlbi(cpu: Cpu, scope: Scope): Steps<void> {
-  yield* cpu.invalidate(scope);
-  if (arm64Of(cpu).switches.repeatTlbi !== 'each') return;
+  const { repeatTlbi, repeats } = arm64Of(cpu).switches;
+  yield* cpu.invalidate(issued(cpu, scope));
+  if (repeatTlbi !== 'each' || !repeats) return;
   yield* dsbIsh(cpu);
-  yield* cpu.invalidate(scope);
+  yield* cpu.invalidate(issued(cpu, scope));
 }
 
 /** flush_tlb_mm: everything of an mm, walk caches too. */

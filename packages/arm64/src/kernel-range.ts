@@ -5,8 +5,8 @@
  */
 import { type Cpu, EVERYTHING, pageSize, RESERVED_ASID, type Steps } from '@mmu-gather/core/stepped';
 import { arm64Of } from './asid-state.ts';
-import { dsbIsh, dsbIshst } from './barriers.ts';
-import { tlbi } from './flush.ts';
+import { dsbIshst } from './barriers.ts';
+import { tlbi, tlbiSync } from './flush.ts';
 import { vaae1, vmalle1 } from './isa.ts';
 import { ALL_PAGES, FLUSH_KERNEL, traceFlush } from './trace.ts';
 
@@ -21,7 +21,7 @@ export function* flushTlbKernelRange(cpu: Cpu, start: number, end: number): Step
     for (let at = start; at < end; at += size)
       yield* tlbi(cpu, vaae1({ start: at, end: at + size }, true, shareability));
   traceFlush(cpu, FLUSH_KERNEL, RESERVED_ASID, all ? ALL_PAGES : (end - start) / size, all ? 0 : start);
-  if (kernelBarrierAfter === 'ish') yield* dsbIsh(cpu);
+  if (kernelBarrierAfter === 'ish') yield* tlbiSync(cpu);
 }
 
 /** __flush_tlb_kernel_pgtable: the walk caches on the way to an address, before the table that it led to is freed. */
@@ -29,5 +29,5 @@ export function* flushTlbKernelPgtable(cpu: Cpu, address: number): Steps<void> {
   const { shareability } = arm64Of(cpu).switches;
   yield* dsbIshst(cpu);
   yield* tlbi(cpu, vaae1({ start: address, end: address + pageSize(cpu.kernel.geometry) }, false, shareability));
-  yield* dsbIsh(cpu);
+  yield* tlbiSync(cpu);
 }

@@ -57,10 +57,12 @@ export interface Arm64Switches {
   /** With KPTI: whether the ASID of user mode is invalidated, too. False is wrong. */
   readonly kptiUserTlbi: boolean;
   /**
-   * ARM64_WORKAROUND_REPEAT_TLBI: CPUs that need each TLBI twice. `each`: TLBI, DSB ISH, TLBI (up to 7.0); `sync`: one more DSB ISH, TLBI
-   * of nothing, DSB ISH where a flush waits (7.1). Only the sequence is here: that hardware is not modelled.
+   * CPUs whose TLBIs must be repeated (errata.ts), and ARM64_WORKAROUND_REPEAT_TLBI. `each`: TLBI, DSB ISH, TLBI (up to 7.0); `sync`: one more
+   * DSB ISH, TLBI of nothing, DSB ISH where a flush waits (7.1).
    */
   readonly repeatTlbi: 'none' | 'each' | 'sync';
+  /** Whether they are. False is wrong on these CPUs. */
+  readonly repeats: boolean;
   /**
    * Flushes of an mm that has run on one CPU only stay there (R. Roberts, RFC of August 2025; not merged):
    * - `active-cpu`: looks who runs it after a full barrier, so that either it sees the other CPU or that one's walks see the page tables
@@ -169,6 +171,7 @@ export const ARM64_LINUX_5_11: Arm64Switches = {
   rangeDropsWalks: true,
   kptiUserTlbi: true,
   repeatTlbi: 'none',
+  repeats: true,
   localFlush: 'off',
   activeCpuLook: 'ish',
   activeCpuBarrier: true,

@@ -34,11 +34,11 @@ export class FakeMachine extends Machine<Arm64> {
     return this.backend;
   }
 
-  /** TLBIs and barriers since the last call, without their CPU. */
+  /** TLBIs and barriers (`DMB ISH`: a DSB that waits for no TLBI) since the last call, without their CPU. */
   takeFlush(): string[] {
     return this.takeLog().flatMap((line) => {
       const text = line.slice(3);
-      return /^(DSB|V|ASIDE)/.test(text) ? [text] : [];
+      return /^(D[MS]B|V|ASIDE)/.test(text) ? [text] : [];
     });
   }
 }

@@ -377,7 +377,10 @@ export class Effects {
     const now = words.state.words[cell]!;
     this.touched(cpu, cell);
     races.check(number, cell, true);
-    if (now !== words.arg(number, 2)) return now;
+    if (now !== words.arg(number, 2)) {
+      this.weak?.unchanged(cpu, cell);
+      return now;
+    }
     memory.exchange(cpu, cell, words.arg(number, 1));
     this.weak?.purged(cell);
     const scope = this.#scope(number, 3);

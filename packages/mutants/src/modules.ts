@@ -24,7 +24,7 @@ export interface Module {
 
 /** Files without steps of an algorithm: what hardware does, what kernels select, what is named, what steps are taken to cost. */
 const NO_ALGORITHM =
-  /(^|\/)(isa|profiles|axes|index|geometry|struct|steps|cpu|kernel|trace|layout|conflicts|costs)\.ts$/;
+  /(^|\/)(isa|profiles|axes|index|geometry|struct|steps|cpu|kernel|trace|layout|conflicts|costs|errata)\.ts$/;
 
 /** The modules of some packages, in the order of packages and names. */
 export function modulesOf(packages: readonly Sources[]): Module[] {

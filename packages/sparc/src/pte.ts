@@ -15,7 +15,6 @@ import {
   type Entry,
   entryCell,
   entryPresent,
-  entryTarget,
   type Mm,
   NX,
   powerOfTwo,
@@ -41,13 +40,13 @@ function* oldGoes(cpu: Cpu, mm: Mm, address: number, old: Entry, level: number):
   if (mm.address === cpu.kernel.initMm || !entryPresent(old)) return;
   if (level === 0) {
     yield* tlbBatchAddOne(cpu, mm, address, TSB_BASE, pteExec(old));
-  } else if ((old & PSE) !== 0) {
+  } else {
+    // One that led to a table: pmdp_collapse_flush looks at what stands in that.
+    cpu.claim.that((old & PSE) !== 0, 'O16', 'an entry that led to a table changes as if it were a leaf');
     yield* tlbBatchAddOne(cpu, mm, address, TSB_HUGE, pteExec(old));
     if (sparc64Of(cpu).switches.hugeHalves === 'first') return;
     const half = powerOfTwo(kindShift(cpu.kernel.geometry, TSB_HUGE));
     yield* tlbBatchAddOne(cpu, mm, address + half, TSB_HUGE, pteExec(old));
-  } else {
-    yield* tlbBatchPmdScan(cpu, mm, address, entryTarget(old));
   }
 }
 
@@ -131,9 +130,9 @@ function pmdpEstablish(cpu: Cpu, mm: Mm, address: number, pmd: Cell, entry: Entr
   return replace(cpu, mm, address, pmd, entry, 1);
 }
 
-/** update_mmu_cache: into the TSB, under the lock of the context. What is not valid would never stop missing. */
+/** update_mmu_cache: into the TSB, under the lock of the context. What is not valid would never stop missing; here nobody comes with that. */
 function* updateMmuCache(cpu: Cpu, mm: Mm, address: number, _pte: Cell, entry: Entry): Steps<void> {
-  if (!entryPresent(entry)) return;
+  cpu.claim.that(entryPresent(entry), 'O16', 'an entry that is not valid is to be put into the TSB');
   yield* lockContext(cpu, mm);
   const tsb = cpu.read(contextTsb(mm));
   if (tsb !== 0) yield* tsbInsert(cpu, tsb, address, entry);

@@ -22,11 +22,9 @@ import { lockContext, unlockContext } from './tsb.ts';
 export function* switchMm(cpu: Cpu, next: Mm): Steps<void> {
   const { switches } = sparc64Of(cpu);
   const { secondaryMm } = thisCpuState(cpu);
-  if (switches.secondaryFirst) yield* cpu.writeOnce(secondaryMm, next.address);
-  if (next.address === cpu.kernel.initMm) {
-    yield* cpu.writeOnce(secondaryMm, next.address);
-    return;
-  }
+  const user = next.address !== cpu.kernel.initMm;
+  if (!user || switches.secondaryFirst) yield* cpu.writeOnce(secondaryMm, next.address);
+  if (!user) return;
   yield* lockContext(cpu, next);
   let val = yield* cpu.readOnce(contextVal(next));
   const valid = yield* ctxValid(cpu, val);

@@ -132,6 +132,11 @@ export class WeakEffects {
     this.#walkers?.purged(entry);
   }
 
+  /** An entry was not changed, for it was not as expected: what it is has been read. */
+  unchanged(cpu: number, entry: Cell): void {
+    this.#weak.load(cpu, entry, this.#weak.messages.newest(entry), EMPTY_VIEW, 'relaxed');
+  }
+
   /** A CPU is about to take the oldest call of its queue. */
   taken(cpu: number): void {
     const { known } = this.#weak;

@@ -107,6 +107,14 @@ const activeCpu = defineScenario<OnePage>({
       memoryModels: ['tso'],
     },
     {
+      id: 'arm64/active-cpu/no-dsb-before',
+      why: 'no barrier stands before the flush: who has run the mm is looked at once, while the store to page tables is not visible yet',
+      oracle: ['O1', 'O2'],
+      property: 'FUAF',
+      backend: { arm64: { barrierBefore: 'none' } },
+      memoryModels: ['tso'],
+    },
+    {
       id: 'arm64/active-cpu/arrival-unordered',
       why: 'the CPU that arrives notes itself, and nothing orders that before its first walk',
       oracle: ['O1', 'O2'],

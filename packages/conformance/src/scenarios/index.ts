@@ -8,6 +8,7 @@ import { ARM64_ASIDS } from './arm64-asid.ts';
 import { ARM64_ASID_SPACE } from './arm64-asid-space.ts';
 import { ARM64_CONTPTE } from './arm64-contpte.ts';
 import { ARM64_FLUSHES } from './arm64-flush.ts';
+import { ARM64_ERRATA } from './arm64-errata.ts';
 import { ARM64_LOCAL } from './arm64-local.ts';
 import { ARM64_OPERATIONS } from './arm64-operations.ts';
 import { ARM64_RECLAIM } from './arm64-reclaim.ts';
@@ -65,6 +66,8 @@ import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
 import { TABLES_GONE } from './tables-gone.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
+import { POWERPC_HASH_SLOTS } from './powerpc-hash-slots.ts';
+import { POWERPC_HASH_SWITCHES } from './powerpc-hash-switch.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { PURPOSES } from './purposes.ts';
 import { PURPOSES_OF_FILES } from './purposes-files.ts';
@@ -81,6 +84,7 @@ import { SPARC64_CONTEXTS } from './sparc64-contexts.ts';
 import { SPARC64_FLUSHES } from './sparc64-flush.ts';
 import { SPARC64_LAZY } from './sparc64-lazy.ts';
 import { SPARC64_TSB } from './sparc64-tsb.ts';
+import { SPARC64_WITHOUT } from './sparc64-without.ts';
 import { STORM } from './storm.ts';
 import { SETTLING } from './settling.ts';
 import { SYNC_FINISH } from './sync-finish.ts';
@@ -182,6 +186,7 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...ARM64_ASIDS,
   ...ARM64_ASID_SPACE,
   ...ARM64_OPERATIONS,
+  ...ARM64_ERRATA,
   ...ARM64_LOCAL,
   ...ARM64_RECLAIM,
   ...ARM64_CONTPTE,
@@ -220,5 +225,8 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...SPARC64_CONTEXTS,
   ...SPARC64_FLUSHES,
   ...SPARC64_LAZY,
+  ...SPARC64_WITHOUT,
   ...POWERPC_HASH_SCENARIOS,
+  ...POWERPC_HASH_SLOTS,
+  ...POWERPC_HASH_SWITCHES,
 ];

@@ -67,14 +67,16 @@ import {
 import { answeredAsLoad, protectedPage, storeSoon } from './upgrades.ts';
 
 const ID = 'powerpc-hash';
-const ONLY: Only = { archs: [ID], why: 'it is about the hash page table' };
+/** The architecture. */
+export const HASH_ONLY: Only = { archs: [ID], why: 'it is about the hash page table' };
 
-function hash(switches: Partial<HashSwitches>): BackendOverrides {
+/** Switches of the hash MMU. */
+export function hash(switches: Partial<HashSwitches>): BackendOverrides {
   return { [ID]: switches };
 }
 
 /** A twin that differs by switches of the hash MMU. */
-function wrongHash<E>(
+export function wrongHash<E>(
   id: string,
   why: string,
   switches: Partial<HashSwitches>,
@@ -92,7 +94,7 @@ const b49 = defineScenario<Stage>({
   title: 'a page is zapped, and another CPU maps it anew (MADV_POPULATE_WRITE) as soon as the PTL is dropped',
   source: 'a741e6796957 ([POWERPC] Make tlb flush batch use lazy MMU mode), 2007; bug B49',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   setup: (run) => setStage(run, { touched: [0], inKernel: [1] }),
   threads: ({ mm }) => [
     thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
@@ -124,7 +126,7 @@ const nested = defineScenario<TwoTables>({
   title: 'a section in a section: who ends the inner one drops his PTL, with his changes done',
   source: 'K. Brodsky, 2025-12-15, v6 07 to 09/14; 9fee28baa601 and 47b8def9358c',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   profile: { lazyMmuNesting: 'counts' },
   backend: hash({ batch: 3 }),
   setup: twoTables,
@@ -150,16 +152,22 @@ const nested = defineScenario<TwoTables>({
 // ---- a task that moves to another CPU in the middle of a section (B50) ----
 
 /** Where a task that began on CPU 0 goes on: still undecided. */
-const NOT_YET = 0;
-const MOVED = 1;
+export const NOT_YET: number = 0;
+/** On another CPU. */
+export const MOVED: number = 1;
 const STAYED = 2;
 
-interface KernelPage {
+/** Two pages of the kernel, and a task that may be moved. */
+export interface KernelPage {
+  /** init_mm. */
   readonly initMm: Mm;
   /** Two addresses of the kernel that are mapped, and their entries. */
   readonly first: number;
+  /** See {@link first}. */
   readonly firstPte: Cell;
+  /** The other one. */
   readonly second: number;
+  /** See {@link second}. */
   readonly secondPte: Cell;
   /** Where the task goes on. */
   readonly where: Cell;
@@ -167,11 +175,13 @@ interface KernelPage {
 
 let whereCell = 0;
 
-function reserveWhere(layout: Layout): void {
+/** Where a task goes on. */
+export function reserveWhere(layout: Layout): void {
   whereCell = layout.reserve('where', ['']);
 }
 
-function mapKernelPages(run: Run, kernel: Kernel): KernelPage {
+/** Maps the two pages. */
+export function mapKernelPages(run: Run, kernel: Kernel): KernelPage {
   run(0, vmallocInit);
   const initMm = Mm.at(kernel.initMm);
   const map = (): number => {
@@ -185,12 +195,12 @@ function mapKernelPages(run: Run, kernel: Kernel): KernelPage {
 }
 
 /** No CPU may use the address any more. */
-function claimGone(cpu: Cpu, at: number): void {
+export function claimGone(cpu: Cpu, at: number): void {
   cpu.claim.reassigned({ start: at, end: at + PAGE });
 }
 
 /** The scheduler moves the task, if it may be preempted: what it knows of its sections goes along. */
-function* mayMove(cpu: Cpu, where: Cell): Steps<boolean> {
+export function* mayMove(cpu: Cpu, where: Cell): Steps<boolean> {
   const moves = preemptible(cpu);
   if (moves) {
     yield* contextSwitch(cpu, null);
@@ -207,7 +217,7 @@ const b50 = defineScenario<KernelPage>({
     'a task clears an entry of the kernel in a section, without a lock, and may be moved to another CPU before it ends',
   source: 'b9ef323ea168 (6.1); mm/memory.c apply_to_page_range; bug B50',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   backend: hash({ lazyPreemption: false }),
   reserve: reserveWhere,
   setup: mapKernelPages,
@@ -248,7 +258,7 @@ const b50Enter = defineScenario<KernelPage>({
   title: 'a task looks for the batch of its CPU to begin a section, and may be moved to another CPU before it does',
   source: 'b9ef323ea168 (6.1); arch_enter_lazy_mmu_mode of 6.0',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   backend: hash({ lazyPreemption: false }),
   reserve: reserveWhere,
   setup: mapKernelPages,
@@ -292,7 +302,7 @@ const interrupted = defineScenario<KernelPage>({
   title: 'an interrupt in the middle of a section clears an entry of the kernel, and counts on its being done',
   source: 'K. Brodsky, 2025-12-15, v6 07/14 (in_interrupt); candidate P-D2',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   profile: { lazyMmuNesting: 'counts' },
   backend: hash({ batch: 3 }),
   reserve: reserveWhere,
@@ -347,7 +357,7 @@ const paused = defineScenario<InSection>({
     'an entry of the kernel is taken away in the middle of a section for a user, and must be gone at once: the mode is paused',
   source: 'K. Brodsky, 2025-12-15, v6 07/14 (lazy_mmu_mode_pause, for kasan)',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   profile: { lazyMmuNesting: 'counts' },
   backend: hash({ batch: 3 }),
   reserve: reserveWhere,
@@ -374,7 +384,7 @@ const arrival = defineScenario<Stage>({
   title: 'a page is freed on the only CPU that has used the mm, while a thread of it is switched in on another one',
   source: 'hash_tlb.c hpte_need_flush, __flush_tlb_pending; mm_is_thread_local; candidate P-D1',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   setup: (run) => setStage(run, { touched: [0], running: [0] }),
   threads: ({ mm }) => [
     thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),
@@ -410,7 +420,7 @@ const arrivalLpar = defineScenario<Stage>({
   title: 'the same where the hypervisor removes the entry and does the tlbie in one step, whoever has used the mm',
   source: 'pseries/lpar.c',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   backend: hash({ platform: 'lpar', localRead: 'before-hpte', tlbieLock: true }),
   setup: (run) => setStage(run, { touched: [0], running: [0] }),
   threads: ({ mm }) => [
@@ -431,7 +441,7 @@ const tlbieLock = defineScenario<Stage>({
   title: 'two CPUs free pages of one mm where one tlbie at a time may be under way',
   source: 'native_tlbie_lock: processors without MMU_FTR_LOCKLESS_TLBIE',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   backend: hash({ tlbieLock: true }),
   setup: (run) => setStage(run),
   threads: ({ mm }) => [
@@ -453,7 +463,7 @@ const evicted = defineScenario<Stage>({
   title: 'an entry was evicted from the hash page table, and a TLB still has it when its page is unmapped',
   source: 'hash_native.c native_hpte_remove, native_hpte_invalidate',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   backend: hash({ groups: 1, slots: 1 }),
   setup(run) {
     const stage = setStage(run, { touched: [0] });
@@ -475,7 +485,7 @@ const evictedLpar = defineScenario<Stage>({
   title: 'the hypervisor evicts entries and changes their rights: what TLBs hold of them goes in the same step',
   source: 'pseries/lpar.c pSeries_lpar_hpte_remove, pSeries_lpar_hpte_updatepp (H_REMOVE, H_PROTECT)',
   cpus: 1,
-  only: ONLY,
+  only: HASH_ONLY,
   backend: hash({ platform: 'lpar', groups: 1, slots: 1 }),
   setup(run) {
     const stage = protectedPage(run, false);
@@ -507,7 +517,7 @@ const busy = defineScenario<Stage>({
   title: 'a hash fault inserts a page that is unmapped at the same time',
   source: 'hash_4k.c; asm/book3s/64/hash.h hash__pte_update',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   setup(run) {
     const stage = setStage(run, { touched: [0], inKernel: [1] });
     // The entry changes, and is not hashed any more.
@@ -533,7 +543,7 @@ const insertOrder = defineScenario<Stage>({
   title: 'a page is hashed where another one was, while a thread runs',
   source: 'hash_native.c native_hpte_insert: r; eieio; v',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   setup(run) {
     const stage = setStage(run, { touched: [0] });
     run(0, (cpu) => madviseDontneed(cpu, stage.mm, 0, PAGE));
@@ -555,7 +565,7 @@ const rights = defineScenario<Stage>({
   title: 'a store to a page that is hashed read-only beside mprotect of it: its rights change where it is hashed',
   source: 'hash_native.c native_hpte_updatepp',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   profile: { mprotectWritable: true },
   setup(run) {
     const stage = setStage(run, { touched: [0] });
@@ -579,12 +589,13 @@ const rights = defineScenario<Stage>({
 });
 
 /** Pages 0 and 1 as page tables have them. */
-interface Unhashed extends Stage {
+export interface Unhashed extends Stage {
+  /** How they are mapped. */
   readonly pages: readonly Mapping[];
 }
 
 /** Two pages that are mapped to be read, and not hashed: their entries were set anew. */
-function unhashed(run: Run): Unhashed {
+export function unhashed(run: Run): Unhashed {
   const stage = setStage(run, { touched: [0, 1], inKernel: [1] });
   const { mm } = stage;
   const pages = [0, PAGE].map((at) => mappingOf(run, mm, at));
@@ -601,7 +612,7 @@ function unhashed(run: Run): Unhashed {
 }
 
 /** A hash fault on a page that stays where it is. */
-function* hashStable(cpu: Cpu, mm: Mm, address: number): Steps<void> {
+export function* hashStable(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   const found = yield* cpu.kernel.backend.tlbMiss!(cpu, mm, address, false);
   cpu.claim.that(found, 'O16', 'a page that is mapped, and stays so, is not found');
 }
@@ -623,7 +634,7 @@ const oneGroup = defineScenario<Unhashed & { readonly htab: Htab }>({
   title: 'two CPUs hash different pages into one group at once: each takes an entry of its own',
   source: 'hash_native.c native_hpte_insert, native_lock_hpte',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   backend: hash({ groups: 1, slots: 4 }),
   setup: (run, kernel) => ({ ...unhashed(run), htab: (kernel.backend as Hash).htab }),
   threads: ({ mm }) => [0, PAGE].map((at) => thread((cpu) => hashStable(cpu, mm, at))),
@@ -654,7 +665,7 @@ const together = defineScenario<{ readonly mm: Mm }>({
   title: 'two CPUs come to an mm at once: both are in its mask, and counted',
   source: 'arch/powerpc/mm/mmu_context.c switch_mm_irqs_off, inc_mm_active_cpus',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   setup: (run) => ({ mm: run(0, mmAlloc) }),
   threads: ({ mm }) => [0, 1].map(() => thread((cpu) => contextSwitch(cpu, mm))),
   final(peek, { mm }) {
@@ -677,7 +688,7 @@ const onePte = defineScenario<Unhashed>({
   title: 'a page becomes writable and is then taken away while another CPU hashes it',
   source: 'asm/book3s/64/hash.h hash__pte_update, hash_pgtable.c hash__ptep_set_access_flags; hash_4k.c',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   setup: unhashed,
   threads: ({ mm, pages }) => [
     thread(function* (cpu) {
@@ -711,7 +722,7 @@ const ptReclaim = defineScenario<Stage>({
   source:
     'mm/memory.c zap_pte_range, mm/pt_reclaim.c try_get_and_clear_pmd (6.14), were they on an architecture that collects',
   cpus: 2,
-  only: ONLY,
+  only: HASH_ONLY,
   profile: {
     ptReclaim: true,
     pteMap: 'rcu',

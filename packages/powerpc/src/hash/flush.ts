@@ -27,8 +27,6 @@ import {
   addToLazyBatch,
   collectsLazily,
   type Cpu,
-  type Entry,
-  entryTarget,
   type LazyBatch,
   lazyBatchCount,
   lazyBatchEntry,
@@ -44,14 +42,8 @@ import { contextId, hashOf, mmIsThreadLocal } from './state.ts';
 const PAGES = 0;
 const LOCAL_PAGES = 1;
 
-/** Names of the words of a collected entry (struct ppc64_tlb_batch: pte, vpn). The page frame stands for the slot, see htab.ts. */
-export const BATCH_FIELDS: readonly string[] = ['vpn', 'frame'];
-
-/** A page that was mapped. */
-interface Gone {
-  readonly vpn: Vpn;
-  readonly frame: number;
-}
+/** Names of the words of a collected entry (struct ppc64_tlb_batch: vpn; pte says the slot, see htab.ts). */
+export const BATCH_FIELDS: readonly string[] = ['vpn'];
 
 /** this_cpu_ptr(&ppc64_tlb_batch). */
 export function thisBatch(cpu: Cpu): LazyBatch {
@@ -59,34 +51,31 @@ export function thisBatch(cpu: Cpu): LazyBatch {
 }
 
 /** hpte_need_flush: an entry that may be in the hash page table has changed; its lock is held. Collected in a section, else done at once. */
-export function* hpteNeedFlush(cpu: Cpu, mm: Mm, address: number, old: Entry): Steps<void> {
+export function* hpteNeedFlush(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   const { htab, switches } = hashOf(cpu);
   if (!switches.hpteFlush) return;
   cpu.trace('hpte_need_flush', address);
-  const gone: Gone = { vpn: hptVpn(htab, cpu.read(contextId(mm)), address), frame: entryTarget(old) };
+  const vpn = hptVpn(htab, cpu.read(contextId(mm)), address);
   const batch = thisBatch(cpu);
   if (!collectsLazily(cpu, batch) && switches.drainAt === 'leave') {
-    yield* flushHashRange(cpu, mm, [gone], null);
+    yield* flushHashRange(cpu, mm, [vpn], null);
     return;
   }
   let kind = PAGES;
   if (switches.localRead === 'at-queue' && (yield* mmIsThreadLocal(cpu, mm))) kind = LOCAL_PAGES;
-  yield* addToLazyBatch(cpu, batch, mm, kind, [gone.vpn, gone.frame], flushTlbPending);
+  yield* addToLazyBatch(cpu, batch, mm, kind, [vpn], flushTlbPending);
 }
 
 /** __flush_tlb_pending: what this CPU has collected. */
 export function flushTlbPending(cpu: Cpu, batch: LazyBatch): Steps<void> {
-  const gone = Array.from({ length: lazyBatchCount(cpu, batch) }, (_, i) => ({
-    vpn: lazyBatchEntry(cpu, batch, i, 0),
-    frame: lazyBatchEntry(cpu, batch, i, 1),
-  }));
+  const gone = Array.from({ length: lazyBatchCount(cpu, batch) }, (_, i) => lazyBatchEntry(cpu, batch, i, 0));
   cpu.trace('__flush_tlb_pending', gone.length);
   const known = hashOf(cpu).switches.localRead === 'at-queue' ? cpu.read(batch.kind) === LOCAL_PAGES : null;
   return flushHashRange(cpu, Mm.at(cpu.read(batch.mm)), gone, known);
 }
 
 /** flush_hash_page, flush_hash_range. @param known whether it is local, if that was read before */
-function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean | null): Steps<void> {
+function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Vpn[], known: boolean | null): Steps<void> {
   const { htab, switches } = hashOf(cpu);
   let local = known;
   if (switches.localRead === 'before-hpte') local = yield* mmIsThreadLocal(cpu, mm);
@@ -97,30 +86,30 @@ function* flushHashRange(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean
   if (switches.tlbieOrder === 'after-hpte' && needsTlbie(cpu, mm)) yield* tlbieAll(cpu, mm, left, local);
   yield* cpu.localIrqEnable();
   // Still under the PTL: what these entries no longer allow is gone everywhere.
-  for (const { vpn } of gone) cpu.claim.settled(cpu.read(mm.pgd), vpnAddress(htab, vpn));
+  for (const vpn of gone) cpu.claim.settled(cpu.read(mm.pgd), vpnAddress(htab, vpn));
 }
 
 /** Pages leave the table. @returns those that need a tlbie */
-function* leaveTable(cpu: Cpu, gone: readonly Gone[]): Steps<readonly Gone[]> {
+function* leaveTable(cpu: Cpu, gone: readonly Vpn[]): Steps<readonly Vpn[]> {
   const { switches } = hashOf(cpu);
   if (switches.platform === 'lpar') {
     yield* removeByHypervisor(cpu, gone);
     return gone;
   }
-  const left: Gone[] = [];
-  for (const page of gone) {
-    const found = yield* hpteInvalidate(cpu, page.vpn, page.frame);
-    if (found || switches.tlbieOnMiss) left.push(page);
+  const left: Vpn[] = [];
+  for (const vpn of gone) {
+    const found = yield* hpteInvalidate(cpu, vpn);
+    if (found || switches.tlbieOnMiss) left.push(vpn);
   }
   return left;
 }
 
 /** pSeries_lpar_flush_hash_range: one call for several pages, under a lock where tlbie needs one (pSeries_lpar_tlbie_lock). */
-function* removeByHypervisor(cpu: Cpu, gone: readonly Gone[]): Steps<void> {
+function* removeByHypervisor(cpu: Cpu, gone: readonly Vpn[]): Steps<void> {
   const { switches, tlbieLock } = hashOf(cpu);
   if (switches.tlbieLock) yield* cpu.spinLock(tlbieLock);
   traceRemoval(cpu, gone.length);
-  for (const page of gone) yield* hRemove(cpu, page.vpn, page.frame);
+  for (const vpn of gone) yield* hRemove(cpu, vpn);
   if (switches.tlbieLock) yield* cpu.spinUnlock(tlbieLock);
 }
 
@@ -134,17 +123,17 @@ function needsTlbie(cpu: Cpu, mm: Mm): boolean {
  * CPU, so that the ptesync behind tlbiel has no step.
  * @param known whether this CPU alone has used the mm, if that was read before
  */
-function* tlbieAll(cpu: Cpu, mm: Mm, gone: readonly Gone[], known: boolean | null): Steps<void> {
+function* tlbieAll(cpu: Cpu, mm: Mm, gone: readonly Vpn[], known: boolean | null): Steps<void> {
   const { switches, tlbieLock } = hashOf(cpu);
   // ptesync: the table before who may have used it is read, and before tlbie. Pairs with smp_mb in switch_mm.
   yield* cpu.smpMb();
   const local = known ?? (yield* mmIsThreadLocal(cpu, mm));
   if (switches.tlbiel === 'always' || (local && switches.tlbiel === 'if-local')) {
-    for (const { vpn } of gone) yield* invalidatePage(cpu, vpn, true);
+    for (const vpn of gone) yield* invalidatePage(cpu, vpn, true);
     return;
   }
   if (switches.tlbieLock) yield* cpu.spinLock(tlbieLock);
-  for (const { vpn } of gone) yield* invalidatePage(cpu, vpn, false);
+  for (const vpn of gone) yield* invalidatePage(cpu, vpn, false);
   yield* tlbsync(cpu);
   if (switches.tlbieLock) yield* cpu.spinUnlock(tlbieLock);
 }
@@ -167,5 +156,5 @@ function* tlbsync(cpu: Cpu): Steps<void> {
 
 /** Drops one page whose rights in the hash page table have changed, from the TLBs (native_hpte_updatepp). Interrupts off. */
 export function* tlbiePage(cpu: Cpu, mm: Mm, vpn: Vpn): Steps<void> {
-  if (hashOf(cpu).switches.platform === 'native') yield* tlbieAll(cpu, mm, [{ vpn, frame: 0 }], null);
+  if (hashOf(cpu).switches.platform === 'native') yield* tlbieAll(cpu, mm, [vpn], null);
 }

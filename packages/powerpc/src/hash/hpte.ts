@@ -9,7 +9,7 @@
  *
  * The hypervisor does each of these in one step, its tlbie included (H_ENTER, H_PROTECT, H_REMOVE).
  */
-import { type Cell, type Cpu, type Entry, entryTarget, type Scope, type Steps } from '@mmu-gather/core/stepped';
+import { type Cell, type Cpu, type Entry, type Scope, type Steps } from '@mmu-gather/core/stepped';
 import { BULK_REMOVE_PAGES } from '../costs.ts';
 import {
   findAndLockHpte,
@@ -80,6 +80,8 @@ function* insertAt(cpu: Cpu, cell: Cell, vpn: Vpn, pte: Entry): Steps<boolean> {
 function* hpteRemove(cpu: Cpu, cell: Cell): Steps<void> {
   const { htab, switches } = hashOf(cpu);
   const v = yield* cpu.readOnce(cell);
+  // Linux tries again until it is not.
+  if ((v & HPTE_LOCKED) !== 0) yield* cpu.waitFor(cell, 'notEqual', v);
   if ((v & HPTE_VALID) === 0 || (v & HPTE_LOCKED) !== 0) return;
   const vpn = hpteVpn(v);
   if (switches.platform === 'lpar') {
@@ -94,37 +96,37 @@ function* hpteRemove(cpu: Cpu, cell: Cell): Steps<void> {
  */
 export function* hpteUpdatepp(cpu: Cpu, vpn: Vpn, pte: Entry): Steps<boolean> {
   const { htab, switches } = hashOf(cpu);
-  const found = yield* findAndLockHpte(cpu, htab, vpn, entryTarget(pte));
+  const found = yield* findAndLockHpte(cpu, htab, vpn);
   if (found === null) return false;
   yield* cpu.writeOnce(hpteR(found.cell), hpteEncodeR(pte));
   if (switches.platform === 'lpar') {
     cpu.trace('hcall_entry', H_PROTECT);
     yield* cpu.cmpxchgAndInvalidate(found.cell, found.v + HPTE_LOCKED, found.v, tlbieScope(htab, vpn));
   } else {
-    // In Linux a release: who locks it next looks at nothing in r but the frame, which is as it was.
+    // In Linux a release: who locks it next looks at nothing in r.
     yield* cpu.writeOnce(found.cell, found.v);
   }
   return true;
 }
 
-/** v = 0 where a page stands with this frame. @returns whether it stood there. What TLBs hold of it stays */
-export function* hpteInvalidate(cpu: Cpu, vpn: Vpn, frame: number): Steps<boolean> {
+/** v = 0 where a page stands. @returns whether it stood there. What TLBs hold of it stays */
+export function* hpteInvalidate(cpu: Cpu, vpn: Vpn): Steps<boolean> {
   const { htab } = hashOf(cpu);
-  const found = yield* findAndLockHpte(cpu, htab, vpn, frame);
+  const found = yield* findAndLockHpte(cpu, htab, vpn);
   if (found !== null) yield* cpu.writeOnce(found.cell, 0);
   return found !== null;
 }
 
 /** H_REMOVE: the entry goes, and what all TLBs hold of it, in one step. */
-export function* hRemove(cpu: Cpu, vpn: Vpn, frame: number): Steps<void> {
+export function* hRemove(cpu: Cpu, vpn: Vpn): Steps<void> {
   const { htab, switches, tlbieLock } = hashOf(cpu);
   if (switches.tlbieLock) cpu.claim.held(tlbieLock);
   for (const cell of hpteCells(htab, vpn)) {
     for (;;) {
       const v = yield* cpu.readOnce(cell);
-      if (!hpteMatches(v, vpn) || entryTarget(yield* cpu.readOnce(hpteR(cell))) !== frame) break;
+      if (!hpteMatches(v, vpn)) break;
       if ((v & HPTE_LOCKED) !== 0) yield* cpu.waitFor(cell, 'notEqual', v);
-      else if (yield* removeAtOnce(cpu, cell, v, tlbieScope(htab, vpn))) return;
+      else yield* removeAtOnce(cpu, cell, v, tlbieScope(htab, vpn));
     }
   }
 }
@@ -135,6 +137,7 @@ export function traceRemoval(cpu: Cpu, pages: number): void {
   else for (let done = 0; done < pages; done += BULK_REMOVE_PAGES) cpu.trace('hcall_entry', H_BULK_REMOVE);
 }
 
-function* removeAtOnce(cpu: Cpu, cell: Cell, v: number, scope: Scope): Steps<boolean> {
-  return (yield* cpu.cmpxchgAndInvalidate(cell, v, 0, scope)) === v;
+/** Unless it was thrown out by then. */
+function* removeAtOnce(cpu: Cpu, cell: Cell, v: number, scope: Scope): Steps<void> {
+  yield* cpu.cmpxchgAndInvalidate(cell, v, 0, scope);
 }

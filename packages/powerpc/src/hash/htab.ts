@@ -7,8 +7,9 @@
  * The virtual page number names context id and page, so one table serves all mms. The hardware looks at v alone to find an entry; the lock
  * bit is software's. Rights and frame stand in r as in a page-table entry (core's entry.ts), without what only software knows.
  *
- * The slot of an entry is not kept in the Linux PTE, as H_PAGE_F_SECOND and F_GIX do it, for there is no room: it is the one whose v
- * and frame match. That names the same entry: where a page stands twice, it stands there with two frames.
+ * The slot of an entry is not kept in the Linux PTE, as H_PAGE_F_SECOND and F_GIX do it, for there is no room: it is the first one whose v
+ * matches, which is all that Linux compares in a slot. A page stands twice only where an entry was set anew while the older one waits for the end of a section:
+ * then one of the two goes (with H_REMOVE both), and the PTE says that there may be another one.
  */
 import {
   ACCESSED,
@@ -153,10 +154,10 @@ export interface LockedHpte {
 }
 
 /**
- * native_hpte_find: locks the entry of a page that maps it to a frame; the next store of v unlocks it.
- * @returns null if the page does not stand there so
+ * native_hpte_find: locks the entry of a page; the next store of v unlocks it.
+ * @returns null if the page does not stand there
  */
-export function* findAndLockHpte(cpu: Cpu, htab: Htab, vpn: Vpn, frame: number): Steps<LockedHpte | null> {
+export function* findAndLockHpte(cpu: Cpu, htab: Htab, vpn: Vpn): Steps<LockedHpte | null> {
   for (const cell of hpteCells(htab, vpn)) {
     for (;;) {
       const v = yield* cpu.readOnce(cell);
@@ -165,10 +166,7 @@ export function* findAndLockHpte(cpu: Cpu, htab: Htab, vpn: Vpn, frame: number):
         yield* cpu.waitFor(cell, 'notEqual', v);
         continue;
       }
-      if (!(yield* lockHpte(cpu, cell, v))) continue;
-      if (entryTarget(yield* cpu.readOnce(hpteR(cell))) === frame) return { cell, v };
-      yield* cpu.storeRelease(cell, v);
-      break;
+      if (yield* lockHpte(cpu, cell, v)) return { cell, v };
     }
   }
   return null;

@@ -46,7 +46,7 @@ function* pteUpdate(cpu: Cpu, mm: Mm, address: number, pte: Cell, change: (old: 
       continue;
     }
     if ((yield* cpu.cmpxchg(pte, old, change(old))) !== old) continue;
-    if ((old & H_PAGE_HASHPTE) !== 0) yield* hpteNeedFlush(cpu, mm, address, old);
+    if ((old & H_PAGE_HASHPTE) !== 0) yield* hpteNeedFlush(cpu, mm, address);
     return entryClear(old, HPTEFLAGS);
   }
 }
