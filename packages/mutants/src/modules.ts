@@ -22,16 +22,16 @@ export interface Module {
   readonly text: string;
 }
 
-/** Files without steps of an algorithm: what hardware does, what kernels select, what is named, what steps are taken to cost. */
+/** Files without steps of an algorithm: machines, what hardware does, what kernels select, what is named, what steps are taken to cost. */
 const NO_ALGORITHM =
-  /(^|\/)(isa|profiles|axes|index|geometry|struct|steps|cpu|kernel|trace|layout|conflicts|costs|errata)\.ts$/;
+  /^counting\/|\/(isa|profiles|axes|index|geometry|struct|steps|cpu|kernel|trace|layout|conflicts|costs|errata)\.ts$/;
 
 /** The modules of some packages, in the order of packages and names. */
 export function modulesOf(packages: readonly Sources[]): Module[] {
   return packages.flatMap(({ name, folder }) =>
     filesBelow(folder).flatMap((path) => {
-      const file = relative(folder, path).split(sep).join('/');
-      return NO_ALGORITHM.test(file) ? [] : [{ file: `${name}/${file}`, path, text: readFileSync(path, 'utf8') }];
+      const file = `${name}/${relative(folder, path).split(sep).join('/')}`;
+      return NO_ALGORITHM.test(file) ? [] : [{ file, path, text: readFileSync(path, 'utf8') }];
     }),
   );
 }

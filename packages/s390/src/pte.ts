@@ -9,7 +9,6 @@
  * In a lazy MMU section of the series of 2026 changes of one table are cached (ipte-range.ts).
  */
 import {
-  ACCESSED,
   type Address,
   type Cell,
   type Cpu,
@@ -71,9 +70,8 @@ function* ptepSetWrprotect(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: E
   if (pteWrite(seen)) yield* xchgWalked(cpu, mm, address, pte, pteWrprotect(seen), level);
 }
 
-/** ptep_test_and_clear_young: the direct form. Nobody flushes after it, and an old entry is an invalid one, which others take for purged. */
+/** ptep_test_and_clear_young of an entry that is young: the direct form. Nobody flushes after it, and an old entry is an invalid one, which others take for purged. */
 function* ptepTestAndClearYoung(cpu: Cpu, mm: Mm, address: number, pte: Cell, seen: Entry): Steps<void> {
-  if ((seen & ACCESSED) === 0) return;
   const cached = cacheSlot(cpu, mm, address, pte, true) !== 0;
   const direct = !cached && s390Of(cpu).switches.clearYoung === 'direct';
   if (direct) yield* xchgDirect(cpu, { mm, address, pte, level: 0 }, pteMkold(seen));
