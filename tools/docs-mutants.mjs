@@ -35,7 +35,15 @@ const COLUMNS = ['verdict', 'line', 'kind', 'operator', 'mutant', 'where', 'orac
 async function campaigns(arch) {
   const scratch = mkdtempSync(join(tmpdir(), 'mutants-'));
   const file = join(scratch, 'report.json');
-  const which = values.left ? [`@${await listLeft(arch, join(scratch, 'left'))}`] : positionals;
+  let which = positionals;
+  if (values.left) {
+    const left = await leftOf(arch);
+    // The rows of mutants that are gone go, too.
+    if (left.length === 0) return [{ arch, mutants: [] }];
+    const list = join(scratch, 'left');
+    writeFileSync(list, left.map(({ key }) => `${key}\n`).join(''));
+    which = [`@${list}`];
+  }
   const args = ['conformance', '--mutants', ...which, '--json', ...(arch ? ['--arch', arch] : [])];
   for (const name of ['jobs', 'checkpoint']) if (values[name] !== undefined) args.push(`--${name}`, values[name]);
   const stdio = ['ignore', openSync(file, 'w'), 'inherit'];
@@ -44,8 +52,8 @@ async function campaigns(arch) {
   return JSON.parse(readFileSync(file, 'utf8')).campaigns;
 }
 
-/** Writes the keys of what no table explains, and of what has no row in any, into a file. */
-async function listLeft(arch, file) {
+/** What no table explains, and what has no row in any. */
+async function leftOf(arch) {
   if (arch === undefined) throw new Error('--left goes with --arch');
   const all = tables();
   const row = new Map(all.get(arch)?.map((found) => [found.mutant, found]));
@@ -55,9 +63,7 @@ async function listLeft(arch, file) {
     const verdict = row.get(key)?.verdict;
     return verdict === undefined ? own(key) && !known.has(key) : verdict === 'unexplained' || verdict === 'unreached';
   };
-  const left = (await mutations()).filter(({ key }) => isLeft(key));
-  writeFileSync(file, left.map(({ key }) => `${key}\n`).join(''));
-  return file;
+  return (await mutations()).filter(({ key }) => isLeft(key));
 }
 
 /** All mutants of today's code. */
