@@ -10,7 +10,7 @@ import { print, type Value } from './table.ts';
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
 /** A minute or more of one thread. */
-const CELLS = ['conformance', '--arch', 'x86', '--arch', 'riscv', '--scenario', 'T*', '--json'];
+const CELLS = ['conformance', '--arch', 'x86', '--arch', 'riscv', '--scenario', 'T*', '--profile', 'all', '--json'];
 
 /** Wall time of a run in seconds, and what it reports, times aside. */
 function run(jobs: number): { seconds: number; load: number; results: string; cells: number } {
