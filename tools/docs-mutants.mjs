@@ -54,7 +54,6 @@ async function campaigns(arch) {
 
 /** What no table explains, and what has no row in any. */
 async function leftOf(arch) {
-  if (arch === undefined) throw new Error('--left goes with --arch');
   const all = tables();
   const row = new Map(all.get(arch)?.map((found) => [found.mutant, found]));
   const known = new Set([...all.values()].flat().map(({ mutant }) => mutant));
@@ -239,6 +238,10 @@ function page() {
   writeFileSync(join(root, 'docs/mutants.md'), `${before}<!-- generated -->\n\n${generated}\n`);
 }
 
+if (values.left && (values.arch === undefined || positionals.length > 0)) {
+  console.error('docs:mutants: --left goes with --arch, and with no files: it says itself which mutants are left');
+  process.exit(2);
+}
 mkdirSync(folder, { recursive: true });
 if (values.page !== true) {
   const found =

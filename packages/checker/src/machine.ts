@@ -8,6 +8,7 @@
  *     memory     loads and stores under SC and TSO (memory.ts), races of plain ones (races.ts)
  *     mmu        what TLBs may hold (mmu/), user accesses through it (user-access.ts)
  *     oracles    what must hold (oracles.ts)
+ *     view       what diagrams and measurements see of it (machine-view.ts)
  *
  * The interrupt side of a CPU excludes its main code and shares its store buffer (interrupts.ts).
  */

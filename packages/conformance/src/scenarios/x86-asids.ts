@@ -1,21 +1,11 @@
 /**
  * x86: global ASIDs and the transition to them, page-table isolation, guests of KVM, and global entries of the kernel.
  */
-import type { Run } from '@mmu-gather/checker';
-import { type Address, type Mm, VM_READ } from '@mmu-gather/core/stepped';
-import {
-  contextSwitch,
-  mmAlloc,
-  mmap,
-  mprotect,
-  munmap,
-  userStore,
-  vmallocInit,
-  vmap,
-  vunmap,
-} from '@mmu-gather/mm/stepped';
+import { type Mm, VM_READ } from '@mmu-gather/core/stepped';
+import { contextSwitch, mmAlloc, mmap, mprotect, munmap, userStore, vmap, vunmap } from '@mmu-gather/mm/stepped';
 import { vcpuLoad, vcpuPut } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
+import { kernelMapping, type Mapped } from './kernel-mapping.ts';
 import { cameFromAnotherMm, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'it is about tags, guests or global entries of x86' };
@@ -311,17 +301,6 @@ const preempted = defineScenario<Stage>({
     },
   ],
 });
-
-interface Mapped {
-  readonly frames: readonly Address[];
-  readonly at: number;
-}
-
-function kernelMapping(run: Run): Mapped {
-  run(0, vmallocInit);
-  const frames = [0, 1].map(() => run(0, (cpu) => cpu.alloc('page')));
-  return { frames, at: run(0, (cpu) => vmap(cpu, [frames[0]!])) };
-}
 
 const b75 = defineScenario<Mapped>({
   id: 'bug:B75/fixed',

@@ -2,11 +2,11 @@
  * x86 with global ASIDs: flushes that no mm's global ASID names. Addresses of the kernel, and reclaim's batch, which is of many mms, are broadcast, too;
  * and an mm in transition asks the CPUs of its mask, and nobody else.
  */
-import type { Run } from '@mmu-gather/checker';
-import { type Address, type Mm } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, munmap, shrinkPages, vmallocInit, vmap, vunmap } from '@mmu-gather/mm/stepped';
+import { type Mm } from '@mmu-gather/core/stepped';
+import { contextSwitch, mmAlloc, munmap, shrinkPages, vmap, vunmap } from '@mmu-gather/mm/stepped';
 import { considerGlobalAsid, mmGlobalAsidCell } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
+import { kernelMapping, type Mapped } from './kernel-mapping.ts';
 import { RECLAIMED } from './outcomes.ts';
 import { type Mapping, mappingOf, noWait, PAGE, setStage, type Stage } from './stage.ts';
 
@@ -14,17 +14,6 @@ const X86_ONLY: Only = { archs: ['x86'], why: 'it is about ASIDs that INVLPGB na
 const SINCE_6_15: Where = { backend: { x86: { switchingMark: 'before-generation' } } };
 const SOURCE = 'arch/x86/mm/tlb.c (6.15)';
 const ONE_ASID: BackendOverrides = { x86: { globalAsids: 1, globalAsidThreshold: 1 } };
-
-interface Mapped {
-  readonly frames: readonly Address[];
-  readonly at: number;
-}
-
-function kernelMapping(run: Run): Mapped {
-  run(0, vmallocInit);
-  const frames = [0, 1].map(() => run(0, (cpu) => cpu.alloc('page')));
-  return { frames, at: run(0, (cpu) => vmap(cpu, [frames[0]!])) };
-}
 
 /** @param ceiling pages from which on everything is flushed */
 function kernelAddress(id: string, title: string, ceiling: number): AnyScenario {
