@@ -66,8 +66,6 @@ import { TABLE_BUGS } from './table-bugs.ts';
 import { TABLES } from './tables.ts';
 import { TABLES_GONE } from './tables-gone.ts';
 import { NESTED_COUNTERS } from './nested-counters.ts';
-import { POWERPC_HASH_SLOTS } from './powerpc-hash-slots.ts';
-import { POWERPC_HASH_SWITCHES } from './powerpc-hash-switch.ts';
 import { POWERPC_HASH_SCENARIOS } from './powerpc-hash.ts';
 import { PURPOSES } from './purposes.ts';
 import { PURPOSES_OF_FILES } from './purposes-files.ts';
@@ -227,6 +225,4 @@ export const SCENARIOS: readonly AnyScenario[] = [
   ...SPARC64_LAZY,
   ...SPARC64_WITHOUT,
   ...POWERPC_HASH_SCENARIOS,
-  ...POWERPC_HASH_SLOTS,
-  ...POWERPC_HASH_SWITCHES,
 ];

@@ -6,7 +6,7 @@ import { userLoad } from '@mmu-gather/mm/stepped';
 import { contextId, type Hash, hpteCells, hpteR, hpteV, type Htab, hptVpn } from '@mmu-gather/powerpc/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { hash, HASH_ONLY, hashStable, type Unhashed, unhashed, wrongHash } from './powerpc-hash.ts';
+import { hash, HASH_ONLY, hashStable, type Unhashed, unhashed, wrongHash } from './powerpc-hash-stage.ts';
 import { type Mapping, mappingOf, PAGE, putUnmapped, setStage, type Stage } from './stage.ts';
 
 /** A table with one slot. */

@@ -5,18 +5,8 @@ import { archEnterLazyMmuMode, archLeaveLazyMmuMode, type Cpu, thisRq } from '@m
 import { ptepGetAndClear } from '@mmu-gather/mm/stepped';
 import { type Hash } from '@mmu-gather/powerpc/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import {
-  claimGone,
-  hash,
-  HASH_ONLY,
-  type KernelPage,
-  mapKernelPages,
-  mayMove,
-  MOVED,
-  NOT_YET,
-  reserveWhere,
-  wrongHash,
-} from './powerpc-hash.ts';
+import { claimGone, type KernelPage, mapKernelPages, mayMove, MOVED, NOT_YET, reserveWhere } from './moved-task.ts';
+import { hash, HASH_ONLY, wrongHash } from './powerpc-hash-stage.ts';
 
 /** `_TLF_LAZY_MMU`: the section begins again where the task goes on. */
 function resumeSection(cpu: Cpu): void {
