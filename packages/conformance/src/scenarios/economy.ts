@@ -69,7 +69,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
-import { MASK } from './rfc.ts';
+import { MASK } from './rfc-mask.ts';
 import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 const GEOMETRY: Geometry = { pageShift: PAGE_SHIFT, bits: [2, 2] };

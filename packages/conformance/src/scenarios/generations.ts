@@ -33,6 +33,7 @@ import {
 import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { pendingReader } from './pending-reader.ts';
+import { RFC } from './rfc-source.ts';
 import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, toUser, keptPages } from './stage.ts';
 
 /** What generations need: everybody who defers has a gather, and flushes say what is completed. Tables go with their VMAs only. */
@@ -43,8 +44,6 @@ export const GENERATIONS: Partial<Profile> = {
 };
 /** The backend's part. */
 export const COMPLETED: BackendOverrides = { x86: { completedGen: 'after-flush' } };
-
-const RFC = 'RFC 2021, N. Amit';
 
 /** CPU 1 ran the mm before, and arrives while two pages in two tables are zapped. */
 const t1 = defineScenario<Stage>({

@@ -7,7 +7,7 @@ import { type Cell, type Cpu, getPage, type Mm, putPage, type Steps } from '@mmu
 import { madviseDontneed, tlbBatch, tryToUnmapFlush, tryToUnmapOne } from '@mmu-gather/mm/stepped';
 import { leaveMm } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import { discardable, MASK, type Reclaimed } from './rfc.ts';
+import { discardable, MASK, type Reclaimed } from './rfc-mask.ts';
 import { type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'others interrupt whoever is in the mask, or nobody' };
