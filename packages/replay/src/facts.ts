@@ -75,6 +75,8 @@ export interface Machine {
   readonly boot: BootOptions;
   /** The same for the stepped build. */
   readonly steppedBoot: SteppedBootOptions;
+  /** It is the machine that recorded it, and not what runs instead. */
+  readonly recorded: boolean;
   /** Jiffies in a second. */
   readonly hz: number;
   /** Where huge pages appear by themselves. */
@@ -153,6 +155,7 @@ export async function machineOf(facts: MachineFacts, cpusSeen: number | null, wh
     arch: kit.arch,
     boot: { cpus, geometry, backend: direct, profile, ...zeroes },
     steppedBoot: { cpus, geometry, backend: stepped, profile, ...zeroes },
+    recorded: Object.keys(whatIf).length === 0,
     hz,
     thp,
     disk: facts.disk ?? DEFAULT_FACTS.disk,

@@ -63,7 +63,10 @@ export function replay(path: string, options: ReplayOptions = {}): Promise<Repla
 export async function replayWatched(path: string, options: ReplayOptions & Watching): Promise<ReplayReport> {
   const started = performance.now();
   const trace = await openTrace(path);
-  const machine = await machineOf({ ...trace.facts, ...options.facts }, trace.header.cpus, options.whatIf);
+  const facts = { ...trace.facts, ...options.facts };
+  const { recorded, ...rest } = await machineOf(facts, trace.header.cpus, options.whatIf);
+  const changed = options.change !== undefined || options.filter !== undefined;
+  const machine = { ...rest, recorded: recorded && !changed };
   const ticks = trace.clock.ticksPerSecond ?? MICROSECONDS;
   const alternatives = (operation: Operation): Alternatives =>
     options.exact === true ? NONE : model.alternatives(operation);
@@ -96,9 +99,9 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
   options.observer?.begin(model.host, ticks);
   for await (const batch of trace.batches()) {
     const all = translated(forks.complete(batch), machine.arch, probes);
-    const recorded = options.withoutInterrupts === true ? all.filter((event) => !tellsOfFlush(event)) : all;
-    leftOut?.take(recorded);
-    const said = options.filter === undefined ? recorded : options.filter(recorded);
+    const known = options.withoutInterrupts === true ? all.filter((event) => !tellsOfFlush(event)) : all;
+    leftOut?.take(known);
+    const said = options.filter === undefined ? known : options.filter(known);
     options.observer?.read(said);
     schedule.take(said);
     model.learn(said);
@@ -116,7 +119,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
     reasons: machine.arch.names,
     events,
     ...scores(ledger, model.begun, ticks),
-    interrupts: interruptScore(interrupts, model.begun, ticks),
+    interrupts: interruptScore(interrupts, ledger, model.begun, ticks),
     costs: model.host.costs(!model.begun),
     seconds,
     eventsPerSecond: events / seconds,

@@ -6,7 +6,8 @@ import type { Costs } from './model/host.ts';
 import type { Flush } from './model/flush.ts';
 import type { Difference, Ledger, Tally } from './model/ledger.ts';
 import type { Adjustments } from './model/model.ts';
-import { causeOf } from './cause.ts';
+import type { Operation } from './schedule/action.ts';
+import { causeOf, flushDiffers } from './cause.ts';
 
 /** Flushes of one kind, and how many of them agree one to one. */
 export interface Score {
@@ -175,7 +176,7 @@ function values(flush: Flush): FlushValues {
   return { reason: flush.reason, pages: flush.pages, ...(flush.where === undefined ? {} : { where: flush.where }) };
 }
 
-function mismatchOf(difference: Difference, ticksPerSecond: number): Mismatch {
+function mismatchOf(difference: Difference, flushes: ReadonlySet<Operation>, ticksPerSecond: number): Mismatch {
   const { operation, recorded, predicted } = difference;
   const { time, cpu } = (recorded ?? predicted)!;
   return {
@@ -183,7 +184,7 @@ function mismatchOf(difference: Difference, ticksPerSecond: number): Mismatch {
     cpu,
     ...(recorded === null ? {} : { recorded: values(recorded) }),
     ...(predicted === null ? {} : { predicted: values(predicted) }),
-    cause: causeOf(difference),
+    cause: causeOf(difference, flushes.has(operation)),
     operation: operation.name,
     pid: operation.pid,
     line: operation.line,
@@ -197,23 +198,33 @@ export function scores(
   ticksPerSecond: number,
 ): Pick<ReplayReport, keyof Score | 'byReason' | 'mismatches' | 'before'> {
   const proper = marked ? ledger.proper : ledger.early;
+  const flushes = flushDiffers(ledger.differences);
   const reasons = [...proper].toSorted(([a], [b]) => a - b);
   return {
     ...total(proper),
     byReason: Object.fromEntries(reasons.map(([reason, tally]) => [reason, scoreOf(tally)])),
     mismatches: differencesOf(ledger, marked)
-      .map((difference) => mismatchOf(difference, ticksPerSecond))
+      .map((difference) => mismatchOf(difference, flushes, ticksPerSecond))
       .toSorted((a, b) => a.time - b.time),
     before: marked ? total(ledger.early) : null,
   };
 }
 
-/** What a ledger of interrupts says; null if none was recorded: then they were not, for few recordings are without any. */
-export function interruptScore(ledger: Ledger, marked: boolean, ticksPerSecond: number): InterruptScore | null {
+/**
+ * What a ledger of interrupts says; null if none was recorded: then they were not, for few recordings are without any.
+ * @param flushed the ledger of flushes
+ */
+export function interruptScore(
+  ledger: Ledger,
+  flushed: Ledger,
+  marked: boolean,
+  ticksPerSecond: number,
+): InterruptScore | null {
   const score = total(marked ? ledger.proper : ledger.early);
   if (score.recorded === 0) return null;
+  const flushes = flushDiffers(flushed.differences);
   const mismatches = differencesOf(ledger, marked).map((difference) => {
-    const { recorded, predicted, ...rest } = mismatchOf(difference, ticksPerSecond);
+    const { recorded, predicted, ...rest } = mismatchOf(difference, flushes, ticksPerSecond);
     return {
       ...rest,
       ...(recorded === undefined ? {} : { recorded: recorded.pages }),

@@ -78,6 +78,26 @@ describe('moves', () => {
     moves.forget(10);
     expect(moves.during(operation(1, 0, 100))).toEqual([2]);
   });
+
+  test('of which only a time between two is known are under way all that time', () => {
+    const moves = new Moves(2);
+    moves.note(1, 10, 40);
+    // Inside of it, and one that begins before the last and ends in it.
+    moves.note(1, 20);
+    moves.note(1, 5, 30);
+    moves.note(1, 60, 61);
+    const moved = (time: number, until: number): boolean => moves.during(operation(1, time, until)).length > 0;
+    expect([moved(1, 3), moved(1, 4), moved(25, 30), moved(41, 50), moved(42, 58), moved(62, 70)]).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+      true,
+    ]);
+    moves.forget(50);
+    expect([moved(25, 30), moved(60, 60)]).toEqual([false, true]);
+  });
 });
 
 describe('sets', () => {
@@ -142,6 +162,26 @@ describe('sets', () => {
     expect(open.unforeseen({ cpu: 1, reason: 1 }, [flush(3, 6)])).toEqual([null, 6, -1, 0]);
     expect(open.unforeseen({ cpu: 1, reason: 0 }, [])).toEqual([null, 0, -1]);
     expect(open.unforeseen({ cpu: 0, reason: 0 }, [])).toEqual([]);
+  });
+
+  test('a CPU that was between two address spaces left the mask, or not', () => {
+    const open = alternativesOf({ ...closed, moved: [1] });
+    expect(open.unforeseen({ cpu: 1, reason: 5 }, [])).toEqual([null, 0]);
+    expect(open.instead(flush(5, 0, 1))).toEqual([0, null]);
+    // Who did not switch was not.
+    expect(open.unforeseen({ cpu: 2, reason: 5 }, [])).toEqual([]);
+    expect(alternativesOf({ ...closed, slots: true }).instead(flush(5, 0, 1))).toEqual([0]);
+  });
+
+  test('whether others are in the mask is open where all that may be switched', () => {
+    const set = (moved: readonly number[], others: readonly number[]): readonly (number | null)[] =>
+      alternativesOf({ ...closed, moved, others }).instead(flush(4, 6));
+    expect(set([1], [1])).toEqual([6, null]);
+    expect(set([1], [1, 2])).toEqual([6]);
+    const open = alternativesOf({ ...closed, moved: [1] });
+    expect(open.unforeseen({ cpu: 0, reason: 4 }, [flush(3, 6)])).toEqual([null, 6]);
+    // What flushes nothing asks nobody.
+    expect(open.unforeseen({ cpu: 0, reason: 4 }, [])).toEqual([]);
   });
 
   test('which CPU is asked is open only where there are few', () => {

@@ -210,7 +210,16 @@ describe('hidden switches', () => {
   test('where the CPU was woken', () => {
     const steps = stepsOf(idleOn1(), queue(1, 'sched_ttwu_pending'), enter('read'), ran(1, 21));
     expect(actions(steps)).toEqual(['', '(hidden)', '', '']);
-    expect(steps[1]!.after![0]).toMatchObject({ cpu: 1, pid: 21, placed: 'wake' });
+    // It was some time until then.
+    const until = steps[3]!.event.time;
+    expect(steps[1]!.after![0]).toMatchObject({ cpu: 1, pid: 21, placed: 'wake', until });
+  });
+
+  test('where the CPU was woken, and before it was found at work', () => {
+    const sent = event({ kind: 'ipiSend', targets: [1], callsite: '', callback: 'generic' });
+    const woken = [idleOn1(), queue(1, 'sched_ttwu_pending'), enter('munmap'), queue(1), sent, exit('munmap')];
+    const steps = stepsOf(...woken, ran(1, 21));
+    expect(steps[1]!.after![0]).toMatchObject({ placed: 'wake', until: steps[3]!.event.time });
   });
 
   test('before the flush that interrupted it, which takes effect then', () => {

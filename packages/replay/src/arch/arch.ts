@@ -62,6 +62,11 @@ export interface Architecture {
    */
   readonly trimClock: ((cpu: Cpu, due: boolean) => void) | null;
   /**
+   * Runs what a CPU asked of others when it flushed last, on one that was not asked. It does nothing, and returns false, if that was not of this
+   * address space. Null: recordings show no requests to flush.
+   */
+  readonly runsLast: ((cpu: Cpu, from: number, space: number) => boolean) | null;
+  /**
    * The bit of an entry that is in the table where the hardware looks; a fault of user mode puts its page there (hash_preload). 0: there is no
    * such table.
    */

@@ -120,6 +120,7 @@ export const ARM64: Architecture = {
   drops: (event, [, , pages = 0]) => (event === 'arm64_tlb_flush' ? pages : null),
   mmu: loads,
   trimClock: null,
+  runsLast: null,
   hashed: 0,
   mapLocked: 0x2000,
   mapNoreserve: 0x4000,

@@ -85,6 +85,7 @@ export const HASH: Architecture = {
   drops: (event, [pages = 0]) => (event === 'flush_hash_range' ? pages : null),
   mmu: null,
   trimClock: null,
+  runsLast: null,
   hashed: H_PAGE_HASHPTE,
   mapLocked: 0x80,
   mapNoreserve: 0x40,

@@ -62,6 +62,7 @@ export const RADIX: Architecture = {
     const { cpus, switches } = radixOf(cpu);
     cpu.write(cpus[cpu.id]!.trimClock, due ? switches.trimTimer - 1 : -Infinity);
   },
+  runsLast: null,
   hashed: 0,
   mapLocked: 0x80,
   mapNoreserve: 0x40,

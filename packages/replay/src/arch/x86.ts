@@ -1,6 +1,7 @@
 /**
  * x86: the tracepoint tlb:tlb_flush, which the running code emits as the kernel does.
  */
+import { flushTlbFunc, x86Of } from '@mmu-gather/x86';
 import type { Architecture } from './arch.ts';
 import { probed } from './faults.ts';
 
@@ -21,6 +22,12 @@ export const X86: Architecture = {
   drops: (event, [reason = 0, pages = 0]) => (event === 'tlb_flush' && reason < 4 && pages !== 0 ? pages : null),
   mmu: null,
   trimClock: null,
+  runsLast: (cpu, from, space) => {
+    const info = x86Of(cpu).flushTlbInfo[from]!;
+    if (cpu.read(info.mm) !== space) return false;
+    flushTlbFunc(cpu, info.address);
+    return true;
+  },
   hashed: 0,
   mapLocked: 0x2000,
   mapNoreserve: 0x4000,

@@ -5,7 +5,8 @@
  *     contention     the operation overlaps with another task's on its address space (contention.ts):
  *                    the pages predicted, everything, nothing left to do (0), or no flush; unforeseen ones flush everything
  *     slots          a switch while ASID slots are not known yet (slots.ts): kept (0), flushed, or the mm was loaded already
- *     moves          another CPU switched meanwhile (moves.ts): it was asked or not, and flushed, or left the mm, or neither
+ *     moves          another CPU switched meanwhile (moves.ts): it was asked or not, and flushed, or left the mm, or neither; if no other CPU may have
+ *                    been in the mm's mask, the sender says so or not
  *     freed          MADV_FREE of pages that were freed so before (lazy-free.ts): the pages predicted, all of the range, everything, or no flush
  *     parts          one of several ranges of which the sum is known (parts.ts): any number of pages that leaves one for each other
  *     copy           a write fault on a page that one other holder may still have: a copy (1 page), or reuse
@@ -15,6 +16,7 @@ import {
   TLB_LOCAL_MM_SHOOTDOWN,
   TLB_REMOTE_SEND_IPI,
   TLB_REMOTE_SHOOTDOWN,
+  TLB_REMOTE_WRONG_CPU,
 } from '@mmu-gather/x86';
 import { type Flush, INTERRUPT } from './flush.ts';
 
@@ -69,7 +71,8 @@ export function alternativesOf(open: Open): Alternatives {
   };
 }
 
-function instead({ contended, copies, freed, most, slots, moved }: Open, { cpu, reason, pages }: Flush): Pages {
+function instead(open: Open, { cpu, reason, pages }: Flush): Pages {
+  const { contended, copies, freed, most, slots, moved } = open;
   const may = contended || copies || freed > 0;
   switch (reason) {
     case INTERRUPT:
@@ -84,7 +87,9 @@ function instead({ contended, copies, freed, most, slots, moved }: Open, { cpu, 
       if (most > 0 && most <= MEMBERS && pages > 0 && pages <= most)
         return Array.from({ length: most }, (_, less) => less + 1);
       if (moved.includes(cpu)) return [pages, 0, null];
-      return copies ? [pages, null] : [pages];
+      return copies || (reason === TLB_REMOTE_SEND_IPI && allMoved(open)) ? [pages, null] : [pages];
+    case TLB_REMOTE_WRONG_CPU:
+      return moved.includes(cpu) ? [pages, null] : [pages];
     default:
       return may && reason >= OTHERS ? [pages, null] : [pages];
   }
@@ -104,13 +109,24 @@ function unforeseen(open: Open, { cpu, reason }: Pick<Flush, 'cpu' | 'reason'>, 
       if (moved.includes(cpu) && own !== undefined) return [null, own.pages, ALL, 0];
       return contended ? [...most, ALL] : may ? most : [];
     }
+    case TLB_REMOTE_WRONG_CPU:
+      return moved.includes(cpu) ? [null, 0] : [];
     case TLB_LOCAL_MM_SHOOTDOWN:
-    case TLB_REMOTE_SEND_IPI:
+    case TLB_REMOTE_SEND_IPI: {
       if (cpu !== open.cpu) return [];
-      return contended ? [...most, ALL] : may ? most : [];
+      if (contended) return [...most, ALL];
+      const own = predicted.find((flush) => flush.reason === TLB_LOCAL_MM_SHOOTDOWN);
+      if (reason === TLB_REMOTE_SEND_IPI && moved.length > 0 && own !== undefined) return [null, own.pages];
+      return may ? most : [];
+    }
     default:
       return reason >= OTHERS && copies ? most : [];
   }
+}
+
+/** All CPUs that may be in the mask switched meanwhile. */
+function allMoved({ moved, others }: Open): boolean {
+  return others.length > 0 && others.every((cpu) => moved.includes(cpu));
 }
 
 /** CPUs that may have been asked. */

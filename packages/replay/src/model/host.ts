@@ -48,6 +48,7 @@ export class Host {
   readonly interrupts: Ledger;
   readonly #ledger: Ledger;
   readonly #trimClock: Architecture['trimClock'];
+  readonly #runsLast: Architecture['runsLast'];
   readonly #hz: number;
   readonly #ticks: number;
   /** Of the call that each CPU is at. */
@@ -64,7 +65,7 @@ export class Host {
   };
 
   constructor(
-    { arch, boot, steppedBoot, hz, thp }: Machine,
+    { arch, boot, steppedBoot, hz, thp, recorded }: Machine,
     ledger: Ledger,
     interrupts: Ledger,
     ticksPerSecond: number,
@@ -102,6 +103,7 @@ export class Host {
       this.stepped.onMmu = onMmu;
     }
     this.#trimClock = boot.backend.id === arch.id ? arch.trimClock : null;
+    this.#runsLast = recorded ? arch.runsLast : null;
     for (const cpu of this.direct.cpus) this.#trimClock?.(cpu, false);
     if (arch.slots && boot.backend.id === arch.id) this.#age(boot.backend.isa.asids);
   }
@@ -114,6 +116,11 @@ export class Host {
   /** An operation begins. @param trims its flush takes CPUs out of a mask; one of a whole mm does so without the clock, which is not due any more then */
   trims(cpu: number, trims: boolean): void {
     this.#trimClock?.(this.cpu(cpu), trims);
+  }
+
+  /** A CPU runs what the last flush of an operation asked of others, though it was not asked. @returns false if it is not known what that was */
+  stray(cpu: number, { cpu: from, space }: Operation): boolean {
+    return space !== 0 && this.#runsLast?.(this.cpu(cpu), from, space) === true;
   }
 
   #predict(cpu: number, observed: Observed | null): void {

@@ -72,6 +72,12 @@ export class Ledger {
     this.#account(operation).predicted.push(flush);
   }
 
+  /** Whether the running code made such a flush in an operation. */
+  predicted({ id }: Operation, { reason, pages }: Pick<Flush, 'reason' | 'pages'>): boolean {
+    const account = this.#accounts.get(id);
+    return account?.predicted.some((flush) => flush.reason === reason && flush.pages === pages) === true;
+  }
+
   /** Pairs the flushes of operations that nothing was heard of since the last call but one; at the end, of all. */
   settle(end: boolean): void {
     this.#round++;

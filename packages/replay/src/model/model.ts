@@ -45,6 +45,8 @@ export interface Adjustments {
   elsewhere: number;
   /** Interrupts whose arrival was not recorded. */
   readonly unseen: number;
+  /** Interrupts that arrived, and that the model did not send. */
+  readonly stray: number;
   /** Operations that still waited for a lock when their task went on. */
   readonly stuck: number;
 }
@@ -67,6 +69,7 @@ export class Model {
   readonly host: Host;
   readonly #hidden = { wake: 0, interrupt: 0, seen: 0 };
   #elsewhere = 0;
+  #stray = 0;
   readonly #ledger: Ledger;
   readonly #tasks: Tasks;
   readonly #files: Files;
@@ -137,7 +140,7 @@ export class Model {
   /** How often the model was brought to where the recording shows the machine to be. */
   get adjustments(): Adjustments {
     const { unseen, stuck } = this.#runner;
-    return { hidden: this.#hidden, elsewhere: this.#elsewhere, unseen, stuck };
+    return { hidden: this.#hidden, elsewhere: this.#elsewhere, unseen, stray: this.#stray, stuck };
   }
 
   /** Learns from events before they take effect what does not change: whether addresses are randomised. */
@@ -221,7 +224,7 @@ export class Model {
     else if (event.kind === 'tlbFlush') this.#record(event, step);
     else if (event.kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
     else if (isInSwitch(event)) this.#moves.note(cpu, event.time);
-    else if (runsFlush(event) && (!inTask || event.pid === 0)) this.#runner.arrive(cpu);
+    else if (runsFlush(event) && (!inTask || event.pid === 0)) this.#arrive(step);
     if (step.after !== null) for (const action of step.after) this.#act(step, action);
   }
 
@@ -240,6 +243,15 @@ export class Model {
 
   #record({ time, cpu, reason, pages, where }: TlbFlush, step: Step): void {
     this.#ledger.record(step.operation!, { time, cpu, reason, pages, where, early: this.#early });
+  }
+
+  /** A request to flush begins to run. If the model sent none, the CPU was asked all the same, and runs what the sender asked of others. */
+  #arrive({ cpu, operation }: Step): void {
+    if (this.#runner.arrive(cpu) || operation === null) return;
+    if (this.host.interrupts.predicted(operation, { reason: INTERRUPT, pages: cpu })) return;
+    this.host.run(operation, false, () => {
+      if (this.host.stray(cpu, operation)) this.#stray++;
+    });
   }
 
   #recordInterrupt({ time, cpu, target }: CsdQueueCpu, { operation }: Step): void {
@@ -268,6 +280,7 @@ export class Model {
   #act(step: Step, action: Action): void {
     const { cpu } = step;
     if (action.kind === 'hidden') {
+      this.#moves.note(action.cpu, step.event.time, action.until);
       this.#hidden[action.placed]++;
       this.#tasks.settle(action.cpu, this.#tasks.task(action.cpu, action.pid, action.comm));
       return;
@@ -278,6 +291,7 @@ export class Model {
     this.#inherit(cpu, task, action);
     this.#regard(cpu, task, action);
     this.host.pauses(cpu, action.kind === 'syscall' ? action.pauses : NEVER);
+    if (action.kind === 'exit' || action.kind === 'exec') this.#moves.note(cpu, step.event.time, action.until);
     const job = this.#job(cpu, task, action);
     const { operation, pid, interrupts } = action;
     this.host.trims(cpu, operation.trims);

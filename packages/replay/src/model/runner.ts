@@ -119,12 +119,13 @@ export class Runner {
     this.#host.arrives(time, !seen && this.#idle(target));
   }
 
-  /** A request to flush begins to run on a CPU. */
-  arrive(cpu: number): void {
+  /** A request to flush begins to run on a CPU. @returns false if none of those that wait is for it */
+  arrive(cpu: number): boolean {
     const ipi = this.#host.stepped.pending.find(({ target }) => target === cpu);
-    if (ipi === undefined) return;
+    if (ipi === undefined) return false;
     this.#deliver(ipi, false);
     this.#pump();
+    return true;
   }
 
   /** A task goes on: its job is over. @param sleeps it only left its CPU, so the job may still wait for a lock */

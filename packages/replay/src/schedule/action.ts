@@ -94,6 +94,8 @@ export interface CloneAction {
 /** execve got so far that the new address space is in use. */
 export interface ExecAction {
   readonly kind: 'exec';
+  /** Time by which the CPU had loaded it at the latest. */
+  readonly until: number;
   /** How far down the new stack moves, in bytes; null if that was not recorded. */
   readonly shift: number | null;
   readonly operation: Operation;
@@ -104,6 +106,8 @@ export interface ExecAction {
 /** A task gives up its address space. */
 export interface ExitAction {
   readonly kind: 'exit';
+  /** Time by which the CPU had left it at the latest. */
+  readonly until: number;
   readonly operation: Operation;
   readonly pid: number;
   readonly interrupts: boolean;
@@ -159,6 +163,8 @@ export interface HiddenSwitchAction {
   readonly comm: string;
   /** How its moment was chosen. */
   readonly placed: 'wake' | 'interrupt' | 'seen';
+  /** Time by which it was over at the latest. */
+  readonly until: number;
 }
 
 /** Something that the model does. */
@@ -186,7 +192,7 @@ export interface Step {
   readonly own: boolean;
   /** CPUs of which events were lost before this one; null: none. */
   readonly lost: readonly number[] | null;
-  /** The operation that the event belongs to: set on tlbFlush, schedSwitch and requests to flush. */
+  /** The operation that the event belongs to: set on tlbFlush, schedSwitch, requests to flush, and interrupts that run such. */
   operation: Operation | null;
   /** In effect before the event itself. */
   before: Action[] | null;

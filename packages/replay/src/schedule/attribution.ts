@@ -72,10 +72,12 @@ export class Attribution {
     if (this.#lastSend !== null) this.#lastSend.trims = true;
   }
 
-  /** A request begins to run on a CPU. */
-  runs(cpu: number): void {
+  /** A request begins to run on a CPU. @returns whose it is, if the recording shows who asked */
+  runs(cpu: number): Operation | null {
     const tail = this.#cpu(cpu);
-    tail.remote = tail.asked.shift() ?? tail.remote;
+    const asks = tail.asked.shift() ?? null;
+    tail.remote = asks ?? tail.remote;
+    return asks;
   }
 
   /** A task that goes on has got its answers, also those that the recording does not show. */

@@ -100,17 +100,19 @@ export class HiddenSwitches {
 
   #place(view: CpuView, step: Step): void {
     const { event } = step;
-    const action = (placed: HiddenSwitchAction['placed']): HiddenSwitchAction => ({
+    const action = (placed: HiddenSwitchAction['placed'], until: Step): HiddenSwitchAction => ({
       kind: 'hidden',
       cpu: event.cpu,
       pid: event.pid,
       comm: event.comm,
       placed,
+      until: until.event.time,
     });
-    if (view.wake !== null) this.#window.after(view.wake, action('wake'), step);
-    else if (view.asked !== null && (view.sent || inHardirq(event))) {
-      this.#window.before(view.asked, action('interrupt'), step, true);
-    } else this.#window.before(step, action('seen'), step);
+    // Whom an interrupt did not find idle it found at work.
+    const asked = view.sent || inHardirq(event) ? view.asked : null;
+    if (view.wake !== null) this.#window.after(view.wake, action('wake', asked ?? step), step);
+    else if (asked !== null) this.#window.before(asked, action('interrupt', asked), step, true);
+    else this.#window.before(step, action('seen', step), step);
   }
 
   #forget(view: CpuView): void {

@@ -87,7 +87,7 @@ export class Operations {
     this.#attribution.pass(event);
     if (event.kind === 'trimArrives') this.#attribution.trims();
     if (!step.inTask || (event.pid === 0 && runsFlush(event))) {
-      if (runsFlush(event)) this.#attribution.runs(step.cpu);
+      if (runsFlush(event)) step.operation = this.#attribution.runs(step.cpu);
     } else {
       const task = this.#task(event.pid);
       task.cpu = step.cpu;
@@ -213,13 +213,13 @@ export class Operations {
         step.holds++;
         return;
       case 'exitMmap':
-        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid);
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid, step);
         else this.#switched(task, step);
         return;
       case 'schedSwitch':
         // Its parent waits until it has left the parent's address space.
         if (this.#vforks.get(event.nextPid) === event.prevPid) this.#switched(task, step);
-        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid);
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid, step);
         else if (this.#writesFiles) this.#sleeps(task, step, event);
         if (leavesForGood(event)) this.#dies(task, event.pid);
         return;
@@ -368,7 +368,8 @@ export class Operations {
     }
     if (task.syscall === null) task.last = this.#operation('exit', 'exit', event);
     task.gone = true;
-    this.#window.before(step, { kind: 'exit', operation: task.last!, pid: event.pid, interrupts: false }, step);
+    const { pid, time: until } = event;
+    this.#window.before(step, { kind: 'exit', operation: task.last!, pid, until, interrupts: false }, step);
   }
 
   #closeFault(task: Task, now: Step): void {
@@ -449,7 +450,8 @@ export class Operations {
   #takeExec(task: Task, step: Step, event: SchedProcessExec): void {
     const [operation, at, interrupts] = this.#settleSyscall(task, 'execve', event);
     const { shift } = task;
-    this.#window.before(at ?? step, { kind: 'exec', operation, pid: event.pid, shift, interrupts }, step, true);
+    const { pid, time: until } = event;
+    this.#window.before(at ?? step, { kind: 'exec', operation, pid, shift, until, interrupts }, step, true);
   }
 
   /** A system call takes effect before it returns. @returns it, where, and whether it interrupts others */
@@ -461,12 +463,13 @@ export class Operations {
     return [operation, anchor, interrupts];
   }
 
-  #closeExit(task: Task, at: Step, pid: number): void {
+  #closeExit(task: Task, at: Step, pid: number, now: Step = at): void {
     const { operation, first } = task.exit!;
     task.exit = null;
     operation.until = Math.max(operation.until, at.event.time);
     first.holds--;
-    this.#window.before(at, { kind: 'exit', operation, pid, interrupts: at !== first }, at);
+    const until = now.event.time;
+    this.#window.before(at, { kind: 'exit', operation, pid, until, interrupts: at !== first }, at);
   }
 
   #operation(kind: OperationKind, name: string, event: TaskEvent): Operation {
