@@ -52,7 +52,9 @@ import {
   vmaWantsWritenotify,
   vmPageProt,
 } from '@mmu-gather/core/stepped';
-import { changeHugePmd, type HugeChange, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
+import { pmdTransHuge } from './huge-memory.ts';
+import { splitHugePmd } from './huge-split.ts';
+import { changeHugePmd, type HugeChange } from './huge-walk.ts';
 import { pageAnon, pageAnonExclusive, vmNormalPage } from './page.ts';
 import {
   ptepGet,

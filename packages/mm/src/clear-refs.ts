@@ -42,7 +42,8 @@ import {
 } from '@mmu-gather/core/stepped';
 import { EINVAL } from './errno.ts';
 import { mmuNotifierEnd, mmuNotifierStart } from './mmu-notifier.ts';
-import { clearHugePmd, pmdTransHuge } from './huge-memory.ts';
+import { pmdTransHuge } from './huge-memory.ts';
+import { clearHugePmd } from './huge-walk.ts';
 import { vmNormalPage } from './page.ts';
 import {
   pmdOffset,

@@ -33,7 +33,7 @@ import {
   vmPageProt,
 } from '@mmu-gather/core/stepped';
 import { doFault } from './file-fault.ts';
-import { handleHugeFault } from './huge-memory.ts';
+import { handleHugeFault } from './huge-fault.ts';
 import { doNumaPage } from './numa.ts';
 import { allocZeroedPage, pageAddRmap, wpCanReuseAnonPage } from './page.ts';
 import type { PageCache } from './page-cache.ts';

@@ -43,7 +43,8 @@ import {
   pteWrprotect,
 } from '@mmu-gather/core/stepped';
 import { vmaLinkFile } from './mapping.ts';
-import { copyHugePmd, hugeSize, pmdTransHuge } from './huge-memory.ts';
+import { copyHugePmd } from './huge-copy.ts';
+import { hugeSize, pmdTransHuge } from './huge-memory.ts';
 import { mmAlloc } from './mm.ts';
 import { pageAddRmap, pageAnon, pageDupAnonRmap, vmNormalPage } from './page.ts';
 import {

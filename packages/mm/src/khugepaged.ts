@@ -38,7 +38,8 @@ import {
   pteUffdWp,
 } from '@mmu-gather/core/stepped';
 import { ENOMEM } from './errno.ts';
-import { allocHugePage, hugeFits, hugeWanted, hugePages, hugeSize, hugeStart, mapHugePage } from './huge-memory.ts';
+import { allocHugePage, mapHugePage } from './huge-fault.ts';
+import { hugeFits, hugeWanted, hugePages, hugeSize, hugeStart } from './huge-memory.ts';
 import { mappedRanges } from './mapping.ts';
 import { mmdrop, mmgrab } from './mm-count.ts';
 import { pageAlign } from './mmap.ts';

@@ -39,7 +39,8 @@ import {
   pteMkclean,
   pteMkold,
 } from '@mmu-gather/core/stepped';
-import { madviseHugePmd, mayBeHuge } from './huge-memory.ts';
+import { mayBeHuge } from './huge-memory.ts';
+import { madviseHugePmd } from './huge-walk.ts';
 import { pageAnon, pageFlags, pageMapcount, pageMarkLazyfree, pageSplitLarge, vmNormalPage } from './page.ts';
 import {
   ptepGet,

@@ -46,7 +46,8 @@ import {
   tableEntries,
   isMigrationPte,
 } from '@mmu-gather/core/stepped';
-import { hugeSize, mayBeHuge, zapHugePmd } from './huge-memory.ts';
+import { hugeSize, mayBeHuge } from './huge-memory.ts';
+import { zapHugePmd } from './huge-walk.ts';
 import { pageAnon, pageMarkDirty, pageRemoveRmap, vmNormalPage } from './page.ts';
 import { ptepGet, ptepGetAndClearFull, pteOffsetMapLock, pteUnmapUnlock, setPteAt, topLevel } from './page-table.ts';
 import { flushTlbBatchedPending } from './rmap.ts';

@@ -1,7 +1,7 @@
 /**
  * Moving a range of entries to other addresses (mm/mremap.c: move_page_tables), table by table:
  *
- *     the range covers a whole table on either side       the table, or the huge page, moves (move-pmd.ts, huge-memory.ts)
+ *     the range covers a whole table on either side       the table, or the huge page, moves (move-pmd.ts, huge-copy.ts)
  *     else                                                its entries move (move-ptes.ts); a huge page is split first
  *
  * Or, with one gather for all of it:
@@ -29,7 +29,9 @@ import {
   tlbStartVma,
   type Vma,
 } from '@mmu-gather/core/stepped';
-import { hugeSize, moveHugePmd, pmdTransHuge, splitHugePmd } from './huge-memory.ts';
+import { moveHugePmd } from './huge-copy.ts';
+import { hugeSize, pmdTransHuge } from './huge-memory.ts';
+import { splitHugePmd } from './huge-split.ts';
 import { lockVmaMapping, unlockVmaMapping } from './mapping.ts';
 import { moveNormalPmd } from './move-pmd.ts';
 import { movePtes } from './move-ptes.ts';

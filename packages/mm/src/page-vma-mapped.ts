@@ -20,7 +20,7 @@ import {
   type Steps,
   type Vma,
 } from '@mmu-gather/core/stepped';
-import { pmdOffsetSplit } from './huge-memory.ts';
+import { pmdOffsetSplit } from './huge-split.ts';
 import { vmNormalPage } from './page.ts';
 import { pmdOffset, pteOffsetMapLock } from './page-table.ts';
 
