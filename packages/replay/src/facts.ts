@@ -8,6 +8,7 @@ import { type BootOptions, LINUX_5_11, LINUX_6_1, LINUX_6_12, LINUX_6_18, type P
 import type { BootOptions as SteppedBootOptions } from '@mmu-gather/core/stepped';
 import type { X86Switches } from '@mmu-gather/x86';
 import type { Architecture } from './arch/arch.ts';
+import { differs } from './arch/kit.ts';
 import { type ArchId, KITS } from './arch/kits.ts';
 
 /** Where huge pages appear by themselves (transparent_hugepage/enabled). */
@@ -143,19 +144,20 @@ export async function machineOf(facts: MachineFacts, cpusSeen: number | null, wh
   const { KIT: kit } = await KITS[given('backend', DEFAULT_FACTS.backend)]();
   const version = versionOf(given('kernel', DEFAULT_FACTS.kernel));
   // How far MADV_DONTNEED frees tables depends on where VMAs end.
-  const profile: Profile = { ...version.profile, vmaMerge: true, ...kit.config, ...whatIf.profile };
+  const kernel: Profile = { ...version.profile, vmaMerge: true, ...kit.config };
+  const profile: Profile = { ...kernel, ...whatIf.profile };
   const cpus = facts.cpus ?? cpusSeen ?? given('cpus', DEFAULT_FACTS.cpus);
   const hz = given('hz', DEFAULT_FACTS.hz);
   const fact = <F extends keyof MachineFacts>(name: F): Required<MachineFacts>[F] => given(name, DEFAULT_FACTS[name]);
-  const { geometry, ...recorded } = kit.link(version.id, fact, hz, whatIf, facts);
-  const { direct, stepped } = whatIf.backends ?? recorded;
+  const { geometry, changed = false, ...own } = kit.link(version.id, fact, hz, whatIf, facts);
+  const { direct, stepped } = whatIf.backends ?? own;
   const thp = kit.hugePages ? given('hugePages', DEFAULT_FACTS.hugePages) : 'never';
   const zeroes = thp === 'never' ? {} : { hugeZeroPage: version.hugeZeroPage };
   return {
     arch: kit.arch,
     boot: { cpus, geometry, backend: direct, profile, ...zeroes },
     steppedBoot: { cpus, geometry, backend: stepped, profile, ...zeroes },
-    recorded: Object.keys(whatIf).length === 0,
+    recorded: whatIf.backends === undefined && !changed && !differs(whatIf.profile, kernel),
     hz,
     thp,
     disk: facts.disk ?? DEFAULT_FACTS.disk,

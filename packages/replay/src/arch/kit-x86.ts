@@ -5,7 +5,7 @@ import { FOUR_LEVELS, FOUR_LEVELS_FOLDED } from '@mmu-gather/core';
 import { x86, X86_PROFILES, type X86Switches } from '@mmu-gather/x86';
 import { x86 as steppedX86 } from '@mmu-gather/x86/stepped';
 import type { MachineFacts, WhatIf } from '../facts.ts';
-import type { Fact, Kit, Linked } from './kit.ts';
+import { differs, type Fact, type Kit, type Linked } from './kit.ts';
 import { X86 } from './x86.ts';
 
 /** Stable releases from which on flush_tlb_range says that tables may have been freed (CVE-2025-22045): patch by series. */
@@ -30,17 +30,21 @@ const BROADCASTS = { version: 'linux-6.18', globalAsids: 31 } as const;
 
 function linkX86(version: string, fact: Fact, hz: number, whatIf: WhatIf, { invlpgb = false }: MachineFacts): Linked {
   const geometry = fact('foldedLevels') ? FOUR_LEVELS_FOLDED : FOUR_LEVELS;
-  const switches: X86Switches = {
+  const kernel: X86Switches = {
     ...X86_PROFILES[version]!,
     ...backports(fact('kernel')),
     ...(invlpgb && version === BROADCASTS.version ? { globalAsids: BROADCASTS.globalAsids } : {}),
+  };
+  const switches: X86Switches = {
+    ...kernel,
     ...whatIf.x86,
     hz,
     pcid: fact('pcid'),
     dynAsids: fact('dynAsids'),
     ceiling: fact('ceiling'),
   };
-  return { geometry, direct: x86(switches), stepped: steppedX86(switches) };
+  const changed = differs(whatIf.x86, kernel);
+  return { geometry, direct: x86(switches), stepped: steppedX86(switches), changed };
 }
 
 /** Its kit. */

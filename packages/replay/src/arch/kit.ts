@@ -14,6 +14,8 @@ export interface Linked {
   readonly geometry: Geometry;
   readonly direct: BackendSpec;
   readonly stepped: SteppedBackendSpec;
+  /** What shall run instead has other switches than the kernel that was recorded. */
+  readonly changed?: boolean;
 }
 
 /** One architecture. */
@@ -35,3 +37,8 @@ export const GENERIC: Partial<Profile> = {
   hugeProtect: 'flush',
   coldHuge: 'flush',
 };
+
+/** Whether switches that are set differ from those that are there. */
+export function differs<T extends object>(set: Partial<T> | undefined, there: T): boolean {
+  return Object.entries(set ?? {}).some(([name, value]) => there[name as keyof T] !== value);
+}
