@@ -15,15 +15,11 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { PAGE, setStage, type Stage, syscall, type Page0, withPage0 } from './stage.ts';
 
 /** The profile, with a ring that is small enough to be explored. */
 const SWITCHES: Partial<Profile> = { ...AGGRESSIVE, ringSlots: 4 };
 const BACKEND = { x86: { completedGen: 'after-flush', needsFlushRule: 'rfc' } };
-
-interface Page0 extends Stage {
-  readonly p0: Mapping;
-}
 
 const aging = defineScenario<Page0>({
   id: 'aggressive/aging',
@@ -31,10 +27,7 @@ const aging = defineScenario<Page0>({
   cpus: 2,
   profile: SWITCHES,
   backend: BACKEND,
-  setup(run) {
-    const stage = setStage(run);
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run)),
   threads: ({ mm, p0 }) => [
     thread(function* (cpu) {
       yield* madvise(cpu, mm, PAGE, PAGE, MADV_COLD);
@@ -102,10 +95,7 @@ const overlap = defineScenario<Page0>({
   cpus: 2,
   profile: SWITCHES,
   backend: BACKEND,
-  setup(run) {
-    const stage = setStage(run);
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run)),
   threads: ({ mm, p0 }) => [
     thread((cpu) => changeDeferred(cpu, mm, p0, 0, () => 0)),
     thread((cpu) => syscall(cpu, () => madviseDontneed(cpu, mm, 0, PAGE))),

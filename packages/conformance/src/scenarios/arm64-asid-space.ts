@@ -3,11 +3,11 @@
  */
 import { mmContextId } from '@mmu-gather/arm64/stepped';
 import { asidIn, type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
+import { contextSwitch, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { ASIDS } from './arm64-asid-invariants.ts';
 import { gives } from './look.ts';
-import { PAGE, RW_MEMORY } from './stage.ts';
+import { newMm } from './stage.ts';
 
 /** Runs an mm. @returns its ASID */
 function* runs(cpu: Cpu, mm: Mm, data: number): Steps<number> {
@@ -25,12 +25,7 @@ const space = defineScenario<readonly Mm[]>({
   backend: { arm64: { asids: 5 } },
   pools: { mm: 5, page: 5, table: 10, vma: 5 },
   sequential: 'it is about who gets what',
-  setup: (run) =>
-    [0, 1, 2, 3, 4].map(() => {
-      const mm = run(0, mmAlloc);
-      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
-      return mm;
-    }),
+  setup: (run) => [0, 1, 2, 3, 4].map(() => newMm(run)),
   threads: ([a, b, c, d, e]) => [
     thread(function* (cpu) {
       gives(cpu, 'the first', yield* runs(cpu, a!, 1), 1);

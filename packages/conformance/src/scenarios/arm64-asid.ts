@@ -7,12 +7,12 @@
 import { type Arm64, arm64MmContextGet, arm64MmContextPut, mmContextId } from '@mmu-gather/arm64/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { asidIn, type Cpu, type Kernel, type Mm, type Steps } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, mmap, shrinkPages, userStore } from '@mmu-gather/mm/stepped';
+import { contextSwitch, shrinkPages, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, thread } from '../scenario.ts';
 import { ASIDS, asidsAtEnd } from './arm64-asid-invariants.ts';
 import { clearFlushFree } from './arm64-flush.ts';
 import { Words } from './bare-stage.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, toUser } from './stage.ts';
+import { type Mapping, mappingOf, newMm, toUser } from './stage.ts';
 
 /** Three ASIDs for users: one more than CPUs can run with. */
 const THREE: BackendOverrides = { arm64: { asids: 4 } };
@@ -29,11 +29,7 @@ interface Mms {
  * @param ran the CPU that runs each mm first, in the order in which ASIDs are given out; mms beyond have never run
  */
 function setMms(run: Run, kernel: Kernel, count: number, ran: readonly number[]): Mms {
-  const mms = Array.from({ length: count }, () => {
-    const mm = run(0, mmAlloc);
-    run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
-    return mm;
-  });
+  const mms = Array.from({ length: count }, () => newMm(run));
   ran.forEach((cpu, i) => {
     run(cpu, (port) => contextSwitch(port, mms[i]!));
     run(cpu, (port) => userStore(port, mms[i]!, 0, 1 + i));

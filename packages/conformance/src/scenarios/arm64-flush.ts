@@ -10,24 +10,12 @@ import {
   execMmap,
   hugepageMadvise,
   madviseDontneed,
-  mmAlloc,
-  mmap,
   mprotect,
   munmap,
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import {
-  type Mapping,
-  mappingOf,
-  PAGE,
-  putUnmapped,
-  RW_MEMORY,
-  setStage,
-  type Stage,
-  syscall,
-  toUser,
-} from './stage.ts';
+import { type Mapping, mappingOf, newMm, PAGE, putUnmapped, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 /** The architecture. */
 export const ARM64_ONLY: Only = { archs: ['arm64'], why: 'it is about how arm64 flushes' };
@@ -348,11 +336,7 @@ const deadAsid = defineScenario<{ next: Mm; third: Mm }>({
   pools: { mm: 3, page: 4, table: 6, vma: 3 },
   setup(run) {
     setStage(run, { touched: [0], running: [0] });
-    const [next, third] = [0, 1].map(() => {
-      const mm = run(0, mmAlloc);
-      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
-      return mm;
-    });
+    const [next, third] = [0, 1].map(() => newMm(run));
     return { next: next!, third: third! };
   },
   threads: ({ next, third }) => [

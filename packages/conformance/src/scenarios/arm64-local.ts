@@ -2,10 +2,10 @@
  * Local flushes of arm64: by the CPU that faulted, and of an mm that has run on one CPU.
  */
 import type { Run } from '@mmu-gather/checker';
-import { contextSwitch, doUserAddrFault, mmAlloc, mmap } from '@mmu-gather/mm/stepped';
+import { contextSwitch, doUserAddrFault } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { ARM64_ONLY, clearFlushFree, type OnePage } from './arm64-flush.ts';
-import { mappingOf, PAGE, RW_MEMORY, toUser } from './stage.ts';
+import { mappingOf, newMm, toUser } from './stage.ts';
 import { protectedPage, storeSoon } from './upgrades.ts';
 
 const faultedHere = defineScenario({
@@ -50,8 +50,7 @@ const faultedHereKpti = defineScenario({
 
 /** An mm that has run nowhere; its page was faulted in from outside. */
 function setFresh(run: Run): OnePage {
-  const mm = run(0, mmAlloc);
-  run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+  const mm = newMm(run);
   run(0, (cpu) => doUserAddrFault(cpu, mm, 0, true));
   return { mm, at: 0, at0: mappingOf(run, mm, 0) };
 }

@@ -25,16 +25,12 @@ import {
   tryToUnmapOne,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { type Mapping, PAGE, setStage, syscall, type Page0, withPage0 } from './stage.ts';
 
 const DEFERS: Only = { archs: ['arm64'], why: 'its TLBIs are issued at once and waited for later' };
 const DEFERRED: BackendOverrides = { arm64: { tlbbatch: true } };
 
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
-const otherCpu = defineScenario<Reclaimed>({
+const otherCpu = defineScenario<Page0>({
   id: 'arm64/batched-pending',
   title: 'mprotect finds an entry gone whose TLBI another CPU has issued and not waited for: it flushes the mm',
   source: '4b634918384c (6.16)',
@@ -42,10 +38,7 @@ const otherCpu = defineScenario<Reclaimed>({
   only: DEFERS,
   profile: { batchedPending: 'counters' },
   backend: DEFERRED,
-  setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0, 1, 2] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0], running: [0, 1, 2] })),
   threads: ({ mm, p0 }) => [
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
     thread((cpu) => syscall(cpu, () => mprotect(cpu, mm, 0, PAGE, VM_READ))),
@@ -61,7 +54,7 @@ const otherCpu = defineScenario<Reclaimed>({
   ],
 });
 
-interface Moving extends Reclaimed {
+interface Moving extends Page0 {
   readonly moved: Cell;
 }
 
@@ -99,10 +92,9 @@ const migrates = defineScenario<Moving>({
     movedCell = layout.reserve('task_moved', ['']);
   },
   setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0, 2] });
-    const p0 = mappingOf(run, stage.mm, 0);
-    run(0, (cpu) => getPage(cpu, p0.page));
-    return { ...stage, p0, moved: movedCell };
+    const stage = withPage0(run, setStage(run, { touched: [0], running: [0, 2] }));
+    run(0, (cpu) => getPage(cpu, stage.p0.page));
+    return { ...stage, moved: movedCell };
   },
   threads: (env) => [thread((cpu) => unmapAndLeave(cpu, env)), thread((cpu) => arriveAndFree(cpu, env))],
   holds: ({ p0 }) => [{ object: p0.page, slotFreed: true }],
@@ -126,7 +118,7 @@ function* age(cpu: Cpu, mm: Mm, { pte, ptl }: Mapping): Steps<void> {
   yield* cpu.spinUnlock(ptl);
 }
 
-const aged = defineScenario<Reclaimed>({
+const aged = defineScenario<Page0>({
   id: 'bug:B81/fixed',
   bug: 'B81',
   title: 'an entry is aged, and then unmapped: that it is old does not say that no TLB holds it',
@@ -136,10 +128,9 @@ const aged = defineScenario<Reclaimed>({
   // The hardware sets no access flags: an old entry is not walked any more.
   backend: { arm64: { hafdbs: false, tlbbatch: false } },
   setup(run) {
-    const stage = setStage(run, { touched: [0] });
-    const p0 = mappingOf(run, stage.mm, 0);
-    run(0, (cpu) => getPage(cpu, p0.page));
-    return { ...stage, p0 };
+    const stage = withPage0(run, setStage(run, { touched: [0] }));
+    run(0, (cpu) => getPage(cpu, stage.p0.page));
+    return stage;
   },
   threads: ({ mm, p0 }) => [
     thread(function* (cpu) {

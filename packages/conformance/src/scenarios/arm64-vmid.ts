@@ -10,9 +10,8 @@
  */
 import type { Layout } from '@mmu-gather/checker';
 import type { Cell, Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
-import { mmAlloc, mmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { PAGE, RW_MEMORY } from './stage.ts';
+import { newMm } from './stage.ts';
 
 /** One virtual machine: its second-stage table, which generation its VMID is of, and its VMID. */
 interface Guest {
@@ -61,8 +60,7 @@ const vmid = defineScenario<Guest>({
     words = layout.reserve('vm', ['generation', 'vmid', 'lock', 'entered[0]', 'entered[1]']);
   },
   setup(run) {
-    const tables = run(0, mmAlloc);
-    run(0, (cpu) => mmap(cpu, tables, 0, PAGE, RW_MEMORY));
+    const tables = newMm(run);
     const guest = { tables, generation: words, vmid: words + 1, lock: words + 2, entered: words + 3 };
     run(0, (cpu) => cpu.writeOnce(guest.generation, CURRENT - 1));
     run(0, (cpu) => cpu.writeOnce(guest.vmid, 1));

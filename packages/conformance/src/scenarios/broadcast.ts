@@ -2,14 +2,14 @@
  * Machines whose flushes are broadcast: no CPU is interrupted, so a flush waits for nobody who walks page tables with interrupts off.
  * On x86 they are those with INVLPGB, on arm64 and s390 all; the same races as with interrupts, and what else tables need then.
  */
-import { collapseHugePage, madviseDontneed, munmap, retractPageTables, userStore } from '@mmu-gather/mm/stepped';
+import { collapseHugePage, madviseDontneed, munmap, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { COMPLETED, GENERATIONS } from './generations.ts';
-import { pinAndPut } from './gup-fast.ts';
+import { pinAndPut, retractBesideGup } from './gup-fast.ts';
 import { setHugeStage } from './huge-stage.ts';
 import type { MappedStage } from './mapping-stage.ts';
 import { cameFromAnotherMm, PAGE, setStage, type Stage, toUser } from './stage.ts';
-import { emptyFileTable } from './tables.ts';
+import { emptyFileTable, RETRACT_LOCKED } from './tables.ts';
 
 /** x86 with INVLPGB; the others broadcast anyway. */
 export const BROADCAST: BackendOverrides = { x86: { shootdown: 'broadcast' } };
@@ -142,12 +142,9 @@ const t19 = defineScenario<MappedStage>({
   cpus: 2,
   only: BROADCASTING,
   backend: BROADCAST,
-  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
+  profile: { ...RETRACT_LOCKED, collapseSync: true },
   setup: emptyFileTable,
-  threads: ({ mm, mapping }) => [
-    thread((cpu) => retractPageTables(cpu, mapping, 0)),
-    thread((cpu) => pinAndPut(cpu, mm, 0)),
-  ],
+  threads: retractBesideGup,
   twins: [
     {
       id: 'T19/broadcast/naive',

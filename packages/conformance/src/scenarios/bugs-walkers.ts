@@ -19,7 +19,6 @@ import {
   type Steps,
   tlbRemoveTableSyncOne,
 } from '@mmu-gather/core/stepped';
-import { retractPageTables } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import {
   BARE,
@@ -37,9 +36,9 @@ import {
   WRITABLE,
 } from './bare-stage.ts';
 import { BROADCAST, BROADCASTING } from './broadcast.ts';
-import { pinAndPut } from './gup-fast.ts';
+import { retractBesideGup } from './gup-fast.ts';
 import type { MappedStage } from './mapping-stage.ts';
-import { emptyFileTable } from './tables.ts';
+import { emptyFileTable, RETRACT_LOCKED } from './tables.ts';
 
 // ---- B36: GUP-fast ----
 
@@ -51,12 +50,9 @@ const b36 = defineScenario<MappedStage>({
   cpus: 2,
   only: BROADCASTING,
   backend: BROADCAST,
-  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
+  profile: { ...RETRACT_LOCKED, collapseSync: true },
   setup: emptyFileTable,
-  threads: ({ mm, mapping }) => [
-    thread((cpu) => retractPageTables(cpu, mapping, 0)),
-    thread((cpu) => pinAndPut(cpu, mm, 0)),
-  ],
+  threads: retractBesideGup,
   twins: [
     {
       id: 'bug:B36/buggy',

@@ -4,22 +4,15 @@
 import { VM_READ } from '@mmu-gather/core/stepped';
 import { MADV_FREE, madvise, madviseDontneed, mprotect, munmap, shrinkPages } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { cameFromAnotherMm, type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { cameFromAnotherMm, PAGE, setStage, type Stage, syscall, toUser, type Page0, withPage0 } from './stage.ts';
 
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
-const b02 = defineScenario<Reclaimed>({
+const b02 = defineScenario<Page0>({
   id: 'bug:B02/fixed',
   bug: 'B02',
   title: "reclaim's batched unmap must not hide an entry from mprotect",
   source: '3ea277194daa (2017)',
   cpus: 3,
-  setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0, 1, 2] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0], running: [0, 1, 2] })),
   threads: ({ mm, p0 }) => [
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
     thread(function* (cpu) {

@@ -12,7 +12,7 @@ import {
   shrinkPages,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread, type Twin } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { PAGE, setStage, type Stage, type Page0, withPage0 } from './stage.ts';
 
 /** Write-protects for soft-dirty tracking, and relies on it. */
 function track({ mm }: Stage): Body {
@@ -55,20 +55,13 @@ const gather = defineScenario<Stage>({
   twins: [noneNoted('clear-refs/gather')],
 });
 
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
-const reclaim = defineScenario<Reclaimed>({
+const reclaim = defineScenario<Page0>({
   id: 'clear-refs/reclaim',
   title: 'clear_refs beside reclaim, which has cleared an entry and not flushed it',
   source: 'RFC 2021 patches 6 and 13',
   cpus: 3,
   profile: { clearRefs: 'gather', batchedPending: 'counters', helpersSettle: true },
-  setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0, 1, 2] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0], running: [0, 1, 2] })),
   threads: (env) => [
     thread((cpu) => shrinkPages(cpu, [{ page: env.p0.page, mm: env.mm, address: 0 }])),
     thread(function* (cpu) {

@@ -8,7 +8,7 @@ import type { Body, Run } from '@mmu-gather/checker';
 import { type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, doUserAddrFault, execMmap, exitMm, mmAlloc, mmap, userStore } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread, type Twin } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, putUnmapped, RW_MEMORY, setStage, toUser } from './stage.ts';
+import { type Mapping, mappingOf, newMm, PAGE, putUnmapped, RW_MEMORY, setStage, toUser } from './stage.ts';
 import { storeSoon } from './upgrades.ts';
 
 /** An mm that has run nowhere, with a page that was faulted in from outside. */
@@ -18,8 +18,7 @@ interface Fresh {
 }
 
 function setFresh(run: Run): Fresh {
-  const mm = run(0, mmAlloc);
-  run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+  const mm = newMm(run);
   run(0, (cpu) => doUserAddrFault(cpu, mm, 0, true));
   return { mm, at0: mappingOf(run, mm, 0) };
 }

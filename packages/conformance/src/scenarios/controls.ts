@@ -17,7 +17,7 @@ import {
   SAVED_DIRTY,
   type Steps,
 } from '@mmu-gather/core/stepped';
-import { changeProtNuma, ksmMerge, ptepGet, retractPageTables, shrinkPages } from '@mmu-gather/mm/stepped';
+import { changeProtNuma, ksmMerge, ptepGet, shrinkPages } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
 import {
   clearEntry,
@@ -32,12 +32,12 @@ import {
 } from './bare-stage.ts';
 import { BROADCAST } from './broadcast.ts';
 import { GRANT, granting } from './bugs-devices.ts';
-import { pinAndPut } from './gup-fast.ts';
+import { retractBesideGup } from './gup-fast.ts';
 import { alike, demote, type Twins } from './ksm.ts';
 import type { MappedStage } from './mapping-stage.ts';
 import { MERGED, RECLAIMED, RETRACTED } from './outcomes.ts';
-import { type Mapping, mappingOf, newThread, PAGE, setStage, type Stage } from './stage.ts';
-import { emptyFileTable } from './tables.ts';
+import { type Mapping, newThread, PAGE, setStage, type Stage, withPage0 } from './stage.ts';
+import { emptyFileTable, RETRACT_LOCKED } from './tables.ts';
 
 const ARM64: Only = { archs: ['arm64'], why: 'bare CPUs with tags and broadcast invalidations' };
 const RISCV: Only = { archs: ['riscv'], why: 'what is not valid may be cached there, or not' };
@@ -123,10 +123,7 @@ const n3 = defineScenario<Stage & { readonly p0: Mapping }>({
   source: 'negative control N3; 4d4b6d66db63 (6.5)',
   cpus: 3,
   only: { archs: ['x86'], why: 'the architecture of B06' },
-  setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0, 2] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0], running: [0, 2] })),
   threads: ({ mm, p0 }) => [
     thread((cpu) => changeProtNuma(cpu, mm, 0, PAGE)),
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
@@ -152,12 +149,9 @@ const n4 = defineScenario<MappedStage>({
   source: 'negative control N4',
   cpus: 2,
   only: { archs: ['x86'], why: 'it can do both: interrupt, and broadcast' },
-  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: false },
+  profile: { ...RETRACT_LOCKED, collapseSync: false },
   setup: emptyFileTable,
-  threads: ({ mm, mapping }) => [
-    thread((cpu) => retractPageTables(cpu, mapping, 0)),
-    thread((cpu) => pinAndPut(cpu, mm, 0)),
-  ],
+  threads: retractBesideGup,
   sometimes: [RETRACTED],
   twins: [
     {

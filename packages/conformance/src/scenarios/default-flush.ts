@@ -3,7 +3,7 @@
  */
 import { exitMm, munmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread } from '../scenario.ts';
-import { PAGE, setStage, type Stage } from './stage.ts';
+import { lazySkipped, PAGE, setStage, type Stage } from './stage.ts';
 
 const STANDS_FOR: Only = { archs: ['x86'], why: 'it stands for architectures that have none' };
 const GENERIC: BackendOverrides = { x86: { gatherFlush: 'generic' } };
@@ -38,15 +38,7 @@ const defaultExit = defineScenario<Stage>({
   backend: GENERIC,
   setup: (run) => setStage(run, { touched: [0], lazy: [1] }),
   threads: () => [thread((cpu) => exitMm(cpu))],
-  twins: [
-    {
-      id: 'default-flush/exit/lazy-skipped',
-      why: 'lazy CPUs are not interrupted although tables are freed',
-      oracle: 'O4',
-      property: 'TUAF',
-      wrong: 'walks-kept',
-    },
-  ],
+  twins: [lazySkipped('default-flush/exit')],
 });
 
 /** All of them. */

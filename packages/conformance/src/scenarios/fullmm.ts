@@ -22,7 +22,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type Cpu, getPage, type Mm, putPage, type Steps } from '@mmu-gather/core/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
+import { newMm, PAGE, type Page0, RW_MEMORY, setStage, type Stage, syscall, withPage0 } from './stage.ts';
 
 /** A gather that is full after one page: a flush for each, where there are any. */
 const ONE_PAGE: Partial<Profile> = { gatherBatch: { bundle: 2, batch: 2, batches: 0, spare: 1 } };
@@ -65,10 +65,6 @@ const f1 = defineScenario<Stage>({
   ],
 });
 
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
 /** Reclaim has isolated the page, and looks where it is mapped. What keeps the mm is the lock of the reverse map in Linux, a reference here. */
 function* reclaim(cpu: Cpu, mm: Mm, page: number): Steps<void> {
   yield* tryToUnmapOne(cpu, page, mm, 0, null);
@@ -76,18 +72,17 @@ function* reclaim(cpu: Cpu, mm: Mm, page: number): Steps<void> {
   yield* mmdrop(cpu, mm);
 }
 
-const keep = defineScenario<Reclaimed>({
+const keep = defineScenario<Page0>({
   id: 'fullmm/F1-zeroed',
   title: 'reclaim looks at an entry of a dying mm: it was zeroed, or is still mapped',
   source: 'thread of March 2009 (Fitzhardinge: entries need not be zeroed)',
   cpus: 2,
   profile: { fullmm: 'F1', ...ONE_PAGE },
   setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0] });
-    const p0 = mappingOf(run, stage.mm, 0);
-    run(0, (cpu) => getPage(cpu, p0.page));
+    const stage = withPage0(run, setStage(run, { touched: [0], running: [0] }));
+    run(0, (cpu) => getPage(cpu, stage.p0.page));
     run(1, (cpu) => mmgrab(cpu, stage.mm));
-    return { ...stage, p0 };
+    return stage;
   },
   threads: ({ mm, p0 }) => [thread((cpu) => exitMm(cpu)), thread((cpu) => reclaim(cpu, mm, p0.page))],
   twins: [
@@ -222,8 +217,7 @@ const f2Elsewhere = defineScenario<Stage & { readonly other: Mm }>({
   backend: { x86: { clearPrevBit: false }, riscv: { asidAllocator: true } },
   setup(run) {
     const stage = setStage(run, { touched: [0], lazy: [1] });
-    const other = run(0, mmAlloc);
-    run(0, (cpu) => mmap(cpu, other, 0, PAGE, RW_MEMORY));
+    const other = newMm(run);
     run(0, (cpu) => doUserAddrFault(cpu, other, 0, true));
     return { ...stage, other };
   },
@@ -291,8 +285,7 @@ const f3 = defineScenario<{ mm: Mm; next: Mm }>({
   profile: { fullmm: 'F3' },
   setup(run) {
     const { mm } = setStage(run, { touched: [0], running: [0] });
-    const next = run(0, mmAlloc);
-    run(0, (cpu) => mmap(cpu, next, 0, PAGE, RW_MEMORY));
+    const next = newMm(run);
     return { mm, next };
   },
   threads: ({ next }) => [

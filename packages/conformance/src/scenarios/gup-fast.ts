@@ -4,6 +4,7 @@
  * Tables: interrupts are off, so whoever waits for an interrupt of every CPU waits for the walker. Pages: a reference, and then a
  * second look; whoever takes the page away clears the entry first and counts references then.
  */
+import type { Body } from '@mmu-gather/checker';
 import { type Cpu, getPage, type Mm, Page, type Profile, putPage, type Steps } from '@mmu-gather/core/stepped';
 import {
   collapseHugePage,
@@ -21,9 +22,9 @@ import type { Hold } from '../quiet/clause.ts';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { COLLAPSED, RETRACTED } from './outcomes.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { PAGE, setStage, type Stage, type Page0, withPage0 } from './stage.ts';
 import { type MappedStage } from './mapping-stage.ts';
-import { emptyFileTable } from './tables.ts';
+import { emptyFileTable, RETRACT_LOCKED } from './tables.ts';
 
 /** Takes a reference, makes sure that it keeps the page, and drops it. */
 export function* pinAndPut(cpu: Cpu, mm: Mm, address: number): Steps<void> {
@@ -34,17 +35,19 @@ export function* pinAndPut(cpu: Cpu, mm: Mm, address: number): Steps<void> {
   yield* putPage(cpu, page);
 }
 
+/** Somebody takes the table away meanwhile. */
+export function retractBesideGup({ mm, mapping }: MappedStage): readonly Body[] {
+  return [thread((cpu) => retractPageTables(cpu, mapping, 0)), thread((cpu) => pinAndPut(cpu, mm, 0))];
+}
+
 const t19 = defineScenario<MappedStage>({
   id: 'T19/fixed',
   title: 'GUP-fast beside retract_page_tables, which frees the table as soon as every CPU has answered an interrupt',
   source: '2ba99c5e0881; core.md T19',
   cpus: 2,
-  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: true },
+  profile: { ...RETRACT_LOCKED, collapseSync: true },
   setup: emptyFileTable,
-  threads: ({ mm, mapping }) => [
-    thread((cpu) => retractPageTables(cpu, mapping, 0)),
-    thread((cpu) => pinAndPut(cpu, mm, 0)),
-  ],
+  threads: retractBesideGup,
   sometimes: [RETRACTED],
   twins: [
     {
@@ -63,12 +66,9 @@ const t19Ipi = defineScenario<MappedStage>({
   source: 'mm/khugepaged.c up to 6.0; negative control of the bug catalogue',
   cpus: 2,
   only: { archs: ['x86'], why: 'only its flushes are interrupts that wait for who has interrupts off' },
-  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched', collapseSync: false },
+  profile: { ...RETRACT_LOCKED, collapseSync: false },
   setup: emptyFileTable,
-  threads: ({ mm, mapping }) => [
-    thread((cpu) => retractPageTables(cpu, mapping, 0)),
-    thread((cpu) => pinAndPut(cpu, mm, 0)),
-  ],
+  threads: retractBesideGup,
   sometimes: [RETRACTED],
   twins: [
     {
@@ -144,34 +144,29 @@ const batchFails = defineScenario<Stage>({
   ],
 });
 
-interface Pinned extends Stage {
-  readonly p0: Mapping;
-}
-
 /** At the end: a page that somebody still holds is mapped. */
-function pinnedIsMapped(peek: (cell: number) => number, { p0 }: Pinned): string | undefined {
+function pinnedIsMapped(peek: (cell: number) => number, { p0 }: Page0): string | undefined {
   const { refcount, mapcount } = Page.at(p0.page);
   if (peek(refcount) === 0 || peek(mapcount) !== 0) return undefined;
   return 'GUP-fast returned a page that was given up meanwhile: what is written to it, or read from it, is not what is mapped';
 }
 
 /** GUP-fast has taken a reference, or not. */
-function pinned({ p0 }: Pinned): readonly Hold[] {
+function pinned({ p0 }: Page0): readonly Hold[] {
   return [{ object: p0.page, references: [0, 1] }];
 }
 
-const discard = defineScenario<Pinned>({
+const discard = defineScenario<Page0>({
   id: 'gup-fast/discard',
   title:
     'GUP-fast takes a reference to a page that reclaim discards, its flush deferred: one of the two sees the other',
   source: 'mm/rmap.c try_to_unmap_one, 6c8e2a256915',
   cpus: 2,
   setup(run) {
-    const stage = setStage(run, { touched: [0], inKernel: [1] });
-    const p0 = mappingOf(run, stage.mm, 0);
+    const stage = withPage0(run, setStage(run, { touched: [0], inKernel: [1] }));
     run(0, (cpu) => madvise(cpu, stage.mm, 0, PAGE, MADV_FREE));
-    run(0, (cpu) => getPage(cpu, p0.page));
-    return { ...stage, p0 };
+    run(0, (cpu) => getPage(cpu, stage.p0.page));
+    return stage;
   },
   threads: ({ mm, p0 }) => [
     thread(function* (cpu) {
@@ -195,7 +190,7 @@ const discard = defineScenario<Pinned>({
   ],
 });
 
-const collapse = defineScenario<Pinned>({
+const collapse = defineScenario<Page0>({
   id: 'gup-fast/collapse',
   title:
     'GUP-fast beside the collapse of its range: collapse sees the reference, or GUP-fast sees that the table is gone',
@@ -203,7 +198,7 @@ const collapse = defineScenario<Pinned>({
   cpus: 2,
   setup(run) {
     const stage = setHugeStage(run, { mapped: 'small', touched: [0], inKernel: [1] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    return withPage0(run, stage);
   },
   threads: ({ mm, p0 }) => [
     thread((cpu) => collapseHugePage(cpu, mm, 0)),

@@ -14,7 +14,7 @@ import {
   userStore,
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
+import { lazySkipped, newMm, PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
 
 const forkWriter = defineScenario<Stage>({
   id: 'fork/running-thread',
@@ -40,15 +40,7 @@ const exitLazy = defineScenario<Stage>({
   cpus: 2,
   setup: (run) => setStage(run, { touched: [0], lazy: [1] }),
   threads: () => [thread((cpu) => exitMm(cpu))],
-  twins: [
-    {
-      id: 'exit/lazy-elsewhere/lazy-skipped',
-      why: 'lazy CPUs are not interrupted although tables are freed',
-      oracle: 'O4',
-      property: 'TUAF',
-      wrong: 'walks-kept',
-    },
-  ],
+  twins: [lazySkipped('exit/lazy-elsewhere')],
 });
 
 const exitRunning = defineScenario<Stage>({
@@ -76,11 +68,7 @@ const pcidReuse = defineScenario<readonly Mm[]>({
   pools: { mm: 7, page: 8, table: 14, vma: 7 },
   backend: { x86: { dynAsids: 6 } },
   setup(run) {
-    return Array.from({ length: 7 }, () => {
-      const mm = run(0, mmAlloc);
-      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
-      return mm;
-    });
+    return Array.from({ length: 7 }, () => newMm(run));
   },
   threads: (mms) => [
     thread(function* (cpu) {

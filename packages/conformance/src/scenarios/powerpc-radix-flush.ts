@@ -5,7 +5,7 @@ import { type Cell, type Cpu, Mm, type Steps } from '@mmu-gather/core/stepped';
 import { madviseDontneed, mmget, munmap, userStore, vmallocInit, vmap } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Twin } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { type Mapping, mappingOf, noWait, PAGE, putUnmapped, setStage, type Stage, toUser } from './stage.ts';
+import { mappingOf, noWait, PAGE, putUnmapped, setStage, type Stage, toUser, type Page0, withPage0 } from './stage.ts';
 
 /** What all scenarios here are about. */
 export const RADIX: Only = { archs: ['powerpc-radix'], why: 'it is about how radix flushes' };
@@ -61,13 +61,8 @@ const arrival = defineScenario<Stage>({
   ],
 });
 
-/** A stage and where its first page is mapped. */
-export interface OnePage extends Stage {
-  readonly p0: Mapping;
-}
-
 /** An entry is cleared and flushed under its PTL, with nothing in between, and its page given up. */
-export function* clearFlush(cpu: Cpu, { mm, p0 }: OnePage): Steps<void> {
+export function* clearFlush(cpu: Cpu, { mm, p0 }: Page0): Steps<void> {
   const { backend } = cpu.kernel;
   yield* cpu.spinLock(p0.ptl);
   yield* backend.pte.ptepGetAndClear(cpu, mm, 0, p0.pte, 0);
@@ -77,7 +72,7 @@ export function* clearFlush(cpu: Cpu, { mm, p0 }: OnePage): Steps<void> {
 }
 
 /** What a change of an entry orders by itself is nothing: radix__pte_update is a loop of ldarx and stdcx. */
-const clearFlushed = defineScenario<OnePage>({
+const clearFlushed = defineScenario<Page0>({
   id: 'powerpc-radix/clear-flush',
   title: 'the same with the least that there is between the change and the flush: the barrier of the flush itself',
   source: 'switch_mm_irqs_off, radix__flush_tlb_page_psize',
@@ -86,7 +81,7 @@ const clearFlushed = defineScenario<OnePage>({
   setup(run) {
     const stage = setStage(run, { touched: [0], running: [0] });
     run(0, (cpu) => mmget(cpu, stage.mm));
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    return withPage0(run, stage);
   },
   threads: (env) => [thread((cpu) => clearFlush(cpu, env)), thread((cpu) => toUser(cpu, env.mm))],
   twins: [
@@ -171,16 +166,13 @@ function errata(name: 'stq' | 'erat' | 'both'): AnyScenario {
 
 /** The same of one page. */
 function errataOfPage(name: 'stq' | 'erat' | 'both'): AnyScenario {
-  return defineScenario<OnePage>({
+  return defineScenario<Page0>({
     id: `powerpc-radix/errata-${name}-page`,
     title: `POWER9 (${name}): a page is flushed on another CPU, which runs the mm`,
     cpus: 2,
     only: RADIX,
     backend: radix({ errata: name }),
-    setup(run) {
-      const stage = setStage(run, { touched: [0] });
-      return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-    },
+    setup: (run) => withPage0(run, setStage(run, { touched: [0] })),
     threads: (env) => [thread((cpu) => clearFlush(cpu, env))],
     twins: [
       {

@@ -33,7 +33,9 @@ import {
   keptPages,
   type Mapping,
   mappingOf,
+  newMm,
   PAGE,
+  type Page0,
   putUnmapped,
   RW_MEMORY,
   setStage,
@@ -222,20 +224,15 @@ const unused = FORMS.map((form) => {
   });
 });
 
-interface Mapped extends Stage {
-  readonly p0: Mapping;
-}
-
 /** process_madvise, from a CPU that has nothing to do with the mm. */
-const outside = defineScenario<Mapped>({
+const outside = defineScenario<Page0>({
   id: 'powerpc-radix/madvise-unused',
   title: 'a page is taken from an mm that no CPU has run, while one comes to run it',
   source: 'arch/powerpc/mm/book3s64/radix_tlb.c flush_type_needed',
   cpus: 2,
   only: RADIX,
   setup(run) {
-    const mm = run(0, mmAlloc);
-    run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+    const mm = newMm(run);
     run(0, (cpu) => doUserAddrFault(cpu, mm, 0, true));
     return { mm, at: 0, p0: mappingOf(run, mm, 0) };
   },

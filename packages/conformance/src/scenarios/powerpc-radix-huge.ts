@@ -6,18 +6,18 @@ import { contextSwitch, doUserAddrFault, madviseDontneed, mmget } from '@mmu-gat
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { pinAndPut } from './gup-fast.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { type OnePage, RADIX, radix } from './powerpc-radix-flush.ts';
-import { keptPages, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { RADIX, radix } from './powerpc-radix-flush.ts';
+import { keptPages, PAGE, setStage, type Stage, type Page0, withPage0 } from './stage.ts';
 
 /** A table is unlinked and flushed as a collapse does it, and freed as soon as nobody may look at it with interrupts off. */
-function* unlinkTable(cpu: Cpu, { mm, p0 }: OnePage): Steps<void> {
+function* unlinkTable(cpu: Cpu, { mm, p0 }: Page0): Steps<void> {
   const { pmdpCollapseFlush } = cpu.kernel.backend.pte;
   yield* cpu.writeOnce(p0.pmd, 0);
   yield* pmdpCollapseFlush!(cpu, mm, 0, p0.table);
   yield* cpu.free('table', p0.table);
 }
 
-const arrival = defineScenario<OnePage>({
+const arrival = defineScenario<Page0>({
   id: 'powerpc-radix/collapse-arrival',
   title:
     'a table is unlinked for a collapse while a CPU arrives at the mm and looks at it by GUP-fast: it is interrupted, or finds no table',
@@ -28,7 +28,7 @@ const arrival = defineScenario<OnePage>({
   setup(run) {
     const stage = setStage(run, { touched: [0], running: [0] });
     run(0, (cpu) => mmget(cpu, stage.mm));
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    return withPage0(run, stage);
   },
   threads: (env) => [
     thread((cpu) => unlinkTable(cpu, env)),

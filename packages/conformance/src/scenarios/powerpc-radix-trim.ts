@@ -5,8 +5,8 @@ import type { Cell, Cpu, Mm, Steps } from '@mmu-gather/core/stepped';
 import { contextSwitch, kthreadUseMm, madviseDontneed, mmAlloc, mmget, munmap } from '@mmu-gather/mm/stepped';
 import { mmActiveCpus, radixCpuOffline, radixCpuOnline } from '@mmu-gather/powerpc/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { clearFlush, type OnePage, RADIX, radix } from './powerpc-radix-flush.ts';
-import { mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { clearFlush, RADIX, radix } from './powerpc-radix-flush.ts';
+import { PAGE, setStage, type Stage, syscall, toUser, type Page0, withPage0 } from './stage.ts';
 
 /** active_cpus says how many CPUs are in the mask. For scenarios without coprocessors. */
 export function counted(peek: (cell: Cell) => number, { mm }: Stage): string | undefined {
@@ -195,7 +195,7 @@ const outside = defineScenario<Stage>({
   ],
 });
 
-const twice = defineScenario<OnePage>({
+const twice = defineScenario<Page0>({
   id: 'powerpc-radix/trim-twice',
   title:
     'two kernel threads flush an mm whose thread runs elsewhere, one of them on a CPU that borrows it: both trim; then a page is freed',
@@ -207,7 +207,7 @@ const twice = defineScenario<OnePage>({
   setup(run) {
     const stage = setStage(run, { touched: [0], running: [0, 2] });
     run(0, (cpu) => contextSwitch(cpu, null));
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    return withPage0(run, stage);
   },
   threads: (env) => [
     thread((cpu) => cpu.kernel.backend.flushTlbPage(cpu, env.mm, PAGE)),
@@ -229,7 +229,7 @@ const twice = defineScenario<OnePage>({
 });
 
 /** A kernel thread flushes an mm that only its own CPU has run. */
-const last = defineScenario<OnePage>({
+const last = defineScenario<Page0>({
   id: 'powerpc-radix/trim-alone',
   title:
     'a kernel thread takes a page from an mm that its CPU alone is in the mask of, and leaves it on that occasion; meanwhile the thread wakes up elsewhere',
@@ -241,7 +241,7 @@ const last = defineScenario<OnePage>({
   setup(run) {
     const stage = setStage(run, { touched: [0], running: [0] });
     run(0, (cpu) => contextSwitch(cpu, null));
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    return withPage0(run, stage);
   },
   threads: (env) => [thread((cpu) => clearFlush(cpu, env)), thread((cpu) => toUser(cpu, env.mm))],
   final: (peek, stage) => (peek(stage.mm.cpumask) === 1 << 1 ? counted(peek, stage) : 'the mask was not trimmed'),

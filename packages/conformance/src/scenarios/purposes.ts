@@ -76,7 +76,7 @@ import { type FileStage, setFileStage } from './file-stage.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { gives, looks } from './look.ts';
 import { four, purpose, two } from './purpose.ts';
-import { type Mapping, mappingOf, PAGE, type Stage } from './stage.ts';
+import { type Mapping, mappingOf, PAGE, type Stage, withPage0 } from './stage.ts';
 
 const unmapping = purpose('munmap', 'munmap, mmap over a mapping, brk', four, function* (cpu, { mm }, does) {
   if (does) gives(cpu, 'munmap', yield* munmap(cpu, mm, PAGE, PAGE), 0);
@@ -311,7 +311,7 @@ const SHARED = VM_READ | VM_WRITE | VM_SHARED;
 /** Two pages of a file, both written to: 1 and 2. */
 function sharedFile(run: Run): FileStage & { readonly p0: Mapping } {
   const stage = setFileStage(run, { flags: SHARED, pages: 2, store: true, running: [0] });
-  return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  return withPage0(run, stage);
 }
 
 function dirty(cpu: Cpu, page: Address): boolean {

@@ -18,7 +18,7 @@ import {
 } from '@mmu-gather/core/stepped';
 import { vmaLookup } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
+import { PAGE, setStage, type Page0, withPage0 } from './stage.ts';
 
 const LUTOMIRSKI = 'mail of A. Lutomirski, 2020-12-23';
 
@@ -26,23 +26,19 @@ const LUTOMIRSKI = 'mail of A. Lutomirski, 2020-12-23';
 const GEOMETRY: Geometry = { pageShift: PAGE_SHIFT, bits: [2, 1] };
 const PAGES = [0, 1, 2, 3];
 
-interface Recorded extends Stage {
-  readonly p0: Mapping;
-}
-
-function at({ mm, p0 }: Recorded, cpu: Cpu, page: number): PteAt {
+function at({ mm, p0 }: Page0, cpu: Cpu, page: number): PteAt {
   const address = page * PAGE;
   const { table } = p0;
   return { mm, vma: vmaLookup(cpu, mm, 0)!, table, pte: entryCell(GEOMETRY, table, 0, address), address };
 }
 
 /** Records pages `[first, last]`. */
-function record(cpu: Cpu, { mm, p0 }: Recorded, first: number, last: number): Steps<number> {
+function record(cpu: Cpu, { mm, p0 }: Page0, first: number, last: number): Steps<number> {
   return queueFlush(cpu, mm, p0.table, first * PAGE, (last + 1) * PAGE);
 }
 
 /** These pages are pending, and the others are not. */
-function* expectPending(cpu: Cpu, env: Recorded, ...pages: readonly number[]): Steps<void> {
+function* expectPending(cpu: Cpu, env: Page0, ...pages: readonly number[]): Steps<void> {
   for (const page of PAGES) {
     const pending = yield* pteTlbFlushPending(cpu, at(env, cpu, page));
     const what = pending ? 'pending, and was not recorded' : 'recorded, and not pending';
@@ -54,16 +50,16 @@ function records(
   id: string,
   title: string,
   queueRecords: number,
-  steps: (cpu: Cpu, env: Recorded) => Steps<void>,
+  steps: (cpu: Cpu, env: Page0) => Steps<void>,
   twin: {
     readonly name: string;
     readonly why: string;
     readonly profile?: Partial<Profile>;
-    readonly steps?: (cpu: Cpu, env: Recorded) => Steps<void>;
+    readonly steps?: (cpu: Cpu, env: Page0) => Steps<void>;
   },
   only?: Only,
 ): AnyScenario {
-  return defineScenario<Recorded>({
+  return defineScenario<Page0>({
     id: `queue-records/${id}`,
     title,
     source: LUTOMIRSKI,
@@ -73,10 +69,7 @@ function records(
     backend: { x86: { completedGen: 'after-flush' } },
     sequential: 'it is about what records say',
     ...(only && { only }),
-    setup(run) {
-      const stage = setStage(run, { pages: 4, running: [0] });
-      return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-    },
+    setup: (run) => withPage0(run, setStage(run, { pages: 4, running: [0] })),
     threads: locked(steps),
     twins: [
       {
@@ -92,7 +85,7 @@ function records(
 }
 
 /** Under the table's PTL. */
-function locked(steps: (cpu: Cpu, env: Recorded) => Steps<void>): (env: Recorded) => readonly Body[] {
+function locked(steps: (cpu: Cpu, env: Page0) => Steps<void>): (env: Page0) => readonly Body[] {
   return (env) => [
     thread(function* (cpu) {
       yield* cpu.spinLock(env.p0.ptl);

@@ -33,21 +33,24 @@ import {
 import { type AnyScenario, defineScenario, type Only, thread, type Twin, type Where } from '../scenario.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
 import { RECLAIMED } from './outcomes.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
+import {
+  type Mapping,
+  mappingOf,
+  PAGE,
+  RW_MEMORY,
+  setStage,
+  type Stage,
+  syscall,
+  type Page0,
+  withPage0,
+} from './stage.ts';
 
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
-const t20 = defineScenario<Reclaimed>({
+const t20 = defineScenario<Page0>({
   id: 'T20/fixed',
   title: 'reclaim writes a dirty page out while another CPU may still write to it: it flushes before',
   source: 'mm/vmscan.c pageout, try_to_unmap_flush_dirty (4.4 on)',
   cpus: 2,
-  setup(run) {
-    const stage = setStage(run, { touched: [0] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0] })),
   threads: ({ mm, p0 }) => [thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }]))],
   sometimes: [RECLAIMED],
   twins: [
@@ -345,13 +348,12 @@ const twoDeferrals = defineScenario<Deferred>({
 });
 
 /** Reclaim on CPU 0 has taken page 0 away, and will flush some time later; CPU 0 runs on. */
-function unmappedPage(run: Run): Reclaimed {
-  const stage = setStage(run, { pages: 1, inKernel: [1] });
-  const p0 = mappingOf(run, stage.mm, 0);
-  run(0, (cpu) => getPage(cpu, p0.page));
-  run(0, (cpu) => defer(cpu, p0, stage.mm, 0));
+function unmappedPage(run: Run): Page0 {
+  const stage = withPage0(run, setStage(run, { pages: 1, inKernel: [1] }));
+  run(0, (cpu) => getPage(cpu, stage.p0.page));
+  run(0, (cpu) => defer(cpu, stage.p0, stage.mm, 0));
   run(0, (cpu) => cpu.enterUser());
-  return { ...stage, p0 };
+  return stage;
 }
 
 /** A call that finds nothing present, and relies on nobody using the page there when it returns. */
@@ -361,7 +363,7 @@ function besideBatch(
   oracle: Twin['oracle'],
   call: (cpu: Cpu, mm: Mm) => Steps<unknown>,
 ): AnyScenario {
-  return defineScenario<Reclaimed>({
+  return defineScenario<Page0>({
     id,
     title,
     source: '3ea277194daa (4.13): mm, mprotect: flush TLB if potentially racing with a parallel reclaim',

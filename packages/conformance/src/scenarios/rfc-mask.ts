@@ -1,7 +1,7 @@
 /**
  * Reclaim's mask of CPUs (RFC of 2021, patch 20): who is in it flushes before a page is freed, and leaves it by himself.
  */
-import { type Mm, type Profile, VM_READ } from '@mmu-gather/core/stepped';
+import { type Cell, type Mm, type Profile, VM_READ } from '@mmu-gather/core/stepped';
 import {
   contextSwitch,
   MADV_COLD,
@@ -15,7 +15,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, type StageOptions, toUser } from './stage.ts';
+import { PAGE, setStage, type StageOptions, toUser, type Page0, withPage0 } from './stage.ts';
 import { RFC } from './rfc-source.ts';
 
 /** Reclaim's deferral as in patch 20, which flushes whoever is left in the mask, with the acknowledgement corrected. */
@@ -26,28 +26,22 @@ export const MASK: Partial<Profile> = {
   ptReclaim: false,
 };
 
-/** A page that reclaim may take. */
-export interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
 /** Page 0 was given up with MADV_FREE, so that reclaim frees it and nothing else holds it. */
-export function discardable(run: Run, options: StageOptions = {}): Reclaimed {
-  const stage = setStage(run, options);
-  const p0 = mappingOf(run, stage.mm, 0);
+export function discardable(run: Run, options: StageOptions = {}): Page0 {
+  const stage = withPage0(run, setStage(run, options));
   run(0, (cpu) => madvise(cpu, stage.mm, 0, PAGE, MADV_FREE));
-  return { ...stage, p0 };
+  return stage;
 }
 
 /** The same, and CPU 1 has gone to another mm since, and holds what it held under its old ASID. */
-function discardableElsewhere(run: Run): Reclaimed {
+function discardableElsewhere(run: Run): Page0 {
   const stage = discardable(run, { running: [0, 1, 2], inKernel: [1] });
   const other = run(1, mmAlloc);
   run(1, (cpu) => contextSwitch(cpu, other));
   return stage;
 }
 
-const t5 = defineScenario<Reclaimed>({
+const t5 = defineScenario<Page0>({
   id: 'T5/fixed',
   title: "a CPU leaves reclaim's mask before it flushes: what is set later is a request that it has not seen",
   source: `${RFC}, patch 20`,
@@ -74,7 +68,7 @@ const t5 = defineScenario<Reclaimed>({
   ],
 });
 
-const t6 = defineScenario<Reclaimed>({
+const t6 = defineScenario<Page0>({
   id: 'T6/fixed',
   title: 'a deferred unmap makes its generation, then reads mm_cpumask: a CPU that arrives sees one or is in the other',
   source: `${RFC}, patches 7 and 20`,
@@ -105,16 +99,13 @@ const t6 = defineScenario<Reclaimed>({
   ],
 });
 
-const maskSettles = defineScenario<Reclaimed>({
+const maskSettles = defineScenario<Page0>({
   id: 'rfc/mask-detection',
   title: "reclaim's mask tells a concurrent mprotect that an empty entry may still be cached",
   source: `${RFC}, patch 20`,
   cpus: 2,
   profile: { ...MASK, changeProtection: 'gather' },
-  setup(run) {
-    const stage = setStage(run, { touched: [0], inKernel: [1] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0], inKernel: [1] })),
   threads: ({ mm, p0 }) => [
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
     thread((cpu) => mprotect(cpu, mm, 0, PAGE, VM_READ)),
@@ -130,7 +121,7 @@ const maskSettles = defineScenario<Reclaimed>({
   ],
 });
 
-const acknowledged = defineScenario<Reclaimed>({
+const acknowledged = defineScenario<Page0>({
   id: 'rfc/mask-ack',
   title: 'reclaim beside process_madvise(MADV_COLD), whose full flush comes from a CPU that does not run the mm',
   source: `${RFC}, patch 20`,
@@ -155,7 +146,7 @@ const acknowledged = defineScenario<Reclaimed>({
 });
 
 /** The page is freed while the CPU that has just left the mask is in its handler, where only an NMI could still read user memory. */
-const strictly = defineScenario<Reclaimed>({
+const strictly = defineScenario<Page0>({
   id: 'rfc/mask-strict',
   title:
     'reclaim flushes the CPUs of its own deferrals, whoever has left the mask: not even an NMI can use what it frees',
@@ -186,7 +177,7 @@ const strictly = defineScenario<Reclaimed>({
  * leave on arrival this is sound: who has seen the bit has changed the entry before CPU 1 flushes. If they leave after it, the window
  * of D6 is as long as the other's flush.
  */
-const orIfMissing = defineScenario<Reclaimed>({
+const orIfMissing = defineScenario<Page0>({
   id: 'rfc/mask-if-missing',
   title: 'reclaim finds the bits that it needs set by somebody else, and adds nothing to the mask',
   source: `${RFC}, patch 19`,
@@ -215,7 +206,11 @@ const orIfMissing = defineScenario<Reclaimed>({
 });
 
 /** D9: whoever is left in the mask costs each zap in each mm that shares its CPU a flush of the whole mm. */
-const maskEmpties = defineScenario<Reclaimed & { readonly mask: number; readonly other: Mm }>({
+export function nobodyLeft(peek: (cell: Cell) => number, { mask }: { readonly mask: Cell }): string | undefined {
+  return peek(mask) === 0 ? undefined : 'a CPU that took part is left in the mask: the next zap flushes for nothing';
+}
+
+const maskEmpties = defineScenario<Page0 & { readonly mask: Cell; readonly other: Mm }>({
   id: 'rfc/mask-empties',
   title: "a CPU that runs something else by the time of reclaim's flush leaves its mask all the same",
   source: `${RFC}, patch 20`,
@@ -229,8 +224,7 @@ const maskEmpties = defineScenario<Reclaimed & { readonly mask: number; readonly
     thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
     thread((cpu) => toUser(cpu, other)),
   ],
-  final: (peek, { mask }) =>
-    peek(mask) === 0 ? undefined : 'a CPU that took part is left in the mask: the next zap flushes for nothing',
+  final: nobodyLeft,
   twins: [
     {
       id: 'rfc/D9',
@@ -242,7 +236,7 @@ const maskEmpties = defineScenario<Reclaimed & { readonly mask: number; readonly
 });
 
 /** Reclaim's own flush leaves lazy CPUs out: they stay in the mask, until they are told that tables go. */
-const lazyLeaves = defineScenario<Reclaimed & { readonly mask: number }>({
+const lazyLeaves = defineScenario<Page0 & { readonly mask: Cell }>({
   id: 'rfc/mask-lazy',
   title:
     "a lazy CPU, which reclaim's flush leaves out, leaves the mask when it is interrupted for a table, and leaves the mm",
@@ -258,8 +252,7 @@ const lazyLeaves = defineScenario<Reclaimed & { readonly mask: number }>({
       yield* munmap(cpu, mm, 0, 4 * PAGE);
     }),
   ],
-  final: (peek, { mask }) =>
-    peek(mask) === 0 ? undefined : 'a CPU that took part is left in the mask: the next zap flushes for nothing',
+  final: nobodyLeft,
   twins: [
     {
       id: 'rfc/mask-lazy/stays',

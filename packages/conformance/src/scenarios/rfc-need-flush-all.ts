@@ -5,7 +5,7 @@ import { decTlbFlushPending, incTlbFlushPending } from '@mmu-gather/core/stepped
 import { madviseDontneed, munmap } from '@mmu-gather/mm/stepped';
 import type { Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
-import { PAGE, setStage, type Stage, syscall } from './stage.ts';
+import { lazySkipped, PAGE, setStage, type Stage, syscall } from './stage.ts';
 import { RFC } from './rfc-source.ts';
 
 const needFlushAll = defineScenario<Stage>({
@@ -54,15 +54,7 @@ const needFlushAllTables = defineScenario<Stage>({
       yield* decTlbFlushPending(cpu, mm);
     }),
   ],
-  twins: [
-    {
-      id: 'rfc/need-flush-all-tables/lazy-skipped',
-      why: 'lazy CPUs are not interrupted although tables are freed',
-      oracle: 'O4',
-      property: 'TUAF',
-      wrong: 'walks-kept',
-    },
-  ],
+  twins: [lazySkipped('rfc/need-flush-all-tables')],
 });
 
 /** All of them. */

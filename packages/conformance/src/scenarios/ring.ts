@@ -7,7 +7,7 @@ import { madviseDontneed, mprotect } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { pendingReader } from './pending-reader.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { PAGE, setStage, type Stage, syscall, toUser, type Page0, withPage0 } from './stage.ts';
 
 const LUTOMIRSKI = 'mail of A. Lutomirski, 2021-02-01';
 
@@ -27,17 +27,13 @@ function giveBackAndFlush({ mm }: Stage, kernel: Kernel): readonly Body[] {
   ];
 }
 
-interface Deferring extends Stage {
-  readonly p0: Mapping;
-}
-
-function deferringStage(run: Run): Deferring {
+function deferringStage(run: Run): Page0 {
   const stage = setStage(run, { inKernel: [1] });
-  return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  return withPage0(run, stage);
 }
 
 /** CPU 0 write-protects page 0 and flushes later; CPU 1 flushes page 1, and goes back to user mode. */
-function deferAndFlush({ mm, p0 }: Deferring, kernel: Kernel): readonly Body[] {
+function deferAndFlush({ mm, p0 }: Page0, kernel: Kernel): readonly Body[] {
   return [
     thread((cpu) => changeDeferred(cpu, mm, p0, 0, pteWrprotect)),
     thread(function* (cpu) {
@@ -127,7 +123,7 @@ const overflows = defineScenario<Stage>({
   ],
 });
 
-const recheck = defineScenario<Deferring>({
+const recheck = defineScenario<Page0>({
   id: 'ring/slot-reused',
   title: 'a slot is given to a newer generation while it is read',
   source: LUTOMIRSKI,
@@ -146,7 +142,7 @@ const recheck = defineScenario<Deferring>({
   ],
 });
 
-const handler = defineScenario<Deferring>({
+const handler = defineScenario<Page0>({
   id: 'ring/read-in-handler',
   title: 'each CPU folds for itself, from its own generation on',
   source: LUTOMIRSKI,
@@ -172,16 +168,13 @@ const handler = defineScenario<Deferring>({
   ],
 });
 
-const pending = defineScenario<Deferring>({
+const pending = defineScenario<Page0>({
   id: 'ring/pending',
   title: 'whether an entry is flushed is found by scanning the ring',
   source: LUTOMIRSKI,
   cpus: 3,
   profile: ring(2),
-  setup(run) {
-    const stage = setStage(run, { running: [0, 1, 2], inKernel: [1] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { running: [0, 1, 2], inKernel: [1] })),
   threads: ({ mm, p0 }) => [
     thread((cpu) => changeDeferred(cpu, mm, p0, 0, pteWrprotect)),
     thread((cpu) => pendingReader(cpu, mm, 0)),

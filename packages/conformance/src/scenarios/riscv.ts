@@ -4,11 +4,11 @@
  */
 import type { Run } from '@mmu-gather/checker';
 import { asidIn, type Cpu, type Kernel, type Mm, type Steps } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, mmap, munmap, userStore } from '@mmu-gather/mm/stepped';
+import { contextSwitch, mmAlloc, munmap, userStore } from '@mmu-gather/mm/stepped';
 import type { Riscv } from '@mmu-gather/riscv/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
 import { pinAndPut } from './gup-fast.ts';
-import { cameFromAnotherMm, noWait, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { cameFromAnotherMm, newMm, noWait, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 import { storeSoon } from './upgrades.ts';
 
 /** The architecture. */
@@ -329,11 +329,7 @@ function* runEach(cpu: Cpu, mms: readonly Mm[]): Steps<void> {
  */
 export function setMms(count: number, ran: readonly number[]): Parameters<typeof defineScenario<Mms>>[0]['setup'] {
   return (run, kernel) => {
-    const mms = Array.from({ length: count }, () => {
-      const mm = run(0, mmAlloc);
-      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
-      return mm;
-    });
+    const mms = Array.from({ length: count }, () => newMm(run));
     ran.forEach((cpu, i) => {
       run(cpu, (port) => contextSwitch(port, mms[i]!));
       run(cpu, (port) => userStore(port, mms[i]!, 0, 1 + i));

@@ -9,7 +9,6 @@ import {
   execMmap,
   madviseDontneed,
   mmAlloc,
-  mmap,
   munmap,
   shrinkPages,
 } from '@mmu-gather/mm/stepped';
@@ -20,12 +19,14 @@ import {
   cameFromAnotherMm,
   type Mapping,
   mappingOf,
+  newMm,
   PAGE,
+  type Page0,
   putUnmapped,
-  RW_MEMORY,
   setStage,
   type Stage,
   toUser,
+  withPage0,
 } from './stage.ts';
 
 const arrives = defineScenario<Stage>({
@@ -107,26 +108,21 @@ const reaper = defineScenario<Stage>({
   ],
 });
 
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
 /** The mm has run on CPU 0 alone, which runs a kernel thread now: kswapd, on the mm that it borrows. */
-function kswapd(run: Run): Reclaimed {
-  const stage = setStage(run, { running: [0], touched: [0] });
-  const p0 = mappingOf(run, stage.mm, 0);
+function kswapd(run: Run): Page0 {
+  const stage = withPage0(run, setStage(run, { running: [0], touched: [0] }));
   run(0, (cpu) => contextSwitch(cpu, null));
-  return { ...stage, p0 };
+  return stage;
 }
 
 /** ptep_clear_flush in a CPU that may be alone, and a thread that is switched in. */
-function reclaimBesideArrival({ mm, p0 }: Reclaimed): readonly Body[] {
+function reclaimBesideArrival({ mm, p0 }: Page0): readonly Body[] {
   return [thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])), thread((cpu) => toUser(cpu, mm))];
 }
 
 /** A direct flush that may be local beside an arrival, in one form of the handshake. */
-function direct(id: string, title: string, right: BackendOverrides, twins: Scenario<Reclaimed>['twins']): AnyScenario {
-  return defineScenario<Reclaimed>({
+function direct(id: string, title: string, right: BackendOverrides, twins: Scenario<Page0>['twins']): AnyScenario {
+  return defineScenario<Page0>({
     id,
     title: `reclaim purges an entry directly while a thread is switched in elsewhere: ${title}`,
     source: 'arch/s390/include/asm/mmu_context.h finish_arch_post_lock_switch, mm/pgtable.c ptep_flush_direct',
@@ -140,7 +136,7 @@ function direct(id: string, title: string, right: BackendOverrides, twins: Scena
 }
 
 /** As every kernel since 2017 is. */
-function asInLinux(id: string): Scenario<Reclaimed>['twins'][number] {
+function asInLinux(id: string): Scenario<Page0>['twins'][number] {
   return {
     id: `${id}/as-in-linux`,
     why: 'who attaches enters mm_cpumask after it has waited: in between a flush that asks mm_cpumask finds itself alone, and purges here',
@@ -150,7 +146,7 @@ function asInLinux(id: string): Scenario<Reclaimed>['twins'][number] {
   };
 }
 
-function unwaited(id: string): Scenario<Reclaimed>['twins'][number] {
+function unwaited(id: string): Scenario<Page0>['twins'][number] {
   return {
     id: `${id}/unwaited`,
     why: 'who attaches does not wait for flushes that have asked before',
@@ -200,7 +196,7 @@ const D1 = [
   ]),
 ];
 
-const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
+const maskCopy = defineScenario<Page0 & { readonly other: Mm }>({
   id: 'bug:B79/fixed',
   bug: 'B79',
   title: 'a flush of the whole mm takes CPUs out of mm_cpumask that are attached no more, while one of them leaves',
@@ -212,7 +208,7 @@ const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
   pools: { mm: 4, table: 8 },
   setup(run) {
     const stage = setStage(run, { pages: 4, touched: [0, 2] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0), other: run(1, mmAlloc) };
+    return { ...withPage0(run, stage), other: run(1, mmAlloc) };
   },
   threads: ({ mm, p0, other }) => [
     thread(function* (cpu) {
@@ -264,7 +260,7 @@ const maskCopy = defineScenario<Reclaimed & { readonly other: Mm }>({
   ],
 });
 
-const maskUnlocked = defineScenario<Reclaimed>({
+const maskUnlocked = defineScenario<Page0>({
   id: 's390/mask-copied',
   title: 'who pays a debt copies attach_mask while a thread is switched in, and purges an entry directly afterwards',
   source: 'arch/s390/include/asm/tlbflush.h __tlb_flush_mm',
@@ -272,10 +268,7 @@ const maskUnlocked = defineScenario<Reclaimed>({
   only: S390_ONLY,
   // A direct flush goes by mm_cpumask alone, as in Linux, and is not what is wrong with it.
   backend: { s390: { attachRepair: 'wait-twice' } },
-  setup(run) {
-    const stage = setStage(run, { pages: 4, touched: [0, 2], running: [0] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { pages: 4, touched: [0, 2], running: [0] })),
   threads: ({ mm, p0 }) => [
     thread(function* (cpu) {
       yield* munmap(cpu, mm, 2 * PAGE, 2 * PAGE);
@@ -301,8 +294,7 @@ interface Replaced extends Stage {
 /** A task on CPU 0 has executed another program, whose mm has a page. */
 function setExec(run: Run): Replaced & { readonly p0: Mapping } {
   const stage = setStage(run, { touched: [0], running: [0] });
-  const other = run(0, mmAlloc);
-  run(0, (cpu) => mmap(cpu, other, 0, PAGE, RW_MEMORY));
+  const other = newMm(run);
   run(0, (cpu) => doUserAddrFault(cpu, other, 0, true));
   run(0, (cpu) => execMmap(cpu, other));
   run(0, (cpu) => cpu.enterUser());
@@ -369,8 +361,7 @@ function bothArrive(
     only: S390_ONLY,
     backend: { s390: { attachRepair } },
     setup(run) {
-      const mm = run(0, mmAlloc);
-      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+      const mm = newMm(run);
       run(0, (cpu) => doUserAddrFault(cpu, mm, 0, true));
       return { mm, p0: mappingOf(run, mm, 0) };
     },

@@ -3,11 +3,11 @@
  */
 import type { Run } from '@mmu-gather/checker';
 import type { Mm } from '@mmu-gather/core/stepped';
-import { contextSwitch, doUserAddrFault, exitMm, mmAlloc, mmap } from '@mmu-gather/mm/stepped';
+import { contextSwitch, doUserAddrFault, exitMm } from '@mmu-gather/mm/stepped';
 import { attachMask, crstTableUpgrade, mmAsce } from '@mmu-gather/s390/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { S390_ONLY } from './s390-only.ts';
-import { PAGE, RW_MEMORY, setStage, type Stage, type StageOptions } from './stage.ts';
+import { newMm, setStage, type Stage, type StageOptions } from './stage.ts';
 import { storeSoon } from './upgrades.ts';
 
 /** Besides the mm of the stage, which has a page at its second address only, one that has a page at the first. */
@@ -17,8 +17,7 @@ interface Besides extends Stage {
 
 function setBesides(run: Run, options: StageOptions): Besides {
   const stage = setStage(run, { touched: [1], ...options });
-  const other = run(0, mmAlloc);
-  run(0, (cpu) => mmap(cpu, other, 0, PAGE, RW_MEMORY));
+  const other = newMm(run);
   run(0, (cpu) => doUserAddrFault(cpu, other, 0, true));
   return { ...stage, other };
 }

@@ -43,7 +43,7 @@ import {
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { S390_ONLY } from './s390-only.ts';
 import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
-import { keptPages, type Mapping, mappingOf, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { keptPages, PAGE, setStage, type Stage, syscall, toUser, type Page0, withPage0 } from './stage.ts';
 
 /** The generic interface that the series of 2026 is made for: sections nest, and are counted. */
 const SECTIONS_COUNT: Partial<Profile> = { lazyMmuNesting: 'counts' };
@@ -204,23 +204,16 @@ function* otherPage(cpu: Cpu, mm: Mm, pte: Cell, purge: boolean): Steps<void> {
   yield* cpu.spinUnlock(ptlPtr(cpu, pte));
 }
 
-interface Aged extends Stage {
-  readonly p0: Mapping;
-}
-
 /** A CPU alone is attached, and takes the accessed bit from what it has cached; another one reclaims the page. */
 function aged(id: string, title: string, source: string, call: (cpu: Cpu, mm: Mm) => Steps<unknown>): AnyScenario {
-  return defineScenario<Aged>({
+  return defineScenario<Page0>({
     id,
     title: `${title} takes the accessed bit from a page that it may go on to write to, and a kernel thread reclaims the page`,
     source,
     cpus: 2,
     only: S390_ONLY,
     profile: { agingFlush: 'dirty' },
-    setup(run) {
-      const stage = setStage(run, { touched: [0], running: [0] });
-      return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-    },
+    setup: (run) => withPage0(run, setStage(run, { touched: [0], running: [0] })),
     threads: ({ mm, p0 }) => [
       thread(function* (cpu) {
         yield* call(cpu, mm);

@@ -20,14 +20,10 @@ import {
 import { mmAlloc, ptepGet, ptepSetWrprotect, vmaLookup } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { COMPLETED } from './generations.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage } from './stage.ts';
-
-interface Deferred extends Stage {
-  readonly p0: Mapping;
-}
+import { mappingOf, PAGE, setStage, type Page0 } from './stage.ts';
 
 /** A gather of CPU 0 has write-protected page 0 and has not flushed. */
-function setDeferred(run: Run): Deferred {
+function setDeferred(run: Run): Page0 {
   const stage = setStage(run);
   const { mm } = stage;
   const p0 = mappingOf(run, mm, 0);
@@ -44,13 +40,13 @@ function setDeferred(run: Run): Deferred {
   return { ...stage, p0 };
 }
 
-function at(cpu: Cpu, { mm, p0 }: Deferred, address: number): PteAt {
+function at(cpu: Cpu, { mm, p0 }: Page0, address: number): PteAt {
   const pte = entryCell(cpu.kernel.geometry, p0.table, 0, address);
   return { mm, vma: vmaLookup(cpu, mm, 0)!, table: p0.table, pte, address };
 }
 
 /** Under the PTL, and then the gather ends: its flush is not needed any more. */
-function* relyOn(cpu: Cpu, env: Deferred, settles: boolean): Steps<void> {
+function* relyOn(cpu: Cpu, env: Page0, settles: boolean): Steps<void> {
   const { mm, p0 } = env;
   yield* cpu.spinLock(p0.ptl);
   // What the counter says is of the whole mm: there is no page of which nothing is pending.
@@ -63,7 +59,7 @@ function* relyOn(cpu: Cpu, env: Deferred, settles: boolean): Steps<void> {
 }
 
 function settled(deferral: Profile['deferral'], more: Partial<Profile> = {}): AnyScenario {
-  return defineScenario<Deferred>({
+  return defineScenario<Page0>({
     id: `settle/${deferral}`,
     title: `an entry that another thread may still write through is settled by who finds it (${deferral})`,
     source: 'mm/memory.c do_wp_page; RFC 2021, N. Amit, patch 9',

@@ -7,7 +7,7 @@ import { archEnterLazyMmuMode, archLeaveLazyMmuMode, preemptible, type Steps, th
 import { shrinkPages } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { nestedSections, type TwoTables, twoTables } from './nested-sections.ts';
-import { type Mapping, mappingOf, setStage, type Stage } from './stage.ts';
+import { setStage, type Page0, withPage0 } from './stage.ts';
 
 const ONLY = { archs: ['sparc64'], why: 'it is about its batches' };
 
@@ -39,12 +39,7 @@ const nested = defineScenario<TwoTables>({
   ],
 });
 
-/** A page that reclaim is about to take. */
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
-const preempted = defineScenario<Reclaimed>({
+const preempted = defineScenario<Page0>({
   id: 'sparc64/preempted-section',
   title: 'a task begins a section for addresses of the kernel, without a lock, and another one runs on its CPU then',
   source: 'a1d416bf9faf (2025), R. Roberts, 2025-03-03; bug B50',
@@ -52,10 +47,7 @@ const preempted = defineScenario<Reclaimed>({
   only: ONLY,
   profile: { lazyMmuNesting: 'none' },
   backend: { sparc64: { lazyMmuPreemption: false } },
-  setup(run) {
-    const stage = setStage(run, { touched: [0] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0] })),
   threads: ({ mm, p0 }) => [
     thread(function* (cpu): Steps<void> {
       yield* archEnterLazyMmuMode(cpu);

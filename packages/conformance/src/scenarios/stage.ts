@@ -131,6 +131,17 @@ export function noWait<E>(scenario: string): Twin<E> {
   };
 }
 
+/** A twin where a CPU that borrows the mm may walk tables that go. */
+export function lazySkipped<E>(scenario: string): Twin<E> {
+  return {
+    id: `${scenario}/lazy-skipped`,
+    why: 'lazy CPUs are not interrupted although tables are freed',
+    oracle: 'O4',
+    property: 'TUAF',
+    wrong: 'walks-kept',
+  };
+}
+
 /** Looks up how an address is mapped, for scenarios that are written on core's step functions. */
 export function mappingOf(run: Run, mm: Mm, address: number): Mapping {
   return run(0, function* (cpu): Steps<Mapping> {
@@ -139,4 +150,22 @@ export function mappingOf(run: Run, mm: Mm, address: number): Mapping {
     const pte = entryCell(cpu.kernel.geometry, table, 0, address);
     return { pte, ptl: tablePtl(cpu.kernel.geometry, table), table, pmd, page: entryTarget(yield* ptepGet(cpu, pte)) };
   });
+}
+
+/** An mm with a page of memory, which nobody runs yet. */
+export function newMm(run: Run): Mm {
+  const mm = run(0, mmAlloc);
+  run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
+  return mm;
+}
+
+/** A stage, and how its page 0 is mapped. */
+export interface Page0 extends Stage {
+  /** Where the page is mapped. */
+  readonly p0: Mapping;
+}
+
+/** A stage whose page 0 is mapped. */
+export function withPage0<S extends Stage>(run: Run, stage: S): S & Page0 {
+  return { ...stage, p0: mappingOf(run, stage.mm, 0) };
 }

@@ -114,6 +114,14 @@ const batchFails = defineScenario<Stage>({
   ],
 });
 
+/** retract_page_tables up to 6.4: under mmap_lock, and the table is freed when its flush has returned, or all CPUs were interrupted. */
+export const RETRACT_LOCKED: Partial<Profile> = {
+  retract: 'mmap-lock',
+  pteMap: 'plain',
+  ptReclaim: false,
+  tableFree: 'batched',
+};
+
 /** A file mapping of one table's span, without entries in the table. CPU 1 is in a system call. */
 export function emptyFileTable(run: Run): MappedStage {
   const stage = setMappedStage(run, { pages: 2, stored: [0], inKernel: [1] });
@@ -155,7 +163,7 @@ const retractLocked = defineScenario<MappedStage>({
   title: 'retract_page_tables with mmap_lock for write: no walker is there, the table is freed at once',
   source: 'mm/khugepaged.c up to 6.4',
   cpus: 2,
-  profile: { retract: 'mmap-lock', pteMap: 'plain', ptReclaim: false, tableFree: 'batched' },
+  profile: RETRACT_LOCKED,
   setup: emptyFileTable,
   threads: ({ mm, mapping }) => [
     thread((cpu) => retractPageTables(cpu, mapping, 0)),

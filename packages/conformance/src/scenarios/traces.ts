@@ -10,8 +10,6 @@ import {
   dupMm,
   madviseDontneed,
   migrateMisplacedPage,
-  mmAlloc,
-  mmap,
   mprotect,
   munmap,
   uffdRegisterWp,
@@ -19,7 +17,7 @@ import {
 } from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
-import { type Mapping, mappingOf, PAGE, RW_MEMORY, setStage, type Stage, syscall } from './stage.ts';
+import { newMm, PAGE, type Page0, setStage, type Stage, syscall, withPage0 } from './stage.ts';
 
 /** Two threads zap the same page; the second finds it gone. */
 function zapTwice({ mm }: Stage): readonly (Body | undefined)[] {
@@ -118,17 +116,13 @@ const t8Tables = defineScenario<Stage>({
   ],
 });
 
-interface Protected extends Stage {
-  readonly p0: Mapping;
-}
-
 /**
  * Two monitors, one that protects and one that releases, have both changed the entry and not flushed: what is left of them is
  * a read-only entry and a pending flush. CPU 0 does both at once; CPU 1 stores and faults; CPU 2 runs. Somebody else holds a
  * reference to the page, so the fault has to copy. With a CPU for each monitor, in their own system calls, the naive form
  * is found after 4.7 million states, and 5.4 million were not all of the fixed one's.
  */
-const t10 = defineScenario<Protected>({
+const t10 = defineScenario<Page0>({
   id: 'T10/fixed',
   title: 'userfaultfd: a store that faults while a write-protection is not flushed yet',
   source: 'thread of December 2020; mm/memory.c do_wp_page since 5.12',
@@ -136,11 +130,10 @@ const t10 = defineScenario<Protected>({
   profiles: ['linux-5.11'],
   profile: { uffdWpPendingFlush: true },
   setup(run) {
-    const stage = setStage(run, { touched: [0], running: [0, 1, 2] });
-    const p0 = mappingOf(run, stage.mm, 0);
+    const stage = withPage0(run, setStage(run, { touched: [0], running: [0, 1, 2] }));
     run(0, (cpu) => uffdRegisterWp(cpu, stage.mm, 0, PAGE));
-    run(0, (cpu) => getPage(cpu, p0.page));
-    return { ...stage, p0 };
+    run(0, (cpu) => getPage(cpu, stage.p0.page));
+    return stage;
   },
   threads: ({ mm, p0 }) => [
     thread((cpu) => changeDeferred(cpu, mm, p0, 0, pteWrprotect)),
@@ -240,11 +233,7 @@ const t28 = defineScenario<readonly Mm[]>({
   backend: { arm64: { asids: 3 }, riscv: { asids: 3 } },
   pools: { mm: 3, page: 4, table: 6, vma: 3 },
   setup(run) {
-    return [0, 1, 2].map(() => {
-      const mm = run(0, mmAlloc);
-      run(0, (cpu) => mmap(cpu, mm, 0, PAGE, RW_MEMORY));
-      return mm;
-    });
+    return [0, 1, 2].map(() => newMm(run));
   },
   threads: (mms) => [
     thread(function* (cpu) {

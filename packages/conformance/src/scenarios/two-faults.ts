@@ -52,7 +52,7 @@ import {
 import { type AnyScenario, defineScenario, type Scenario, thread } from '../scenario.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
 import { setHugeStage } from './huge-stage.ts';
-import { type Mapping, mappingOf, newThread, PAGE, RW_MEMORY, setStage, type Stage } from './stage.ts';
+import { newThread, PAGE, RW_MEMORY, setStage, type Stage, type Page0, withPage0 } from './stage.ts';
 
 type Act<E> = (cpu: Cpu, env: E) => Steps<unknown>;
 
@@ -121,16 +121,12 @@ function watchedHuge(run: Run): Stage {
   return stage;
 }
 
-interface Swapped extends Stage {
-  readonly p0: Mapping;
-}
-
-function present(run: Run): Swapped {
+function present(run: Run): Page0 {
   const stage = setStage(run, { pages: 1, inKernel: [1] });
-  return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  return withPage0(run, stage);
 }
 
-function swappedOut(run: Run): Swapped {
+function swappedOut(run: Run): Page0 {
   const stage = present(run);
   run(0, (cpu) => shrinkPages(cpu, [{ page: stage.p0.page, mm: stage.mm, address: 0 }]));
   return stage;

@@ -6,7 +6,7 @@ import { madviseDontneed, userStore, writebackPage } from '@mmu-gather/mm/steppe
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { changeDeferred } from './deferred-change.ts';
 import { type FileStage, setFileStage } from './file-stage.ts';
-import { type Mapping, mappingOf, PAGE, syscall } from './stage.ts';
+import { type Mapping, PAGE, syscall, withPage0 } from './stage.ts';
 
 /** A writable shared mapping of a file. */
 const SHARED = VM_READ | VM_WRITE | VM_SHARED;
@@ -92,7 +92,7 @@ const pending = defineScenario<FileStage & { readonly p0: Mapping }>({
   profile: { mkcleanPending: true },
   setup(run) {
     const stage = setFileStage(run, { flags: SHARED, store: true, running: [0, 2] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+    return withPage0(run, stage);
   },
   threads: ({ mm, file, p0 }) => [
     thread((cpu) => changeDeferred(cpu, mm, p0, 0, (entry) => entryClear(entry, RW | DIRTY | SAVED_DIRTY))),

@@ -2,11 +2,11 @@
  * x86: global ASIDs and the transition to them, page-table isolation, guests of KVM, and global entries of the kernel.
  */
 import { type Mm, VM_READ } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, mmap, mprotect, munmap, userStore, vmap, vunmap } from '@mmu-gather/mm/stepped';
+import { contextSwitch, mprotect, munmap, userStore } from '@mmu-gather/mm/stepped';
 import { vcpuLoad, vcpuPut } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
-import { kernelMapping, type Mapped } from './kernel-mapping.ts';
-import { cameFromAnotherMm, PAGE, RW_MEMORY, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { kernelMapping, mapNext, type Mapped } from './kernel-mapping.ts';
+import { cameFromAnotherMm, newMm, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'it is about tags, guests or global entries of x86' };
 
@@ -151,8 +151,7 @@ const reuse = defineScenario<TwoMms>({
     // The first flush gives it a global ASID, the second one makes both CPUs load that.
     run(0, (cpu) => mprotect(cpu, mm, 0, PAGE, VM_READ));
     run(0, (cpu) => mprotect(cpu, mm, PAGE, PAGE, VM_READ));
-    const second = run(0, mmAlloc);
-    run(0, (cpu) => mmap(cpu, second, 0, PAGE, RW_MEMORY));
+    const second = newMm(run);
     for (const n of [0, 1]) run(n, (cpu) => contextSwitch(cpu, second));
     return { first: mm, second };
   },
@@ -311,13 +310,7 @@ const b75 = defineScenario<Mapped>({
   only: X86_ONLY,
   profile: { vmapLazyPages: 0, vmapReuse: 'purge' },
   setup: kernelMapping,
-  threads: ({ frames, at }) => [
-    thread(function* (cpu) {
-      yield* vunmap(cpu, at);
-      yield* cpu.free('page', frames[0]!);
-      yield* vmap(cpu, [frames[1]!]);
-    }),
-  ],
+  threads: (env) => [thread((cpu) => mapNext(cpu, env))],
   twins: [
     {
       id: 'bug:B75/buggy',

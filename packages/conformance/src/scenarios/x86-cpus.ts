@@ -6,7 +6,7 @@ import { type Cell, type Cpu, type Mm, type Steps } from '@mmu-gather/core/stepp
 import { contextSwitch, mmAlloc, munmap } from '@mmu-gather/mm/stepped';
 import { initializeTlbstateAndFlush, leaveMm, vcpuLoad, vcpuPut } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import { cameFromAnotherMm, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
+import { cameFromAnotherMm, lazySkipped, PAGE, setStage, type Stage, syscall, toUser } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'it is about CPUs of x86' };
 
@@ -110,15 +110,7 @@ const idle = defineScenario<Stage>({
       yield* leaveMm(cpu);
     }),
   ],
-  twins: [
-    {
-      id: 'leave-mm/idle/lazy-skipped',
-      why: 'lazy CPUs are not interrupted although tables are freed',
-      oracle: 'O4',
-      property: 'TUAF',
-      wrong: 'walks-kept',
-    },
-  ],
+  twins: [lazySkipped('leave-mm/idle')],
 });
 
 interface TwoMms extends Stage {

@@ -8,8 +8,6 @@ import { considerGlobalAsid, mmGlobalAsidCell, x86Of } from '@mmu-gather/x86/ste
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
 import {
   cameFromAnotherMm,
-  type Mapping,
-  mappingOf,
   PAGE,
   putUnmapped,
   RW_MEMORY,
@@ -17,6 +15,8 @@ import {
   type Stage,
   syscall,
   toUser,
+  type Page0,
+  withPage0,
 } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'it is about ASIDs that INVLPGB names' };
@@ -160,20 +160,16 @@ const returned = defineScenario<Space>({
   ],
 });
 
-interface Mapped extends Stage {
-  readonly p0: Mapping;
-}
-
 /** All CPUs of the mm run it under its global ASID, and it is not in transition any more. */
-function setGlobal(run: Run): Mapped {
+function setGlobal(run: Run): Page0 {
   const stage = setStage(run, { inKernel: [1] });
   for (const prot of [VM_READ, RW_MEMORY, VM_READ]) run(0, (cpu) => mprotect(cpu, stage.mm, PAGE, PAGE, prot));
   run(1, (cpu) => cpu.enterUser());
-  return { ...stage, p0: mappingOf(run, stage.mm, 0) };
+  return withPage0(run, stage);
 }
 
 function settled(id: string, pti: boolean): AnyScenario {
-  return defineScenario<Mapped>({
+  return defineScenario<Page0>({
     id: `global-asid/${id}`,
     title: `a page goes whose mm all CPUs run under its global ASID: the broadcast is all there is${pti ? ', with page-table isolation' : ''}`,
     source: `${SOURCE}: broadcast_tlb_flush`,

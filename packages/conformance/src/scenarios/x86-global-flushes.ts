@@ -3,12 +3,12 @@
  * and an mm in transition asks the CPUs of its mask, and nobody else.
  */
 import { type Mm } from '@mmu-gather/core/stepped';
-import { contextSwitch, mmAlloc, munmap, shrinkPages, vmap, vunmap } from '@mmu-gather/mm/stepped';
+import { contextSwitch, mmAlloc, munmap, shrinkPages } from '@mmu-gather/mm/stepped';
 import { considerGlobalAsid, mmGlobalAsidCell } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, type BackendOverrides, defineScenario, type Only, thread, type Where } from '../scenario.ts';
-import { kernelMapping, type Mapped } from './kernel-mapping.ts';
+import { kernelMapping, mapNext, type Mapped } from './kernel-mapping.ts';
 import { RECLAIMED } from './outcomes.ts';
-import { type Mapping, mappingOf, noWait, PAGE, setStage, type Stage } from './stage.ts';
+import { noWait, PAGE, setStage, type Stage, type Page0, withPage0 } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'it is about ASIDs that INVLPGB names' };
 const SINCE_6_15: Where = { backend: { x86: { switchingMark: 'before-generation' } } };
@@ -27,13 +27,7 @@ function kernelAddress(id: string, title: string, ceiling: number): AnyScenario 
     profile: { vmapLazyPages: 0, vmapReuse: 'purge' },
     backend: { x86: { ...ONE_ASID['x86'], ceiling } },
     setup: kernelMapping,
-    threads: ({ frames, at }) => [
-      thread(function* (cpu) {
-        yield* vunmap(cpu, at);
-        yield* cpu.free('page', frames[0]!);
-        yield* vmap(cpu, [frames[1]!]);
-      }),
-    ],
+    threads: (env) => [thread((cpu) => mapNext(cpu, env))],
     twins: [
       {
         id: `global-asid/${id}/no-sync`,
@@ -46,11 +40,7 @@ function kernelAddress(id: string, title: string, ceiling: number): AnyScenario 
   });
 }
 
-interface Reclaimed extends Stage {
-  readonly p0: Mapping;
-}
-
-const reclaimed = defineScenario<Reclaimed>({
+const reclaimed = defineScenario<Page0>({
   id: 'global-asid/reclaim',
   title: 'reclaim writes a page out whose mm runs under a dynamic ASID: its flush names none, and reaches all',
   source: `${SOURCE}: arch_tlbbatch_flush, invlpgb_flush_all_nonglobals`,
@@ -58,10 +48,7 @@ const reclaimed = defineScenario<Reclaimed>({
   only: X86_ONLY,
   where: SINCE_6_15,
   backend: ONE_ASID,
-  setup(run) {
-    const stage = setStage(run, { touched: [0] });
-    return { ...stage, p0: mappingOf(run, stage.mm, 0) };
-  },
+  setup: (run) => withPage0(run, setStage(run, { touched: [0] })),
   threads: ({ mm, p0 }) => [thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }]))],
   sometimes: [RECLAIMED],
   twins: [

@@ -7,8 +7,8 @@ import { type Cell, type Cpu, getPage, type Mm, putPage, type Steps } from '@mmu
 import { madviseDontneed, tlbBatch, tryToUnmapFlush, tryToUnmapOne } from '@mmu-gather/mm/stepped';
 import { leaveMm } from '@mmu-gather/x86/stepped';
 import { type AnyScenario, defineScenario, type Only, thread } from '../scenario.ts';
-import { discardable, MASK, type Reclaimed } from './rfc-mask.ts';
-import { type Mapping, mappingOf, PAGE, setStage, type Stage, toUser } from './stage.ts';
+import { discardable, MASK, nobodyLeft } from './rfc-mask.ts';
+import { PAGE, setStage, type Stage, toUser, type Page0, withPage0 } from './stage.ts';
 
 const X86_ONLY: Only = { archs: ['x86'], why: 'others interrupt whoever is in the mask, or nobody' };
 
@@ -75,12 +75,8 @@ const sleepsOn = defineScenario<Asleep>({
   ],
 });
 
-interface EmptyTable extends Stage {
-  readonly p0: Mapping;
-}
-
 /** Unlinks the table, which is empty, and frees it behind a flush. */
-function* unlinkTable(cpu: Cpu, { mm, p0 }: EmptyTable, flush: Steps<void>): Steps<void> {
+function* unlinkTable(cpu: Cpu, { mm, p0 }: Page0, flush: Steps<void>): Steps<void> {
   yield* cpu.spinLock(mm.pageTableLock);
   yield* cpu.writeOnce(p0.pmd, 0);
   yield* cpu.spinUnlock(mm.pageTableLock);
@@ -88,7 +84,7 @@ function* unlinkTable(cpu: Cpu, { mm, p0 }: EmptyTable, flush: Steps<void>): Ste
   yield* cpu.free('table', p0.table);
 }
 
-const wholeMm = defineScenario<EmptyTable>({
+const wholeMm = defineScenario<Page0>({
   id: 'idle/flush-mm',
   title:
     'a table is unlinked and the whole mm is flushed: flush_tlb_mm always reaches CPUs that are lazy, and what they walk',
@@ -98,10 +94,9 @@ const wholeMm = defineScenario<EmptyTable>({
   profile: { ptReclaim: false },
   sequential: 'what races are walks of a CPU that runs nothing',
   setup(run) {
-    const stage = setStage(run, { touched: [0], lazy: [1] });
-    const p0 = mappingOf(run, stage.mm, 0);
+    const stage = withPage0(run, setStage(run, { touched: [0], lazy: [1] }));
     run(0, (cpu) => madviseDontneed(cpu, stage.mm, 0, PAGE));
-    return { ...stage, p0 };
+    return stage;
   },
   threads: (env, kernel) => [thread((cpu) => unlinkTable(cpu, env, kernel.backend.flushTlbMm(cpu, env.mm)))],
   twins: [
@@ -115,7 +110,7 @@ const wholeMm = defineScenario<EmptyTable>({
   ],
 });
 
-interface LeavesMask extends Reclaimed {
+interface LeavesMask extends Page0 {
   readonly mask: Cell;
   readonly turn: Cell;
 }
@@ -157,8 +152,7 @@ const leftForSleep = defineScenario<LeavesMask>({
     return { ...stage, mask: kernel.batchedCpumask, turn: turnCell };
   },
   threads: leavesMask,
-  final: (peek, { mask }) =>
-    peek(mask) === 0 ? undefined : 'a CPU that took part is left in the mask: the next zap flushes for nothing',
+  final: nobodyLeft,
   twins: [
     {
       id: 'rfc/mask-idle/stays',
