@@ -651,6 +651,30 @@ describe('several tasks', () => {
     expect((await replay(join(folder, 'trace.txt'), { whatIf })).adjustments.stray).toBe(0);
   });
 
+  test('a request has its answer, recorded or not, where the next one is queued', async () => {
+    // Two tables, so it flushes for each: two pages, then one. Then what is left of the old place goes.
+    const at = AT + 0x1fe000;
+    const shared = [mmap(10, 0, at, 0x3000), touch(10, 0, at, 3), threads];
+    const runs = [line(0, 1, 'noise: x', 'swapper/1'), switchTo(1, 0, 11)];
+    const mremap = `mremap(addr: 0x${at.toString(16)}, old_len: 0x3000, new_len: 0x3000, flags: 1, new_addr: 0)`;
+    const asks = line(10, 0, 'csd_queue_cpu: cpu=1 callsite=on_each_cpu_cond_mask+0x20/0x60 func=flush_tlb_func csd=1');
+    const arrives = line(11, 1, 'csd_function_entry: func=flush_tlb_func, csd=1', 'task', 'd.h..');
+    const moved = exit(10, 0, 'mremap', at + 2 ** 30);
+    const away = switchTo(1, 11, 99, 'R', 'task', 'other');
+    const remote = async (...between: Line[]): Promise<string> => {
+      const flushes = await predictions(...shared, runs, enter(10, 0, mremap), between, asks, arrives, away, moved);
+      const on1 = flushes.filter((flush) => flush.startsWith('mremap 1'));
+      return on1.map((flush) => flush.replace('mremap 1 ', '')).join(', ');
+    };
+    expect(await remote(asks, arrives, asks, arrives)).toBe('1/2, 1/1, 1/1');
+    // The first one finds a task that the recording leaves out, and has no line.
+    const back = switchTo(1, 99, 11, 'R', 'other', 'task');
+    expect(await remote(asks, away, back, asks, arrives)).toBe('1/1, 1/1');
+    // The sender is preempted after its answer: the second request is not sent yet.
+    const preempted = [switchTo(0, 10, 98, 'R', 'task', 'other'), switchTo(0, 98, 10, 'R', 'other', 'task')];
+    expect(await remote(asks, arrives, ...preempted, away, back, asks, arrives)).toBe('1/2, 1/1, 1/1');
+  });
+
   test('a page that process_vm_writev may have copied for the other process: a write copies, or not', async () => {
     const writev = [
       enter(10, 0, 'process_vm_writev(pid: c, lvec: 0x1000, liovcnt: 1, rvec: 0x2000, riovcnt: 1, flags: 0)'),

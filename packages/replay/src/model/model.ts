@@ -113,7 +113,7 @@ export class Model {
     this.#inherited = new Inherited(this.host, this.#files, this.#spaces);
     this.#tasks = new Tasks(this.host, this.#inherited, before, (mm) => this.#forgetMm(mm));
     this.#faults = new Faults(this.host, this.#files);
-    this.#runner = new Runner(this.host, this.#files, build, (cpu) => this.#tasks.current(cpu)?.pid === 0);
+    this.#runner = new Runner(this.host, this.#files, build, (cpu) => this.#tasks.isSilent(cpu));
     this.#context = { host: this.host, files: this.#files, spaces: this.#spaces, userfaults: this.#userfaults };
   }
 
@@ -255,6 +255,7 @@ export class Model {
   }
 
   #recordInterrupt({ time, cpu, target }: CsdQueueCpu, { operation }: Step): void {
+    this.#runner.queues(cpu, target);
     if (operation === null) return;
     this.host.interrupts.record(operation, { time, cpu, reason: INTERRUPT, pages: target, early: this.#early });
   }

@@ -9,8 +9,8 @@
  *     the task's next event: the job is over
  *
  * A job that interrupts others is run in steps, unless nothing happens before they answer (answers.ts), and so is every job that
- * starts while another one waits: it may find a lock taken, or a gather open. When a task goes on, its job must be over: interrupts
- * whose arrival the recording does not show are delivered then.
+ * starts while another one waits: it may find a lock taken, or a gather open. When a task goes on, its job must be over, and when it asks once
+ * more, what it asked before is answered: interrupts whose arrival the recording does not show are delivered then.
  */
 import type { OnIpi, PendingIpi } from '@mmu-gather/counting/stepped';
 import { type Cpu, finish, type Step } from '@mmu-gather/core/stepped';
@@ -33,10 +33,14 @@ interface Waiting {
 export class Runner {
   readonly #host: Host;
   readonly #files: Files;
-  /** Whether an interrupt that arrives in idle context without a line is one whose flush has no line either. */
-  readonly #idle: (cpu: number) => boolean;
+  /** Whether an interrupt that arrives on a CPU without a line is one whose flush has no line either. */
+  readonly #silent: (cpu: number) => boolean;
   readonly #build: Build;
   #waiting: Waiting[] = [];
+  /** Those that wait for their answer, and of which the recording has shown that they were sent. */
+  readonly #queued = new WeakSet<PendingIpi>();
+  /** The recording shows requests that are queued. */
+  #showsQueues = false;
   /** Answers to the job that runs at once; null if none are recorded. */
   #rounds: Rounds | null = null;
   /** Interrupts whose arrival was not recorded. */
@@ -44,11 +48,11 @@ export class Runner {
   /** Jobs that still waited for a lock when their task went on. */
   stuck = 0;
 
-  constructor(host: Host, files: Files, build: Build, idle: (cpu: number) => boolean) {
+  constructor(host: Host, files: Files, build: Build, silent: (cpu: number) => boolean) {
     this.#host = host;
     this.#files = files;
     this.#build = build;
-    this.#idle = idle;
+    this.#silent = silent;
     const onIpi: OnIpi = {
       arrives: (target) => this.#arrivesAtOnce(target),
       handled: () => this.#rounds !== null && host.handled(),
@@ -116,7 +120,7 @@ export class Runner {
     if (this.#rounds === null) return;
     const { time, seen } = this.#rounds.arrival(target);
     if (!seen) this.unseen++;
-    this.#host.arrives(time, !seen && this.#idle(target));
+    this.#host.arrives(time, !seen && this.#silent(target));
   }
 
   /** A request to flush begins to run on a CPU. @returns false if none of those that wait is for it */
@@ -124,23 +128,39 @@ export class Runner {
     const ipi = this.#host.stepped.pending.find(({ target }) => target === cpu);
     if (ipi === undefined) return false;
     this.#deliver(ipi, false);
-    this.#pump();
+    // Where requests are recorded, the sender goes on to the next one when that is queued.
+    if (!this.#showsQueues) this.#pump();
     return true;
   }
 
-  /** A task goes on: its job is over. @param sleeps it only left its CPU, so the job may still wait for a lock */
+  /** A CPU is about to ask another one to flush. If it asked that one before, it has all its answers to that, recorded or not. */
+  queues(from: number, target: number): void {
+    this.#showsQueues = true;
+    if (this.atRest) return;
+    const { pending } = this.#host.stepped;
+    if (pending.some((ipi) => ipi.from === from && ipi.target === target && this.#queued.has(ipi))) {
+      for (const ipi of pending.filter((asked) => asked.from === from)) this.#deliverUnseen(ipi);
+    }
+    this.#pump();
+    const ipi = pending.find((asked) => asked.from === from && asked.target === target);
+    if (ipi !== undefined) this.#queued.add(ipi);
+  }
+
+  /** A task goes on: its job is over. @param sleeps it only left its CPU, so the job may still wait for a lock, or be about to ask somebody */
   goesOn(pid: number, sleeps: boolean): void {
-    while (this.#waiting.some((waiting) => waiting.pid === pid)) {
-      const cpus = this.#waiting.filter((waiting) => waiting.pid === pid).map(({ cpu }) => cpu);
+    for (;;) {
+      if (!sleeps || !this.#showsQueues) this.#pump();
+      const own = this.#waiting.filter((waiting) => waiting.pid === pid);
+      if (own.length === 0) return;
       const { pending } = this.#host.stepped;
-      const ipi = pending.find(({ from }) => cpus.includes(from)) ?? (sleeps ? undefined : pending[0]);
+      const asked = (ipi: PendingIpi): boolean =>
+        own.some(({ cpu }) => cpu === ipi.from) && (!sleeps || this.#mayBeSent(ipi));
+      const ipi = pending.find(asked) ?? (sleeps ? undefined : pending[0]);
       if (ipi === undefined) {
         if (!sleeps) this.#giveUp(pid);
         return;
       }
-      this.unseen++;
-      this.#deliver(ipi, this.#idle(ipi.target));
-      this.#pump();
+      this.#deliverUnseen(ipi);
     }
   }
 
@@ -148,6 +168,16 @@ export class Runner {
   end(): void {
     const waiting = this.#waiting.map(({ pid }) => pid);
     for (const pid of waiting) this.goesOn(pid, false);
+  }
+
+  /** Where the recording shows requests, those that it has not shown are not sent yet. */
+  #mayBeSent(ipi: PendingIpi): boolean {
+    return !this.#showsQueues || this.#queued.has(ipi);
+  }
+
+  #deliverUnseen(ipi: PendingIpi): void {
+    this.unseen++;
+    this.#deliver(ipi, this.#silent(ipi.target));
   }
 
   #deliver(ipi: PendingIpi, quiet: boolean): void {

@@ -69,6 +69,12 @@ export class Tasks {
     return this.#current[cpu]!;
   }
 
+  /** Whether a CPU is idle, or runs a task that the recording leaves out: interrupts that arrive there may have no line. */
+  isSilent(cpu: number): boolean {
+    const task = this.current(cpu);
+    return task !== null && (task.pid === 0 || task.comm === OTHER);
+  }
+
   /** The task with this id, if it was heard of. */
   known(pid: number): Task | undefined {
     return this.#tasks.get(pid);
