@@ -132,6 +132,17 @@ describe('when operations take effect', () => {
     expect(actions(stepsOf(gone(), switchTo(0, 10, 0, 'Z')))).toEqual(['exit', '']);
     expect(actions(stepsOf(gone(), queue(1), switchTo(0, 10, 0, 'Z')))).toEqual(['', 'exit', '']);
   });
+
+  test("exit of a kernel that says so only when it is over: where pages go of what is the task's no more", () => {
+    const rss = (mmId: number, current: boolean): TaskEvent =>
+      event({ kind: 'rssStat', mmId, current, type: 'MM_ANONPAGES', bytes: 0 });
+    const over = event({ kind: 'schedProcessExit', taskPid: 10, groupDead: true });
+    const killed = (id: number): string[] =>
+      actions(stepsOf(rss(7, true), rss(id, false), rss(id, false), over, switchTo(0, 10, 0, 'Z')));
+    expect(killed(7)).toEqual(['', 'exit', '', '', '']);
+    // Of another address space anybody may unmap pages.
+    expect(killed(8)).toEqual(['', '', '', 'exit', '']);
+  });
 });
 
 describe('which operation a flush belongs to', () => {

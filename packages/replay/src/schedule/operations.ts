@@ -361,7 +361,7 @@ export class Operations {
 
   /** exit_mm, of a kernel that says that a task exits only when that is done; in execve, the old address space. */
   #takeFullmm(task: Task, step: Step, event: TaskEvent): void {
-    if (task.exit !== null) return;
+    if (task.exit !== null || task.gone) return;
     if (task.syscall !== null && EXECS.has(task.syscall.operation.name)) {
       this.#switched(task, step);
       return;
@@ -409,6 +409,9 @@ export class Operations {
   #takeRss(task: Task, step: Step, event: RssStat): void {
     // In execve: the old address space is not the task's any more, or another one is.
     if (task.mmId !== 0 && event.current !== (event.mmId === task.mmId)) this.#switched(task, step);
+    // Pages of an address space that the task had, and has no more: it exits.
+    if (task.syscall === null && task.mmId !== 0 && !event.current && event.mmId === task.mmId)
+      this.#takeFullmm(task, step, event);
     if (event.current) task.mmId = event.mmId;
     if (task.fault !== null) task.fault.mapped = true;
     if (event.type === 'MM_SHMEMPAGES' && task.fault !== null) task.fault.memory = true;
