@@ -14,7 +14,7 @@ export interface Place {
 export function placeIn(stack: string): Place {
   for (const line of stack.split('\n').slice(1)) {
     if (/[/\\]checker[/\\](src|dist)[/\\]|node:internal|\(<anonymous>\)/.test(line)) continue;
-    const m = /at (?:async )?(?:(.*?) \()?(?:file:\/\/)?([^()]+?):(\d+):\d+\)?$/.exec(line.trim());
+    const m = /at (?:async )?(?:(.*?) \()?(?:file:\/\/)?([^()?]+?)(?:\?[^()]*)?:(\d+):\d+\)?$/.exec(line.trim());
     if (m === null) continue;
     const fn = (m[1] ?? '')
       .replace(/^Object\./, '')
