@@ -2,51 +2,28 @@
  * Fuzzing: scenario files, backends and command lines that nobody would write. No crash, no hang; what is refused, in one line, with exit code 2.
  * MMU_GATHER_FUZZ: number of runs of each, and another seed each time.
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Answer, Asked } from './fuzz-driver.ts';
+import { type Driver, startDriver } from './driver.ts';
+import type { Answer, Asked } from './driver-process.ts';
 
 const { MMU_GATHER_FUZZ: wanted } = process.env;
 const how = (runs: number): { readonly numRuns: number; readonly seed?: number; readonly endOnFailure?: boolean } =>
   wanted === undefined ? { numRuns: runs, seed: 0x5eed } : { numRuns: Number(wanted), endOnFailure: true };
-/** Nothing that is asked takes longer, on a busy machine. */
-const HANGS = 60_000;
-
 const folder = mkdtempSync(join(tmpdir(), 'mmu-gather-fuzz-'));
-let driver: ChildProcess;
+let driver: Driver;
 let files = 0;
 beforeAll(() => {
-  const { FORCE_COLOR: _force, ...env } = process.env;
-  driver = fork(fileURLToPath(new URL('fuzz-driver.ts', import.meta.url)), {
-    cwd: folder,
-    execArgv: ['--conditions=@mmu-gather/source', '--no-warnings'],
-    env,
-  });
+  driver = startDriver(folder);
 });
-afterAll(() => {
-  driver.kill();
+afterAll(async () => {
+  await driver.end();
   rmSync(folder, { recursive: true });
 });
-
-/** Asks the driver. */
-function ask(asked: Asked): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`hangs: ${JSON.stringify(asked)}`)), HANGS);
-    const ended = (code: number | null): void => reject(new Error(`the process ended (${code})`));
-    driver.once('exit', ended);
-    driver.once('message', (answer: Answer) => {
-      clearTimeout(late);
-      driver.off('exit', ended);
-      resolve(answer);
-    });
-    driver.send(asked);
-  });
-}
+const ask = (asked: Asked): Promise<Answer> => driver.ask(asked);
 
 /** A text as a file of its own: what was imported once is not read again. */
 function written(text: string): string {

@@ -2,8 +2,10 @@
  * Bad input and usage: exit code 2, nothing on standard output, and one line that says what, where, and how to mend it.
  */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FIXTURES, folder, mmuGather } from './command.ts';
+import { type Driver, startDriver } from './driver.ts';
+import type { Answer } from './driver-process.ts';
 
 const DEFINE = "import { defineScenario } from '@mmu-gather/conformance';\n";
 /** A scenario file with these fields in place of good ones. */
@@ -64,8 +66,23 @@ const files = folder({
 
 const TRACE = join(FIXTURES, 'm02-lazy.trace.txt.gz');
 
+type Case = [args: string[], line: RegExp];
+
+/** Nothing on standard output, one line on the other. */
+function expectRefused(
+  answer: { readonly code: number | null; readonly out: string; readonly err: string },
+  line: RegExp,
+): void {
+  const { code, out, err } = answer;
+  expect(err).toMatch(/^mmu-gather: [^\n]+\n$/);
+  expect(err.trimEnd()).toMatch(line);
+  expect(err).not.toContain('internal error');
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+}
+
+// Some of each command, and all that a worker or the end of a process has to do with.
 describe('one line, exit code 2', () => {
-  test.for<[args: string[], line: RegExp]>([
+  test.for<Case>([
     [[], /no command: give one of conformance, check, merge-reports, litmus, record, replay, stress, list, demo/],
     [['conformance', '--mutants', '@no-such-file'], /--mutants: cannot read 'no-such-file'/],
     [
@@ -77,8 +94,6 @@ describe('one line, exit code 2', () => {
       /--mutants: .*list.json: there is no mutant '\[\]': a line is a key, as --json prints it/,
     ],
     [['conformanc'], /unknown command 'conformanc'.*conformance/],
-    [['conformance', '--jsn'], /unknown option '--jsn'.*--json/],
-    [['conformance', 'extra'], /too many arguments/],
     [['conformance', '--arch'], /'--arch <id>' argument missing/],
     [['conformance', '--arch', 'x87'], /--arch: there is no 'x87': did you mean 'x86'\? there are: x86/],
     [
@@ -105,6 +120,46 @@ describe('one line, exit code 2', () => {
       ['conformance', '--scenario', 'bug:B13/fixed', '--profile', 'linux-5.11'],
       /nothing to run: 'bug:B13\/fixed' applies to x86, linux-6.18, tso/,
     ],
+    [['conformance', '--rerun', 'abc', '--total-time-limit', '1s'], /--total-time-limit is for searches/],
+    [['merge-reports'], /missing required argument/],
+    [['conformance', '--rerun', 'abc'], /--rerun: bad id 'abc'/],
+    [['conformance', '--backend', 'backend-twice.ts'], /a second backend 'x86': ids must differ/],
+    [['conformance', '--backend', 'exits.ts'], /exits\.ts: ended the process \(exit code 0\)/],
+    [['conformance', '--rerun', 'abc', '--seed', '1'], /--rerun takes one execution again/],
+    [['check'], /missing required argument/],
+    [['check', 'syntax.ts'], /syntax\.ts:1: Unexpected/],
+    [['check', 'throws.ts'], /throws\.ts:2: throws Error: boom$/],
+    [['check', 'exits.ts'], /exits\.ts: ended the process \(exit code 0\)/],
+    [['check', 'waits.ts'], /waits\.ts: its import never ends/],
+    [['check', 'id.ts'], /id\.ts:3: scenario "x y": 'id' must be/],
+    [['check', 'setup.ts'], /setup\.ts:3: scenario 'a' on x86, linux-5.11: no stage/],
+    [['check', 'no-yield.ts'], /no-yield\.ts:3: .*a yield\* is missing/],
+    [['check', 'changes.ts'], /step functions may depend on nothing but what the port returned/],
+    [['check', 'no-yield.ts', '--scenario', 'b'], /no scenario 'b':.* there are: a$/],
+    [['litmus'], /missing required argument/],
+    [['list'], /missing required argument/],
+    [['record'], /record: give one of: -- COMMAND, --pid N, --all --seconds N/],
+    [['replay'], /missing required argument/],
+    [['merge-reports', 'gone.json'], /gone\.json: no such file/],
+    [['litmus', 'cut.litmus'], /cut\.litmus:2: this '\{' is not closed/],
+    [['list', 'bug'], /list: there is no 'bug': did you mean 'bugs'\? there are: archs, profiles/],
+    [['record', '--all'], /record: --all needs --seconds N/],
+    [['replay', 'garbage.txt'], /garbage\.txt:1: /],
+  ])('%j', { concurrent: true, timeout: 30_000 }, async ([args, line]) =>
+    expectRefused(await mmuGather(args, { cwd: files }), line),
+  );
+});
+
+describe('the same, asked of one process', { timeout: 60_000 }, () => {
+  let driver: Driver;
+  beforeAll(() => {
+    driver = startDriver(files);
+  });
+  afterAll(() => driver.end());
+
+  test.for<Case>([
+    [['conformance', '--jsn'], /unknown option '--jsn'.*--json/],
+    [['conformance', 'extra'], /too many arguments/],
     [['conformance', '--memory-model', 'pso'], /'pso' is invalid\. Did you mean 'tso'\? There are: sc, tso, weak/],
     [
       ['conformance', '--strategy', 'stats'],
@@ -127,58 +182,8 @@ describe('one line, exit code 2', () => {
     [['conformance', '--shard', '1'], /'1' is invalid\. Give a part/],
     [['conformance', '--total-time-limit', 'soon'], /'soon' is invalid\. Give a time/],
     [['conformance', '--compare', '--shard', '1/2'], /--shard is for searches: leave it out, or --compare/],
-    [['conformance', '--rerun', 'abc', '--total-time-limit', '1s'], /--total-time-limit is for searches/],
-    [['merge-reports'], /missing required argument/],
-    [['merge-reports', 'gone.json'], /gone\.json: no such file/],
-    [['conformance', '--rerun', 'abc'], /--rerun: bad id 'abc'/],
-    [['conformance', '--backend', 'gone.ts'], /gone\.ts: no such file/],
-    [['conformance', '--backend', '.'], /\.: not a file: give a TypeScript file that exports a backend/],
-    [['conformance', '--backend', 'no-backend.ts'], /exports no backend: add 'export default defineArchitecture\(/],
-    [['conformance', '--backend', 'backend-id.ts'], /backend-id\.ts:2: .*"y86": its backend has the id 'x86'/],
-    [
-      ['conformance', '--backend', 'backend-plain.ts'],
-      /backend-plain\.ts: .*'no-wait' sets 'wait', which is no switch/,
-    ],
-    [
-      ['conformance', '--backend', 'backend-skips.ts'],
-      /x86 skips 'T99\/\*', and there is no such scenario: leave it out/,
-    ],
-    [['conformance', '--backend', 'backend-twice.ts'], /a second backend 'x86': ids must differ/],
-    [['conformance', '--backend', 'backend-direct.ts'], /import '@mmu-gather\/x86\/stepped'/],
-    [['conformance', '--backend', 'exits.ts'], /exits\.ts: ended the process \(exit code 0\)/],
-    [['conformance', '--rerun', 'abc', '--seed', '1'], /--rerun takes one execution again/],
-    [['check'], /missing required argument/],
-    [['check', 'gone.ts'], /gone\.ts: no such file/],
-    [['check', '.'], /\.: not a file/],
-    [['check', 'syntax.ts'], /syntax\.ts:1: Unexpected/],
-    [['check', 'enum.ts'], /enum\.ts:1: .*enum is not supported/],
-    [['check', 'no-export.ts'], /no-export\.ts:1: .*'nothing'/],
-    [['check', 'no-package.ts'], /no-package\.ts: cannot find package 'no-such-package'/],
-    [['check', 'no-file.ts'], /no-file\.ts: cannot find module '.*gone\.ts'/],
-    [['check', 'throws.ts'], /throws\.ts:2: throws Error: boom$/],
-    [['check', 'throws-text.ts'], /throws-text\.ts: throws text$/],
-    [['check', 'none.ts'], /none\.ts: exports no scenario: add 'export default defineScenario/],
-    [['check', 'direct.ts'], /direct\.ts: .*import '@mmu-gather\/mm\/stepped'/],
-    [['check', 'exits.ts'], /exits\.ts: ended the process \(exit code 0\)/],
-    [['check', 'waits.ts'], /waits\.ts: its import never ends/],
-    [['check', 'plain.ts'], /plain\.ts: scenario "a": 'title' is missing/],
-    [['check', 'id.ts'], /id\.ts:3: scenario "x y": 'id' must be/],
-    [['check', 'cpus.ts'], /cpus\.ts:3: .*'cpus' is 99: give a number from 1 to 8/],
-    [['check', 'pools.ts'], /'pools\.page' is 1000000000: give a number from 0 to 1000$/],
-    [['check', 'geometry.ts'], /'geometry' must be .* with at most 12 bits in all, for instance TINY$/],
-    [['check', 'no-twins.ts'], /'twins' is missing/],
-    [['check', 'no-change.ts'], /twin 'a\/b' changes nothing/],
-    [['check', 'oracle.ts'], /names oracle '01': there are O1 to O17/],
-    [['check', 'profile.ts'], /profile switch 'freePage', which does not exist: there are .*freePages/],
-    [['check', 'switch.ts'], /scenario 'a': x86 has no switch 'localFlsh': it has .*localFlush/],
-    [['check', 'setup.ts'], /setup\.ts:3: scenario 'a' on x86, linux-5.11: no stage/],
-    [['check', 'no-yield.ts'], /no-yield\.ts:3: .*a yield\* is missing/],
-    [['check', 'changes.ts'], /step functions may depend on nothing but what the port returned/],
-    [['check', 'no-yield.ts', '--scenario', 'b'], /no scenario 'b':.* there are: a$/],
-    [['litmus'], /missing required argument/],
     [['litmus', 'gone.litmus'], /gone\.litmus: no such file or folder/],
     [['litmus', 'gone*.litmus'], /gone\*\.litmus: no litmus test has such a name/],
-    [['litmus', 'cut.litmus'], /cut\.litmus:2: this '\{' is not closed/],
     [['litmus', 'no-condition.litmus'], /no-condition\.litmus:\d+: there is no condition/],
     [['litmus', 'operand.litmus'], /operand\.litmus:4: 'LDR W0,X1': 'X1' is no address such as \[X0\]/],
     [['litmus', 'thread.litmus'], /thread\.litmus: the condition speaks of P1, and there are 1 threads/],
@@ -202,17 +207,11 @@ describe('one line, exit code 2', () => {
       /'pso' is invalid\. Did you mean 'tso'\? There are: sc, tso, weak-mca, weak/,
     ],
     [['litmus', 'MP.litmus', '--variant', 'ets3'], /'ets3' is invalid/],
-    [['list'], /missing required argument/],
-    [['list', 'bug'], /list: there is no 'bug': did you mean 'bugs'\? there are: archs, profiles/],
-    [['record'], /record: give one of: -- COMMAND, --pid N, --all --seconds N/],
     [['record', '--pid', '1', '--all'], /record: give one of/],
-    [['record', '--all'], /record: --all needs --seconds N/],
     [['record', '--seconds', '1', '--', 'true'], /a command is recorded until it ends: leave --seconds out/],
     [['record', '--buffer', '0', '--', 'true'], /'0' is invalid\. Give a whole number/],
-    [['replay'], /missing required argument/],
     [['replay', 'gone.txt'], /gone\.txt: no such file/],
     [['replay', 'empty.txt'], /empty\.txt: an empty file/],
-    [['replay', 'garbage.txt'], /garbage\.txt:1: /],
     [['replay', TRACE, '--profile', 'all'], /--profile: one system can run at a time: name it/],
     [['replay', TRACE, '--profile', '6.18'], /--profile: there is no '6.18': did you mean 'linux-6.18'\?/],
     [['replay', TRACE, '--arch', 'arm64'], /--arch: there is no 'arm64': there are: x86/],
@@ -245,11 +244,40 @@ describe('one line, exit code 2', () => {
     [['replay', TRACE, '--csv', 'none/a.csv'], /none\/a\.csv: cannot be written/],
     [['replay', TRACE, '--facts', 'list.json'], /list\.json: give one JSON object/],
     [['replay', TRACE, '--facts', 'facts.json'], /facts\.json: 'hz' is "fast": give a number/],
-  ])('%j', { concurrent: true, timeout: 30_000 }, async ([args, line]) => {
-    const { code, out, err } = await mmuGather(args, { cwd: files });
-    expect(err).toMatch(/^mmu-gather: [^\n]+\n$/);
-    expect(err.trimEnd()).toMatch(line);
-    expect(err).not.toContain('internal error');
-    expect({ code, out }).toEqual({ code: 2, out: '' });
+  ])('%j', async ([args, line]) =>
+    expectRefused((await driver.ask({ args })) as Extract<Answer, { readonly code: number }>, line),
+  );
+
+  // What the command prints behind its name, for one of these as for those above.
+  test.for<[what: 'file' | 'backend', name: string, line: RegExp]>([
+    ['backend', 'gone.ts', /gone\.ts: no such file/],
+    ['backend', '.', /\.: not a file: give a TypeScript file that exports a backend/],
+    ['backend', 'no-backend.ts', /exports no backend: add 'export default defineArchitecture\(/],
+    ['backend', 'backend-id.ts', /backend-id\.ts:2: .*"y86": its backend has the id 'x86'/],
+    ['backend', 'backend-plain.ts', /backend-plain\.ts: .*'no-wait' sets 'wait', which is no switch/],
+    ['backend', 'backend-skips.ts', /x86 skips 'T99\/\*', and there is no such scenario: leave it out/],
+    ['backend', 'backend-direct.ts', /import '@mmu-gather\/x86\/stepped'/],
+    ['file', 'gone.ts', /gone\.ts: no such file/],
+    ['file', '.', /\.: not a file/],
+    ['file', 'enum.ts', /enum\.ts:1: .*enum is not supported/],
+    ['file', 'no-export.ts', /no-export\.ts:1: .*'nothing'/],
+    ['file', 'no-package.ts', /no-package\.ts: cannot find package 'no-such-package'/],
+    ['file', 'no-file.ts', /no-file\.ts: cannot find module '.*gone\.ts'/],
+    ['file', 'throws-text.ts', /throws-text\.ts: throws text$/],
+    ['file', 'none.ts', /none\.ts: exports no scenario: add 'export default defineScenario/],
+    ['file', 'direct.ts', /direct\.ts: .*import '@mmu-gather\/mm\/stepped'/],
+    ['file', 'plain.ts', /plain\.ts: scenario "a": 'title' is missing/],
+    ['file', 'cpus.ts', /cpus\.ts:3: .*'cpus' is 99: give a number from 1 to 8/],
+    ['file', 'pools.ts', /'pools\.page' is 1000000000: give a number from 0 to 1000$/],
+    ['file', 'geometry.ts', /'geometry' must be .* with at most 12 bits in all, for instance TINY$/],
+    ['file', 'no-twins.ts', /'twins' is missing/],
+    ['file', 'no-change.ts', /twin 'a\/b' changes nothing/],
+    ['file', 'oracle.ts', /names oracle '01': there are O1 to O17/],
+    ['file', 'profile.ts', /profile switch 'freePage', which does not exist: there are .*freePages/],
+    ['file', 'switch.ts', /scenario 'a': x86 has no switch 'localFlsh': it has .*localFlush/],
+  ])('%s %s', async ([what, name, line]) => {
+    const answer = await driver.ask(what === 'file' ? { file: name } : { backend: name });
+    expect(answer).toEqual({ refused: expect.stringMatching(line) });
+    expect((answer as { refused: string }).refused).not.toContain('\n');
   });
 });

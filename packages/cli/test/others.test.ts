@@ -4,8 +4,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FIXTURES, folder, mmuGather } from './command.ts';
+import { type Driver, startDriver } from './driver.ts';
 
 const SLOW = { timeout: 120_000 };
 const TRACE = join(FIXTURES, 'm10-pcid8.trace.txt.gz');
@@ -122,16 +123,27 @@ describe('replay', () => {
 });
 
 describe('list', () => {
+  let driver: Driver;
+  beforeAll(() => {
+    driver = startDriver(folder({}));
+  });
+  afterAll(() => driver.end());
+  const list = async (...args: string[]): Promise<string> => {
+    const answer = await driver.ask({ args: ['list', ...args] });
+    expect(answer).toMatchObject({ code: 0, err: '' });
+    return (answer as { out: string }).out;
+  };
+
   test.each(['archs', 'profiles', 'axes', 'scenarios', 'oracles', 'bugs', 'costs'])(
     '%s, as a table and as JSON',
     SLOW,
     async (what) => {
-      const [table, json] = await Promise.all([mmuGather(['list', what]), mmuGather(['list', what, '--json'])]);
-      const parsed = JSON.parse(json.out) as Record<string, Record<string, unknown>[]>;
+      const table = await list(what);
+      const parsed = JSON.parse(await list(what, '--json')) as Record<string, Record<string, unknown>[]>;
       const rows = parsed[what]!;
       expect(parsed).toMatchObject({ schema: 1 });
-      expect(table.out.split('\n\n')[0]!.trimEnd().split('\n')).toHaveLength(1 + rows.length);
-      for (const row of rows) expect(table.out).toContain(String(Object.values(row)[0]));
+      expect(table.split('\n\n')[0]!.trimEnd().split('\n')).toHaveLength(1 + rows.length);
+      for (const row of rows) expect(table).toContain(String(Object.values(row)[0]));
     },
   );
 

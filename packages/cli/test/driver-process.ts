@@ -1,5 +1,5 @@
 /**
- * A process of its own for fuzz.test.ts: plain Node loads users' files there as the command does, and command lines run in it.
+ * A process that answers many questions (driver.ts): plain Node loads users' files there as the command does, and command lines run in it.
  *
  *     asked     { file } a scenario file    { backend } a file with a backend    { args } a command line
  *     answers   what became of it, as one message
