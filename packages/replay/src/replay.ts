@@ -84,7 +84,7 @@ export async function replayWatched(path: string, options: ReplayOptions & Watch
   const drain = (end: boolean): void => {
     for (let step = schedule.next(end); step !== null; step = schedule.next(end)) {
       if (options.change !== undefined) changeStep(step, options.change);
-      if (step.event.kind === 'mark' && !model.begun) options.observer?.workload();
+      if (step.kind === 'mark' && !model.begun) options.observer?.workload();
       model.take(step);
     }
     if (end) model.end();
@@ -138,7 +138,11 @@ function translated(events: readonly TraceEvent[], arch: Architecture, probes: P
   let all: TraceEvent[] | null = null;
   for (let at = 0; at < events.length; at++) {
     const event = events[at]!;
-    if (event.kind === 'lost' || event.kind === 'truncated') continue;
+    const { kind } = event;
+    if (kind !== 'other') {
+      probes.pass(kind);
+      continue;
+    }
     const said = probes.complete(arch.recorded(event));
     if (said !== event) (all ??= [...events])[at] = said;
   }

@@ -5,12 +5,12 @@ import type { TaskEvent } from '../src/read/event.ts';
 import type { Step } from '../src/schedule/action.ts';
 import { stepOf } from '../src/schedule/window.ts';
 
-type More = Partial<Omit<Step, 'event' | 'next'>>;
+type More = Partial<Omit<Step, 'event' | 'kind' | 'next'>>;
 
 /** A step of task 10 on CPU 0, unless its fields say otherwise. */
 function step(kind: TaskEvent['kind'], fields: object = {}, more: More = {}): Step {
   const event = { line: 1, cpu: 0, pid: 10, tgid: 10, comm: 'task', flags: '.....', kind, ...fields };
-  return { ...stepOf(event as TaskEvent, null), ...more };
+  return Object.assign(stepOf(event as TaskEvent, null), more);
 }
 
 const queue = (): Step => step('csdQueueCpu', { func: 'flush_tlb_func', target: 1 });

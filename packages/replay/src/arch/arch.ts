@@ -10,7 +10,7 @@
  */
 import type { Cpu } from '@mmu-gather/core';
 import type { MmuEvent } from '@mmu-gather/counting';
-import type { TaskEvent } from '../read/event.ts';
+import type { Other, TaskEvent } from '../read/event.ts';
 
 /** What a recording would show of something that the running code did. */
 export interface Observed {
@@ -48,8 +48,8 @@ export interface Architecture {
   readonly id: string;
   /** Names of what is compared, by reason. */
   readonly names: Readonly<Record<number, string>>;
-  /** An event in the model's words: probes that stand for flushes and faults become such. */
-  readonly recorded: (event: TaskEvent) => TaskEvent;
+  /** An event of a probe in the model's words: those that stand for flushes and faults become such. */
+  readonly recorded: (event: Other) => TaskEvent;
   /** What a recording shows of a tracepoint of the running code in an operation; null: nothing. */
   readonly traced: (event: string, values: readonly number[], during: During) => Observed | null;
   /** How many pages a tracepoint of the running code says were dropped from TLBs, -1 for everything; null: none. */

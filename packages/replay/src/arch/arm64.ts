@@ -65,8 +65,7 @@ function observed(event: Other): Observed | null {
   return name === 'cpu_do_switch_mm' ? { reason: CONTEXT_LOAD, pages: 0 } : null;
 }
 
-function recorded(event: TaskEvent): TaskEvent {
-  if (event.kind !== 'other') return event;
+function recorded(event: Other): TaskEvent {
   if (event.name === 'handle_mm_fault') return faultOf(event);
   if (event.name === 'do_wp_page') return { ...head(event), kind: 'pagePresent', copies: false };
   const flush = observed(event) ?? null;

@@ -40,8 +40,7 @@ function observed(event: Other): Observed | null {
   }
 }
 
-function recorded(event: TaskEvent): TaskEvent {
-  if (event.kind !== 'other') return event;
+function recorded(event: Other): TaskEvent {
   switch (event.name) {
     case 'handle_mm_fault':
       return faultOf(event);

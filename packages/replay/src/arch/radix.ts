@@ -30,8 +30,7 @@ function observed(event: Other): Observed {
   return tlbie(number(event.text, 'local=') === 1, rb, valueOf(event, 'ric='), valueOf(event, 'rs=') === 0);
 }
 
-function recorded(event: TaskEvent): TaskEvent {
-  if (event.kind !== 'other') return event;
+function recorded(event: Other): TaskEvent {
   switch (event.name) {
     case 'tlbie':
       return { ...head(event), kind: 'tlbFlush', ...observed(event) };

@@ -16,7 +16,7 @@ export const X86: Architecture = {
     4: 'remote IPI send',
     5: 'remote wrong CPU',
   },
-  recorded: (event) => (event.kind === 'other' ? (probed(event) ?? event) : event),
+  recorded: (event) => probed(event) ?? event,
   traced: (event, [reason = 0, pages = 0]) => (event === 'tlb_flush' ? { reason, pages } : null),
   // From the fourth reason on it is no flush, but a request of one; no pages: the CPU was up to date, or kept its entries.
   drops: (event, [reason = 0, pages = 0]) => (event === 'tlb_flush' && reason < 4 && pages !== 0 ? pages : null),

@@ -37,11 +37,12 @@ export function answersTo(step: Step, pid: number, changes: (step: Step) => bool
   const arrivals: Arrival[] = [];
   let at = step.next;
   for (let far = 0; at !== null && far < FAR; far++, at = at.next) {
-    const { event, cpu, inTask, own } = at;
-    if (event.kind === 'mark' || at.lost !== null || changes(at)) return null;
-    if (own && event.pid === pid) return { arrivals, until: event.time };
-    if (at.holds > 0 || at.before !== null || at.after !== null || event.kind === 'schedSwitch') return null;
-    if (runsFlush(event) && (!inTask || event.pid === 0)) arrivals.push({ cpu, time: event.time });
+    const { event, kind, pid: task, cpu, inTask, own } = at;
+    if (kind === 'mark' || at.lost !== null || changes(at)) return null;
+    if (own && task === pid) return { arrivals, until: event.time };
+    if (at.holds > 0 || at.before !== null || at.after !== null || kind === 'schedSwitch') return null;
+    if (kind === 'csdFunctionEntry' && runsFlush(event) && (!inTask || task === 0))
+      arrivals.push({ cpu, time: event.time });
   }
   return null;
 }

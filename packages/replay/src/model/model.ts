@@ -203,28 +203,29 @@ export class Model {
 
   /** Runs a step. */
   take(step: Step): void {
-    const { event, cpu, inTask, own } = step;
+    const { event, kind, pid, cpu, inTask, own } = step;
     if (cpu >= this.host.cpus) return;
-    if (event.kind === 'rssStat' && step.before === null && step.after === null) return;
-    if (event.kind === 'mark') this.begin();
-    this.now = event.time;
-    this.host.at(event.time, this.#early);
-    if (step.lost !== null) for (const losing of step.lost) this.#lose(losing, event.time);
-    this.#seen[cpu] = event.time;
+    if (kind === 'rssStat' && step.before === null && step.after === null) return;
+    if (kind === 'mark') this.begin();
+    const { time } = event;
+    this.now = time;
+    this.host.at(time, this.#early);
+    if (step.lost !== null) for (const losing of step.lost) this.#lose(losing, time);
+    this.#seen[cpu] = time;
     const current = this.#tasks.current(cpu);
-    if (current === null) this.#tasks.settle(cpu, this.#tasks.task(cpu, event.pid, event.comm));
-    else if (current.met && current.pid === event.pid && event.tgid !== null) {
+    if (current === null) this.#tasks.settle(cpu, this.#tasks.task(cpu, pid, event.comm));
+    else if (current.met && current.pid === pid && event.tgid !== null) {
       this.#tasks.join(cpu, current, event.tgid);
     }
     if (own) this.#goesOn(step);
     if (step.before !== null) for (const action of step.before) this.#act(step, action);
     // A fault begins with its event; whatever else stands at an event of its own task ends with it.
-    if (own && event.kind !== 'pageFault') this.#goesOn(step);
-    if (event.kind === 'schedSwitch') this.#switch(event, step);
-    else if (event.kind === 'tlbFlush') this.#record(event, step);
-    else if (event.kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
-    else if (isInSwitch(event)) this.#moves.note(cpu, event.time);
-    else if (runsFlush(event) && (!inTask || event.pid === 0)) this.#arrive(step);
+    if (own && kind !== 'pageFault') this.#goesOn(step);
+    if (kind === 'schedSwitch') this.#switch(event, step);
+    else if (kind === 'tlbFlush') this.#record(event, step);
+    else if (kind === 'csdQueueCpu' && queuesFlush(event) && inTask) this.#recordInterrupt(event, step);
+    else if (kind === 'other' && isInSwitch(event)) this.#moves.note(cpu, time);
+    else if (kind === 'csdFunctionEntry' && runsFlush(event) && (!inTask || pid === 0)) this.#arrive(step);
     if (step.after !== null) for (const action of step.after) this.#act(step, action);
   }
 
@@ -237,8 +238,8 @@ export class Model {
     this.#tasks.lose(cpu);
   }
 
-  #goesOn({ event }: Step): void {
-    if (!this.#runner.atRest) this.#runner.goesOn(event.pid, event.kind === 'schedSwitch');
+  #goesOn({ pid, kind }: Step): void {
+    if (!this.#runner.atRest) this.#runner.goesOn(pid, kind === 'schedSwitch');
   }
 
   #record({ time, cpu, reason, pages, where }: TlbFlush, step: Step): void {
@@ -303,9 +304,9 @@ export class Model {
   /** What is recorded to answer an action's requests, if nothing else happens before. */
   #answers(step: Step, action: Exclude<Action, { kind: 'hidden' }>): Answers | null {
     if (step.before?.at(-1) !== action || step.after !== null) return null;
-    return answersTo(step, action.pid, ({ event }) => {
-      const current = event.cpu < this.host.cpus ? this.#tasks.current(event.cpu) : null;
-      return current === null || (current.met && current.pid === event.pid && event.tgid !== null);
+    return answersTo(step, action.pid, (next) => {
+      const current = next.cpu < this.host.cpus ? this.#tasks.current(next.cpu) : null;
+      return current === null || (current.met && current.pid === next.pid && next.event.tgid !== null);
     });
   }
 

@@ -181,9 +181,16 @@ export type Action =
   | HiddenSwitchAction;
 
 /** An event in its place, with what takes effect there. */
-export interface Step {
-  readonly event: TaskEvent;
+export type Step = StepOf<TaskEvent>;
+
+type StepOf<E extends TaskEvent> = E extends TaskEvent
+  ? Place & { readonly event: E; readonly kind: E['kind'] }
+  : never;
+
+interface Place {
   // Asked of every event, many times: one shape, where events have one for each kind.
+  /** The event's task. */
+  readonly pid: number;
   /** The event's CPU. */
   readonly cpu: number;
   /** It is no hardware interrupt's. */

@@ -6,8 +6,8 @@
  *                                   were not recorded, the one that last said it would send
  *     else                          what the task is at
  */
-import type { SchedSwitch, TaskEvent, TlbFlush } from '../read/event.ts';
-import type { Operation } from './action.ts';
+import type { SchedSwitch, TlbFlush } from '../read/event.ts';
+import type { Operation, Step } from './action.ts';
 import { inHardirq } from './context.ts';
 
 /** Reason of tlb_flush: others are about to be interrupted. */
@@ -45,7 +45,7 @@ export class Attribution {
    * An event that is no flush: unless it is of the task that was switched away, what follows is not of that switch. Nor is it if that task
    * is at its own work again, and the recording lacks the switch back.
    */
-  pass({ cpu, pid, kind }: TaskEvent): void {
+  pass({ cpu, pid, kind }: Step): void {
     const tail = this.#cpu(cpu);
     if (pid !== tail.prevPid || kind === 'rssStat') tail.switched = null;
   }

@@ -79,9 +79,9 @@ export function wakesCpu(event: TaskEvent): number {
   }
 }
 
-/** Says nothing about where its task is in its own work: written from below an operation. */
-export function isQuiet(event: TaskEvent): boolean {
-  switch (event.kind) {
+/** An event of this kind says nothing about where its task is in its own work: it was written from below an operation. */
+export function isQuiet(kind: TaskEvent['kind']): boolean {
+  switch (kind) {
     case 'rssStat':
     case 'tlbFlush':
     case 'pagePresent':

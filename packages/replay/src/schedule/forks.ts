@@ -30,12 +30,13 @@ export class Forks {
 
   /** What must have been before an event, and was not recorded. */
   #missing(event: TraceEvent): TaskNewtask | null {
-    if (event.kind === 'sysEnter') {
+    const { kind } = event;
+    if (kind === 'sysEnter') {
       const flags = flagsOf(event.name, event.args);
       if (flags !== null) this.#calls.set(event.pid, flags);
-    } else if (event.kind === 'taskNewtask') {
+    } else if (kind === 'taskNewtask') {
       this.#told.add(event.childPid);
-    } else if (event.kind === 'schedProcessFork') {
+    } else if (kind === 'schedProcessFork') {
       const flags = this.#calls.get(event.pid);
       this.#calls.delete(event.pid);
       if (this.#told.delete(event.childPid) || flags === undefined) return null;

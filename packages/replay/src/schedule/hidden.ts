@@ -40,31 +40,31 @@ export class HiddenSwitches {
 
   /** Takes note of an event. */
   take(step: Step): void {
-    const { event } = step;
-    if (event.kind === 'tlbFlush') return;
-    const view = this.#views[event.cpu];
+    const { event, kind, cpu, pid } = step;
+    if (kind === 'tlbFlush') return;
+    const view = this.#views[cpu];
     // What probes see between the switch and the end of its work.
-    if (view !== undefined && event.pid === view.leaving && isQuiet(event)) return;
+    if (view !== undefined && pid === view.leaving && isQuiet(kind)) return;
     if (view === undefined) {
-      this.#views[event.cpu] = { pid: event.pid, leaving: -1, wake: null, asked: null, sent: false };
-    } else if (event.pid !== view.pid) {
+      this.#views[cpu] = { pid, leaving: -1, wake: null, asked: null, sent: false };
+    } else if (pid !== view.pid) {
       this.#place(view, step);
-      view.pid = event.pid;
+      view.pid = pid;
       this.#forget(view);
-    } else if (event.pid === 0 && (event.kind === 'callFunctionEntry' || event.kind === 'csdFunctionEntry')) {
+    } else if (pid === 0 && (kind === 'callFunctionEntry' || kind === 'csdFunctionEntry')) {
       // The flush found it idle.
       this.#release(view.asked);
       view.asked = null;
     }
-    if (event.kind === 'schedSwitch') {
-      const now = this.#views[event.cpu]!;
+    if (kind === 'schedSwitch') {
+      const now = this.#views[cpu]!;
       now.pid = event.nextPid;
-      now.leaving = event.pid;
+      now.leaving = pid;
       this.#forget(now);
     } else if (view !== undefined) {
       view.leaving = -1;
     }
-    this.#takeEvidence(step, event);
+    if (kind === 'csdQueueCpu' || kind === 'csdFunctionExit' || kind === 'ipiSend') this.#takeEvidence(step, event);
   }
 
   /** Events of a CPU were lost: what was seen of it is no evidence any more. */

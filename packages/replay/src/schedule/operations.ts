@@ -77,25 +77,26 @@ export class Operations {
 
   /** Takes note of an event. */
   take(step: Step): void {
-    const { event } = step;
+    const { event, kind, pid } = step;
     this.#ahead.pass();
-    if (event.kind === 'tlbFlush') {
-      const current = this.#tasks.get(event.pid)?.last ?? null;
+    if (kind === 'tlbFlush') {
+      const current = this.#tasks.get(pid)?.last ?? null;
       step.operation = this.#attribution.operationOf(event, current) ?? this.#operation('unknown', event.comm, event);
       return;
     }
-    this.#attribution.pass(event);
-    if (event.kind === 'trimArrives') this.#attribution.trims();
-    if (!step.inTask || (event.pid === 0 && runsFlush(event))) {
-      if (runsFlush(event)) step.operation = this.#attribution.runs(step.cpu);
-    } else {
-      const task = this.#task(event.pid);
+    this.#attribution.pass(step);
+    if (kind === 'trimArrives') this.#attribution.trims();
+    const runs = (!step.inTask || pid === 0) && kind === 'csdFunctionEntry' && runsFlush(event);
+    if (runs) {
+      step.operation = this.#attribution.runs(step.cpu);
+    } else if (step.inTask) {
+      const task = this.#task(pid);
       task.cpu = step.cpu;
       task.process = event.tgid;
-      if (step.own) this.#takeOwn(task, step, event);
-      else this.#takeQuiet(task, step, event);
+      if (step.own) this.#takeOwn(task, step);
+      else this.#takeQuiet(task, step);
     }
-    if (event.kind === 'schedSwitch') {
+    if (kind === 'schedSwitch') {
       step.operation = this.#operation('switch', 'switch', event);
       this.#attribution.switches(event, step.operation);
       this.#wakes(step, event);
@@ -128,13 +129,14 @@ export class Operations {
   }
 
   /** An event that was written from below what a task is at. */
-  #takeQuiet(task: Task, step: Step, event: TaskEvent): void {
-    switch (event.kind) {
+  #takeQuiet(task: Task, step: Step): void {
+    const { event, kind } = step;
+    switch (kind) {
       case 'csdQueueCpu':
       case 'csdFunctionEntry':
         if (!queuesFlush(event) && !runsFlush(event)) break;
         this.#anchor(task, step);
-        if (event.kind !== 'csdQueueCpu') return;
+        if (kind !== 'csdQueueCpu') return;
         if (task.last !== null) this.#attribution.asks(task.last, event.target);
         step.operation = task.last ?? this.#operation('unknown', event.comm, event);
         return;
@@ -173,13 +175,14 @@ export class Operations {
   }
 
   /** An event of a task's own work. */
-  #takeOwn(task: Task, step: Step, event: TaskEvent): void {
+  #takeOwn(task: Task, step: Step): void {
+    const { event, kind, pid } = step;
     this.#closeMiss(task, step);
-    if (event.kind !== 'schedSwitch') this.#closeFault(task, step);
+    if (kind !== 'schedSwitch') this.#closeFault(task, step);
     else if (!this.#waits(task, step, event) && !isHeldUp(task, event)) this.#closeFault(task, step);
-    this.#attribution.answered(event.pid);
-    if (event.kind !== 'schedSwitch') task.slept = false;
-    switch (event.kind) {
+    this.#attribution.answered(pid);
+    if (kind !== 'schedSwitch') task.slept = false;
+    switch (kind) {
       case 'sysEnter':
         task.last = this.#operation('syscall', event.name, event);
         task.shift = null;
@@ -213,15 +216,15 @@ export class Operations {
         step.holds++;
         return;
       case 'exitMmap':
-        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid, step);
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, pid, step);
         else this.#switched(task, step);
         return;
       case 'schedSwitch':
         // Its parent waits until it has left the parent's address space.
         if (this.#vforks.get(event.nextPid) === event.prevPid) this.#switched(task, step);
-        if (task.exit !== null) this.#closeExit(task, task.exit.first, event.pid, step);
+        if (task.exit !== null) this.#closeExit(task, task.exit.first, pid, step);
         else if (this.#writesFiles) this.#sleeps(task, step, event);
-        if (leavesForGood(event)) this.#dies(task, event.pid);
+        if (leavesForGood(event)) this.#dies(task, pid);
         return;
       default:
     }

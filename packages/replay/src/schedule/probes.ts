@@ -4,15 +4,19 @@
  *     native_flush_tlb_multi     a flush is about to ask other CPUs
  *     flush_tlb_func             a request begins to run
  */
-import type { TaskEvent } from '../read/event.ts';
+import type { EventKind, TaskEvent } from '../read/event.ts';
 
 /** Turns probes into what csd events are for the model, unless the recording has those. */
 export class Probes {
   #csd = false;
 
-  /** The event as the model knows it. */
+  /** An event that is no probe. */
+  pass(kind: EventKind): void {
+    if (kind === 'csdQueueCpu' || kind === 'csdFunctionEntry') this.#csd = true;
+  }
+
+  /** A probe's event as the model knows it. */
   complete(event: TaskEvent): TaskEvent {
-    if (event.kind === 'csdQueueCpu' || event.kind === 'csdFunctionEntry') this.#csd = true;
     if (this.#csd || event.kind !== 'other') return event;
     const { line, time, cpu, pid, tgid, comm, flags, name } = event;
     const head = { line, time, cpu, pid, tgid, comm, flags };

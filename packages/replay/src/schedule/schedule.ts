@@ -47,11 +47,12 @@ export class Schedule {
   /** Takes events in. */
   take(events: readonly TraceEvent[]): void {
     for (const event of events) {
-      if (event.kind === 'lost') {
+      const { kind } = event;
+      if (kind === 'lost') {
         this.#lose(event);
-      } else if (event.kind === 'truncated') {
+      } else if (kind === 'truncated') {
         this.truncated = event;
-      } else if (event.kind === 'stack') {
+      } else if (kind === 'stack') {
         this.#walks = true;
         this.#operations.stack(event);
       } else if (!(this.#walks && ofStackWalk(event))) {

@@ -67,12 +67,15 @@ export class Window {
 
 /** An event that nothing takes effect at so far. @param lost CPUs of which events were lost before it */
 export function stepOf(event: TaskEvent, lost: readonly number[] | null): Step {
+  const { kind, cpu, pid } = event;
   const inTask = !inHardirq(event);
   return {
     event,
-    cpu: event.cpu,
+    kind,
+    pid,
+    cpu,
     inTask,
-    own: inTask && !isQuiet(event),
+    own: inTask && !isQuiet(kind),
     lost,
     operation: null,
     before: null,
@@ -80,5 +83,5 @@ export function stepOf(event: TaskEvent, lost: readonly number[] | null): Step {
     holds: 0,
     passed: false,
     next: null,
-  };
+  } as Step;
 }
