@@ -3,7 +3,7 @@
  * counted.
  *
  *     CPU 0    CPU 1                               CPU 0    CPU 1
- *     R x      swap x, full    tells of it   W y      swap y, full
+ *     R x      swap x, full    tells of it         W y      swap y, full
  *              swap y, full    nobody looks at y   R x      swap x, full
  *                                                           dmb sy
  *
