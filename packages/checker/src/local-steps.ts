@@ -52,50 +52,38 @@
  */
 import type { Address, Cell, Claims, Extent } from '@mmu-gather/core/stepped';
 import { type Locality, type Sharing, TOUCH } from './explorable.ts';
-import type { HeldLocks } from './held-locks.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { Memory } from './memory.ts';
-import type { Objects } from './objects.ts';
-import { isBroadcast, onlyReads, OP, OP_NAMES, scopeCpus, touchesCell } from './op.ts';
-import { CPU, QUIET, type Words } from './words.ts';
+import { isBroadcast, onlyReads, OP, scopeCpus, touchesCell } from './op.ts';
+import {
+  ALWAYS,
+  announce,
+  GRACE,
+  IN_TABLES,
+  isStore,
+  KERNEL_CLAIMS,
+  now,
+  poolOf,
+  PSEUDO_WORDS,
+  seenCells,
+  TABLE_FREES,
+  TABLES,
+  type TouchHost,
+  USER_STORES,
+} from './touched.ts';
+import { CPU, QUIET } from './words.ts';
 
 /** What local steps need to know of the machine. */
-export interface LocalityHost {
-  readonly words: Words;
-  readonly objects: Objects;
-  readonly held: HeldLocks;
+export interface LocalityHost extends TouchHost {
   readonly memory: Memory;
   readonly interrupts: Interrupts;
   /** Does an oracle look at entries on CPUs that cannot access? */
   readonly strict: boolean;
-  /** Does a store to this cell change what TLBs may hold, or which generation covers it? */
-  inTables(cell: number): boolean;
-  /** Does an oracle look at stores to this cell otherwise? */
-  isWatched(cell: number): boolean;
   /** Does anything wait for an RCU reader? */
   readersAwaited(): boolean;
   /** Under weak: cells of which a full fence of this CPU would tell the fences to come. */
   tellsFences?: ((cpu: number) => Iterable<number>) | undefined;
 }
-
-/** Words that stand for more than a cell, behind all others. */
-const TABLES = 0;
-/** Stores from user mode: to pages, and the dirty bits that they set. */
-const USER_STORES = 1;
-/** Frees of tables. */
-const TABLE_FREES = 2;
-/** Claims about addresses of the kernel, which its TLB entries are compared with on all CPUs. */
-const KERNEL_CLAIMS = 3;
-/** What waits for RCU readers. */
-const GRACE = 4;
-const PSEUDO_WORDS = 5;
-
-/** What the machine sees of a cell itself: every store; and that it changes tables. */
-const WATCHED = 1;
-const IN_TABLES = 2;
-
-/** Of what may happen at any time. */
-const ALWAYS = 0x7fffffff;
 
 /** The local steps of one machine. */
 export class LocalSteps implements Locality {
@@ -131,84 +119,13 @@ export class LocalSteps implements Locality {
     this.#trying = false;
     if (sharing === undefined) return;
     const { words } = this.#host;
-    this.#seenBy ??= this.#cells();
+    this.#seenBy ??= seenCells(this.#host);
     this.#unknown = this.#host.readersAwaited();
     for (let process = 0; process < 2 * words.cpus; process++) if (words.running(process)) this.announced(process);
   }
 
-  /** A process has come to a step: whether it can take it or not, it is about to touch this. */
   announced(process: number): void {
-    if (this.#sharing === undefined) return;
-    const { words, objects } = this.#host;
-    const kind = words.kind(process);
-    const a = words.arg(process, 0);
-    const position = now(words, process);
-    const touch = (word: number, how: number, at = position): void => this.#sharing!.touch(process, word, how, at);
-    const pseudo = (word: number, at = position): void => touch(this.#pseudo + word, TOUCH.write, at);
-    if (touchesCell(kind)) {
-      touch(a, onlyReads(kind) ? TOUCH.read : TOUCH.write);
-      // One that fails loads; so does the first half of a pair.
-      if (kind === OP.cmpxchg || kind === OP.bareCas || kind === OP.bareLoadExclusive) touch(a, TOUCH.read);
-      if (!onlyReads(kind) && !isStore(kind)) touch(a, TOUCH.modify);
-      if (kind !== OP.spinLock && !(kind === OP.spinUnlock && this.#host.held.holds(process, a)))
-        touch(a, TOUCH.unlike);
-      if (!onlyReads(kind) && (this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
-      return;
-    }
-    switch (kind) {
-      case OP.cmpxchgAndInvalidate:
-        touch(a, TOUCH.write);
-        touch(a, TOUCH.modify);
-        touch(a, TOUCH.unlike);
-        if ((this.#seenBy![a]! & IN_TABLES) !== 0) pseudo(TABLES);
-        return;
-      case OP.none:
-      case OP.smpMb:
-      case OP.smpWmb:
-      case OP.smpRmb:
-      case OP.smpMbAfterAtomic:
-      case OP.bareFence:
-      case OP.mayFail:
-      case OP.localIrqDisable:
-      case OP.localIrqEnable:
-      case OP.rcuReadLock:
-      case OP.rcuReadUnlock:
-      case OP.awaitReaders:
-      case OP.awaitIpis:
-      case OP.loadContext:
-      case OP.invalidate:
-      case OP.invalidationBarrier:
-      case OP.userRead:
-      case OP.kernelRead:
-      case OP.enterUser:
-      case OP.enterKernel:
-      case OP.irqReturn:
-        return;
-      case OP.alloc:
-        touch(this.#pool(process), TOUCH.write);
-        return;
-      case OP.sendIpi:
-        touch(words.cpuAt(a, CPU.queued), TOUCH.write);
-        return;
-      case OP.userWrite:
-        pseudo(USER_STORES);
-        pseudo(TABLES);
-        return;
-      case OP.free:
-      case OP.freeRcu: {
-        const at = kind === OP.free ? position : ALWAYS;
-        const object = words.arg(process, 1);
-        touch(objects.guardOf(object), TOUCH.write, at);
-        if (objects.cacheOf(object) === 'table') pseudo(TABLE_FREES, at);
-        if (kind === OP.freeRcu) pseudo(GRACE);
-        return;
-      }
-      case OP.synchronizeRcu:
-        pseudo(GRACE);
-        return;
-      default:
-        throw new Error(`what the step '${OP_NAMES[kind]}' touches is not known: name it in local-steps.ts`);
-    }
+    if (this.#sharing !== undefined) announce(this.#host, this.#sharing, this.#seenBy!, process);
   }
 
   /** A plain access of a process. */
@@ -348,7 +265,7 @@ export class LocalSteps implements Locality {
     }
     switch (kind) {
       case OP.alloc:
-        return !this.#othersMayTouch(this.#pool(process), TOUCH.write);
+        return !this.#othersMayTouch(poolOf(words, process), TOUCH.write);
       case OP.smpMb:
       case OP.smpWmb:
       case OP.smpRmb:
@@ -503,30 +420,6 @@ export class LocalSteps implements Locality {
     }
     return true;
   }
-
-  /** The main code of a CPU and its interrupts take objects from one pool. */
-  #pool(process: number): number {
-    const { words } = this.#host;
-    return words.cpuAt(process % words.cpus, CPU.taken + words.arg(process, 0));
-  }
-
-  #cells(): Uint8Array {
-    const host = this.#host;
-    const cells = new Uint8Array(this.words);
-    for (let cell = 0; cell < host.words.cpuAt(0, 0); cell++)
-      cells[cell] = host.inTables(cell) ? WATCHED | IN_TABLES : host.isWatched(cell) ? WATCHED : 0;
-    return cells;
-  }
-}
-
-/** Where a process is: plain accesses before the step that it is paused at are behind it, the step itself is not. */
-function now(words: Words, process: number): number {
-  return 2 * words.quiet(process, QUIET.position) + 1;
-}
-
-/** Those of them that wait in the store buffer. */
-function isStore(kind: number): boolean {
-  return kind === OP.writeOnce || kind === OP.storeRelease || kind === OP.bareStore || kind === OP.spinUnlock;
 }
 
 /** Kinds of steps that are full fences under weak. */
