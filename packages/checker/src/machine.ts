@@ -5,7 +5,7 @@
  *     machine    knows which calls can take effect now, performs one, feeds its result to the process
  *     state      all words that this changed, with a journal and a key (state.ts, words.ts)
  *     effects    what each call waits for and does (effects.ts)
- *     memory     loads and stores under SC and TSO (memory.ts), races of plain ones (races.ts)
+ *     memory     loads and stores under SC and TSO (memory.ts), what a store means (stored.ts), races of plain ones (races.ts)
  *     mmu        what TLBs may hold (mmu/), user accesses through it (user-access.ts)
  *     oracles    what must hold (oracles.ts)
  *     view       what diagrams and measurements see of it (machine-view.ts)
@@ -29,7 +29,7 @@ import { Flows } from './flows.ts';
 import { deliveryFootprint, drainFootprint, type FootprintHost, stepFootprint } from './footprint.ts';
 import { HeldLocks } from './held-locks.ts';
 import { Interrupts } from './interrupts.ts';
-import { COMPLETED, DATA, Kinds, PGD, TLB_GEN } from './kinds.ts';
+import { Kinds } from './kinds.ts';
 import { DEFAULT_POOLS, Layout } from './layout.ts';
 import { LocalSteps } from './local-steps.ts';
 import type { MachineOptions } from './machine-options.ts';
@@ -46,6 +46,7 @@ import { Races } from './races.ts';
 import { Pauses } from './script.ts';
 import { sectionsOf } from './sections.ts';
 import { State } from './state.ts';
+import { stored } from './stored.ts';
 import { Symmetry } from './symmetry.ts';
 import { Text } from './text.ts';
 import { UserAccess } from './user-access.ts';
@@ -53,7 +54,7 @@ import { AccessFlags } from './weak/access-flags.ts';
 import { Invalidations } from './weak/invalidations.ts';
 import type { WeakMemory } from './weak/weak-memory.ts';
 import { walkCells, type WeakParts, weakParts } from './weak/weak-parts.ts';
-import { CPU, CPU_WORDS, PROCESS, PROCESS_WORDS, Words } from './words.ts';
+import { CPU, PROCESS, Words } from './words.ts';
 
 /** Steps of one call of `run`: far more than any setup takes. One that takes more waits for what does not come, a fault that is not mended for instance. */
 const MAX_SETUP_STEPS = 100_000;
@@ -170,8 +171,9 @@ export class Machine<E = unknown> implements Explorable {
     });
     const weak: WeakParts | undefined = isWeak ? this.#weakParts(options, at.weak, invalidations) : undefined;
     this.#weak = weak?.memory;
+    const host = { state, kinds, mmu: this.mmu, oracles: this.#oracles };
     this.#memory = new Memory(words, this.memoryModel === 'tso', weak?.memory, (cpu, cell, old) =>
-      this.#changed(cpu, cell, old),
+      stored(host, cpu, cell, old),
     );
     const locks = new Locks(layout.words);
     this.#quiet = quietOf({ words, layout, objects, locks, text: this.text });
@@ -411,16 +413,9 @@ export class Machine<E = unknown> implements Explorable {
   #symmetry(groups: readonly (readonly number[])[]): Symmetry | undefined {
     if (groups.length === 0 || this.#weak !== undefined) return undefined;
     if (this.#footprints.hasKernel) throw new Error('identical CPUs are for programs of bare accesses');
-    const words = this.#words;
-    const wordsOf = (cpu: number): Int32Array =>
-      Int32Array.from([
-        ...range(words.cpuAt(cpu, 0), CPU_WORDS),
-        ...range(words.processAt(cpu, 0), PROCESS_WORDS),
-        ...range(words.processAt(this.#cpus + cpu, 0), PROCESS_WORDS),
-      ]);
     return new Symmetry(
       this.state,
-      groups.map((cpus) => ({ cpus, words: cpus.map(wordsOf) })),
+      groups.map((cpus) => ({ cpus, words: cpus.map((cpu) => this.#words.own(cpu)) })),
     );
   }
 
@@ -452,30 +447,6 @@ export class Machine<E = unknown> implements Explorable {
 
   #race(cell: Cell, who: string): void {
     this.violation ??= { oracle: 'race', message: `data race on ${this.layout.name(cell)}: ${who}` };
-  }
-
-  /** A store of a CPU has changed a word in memory. */
-  #changed(cpu: number, cell: Cell, old: number): void {
-    const { words } = this.state;
-    const kinds = this.#kinds;
-    if (!kinds.isAny(cell)) return;
-    if (kinds.isEntry(cell)) {
-      this.#oracles.entryChanged(cpu, cell);
-      this.mmu.refillAll();
-      this.#oracles.filled();
-    } else if (kinds.isTranslation(cell)) {
-      this.mmu.refillAll();
-      this.#oracles.filled();
-    } else if (kinds.isGeneration(cell)) {
-      this.#oracles.generationMade(cpu, words[cell - TLB_GEN + PGD]!, words[cell]!);
-    } else if (kinds.isCompletion(cell)) {
-      const mm = cell - COMPLETED;
-      this.#oracles.generationCompleted(words[mm + PGD]!, old, words[cell]!, words[mm + TLB_GEN]!);
-    } else if (kinds.isContents(cell)) {
-      this.#oracles.dataStored(cpu, cell - DATA);
-    } else if (kinds.isKernelRoot(cell)) {
-      this.mmu.refillAll();
-    }
   }
 
   #pendingCounters(): void {
@@ -547,11 +518,6 @@ export class Machine<E = unknown> implements Explorable {
       trace: (cpu, event, values) => this.onTrace?.(cpu, event, values),
     });
   }
-}
-
-/** So many numbers, from one on. */
-function range(from: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => from + i);
 }
 
 /** Names of words. */

@@ -141,6 +141,15 @@ export class Words {
   running(process: number): boolean {
     return this.state.words[this.#processBase + process * PROCESS_WORDS + PROCESS.running] !== 0;
   }
+  /** Where all words of a CPU and of its two processes are, in the same order for each CPU. */
+  own(cpu: number): Int32Array {
+    const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+    return Int32Array.from([
+      ...range(this.cpuAt(cpu, 0), CPU_WORDS),
+      ...range(this.processAt(cpu, 0), PROCESS_WORDS),
+      ...range(this.processAt(this.cpus + cpu, 0), PROCESS_WORDS),
+    ]);
+  }
   /** A quiet word of a process. */
   quiet(process: number, word: number): number {
     return this.state.words[this.state.quiet + process * QUIET_WORDS + word]!;
