@@ -14,6 +14,7 @@
 //   what-if ARGS     build, then the page in docs about what recordings would cost elsewhere
 //   mutants ARGS     build, then every mutant of the algorithms, and the page in docs about them
 //   shared ID ...    build, then replay recordings that lie beside the checkout: all that have a bar, or these
+//   guest KERNEL     build, then boot a kernel in QEMU, record a program there, and replay the recording
 //   new-backend ID   a package for another architecture
 //   nx ARGS          nx
 //   bin NAME ARGS    a tool of node_modules/.bin
@@ -179,6 +180,10 @@ const modes = {
   shared: () => {
     build();
     become(at('tools', 'with-shared.mjs'), ...args);
+  },
+  guest: () => {
+    build();
+    become(at('tools', 'guest.mjs'), ...args);
   },
   'new-backend': () => must(process.execPath, at('tools', 'new-backend', 'main.mjs'), ...args),
   nx: () => must(...nx(...args)),
