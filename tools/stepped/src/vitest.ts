@@ -23,6 +23,8 @@ const common = (root: string, { condition }: SourceOptions) => {
     test: {
       include: ['test/**/*.test.ts'],
       pool: 'forks' as const,
+      // Files share a process, and what it has loaded: that takes longer than most of them. Modules of ours keep nothing from one machine to the next.
+      isolate: false,
       // A search of all interleavings takes seconds, and longer where others use the same cores.
       testTimeout: 60_000,
       // Threads that a test starts are plain Node: they inherit these flags and strip types themselves.
