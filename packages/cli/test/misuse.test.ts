@@ -248,7 +248,7 @@ describe('the same, asked of one process', { timeout: 60_000 }, () => {
     expectRefused((await driver.ask({ args })) as Extract<Answer, { readonly code: number }>, line),
   );
 
-  // What the command prints behind its name, for one of these as for those above.
+  // What loading a file says; the command prints it as it prints those above.
   test.for<[what: 'file' | 'backend', name: string, line: RegExp]>([
     ['backend', 'gone.ts', /gone\.ts: no such file/],
     ['backend', '.', /\.: not a file: give a TypeScript file that exports a backend/],
