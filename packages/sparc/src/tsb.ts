@@ -26,6 +26,7 @@ import {
   type Entry,
   entryClear,
   entryFlags,
+  entryPresent,
   entryShift,
   entryTarget,
   type Geometry,
@@ -256,6 +257,7 @@ export function tteOf(geometry: Geometry, address: number, entry: Entry): Tte {
 
 /** __update_mmu_tsb_insert: after a fault. The mm's context lock is held. */
 export function* tsbInsert(cpu: Cpu, tsb: Address, address: number, entry: Entry): Steps<void> {
+  cpu.claim.that(entryPresent(entry), 'O16', 'an entry that is not valid is put into the TSB');
   const { geometry } = cpu.kernel;
   const { tsbs } = sparc64Of(cpu);
   const { kind, tte } = tteOf(geometry, address, entry);

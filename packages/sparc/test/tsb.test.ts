@@ -114,12 +114,12 @@ test(
 );
 
 test(
-  'nobody comes with an entry that is not valid',
+  'an entry that is not valid is not inserted',
   run(function* (): Steps<void> {
     const m = new FakeMachine();
     const mm = yield* running(m);
     yield* insert(m, mm, 0, mkEntry(1000, 0));
-    expect(m.broken).toEqual(['O16']);
+    expect(m.takeLog()).toEqual([]);
   }),
 );
 

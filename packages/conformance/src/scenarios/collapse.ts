@@ -1,11 +1,18 @@
 /**
  * Collapse: khugepaged exchanges small pages for a huge one while other CPUs run, fault, or are lazy.
  */
-import { collapseHugePage, contextSwitch, doUserAddrFault, munmap, retractPageTables } from '@mmu-gather/mm/stepped';
+import {
+  collapseHugePage,
+  contextSwitch,
+  doUserAddrFault,
+  mprotect,
+  munmap,
+  retractPageTables,
+} from '@mmu-gather/mm/stepped';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { setHugeStage } from './huge-stage.ts';
 import { COLLAPSED, RETRACTED } from './outcomes.ts';
-import { PAGE, type Stage } from './stage.ts';
+import { noWait, PAGE, type Stage, syscall } from './stage.ts';
 import { type MappedStage } from './mapping-stage.ts';
 import { emptyFileTable } from './tables.ts';
 
@@ -51,6 +58,24 @@ const fault = defineScenario<Stage>({
       profile: { collapseFlush: 'none' },
     },
   ],
+});
+
+const none = defineScenario<Stage>({
+  id: 'collapse/none',
+  title:
+    'khugepaged collapses a range that nobody may access any more: the entry is not valid, and no cache of translations gets it',
+  source: 'mm/khugepaged.c collapse_huge_page; arch/sparc/mm/init_64.c update_mmu_cache_pmd',
+  cpus: 2,
+  setup: (run) => setHugeStage(run, { mapped: 'small' }),
+  threads: ({ mm }) => [
+    thread(function* (cpu) {
+      yield* syscall(cpu, () => mprotect(cpu, mm, 0, 2 * PAGE, 0));
+      yield* cpu.enterKernel();
+      yield* collapseHugePage(cpu, mm, 0);
+    }),
+  ],
+  sometimes: [COLLAPSED],
+  twins: [noWait('collapse/none')],
 });
 
 const lazy = defineScenario<Stage>({
@@ -127,4 +152,4 @@ const vmaLock = defineScenario<Stage>({
 });
 
 /** All of them. */
-export const COLLAPSE: readonly AnyScenario[] = [running, fault, vmaLock, lazy, retract];
+export const COLLAPSE: readonly AnyScenario[] = [running, fault, none, vmaLock, lazy, retract];
