@@ -141,6 +141,8 @@ for (const [program, from] of [
   ['cpio', 'cpio'],
 ])
   found(program, from);
+// What an earlier guest left is not to be taken for what this one records.
+rmSync(asked.output, { force: true });
 const work = mkdtempSync(join(tmpdir(), 'mmu-gather-guest-'));
 try {
   boot(asked.kernel, diskOf(join(work, 'root'), asked), asked.output, asked.cpus);

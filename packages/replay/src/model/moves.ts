@@ -26,20 +26,18 @@ const NEAR = 1;
 
 /** Remembers switches. */
 export class Moves {
-  /** By CPU, in the order in which they ended. */
+  /** By CPU, in the order in which they began and ended. */
   #moves: Move[][];
 
   constructor(cpus: number) {
     this.#moves = Array.from({ length: cpus }, () => []);
   }
 
-  /** A CPU switches. @param until time by which it had done so */
+  /** A CPU switches, not before those that were noted. @param until time by which it had done so */
   note(cpu: number, from: number, until: number = from): void {
     const moves = this.#moves[cpu]!;
-    const last = moves.at(-1);
-    // What is noted later was over later, but for what is inside of one that took long.
-    if (last === undefined || until >= last.until) moves.push({ from, until });
-    else if (from < last.from) moves[moves.length - 1] = { from, until: last.until };
+    // One that is inside of the last says nothing new.
+    if (until >= (moves.at(-1)?.until ?? -Infinity)) moves.push({ from, until });
   }
 
   /** The other CPUs that switched while an operation was under way. */
