@@ -13,7 +13,7 @@ import {
   munmap,
   shrinkPages,
 } from '@mmu-gather/mm/stepped';
-import type { Run } from '@mmu-gather/checker';
+import type { Body, Run } from '@mmu-gather/checker';
 import { type AnyScenario, defineScenario, thread } from '../scenario.ts';
 import { PAGE, setStage, type StageOptions, toUser, type Page0, withPage0 } from './stage.ts';
 import { RFC } from './rfc-source.ts';
@@ -121,6 +121,13 @@ const maskSettles = defineScenario<Page0>({
   ],
 });
 
+/** Reclaim beside process_madvise(MADV_COLD), whose full flush comes from a CPU that does not run the mm. */
+const besideCold = ({ mm, p0 }: Page0): (Body | undefined)[] => [
+  thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
+  undefined,
+  thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
+];
+
 const acknowledged = defineScenario<Page0>({
   id: 'rfc/mask-ack',
   title: 'reclaim beside process_madvise(MADV_COLD), whose full flush comes from a CPU that does not run the mm',
@@ -129,11 +136,7 @@ const acknowledged = defineScenario<Page0>({
   profile: MASK,
   backend: { x86: { ceiling: 0 } },
   setup: (run) => discardable(run),
-  threads: ({ mm, p0 }) => [
-    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
-    undefined,
-    thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
-  ],
+  threads: besideCold,
   twins: [
     {
       id: 'rfc/D6',
@@ -156,11 +159,7 @@ const strictly = defineScenario<Page0>({
   profile: { ...MASK, batchedTargets: 'own' },
   backend: { x86: { ceiling: 0 } },
   setup: (run) => discardable(run),
-  threads: ({ mm, p0 }) => [
-    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
-    undefined,
-    thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
-  ],
+  threads: besideCold,
   twins: [
     {
       id: 'rfc/mask-strict/shared',
@@ -189,11 +188,7 @@ const orIfMissing = defineScenario<Page0>({
     run(2, (cpu) => cpu.atomicOr(kernel.batchedCpumask, 0b011));
     return stage;
   },
-  threads: ({ mm, p0 }) => [
-    thread((cpu) => shrinkPages(cpu, [{ page: p0.page, mm, address: 0 }])),
-    undefined,
-    thread((cpu) => madvise(cpu, mm, PAGE, PAGE, MADV_COLD)),
-  ],
+  threads: besideCold,
   twins: [
     {
       id: 'rfc/D8',
